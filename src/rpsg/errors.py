@@ -74,7 +74,7 @@ class InfeasibleError(RpsgError):
 
 
 class BudgetError(RpsgError):
-    """The account of these data has no room, or cannot be read."""
+    """The account of these data has too little budget left, or cannot be read."""
 
     exit_code = 5
 

@@ -97,9 +97,10 @@ def test_ctrl_c_elsewhere_does_not_promise_to_go_on(fake: Api, rpsg: Rpsg) -> No
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("run",), "--out"),
+        (("run",), "Add -o RUN: folder of the run"),
+        (("compare",), "Add FILE: "),
         (("run", "-o", "r", "--epsilon", "much"), "--epsilon"),
-        (("rum",), "Did you mean 'run'"),
+        (("rum",), "Did you mean 'run'?\n"),
         (("run", "-o", "r", "--speed", "3"), "rpsg run --help"),
         (("run", "-o", "r", "--epsilon", "-1"), "option --epsilon"),
         (("run", "-o", "r", "--log-json"), "come before the command: rpsg --log-json run ..."),
@@ -107,7 +108,7 @@ def test_ctrl_c_elsewhere_does_not_promise_to_go_on(fake: Api, rpsg: Rpsg) -> No
         (("--log-level", "loud", "plan"), "'--log-level': 'loud' is not one of"),
     ],
     ids=[
-        *("missing", "not-a-number", "no-such-command", "no-such-option", "out-of-range"),
+        *("missing", "missing-file", "not-a-number", "no-such-command", "no-such-option", "out-of-range"),
         *("log-after-the-command", "level-after-the-command", "no-such-level"),
     ],
 )

@@ -41,6 +41,7 @@ def test_the_operator_opens_a_run_and_then_purges_it(rpsg: Rpsg, run: Path) -> N
     assert "This page is private" not in rpsg("verify", str(run)).out
     assert "the commitment opens on these data" in opened.out
     assert rpsg("purge", str(run)).code == 2, "nobody is there to be asked"
+    assert rpsg("purge", str(run / "elsewhere")).code == 7, "and a folder that there is not comes first"
     assert (run / "private" / "vault.json").exists()
     purged = rpsg("purge", str(run), "--yes")
     assert purged.code == 0

@@ -172,7 +172,7 @@ def test_a_run_ends_in_what_may_be_done_with_its_release(
 def test_what_the_guard_does_not_know_is_on_the_last_page_even_of_a_quiet_run(fake: Api, rpsg: Rpsg) -> None:
     quiet = rpsg("run", "reviews.csv", "--method", "paper", "-o", "runs", "-q")
     assert "no names of people" in " ".join(quiet.out.split())
-    assert "Look at this first" not in rpsg("run", "reviews.csv", "-o", "runs", "-q").out
+    assert "Read this before you run it" not in rpsg("run", "reviews.csv", "-o", "runs", "-q").out
     told = rpsg("run", "reviews.csv", "--method", "paper", "-o", "runs", "--json").json["run"]["warnings"]
     assert "no names of people" in told[0]
 

@@ -120,7 +120,7 @@ def test_a_state_folder_that_cannot_be_written_is_an_obstacle_and_the_doctor_tri
 ) -> None:
     monkeypatch.setenv("RPSG_HOME", "/proc/nowhere")
     monkeypatch.setattr("os.access", lambda *_: False)
-    assert "/proc/nowhere cannot be written. Name another place: export RPSG_HOME" in obstacles()
+    assert "/proc/nowhere cannot be written. Name another folder: export RPSG_HOME" in obstacles()
     examined = " ".join(rpsg("doctor", *FAKES).out.split())
     assert "/proc/nowhere cannot be written" in examined
     assert "A run can start" not in examined

@@ -57,7 +57,7 @@ def test_a_dry_run_sends_nothing_reads_nothing_and_tells_every_cell(
     told = " ".join(capsys.readouterr().out.split())
     assert "epsilon 2" in told
     assert "not supported: strict always adds noise" in told
-    assert "an account of its own" in told
+    assert "a separate account" in told
     assert not Odometer.is_there()
     assert {path.name for path in lab.folder.iterdir()} <= {"compare.toml"}
 

@@ -68,9 +68,9 @@ def test_all_that_is_missing_is_told_with_the_command_that_brings_it(
     assert main(["doctor", "--writer", "fake", "--json"]) == 1
     findings = json.loads(capsys.readouterr().out)["doctor"]["findings"]
     fixes = {f["name"]: f["fix"] for f in findings if f["status"] == "fail"}
-    assert fixes["summariser"] == f"Bring it with: hf download {MODELS[0]}"
-    assert fixes["surrogate"] == f"Bring it with: hf download {MODELS[1]}"
-    assert fixes["embedder"] == f"Bring it with: hf download {MODELS[2]}"
+    assert fixes["summariser"] == f"Download it with: hf download {MODELS[0]}"
+    assert fixes["surrogate"] == f"Download it with: hf download {MODELS[1]}"
+    assert fixes["embedder"] == f"Download it with: hf download {MODELS[2]}"
 
 
 #: What the plan may say instead of each model of ``MODELS``, so that only one is missing.

@@ -238,7 +238,7 @@ def test_a_model_that_fails_on_a_private_text_tells_nothing_of_it(lab: Lab) -> N
 
 def test_a_writer_that_is_down_stops_the_run_and_it_can_go_on(lab: Lab) -> None:
     plan = lab.plan(lab.file(lab.rows(40)), method={"name": "paper"})
-    with pytest.raises(ModelError, match="tried on 8 public prompts"):
+    with pytest.raises(ModelError, match="tested on 8 public prompts"):
         lab.run(plan, writer=FakeWriter(fails=lambda _: True))
     assert len(lab.run(plan).texts) == 18
 

@@ -60,8 +60,8 @@ def test_where_it_is_missing_its_licence_and_a_free_writer_are_named(
 
 
 def test_the_default_writer_says_its_terms_and_the_one_in_its_place_has_none() -> None:
-    assert "no open-source licence" in assets.terms(Plan().models.writer)
-    assert "performs like Gemma" in assets.terms(Plan().models.writer)
+    assert "not an open-source licence" in assets.terms(Plan().models.writer)
+    assert "perform like Gemma" in assets.terms(Plan().models.writer)
     free = CATALOGUE[FREE_WRITER]
     assert (free.kind, free.terms) == ("writer", "")
     assert free.licence.startswith("Apache-2.0")

@@ -230,7 +230,7 @@ def test_a_writer_that_is_down_stops_the_run_and_is_asked_again_when_it_is_back(
     from rpsg.errors import ModelError
 
     plan = lab.plan(lab.file(lab.rows(300)))
-    with pytest.raises(ModelError, match="tried on 8 public prompts"):
+    with pytest.raises(ModelError, match="tested on 8 public prompts"):
         lab.run(plan, writer=FakeWriter(fails=lambda _: True))
     run = lab.run(plan)
     assert len(run.texts) == 20

@@ -305,7 +305,7 @@ def test_where_the_account_has_no_room_a_token_is_not_drawn_again(tearoom: Tearo
     tearoom.run(stops=2)
     shutil.copytree(tearoom.folder / "run", tearoom.folder / "copy")
     tearoom.run()
-    with pytest.raises(BudgetError, match="does not pay for this run"):
+    with pytest.raises(BudgetError, match="too little is left for this run"):
         tearoom.run("copy")
     assert tearoom.paid() == pytest.approx(MOST)
 

@@ -8,6 +8,8 @@ import pytest
 
 from rpsg.evaluation.metrics import METRICS
 from rpsg.measures import Line, Measure, Report
+from rpsg.report.html import percent
+from rpsg.report.private_page import PrivateExtras, private_part
 from rpsg.report.questions import OTHERS, QUESTIONS, UNKNOWN, answer, asked, way_of
 
 
@@ -74,7 +76,7 @@ def test_the_middle_of_several_measures_decides_and_the_range_is_said() -> None:
 
 def test_measures_that_say_the_same_are_said_to_agree() -> None:
     assert answer([line(-0.2), line(-0.5)]).said == (
-        "No nearer to real texts than texts made without private data: 2 measures agree."
+        "No closer to real texts than texts made without private data: 2 measures agree."
     )
 
 
@@ -91,7 +93,7 @@ def test_more_than_real_texts_have_is_as_far_off_as_less_where_neither_is_better
         ([line(0.5, ceiling=None)], "no real texts to compare with"),
         ([line(0.5, floor=None)], "no texts made without private data"),
         ([line(0.5, reach=None)], "too few texts"),
-        ([line(0.5, ceiling=0.01)], "too much alike"),
+        ([line(0.5, ceiling=0.01)], "too similar"),
         ([line(0.5, reach=0.6)], "too few"),
     ],
 )
@@ -110,3 +112,22 @@ def test_a_measure_that_tells_nothing_does_not_change_the_answer() -> None:
 def test_an_interval_longer_than_the_way_does_not_count() -> None:
     wide = line(0.5, reach=0.6)
     assert answer([line(0.95), wide]).counted == answer([line(0.95)]).counted
+
+
+def test_a_share_is_never_minus_nothing() -> None:
+    assert [percent(share) for share in (-0.001, 0.0, 0.004, -0.02)] == [
+        "0\u00a0%",
+        "0\u00a0%",
+        "0\u00a0%",
+        "-2\u00a0%",
+    ]
+
+
+def test_lengths_that_no_text_has_are_left_out_at_both_ends() -> None:
+    found = {"up to words": [5, 10, 20, 40], "corpus": [0, 0.5, 0, 0.5, 0], "real": [0, 0, 0.2, 0.8, 0]}
+    measure = Measure("length_distance", 0.1, (0.0, 0.2), 50, 50, details=found)
+    page = private_part(
+        PrivateExtras(Report((Line("length_distance", measure, None, None),), 50, 50, {}, "", "", 0))
+    )
+    rows = [row for row in ("up to 5", "up to 10", "up to 20", "up to 40", "more") if f">{row}<" in page]
+    assert rows == ["up to 10", "up to 20", "up to 40"]

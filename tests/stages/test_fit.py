@@ -19,6 +19,12 @@ def test_noise_makes_no_share_below_none_or_above_all(share: float, told: str) -
     assert poor_fit_line(share, 0.1).startswith(told)
 
 
+def test_a_share_that_noise_hides_is_not_shown() -> None:
+    line = poor_fit_line(0.55, 1.55)
+    assert "noise hides how many" in line
+    assert "%" not in line
+
+
 def test_another_pack_is_advised_only_where_noise_does_not_explain_the_share() -> None:
     assert "rpsg propose" in poor_fit_line(0.4, 0.02)
     assert "rpsg propose" not in poor_fit_line(0.4, 0.2)

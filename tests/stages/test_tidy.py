@@ -34,6 +34,8 @@ GOOD = "We drink this tea every morning and like it."
         f"Certainly! Here is a review:\n\n```\n{GOOD}\n```",
         f"\u00ab{GOOD}\u00bb",
         GOOD.replace("tea", "**tea**"),
+        f'{{"review": "{GOOD}"}}',
+        f'```json\n{{ "text" : "{GOOD}" }}\n```',
     ],
 )
 def test_only_the_text_itself_is_left(reply: str) -> None:
@@ -55,6 +57,10 @@ def test_only_the_text_itself_is_left(reply: str) -> None:
         'My son said "more" and my wife said "no more".',
         "I'm afraid I can't give this more than one star.",
         "Okay, I admit it, five stars.",
+        "Leider kann ich das Produkt nicht empfehlen, es kam zu sp\u00e4t.",
+        "Je ne peux pas dormir sans ce coussin.",
+        "Lo siento, no puedo recomendarlo a nadie con perro.",
+        'They wrote "text" on the box: it was a {"joke": "only"} there.',
     ],
 )
 def test_a_text_that_only_sounds_like_a_refusal_stays(text: str) -> None:
@@ -72,6 +78,10 @@ def test_a_text_that_only_sounds_like_a_refusal_stays(text: str) -> None:
         f"I'm sorry, but I can't assist with that. {'What I can do is tell you about tea in general. ' * 4}",
         "As an AI language model I have never tasted tea.",
         "I am just a language model and drink no tea.",
+        "Es tut mir leid, aber ich kann dir dabei nicht helfen.",
+        "Leider kann ich diesen Text nicht schreiben.",
+        "Je suis d\u00e9sol\u00e9, mais je ne peux pas vous aider avec cette demande.",
+        "Lo siento, pero no puedo ayudar con eso.",
     ],
 )
 def test_a_reply_that_declines_is_dropped(reply: str) -> None:

@@ -59,7 +59,7 @@ JSONL_FAULTS = [
         "misspelt column",
         '{"Text_": "%s"}',
         "no column 'text'",
-        r"Did you mean Text_\? Give it with --text Text_",
+        r"Did you mean Text_\? Give it with --text 'Text_'",
     ),
     ("missing column", '{"review": "%s"}', "no column 'text'", r"Columns in the file: review\."),
     ("keys that are no names", '{"%s and more of a story": 1}', "no column", "may be somebody.s row"),
@@ -198,7 +198,7 @@ def test_columns_are_checked_before_a_row_is_read(file: File) -> None:
 
 def test_a_missing_label_or_user_column_names_its_own_option(file: File) -> None:
     path = file("a.jsonl", '{"text": "x", "labels": "a", "user id": "u"}')
-    refused(path, "'label' for --label", "Give it with --label labels", label="label")
+    refused(path, "'label' for --label", "Give it with --label 'labels'", label="label")
     refused(path, "'userid' for --user", "Give it with --user 'user id'", user="userid")
 
 

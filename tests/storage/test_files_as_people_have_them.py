@@ -306,6 +306,13 @@ ODD: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda path: path.write_bytes("text\nfine\n".encode("utf-16-le")),
         "there is a NUL byte",
     ),
+    "an archive that is called a table": ("a.csv", zipped, "is an archive"),
+    "JSON Lines of another encoding": (
+        "a.jsonl",
+        lambda path: path.write_bytes(b'{"text": "caf\xe9"}\n' * 3),
+        "has no usable row",
+    ),
+    "one text": ("a.txt", lambda path: path.write_text("text\tuser\na\tb\n"), "is one .txt file"),
     "no header": (
         "a.csv",
         lambda path: path.write_text('"It came late, and cold.",u1\n' * 3),
@@ -329,6 +336,31 @@ def test_a_row_that_is_none_leaves_the_others(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text("// export of 2024\n" + JSONL + '{"text": ["a", "list"], "user": "u"}\n')
     assert pairs(path) == ROWS
+
+
+@pytest.mark.parametrize("first", ["{text: broken}", "// export of 2024", "caf\xe9", '"a", "b"'])
+def test_the_first_row_does_not_decide_what_a_file_without_a_telling_name_is(
+    tmp_path: Path, first: str
+) -> None:
+    path = tmp_path / "export"
+    path.write_bytes(first.encode("latin-1") + b"\n" + JSONL.encode())
+    assert pairs(path) == ROWS
+
+
+def test_a_file_of_which_neither_name_nor_any_line_says_what_it_is_needs_its_format(tmp_path: Path) -> None:
+    path = tmp_path / "export"
+    path.write_text(table(","))
+    with pytest.raises(DataError, match="neither the name nor the content") as refused:
+        check_columns(DataSection(path=str(path)))
+    assert "--format jsonl|csv" in refused.value.hint
+    assert pairs(path, format="csv") == ROWS
+
+
+def test_an_array_is_told_by_a_check_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('[\n {"text": "It came late."},\n {"text": "And cold."}\n]')
+    with pytest.raises(DataError, match="is one JSON array"):
+        read(path)
 
 
 @pytest.mark.parametrize(

@@ -120,11 +120,45 @@ def test_a_data_set_of_several_splits_is_refused_with_their_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "what"), [([], "a list without rows"), (["Tea"], "a list of anything but dicts")]
+    ("data", "what", "hint"),
+    [
+        ([], "a list without rows", "Give the path of a file"),
+        (["Tea"], "a list without dicts", '{"text": text} for text in texts'),
+        ({"text": ["Tea"]}, "a dict", "pandas.DataFrame(data)"),
+        (iter(ROWS), "a list_iterator", "list(data)"),
+        (3, "an int", "Give the path of a file"),
+    ],
+    ids=["empty", "texts", "columns", "iterator", "number"],
 )
-def test_a_list_that_holds_no_rows_is_refused_with_what_it_is(data: list[Any], what: str) -> None:
-    with pytest.raises(UsageError, match=f"cannot be read from {what}"), held(data):
+def test_what_holds_no_rows_is_refused_with_what_it_is_and_how_to_make_rows_of_it(
+    data: Any, what: str, hint: str
+) -> None:
+    with pytest.raises(UsageError, match=f"cannot be read from {what}") as refused, held(data):
         pass
+    assert hint in refused.value.hint
+
+
+def test_a_series_is_refused_with_how_to_make_a_data_frame_of_it() -> None:
+    texts = of_pandas(ROWS)["text"]
+    with pytest.raises(UsageError, match="Nothing was read") as refused, held(texts):
+        pass
+    assert 'data.to_frame("text")' in refused.value.hint
+
+
+@pytest.mark.parametrize("odd", [None, "tea", 3])
+def test_what_is_no_dict_among_dicts_is_a_row_that_is_left_out(odd: Any) -> None:
+    """A single row must not decide whether there is a release."""
+    with held([odd, *ROWS]) as path:
+        reading = open_private(read_by_rule(DataSection(path=str(path), user="user")))
+    assert [row.text for row in reading.corpus] == ["tea", "corn"]
+    assert reading.left_out["the text is missing or empty"].rows == 2
+
+
+def test_a_missing_column_is_named_in_python_as_python_has_it() -> None:
+    with held(ROWS) as path, pytest.raises(DataError) as refused:
+        check_columns(DataSection(path=str(path), text="txt"))
+    assert "The data in memory: there is no column 'txt' for `text`." in str(refused.value)
+    assert "text='text'" in str(refused.value)
 
 
 def rows_of(count: int) -> list[dict[str, Any]]:
@@ -200,6 +234,10 @@ def test_a_package_that_is_missing_is_named(made: Run, monkeypatch: pytest.Monke
     assert "rpsg[frames]" in refused.value.hint
 
 
+class UnreachableError(Exception):
+    """As an HTTP library raises it, of which the hub's client may use any."""
+
+
 class Hub:
     """A hub that keeps what is uploaded, or refuses it."""
 
@@ -212,7 +250,7 @@ class Hub:
 
     def create_repo(self, name: str, **options: Any) -> None:
         if self.refuses:
-            raise OSError("secret details")
+            raise UnreachableError("secret details")
         self.created.append({"name": name, **options})
 
     def upload_folder(self, *, folder_path: str, **_: Any) -> None:
@@ -226,9 +264,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
     found = Hub()
-    errors = SimpleNamespace(HfHubHTTPError=ConnectionError)
     monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(HfApi=lambda token: found))
-    monkeypatch.setitem(sys.modules, "huggingface_hub.errors", errors)
     return found
 
 
@@ -240,7 +276,7 @@ def test_the_release_is_pushed_as_it_is_and_private_by_default(made: Run, hub: H
 
 def test_a_hub_that_refuses_is_a_sentence(made: Run, hub: Hub) -> None:
     hub.refuses = True
-    with pytest.raises(ModelError, match=r"did not take ward/notes \(OSError\)") as refused:
+    with pytest.raises(ModelError, match=r"did not take ward/notes \(UnreachableError\)") as refused:
         made.push("ward/notes")
     assert "secret" not in str(refused.value)
 

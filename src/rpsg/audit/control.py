@@ -109,7 +109,7 @@ def _features(texts: Sequence[str]) -> Grams:
 
 
 def _drawn(subject: Subject) -> npt.NDArray[np.int64]:
-    """As many texts of each side, by chance."""
+    """Equally many texts of each side, drawn at random."""
     inside = subject.is_in[subject.owner]
     sides = [np.flatnonzero(inside), np.flatnonzero(~inside)]
     draw, count = stream(subject.seed, "baseline texts"), min(MOST, *map(len, sides))
@@ -133,7 +133,7 @@ def fitted_on_members(subject: Subject) -> Subject:
 def leaky(subject: Subject) -> Subject:
     """The same question about a corpus of which one text in twenty is a member's with words dropped.
 
-    Each leaked text is of another member, or a planted canary, and every fifth word is gone, by chance.
+    Each leaked text is of another member, or a planted canary; it lacks a random fifth of its words.
     """
     draw = stream(subject.seed, "control leak")
     order = draw.permutation(np.flatnonzero(subject.is_in[subject.owner]))

@@ -136,7 +136,8 @@ def _refuse(plan: Plan, *, donors: bool) -> None:
     if not (plan.data.audit_holdout and method_of(plan).reads_private):
         raise UsageError(
             "Nobody was held out of this run, so there is nobody to compare its members with.",
-            hint="Make a run that holds people out: rpsg run ... --audit-holdout 0.5 -o NEW. It pays anew.",
+            hint="Make a run that holds people out: rpsg run ... --audit-holdout 0.5 -o NEW. That "
+            "spends budget again.",
         )
     if donors and not method_of(plan).has_donors:
         raise UsageError("This run has no donors.", hint="Leave --donors out.")
@@ -156,7 +157,7 @@ def _moved(plan: Plan, data: Path | None) -> Plan:
 def sides_of(
     folder: RunFolder, plan: Plan, corpus: Private[PrivateCorpus], *, donors: bool = False
 ) -> dict[str, Any]:
-    """Texts and people of the members and of those held out, bounded alike, by the arguments of ``audit``.
+    """Texts and people of members and of those held out, limited in the same way, by argument of ``audit``.
 
     Canaries are on neither side: attacks of their own look for them.
     """

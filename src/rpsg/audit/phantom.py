@@ -57,7 +57,7 @@ def word_runs(subject: Subject, length: int, *, with_public: bool = False) -> tu
 
 
 def hit_by_own_runs(subject: Subject, known: Hashes, private: Runs) -> npt.NDArray[np.bool_]:
-    """The people with a known run that nobody else has.
+    """The people with a known run of words that nobody else has.
 
     Only known ones of the private runs are kept, so memory grows with the corpus.
     """

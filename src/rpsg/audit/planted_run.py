@@ -69,15 +69,15 @@ def canary_run(
     """Run the plan with planted canaries in ``out``, attack its corpus, keep the report, destroy the rest.
 
     The plan is run as ``rpsg run`` runs it, on the same account: its noisy answers are drawn and paid for.
-    Without canaries in the plan 200 are drawn; without people held out half are. Left at the end are the plan
-    and, in the private folder, ``audit.json`` and ``audit.html``. ``aids``, ``attacks`` and ``seed`` as for
-    ``audit``, ``shadows`` as for ``audit_run``; ``tools`` and ``noise`` are for tests.
+    If the plan has no canaries, 200 are drawn; if it holds nobody out, half of the people are. Left at the
+    end are the plan and, in the private folder, ``audit.json`` and ``audit.html``. ``aids``, ``attacks``
+    and ``seed`` as for ``audit``, ``shadows`` as for ``audit_run``; ``tools`` and ``noise`` are for tests.
 
     Raises:
         UsageError: the method reads nothing private, or there are too few canaries or public texts.
         RunError: ``out`` holds another run, or a finished audit, whose report is named.
         DataError: fewer than 30 people are on a side, or the file changed since the run.
-        BudgetError: the account has no room.
+        BudgetError: the account has too little budget left.
     """
     plan, out = plan_of_audit(plan), path_of(out, "out")
     _refuse_finished(out)

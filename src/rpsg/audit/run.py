@@ -62,7 +62,7 @@ def audit(
 
     Texts are given as lists, or as paths of files: ``text`` is the column of texts, ``user`` that of their
     authors, ``synthetic_text`` that of the synthetic file if it has another name. The authors of lists are in
-    ``member_units`` and ``nonmember_units``. Where no author is named, each text is a person.
+    ``member_units`` and ``nonmember_units``. If no author is named, each text counts as a person.
 
     ``members`` were in its data and ``nonmembers`` were held out before; who is which must have been decided
     by chance, person by person. ``reference`` are public texts of the same kind. Without a claim (epsilon

@@ -31,7 +31,8 @@ Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 #: People of each side, at least: with fewer no attack could show anything at the 95 % that an audit keeps.
 FEWEST = 30
-#: Texts of both sides are compared with references made of as many parts; a text never with its own part.
+#: Texts of both sides are compared with references made of the same number of parts, and no text with its
+# own part.
 PARTS = 4
 
 
@@ -82,7 +83,7 @@ class Subject:
 
     @cached_property
     def part(self) -> Ints:
-        """One of ``PARTS`` parts for each private text; all texts of a person are in one, drawn by chance."""
+        """One of ``PARTS`` parts for each private text; all texts of a person are in one, drawn at random."""
         people = stream(self.seed, "audit parts").permutation(np.arange(self.people) % PARTS)
         return np.asarray(people[self.owner])
 

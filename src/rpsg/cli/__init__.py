@@ -68,8 +68,13 @@ def _unwritten(out: Stream, given: Sequence[str]) -> int:
     reason = (out.failure and out.failure.strerror) or "the system refused"
     screen = Screen.stderr()
     screen.line(f"The command has done its work, but its output could not be written: {reason}.", style="red")
-    screen.line("A finished run is in its folder: rpsg report RUN --text")
-    return 0 if logs.command_of(given) == "run" and "--json" not in given else UNWRITTEN
+    is_run = logs.command_of(given) == "run"
+    screen.line(
+        "The run is finished and in its folder: rpsg report RUN --text"
+        if is_run
+        else "Repeat it with an output that can be written, such as > FILE on a disk that has space."
+    )
+    return 0 if is_run and "--json" not in given else UNWRITTEN
 
 
 def _call(arguments: list[str]) -> int:

@@ -232,7 +232,7 @@ def show(screen: Screen, report: AuditReport, kept: Path | None) -> None:
     screen.facts(allowed_by(report))
     screen.heading("What was compared")
     base = report.baseline
-    apart = f"AUC {with_reach(base.auc, base.interval)} (by chance 0.5)"
+    apart = f"AUC {with_reach(base.auc, base.interval)} (guessing: 0.5)"
     counts = [(name, f"{count:,}") for name, count in report.counts.items()]
     screen.facts([*counts, ("sides told apart without the corpus", apart)])
     silent = [f"{', '.join(names)}: {reason}" for reason, names in report.silent().items()]

@@ -83,7 +83,8 @@ def _without_text(error: TyperException, arguments: Sequence[str]) -> str:
     message = error.format_message()
     if "unexpected extra argument" in message:
         return "There are more arguments than this command takes."
-    message = in_plain_words(message) + "."
+    message = in_plain_words(message).removesuffix("?")
+    message += "?" if "Did you mean" in message else "."
     return _unquoted(message, [t for t in arguments if len(t) > _LONGEST_QUOTE or len(t.split()) > 1])
 
 
@@ -104,6 +105,11 @@ def _hint(error: TyperException) -> str:
         level = " info" if option == "--log-level" else ""
         typed = path.replace("rpsg", f"rpsg {option}{level}", 1)
         return f"Options of the log come before the command: {typed} ..."
+    parameter = getattr(error, "param", None)
+    if parameter is not None and "issing" in error.format_message() and parameter.help:
+        name = parameter.opts[-1]
+        typed = f"{name} {parameter.metavar}" if name.startswith("-") else parameter.metavar
+        return f"Add {typed}: {parameter.help[0].lower()}{parameter.help[1:]} See: {path} --help"
     return f"See: {path} --help"
 
 

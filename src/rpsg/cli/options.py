@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FILE = Path(__file__).with_name("options.json")
-#: A list is typed with commas; a value that holds one stands in double quotes.
+#: A list is typed with commas; a value that holds one is written in double quotes.
 _KINDS = {"str": str, "int": int, "float": float, "path": Path, "list": str, "bool": bool}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path  # noqa: TC003  # typer reads it at run time
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -25,11 +26,14 @@ def purge(
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.pipeline.purge import purge as purge_run
+    from rpsg.pipeline.purge import require_published
 
+    require_published(run)
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError(
-                "There is no terminal on which to ask.", hint=f"To purge for good: rpsg purge {run} --yes"
+                "There is no terminal on which to ask.",
+                hint=f"To purge for good: rpsg purge {quote(str(run))} --yes",
             )
         typer.confirm(f"Destroy the private half of {run} for good?", abort=True)
     done = purge_run(run)

@@ -37,7 +37,7 @@ def show_preview(
         screen.heading("How this was decided")
         screen.items(preview.explanations)
     if preview.warnings:
-        screen.heading("Look at this first")
+        screen.heading("Read this before you run it")
         screen.items(preview.warnings, sign="!", style="yellow")
     screen.heading("Next")
     if preview.obstacles:
@@ -182,7 +182,7 @@ def show_run(screen: Screen, run: Run, cautions: Sequence[str] = ()) -> None:
         screen.heading("How long writing took this time")
         screen.facts((stage, seconds_in_words(took)) for stage, took in run.timings.items())
     if cautions:
-        screen.heading("Look at this first")
+        screen.heading("Read this before you run it")
         screen.items(cautions, sign="!", style="yellow")
     screen.heading("Next")
     screen.line("  Anybody who has the release can check it:")

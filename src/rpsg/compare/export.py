@@ -103,7 +103,7 @@ def _row(comparison: Comparison, cell: CellOutcome) -> list[object]:
 
 
 def _safe(value: object) -> object:
-    """Text that no spreadsheet takes for a formula; numbers as they are, nothing as nothing."""
+    """A value for a cell: text that no spreadsheet takes for a formula; numbers and None are unchanged."""
     if value is None:
         return ""
     if isinstance(value, str):

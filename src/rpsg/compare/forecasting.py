@@ -125,15 +125,15 @@ def spending(data: ComparedData, cells: Sequence[Cell]) -> str:
     seeds = len({plan.generation.seed for plan in plans})
     if data.public:
         return (
-            f"{data.name}: declared public. Each of the {len(plans)} cells that read these texts has an "
-            "account of its own, so nothing adds up and no account of yours is charged."
+            f"{data.name}: declared public. Each of the {len(plans)} cells that read these texts has a "
+            "separate account, so no costs add up and none of your accounts is charged."
         )
     paid = [plan for plan in plans if method_of(plan).budget is not None]
     said = [f"{data.name}: private. {len(plans)} cells read these texts ({seeds} seeds of each)."]
     if paid:
         total, delta = _together(paid), max(plan.privacy.delta for plan in paid)
         said.append(
-            f"The {len(paid)} that pay for noisy answers cost epsilon {epsilon_in_words(total)} together at "
+            f"The {len(paid)} that use noisy answers cost epsilon {epsilon_in_words(total)} together at "
             f"delta {delta:g}, all from one account, whose limit is {paid[0].privacy.lifetime_epsilon:g}."
         )
     if len(paid) < len(plans):

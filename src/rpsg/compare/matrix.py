@@ -178,7 +178,7 @@ def read_matrix(path: str | Path, files: Mapping[str, str] | None = None) -> Mat
         wrong = "; ".join(_problem(item) for item in error.errors(include_url=False, include_input=False))
     else:
         return _complete(matrix, path.parent, dict(files or {}))
-    raise UsageError(f"{path} does not hold together. {wrong}.", hint=HINT)
+    raise UsageError(f"{path} is not valid: {wrong}.", hint=HINT)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -253,7 +253,7 @@ def changed(matrix: Matrix, holdout: float | None, limits: Mapping[str, float]) 
         return Matrix.model_validate(body)
     except ValidationError as error:
         wrong = "; ".join(_problem(item) for item in error.errors(include_url=False, include_input=False))
-    raise UsageError(f"The comparison does not hold together. {wrong}.")
+    raise UsageError(f"The comparison is not valid: {wrong}.")
 
 
 def epsilon_in_words(epsilon: float | None) -> str:

@@ -31,7 +31,8 @@ PACKAGES = (
     *("opacus", "dp-accounting"),
 )
 INTERNAL = (
-    "Internal: these figures were read from private texts, and no budget was paid for that. Do not publish "
+    "Internal: these figures were computed from private texts without noise, outside any budget. Do "
+    "not publish "
     "them."
 )
 

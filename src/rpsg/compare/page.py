@@ -34,7 +34,7 @@ SHARING = (
 )
 
 PEOPLE = (
-    "For each seed the people of a data set are put in an order by chance. The first are held out, and all "
+    "For each seed the people of a data set are put in a random order. The first are held out, and all "
     "methods of a seed have the same people."
 )
 

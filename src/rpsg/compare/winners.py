@@ -110,7 +110,7 @@ def standing(comparison: Comparison, table: EpsilonTable) -> Standing:
     """The best of the methods at the table's epsilon, metric by metric.
 
     Compared are methods that use this epsilon; those that use none are beside them, not among them, because
-    what they promise is not the same. Where no method uses an epsilon all are compared.
+    what they promise is not the same. If no method uses an epsilon, all are compared.
     """
     rivals = [row for row in table.rows if not row.is_bound and row.epsilon == table.epsilon]
     able = [row for row in rivals if row.cells and not row.is_short]

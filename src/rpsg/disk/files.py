@@ -67,14 +67,16 @@ def _run_error(doing: str, error: OSError) -> RunError:
     if isinstance(error, NotADirectoryError | FileExistsError):
         return RunError(
             f"Cannot {doing}: it, or a folder of its path, is a file or a link.",
-            hint="Choose a new or empty folder: -o names that of a run, and RPSG_HOME the one for keys and "
-            "accounts. Where it is a link, name the folder that it leads to.",
+            hint="Choose a new or empty folder, with -o for a run, or with RPSG_HOME for keys and "
+            "accounts. If it "
+            "is a link, name the folder that it leads to.",
         )
     reason = os.strerror(error.errno) if error.errno else "the operating system refused"
     return RunError(
         f"Cannot {doing}: {reason}.",
-        hint="Check who owns the folder and that it is on a writable disk. -o names another place for a run, "
-        "and RPSG_HOME another one for keys and accounts.",
+        hint="Check who owns the folder and that it is on a writable disk. Choose another folder with "
+        "-o for a "
+        "run, or with RPSG_HOME for keys and accounts.",
     )
 
 

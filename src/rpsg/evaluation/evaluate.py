@@ -54,7 +54,7 @@ def evaluate(config: EvaluationConfig, progress: Progress | None = None) -> Repo
         scarce = min(corpora.rows, key=lambda name: len(corpora.rows[name]))
         corpora.notes.append(
             f"All rows have {n} texts, as many as the {scarce} row has: {n} of the corpus' "
-            f"{len(corpora.rows[CORPUS])} were drawn by chance."
+            f"{len(corpora.rows[CORPUS])} were drawn at random."
         )
     inputs = _inputs(corpora, n, models, config.seed)
     progress.start("measuring")
@@ -98,4 +98,4 @@ def _uninformative(lines: Sequence[Line]) -> tuple[str, ...]:
     names = [line.name for line in lines if line.informative is False]
     if not names:
         return ()
-    return (f"Real texts do no better than the floor here, so these tell nothing: {', '.join(names)}.",)
+    return (f"Real texts do no better than the floor here, so these are uninformative: {', '.join(names)}.",)

@@ -58,7 +58,7 @@ def check_output(out: Path, reads: Sequence[Path | None], what: Reading) -> None
 
 
 def check_output_path(out: Path, reads: Sequence[Path | None], what: Reading) -> None:
-    """See that something made from private texts may be written to ``out``, in place of a file there.
+    """Check that something made from private texts may be written to ``out``, in place of a file there.
 
     Raises:
         PrivacyError: the place is inside a release.

@@ -36,7 +36,7 @@ class MalformedError(Exception):
 def find_metrics(named: Sequence[str]) -> dict[str, Metric]:
     """The metrics that were named, or all of them.
 
-    If one cannot be loaded, UsageError if it was named, else a metric without a value takes its place.
+    One that cannot be loaded is replaced by a metric without a value; UsageError if it was named.
     """
     return {name: find_metric(name) for name in named} or {
         name: _found(name) for name in registry.names("metrics")

@@ -72,7 +72,7 @@ def synthesize(job: Job) -> Pool:
         missing = plan.augpe.variations * plan.corpus.size - len(pool.alive())
         pool = write_variations(pool, parents, missing, pack, plan, tools.writer, progress)
 
-        # Every private text votes for the nearest of them, and the noisy votes decide which stay.
+        # Every private text votes for the nearest of them, and the noisy votes decide which are kept.
         drafts = some_candidates(pool)
         rows = look_ahead(drafts, rows, pack, plan, tools.writer, tools.embedder, progress)
         votes = _vote(job, pack, drafts, rows, iteration)
@@ -221,7 +221,7 @@ def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
     ahead = f" (each compared by the mean of {augpe.lookahead} more)" if augpe.lookahead else ""
     evolved = (
         f"{size:,} random texts are varied to {augpe.variations * size:,}{ahead}, and the private texts vote "
-        f"for the {size:,} that stay: {augpe.iterations} times."
+        f"for the {size:,} that are kept: {augpe.iterations} times."
     )
     if label_of(pack) is None:
         return (evolved,)

@@ -132,7 +132,7 @@ def voted_apart(plan: Plan, n: int, budget: Budget) -> int:
 def smallest_size(plan: Plan, pack: Pack, budget: Budget) -> int:
     """The smallest number of people (in split mode: of voters) from which something can be learnt.
 
-    Where they are counted with noise there must be more: the lower end of the count is used, which may lie up
+    If they are counted with noise there must be more: the lower end of the count is used, which may lie up
     to twice its margin below the truth.
     """
     if not knows_its_people(budget):
@@ -175,7 +175,7 @@ def counts_cards(budget: Budget) -> bool:
 def check_declared(plan: Plan, pack: Pack, budget: Budget | None, n: int | None) -> None:
     """Check, before anything is read or spent, that something can be learnt from ``n`` people, as declared.
 
-    Where people are counted with noise nothing can be checked yet, and a run with few of them still ends with
+    If people are counted with noise, nothing can be checked yet, and a run with few of them still ends with
     a release.
 
     Raises:

@@ -33,8 +33,8 @@ Phrases = Mapping[str, Sequence[tuple[str, int]]]
 EXPAND_ATTEMPTS = 3  # filters drop some variants, and with a poor writer an unbounded loop would not end
 #: What to do when the writer fails after something was charged.
 ANOTHER_WRITER = (
-    "Run the same command with another --writer or a larger [models] context, and the same -o: what was "
-    "counted is paid for and is used again."
+    "Run the same command with another --writer or a larger [models] context, and the same -o: the noisy "
+    "counts are already paid for and are used again."
 )
 
 

@@ -48,7 +48,7 @@ def make_trainer(plan: Plan) -> Trainer:
 
 
 def check(plan: Plan) -> None:
-    """See that the plan asks for nothing that DP-SGD here does not do.
+    """Check that the plan asks for nothing that DP-SGD here does not do.
 
     Raises:
         UsageError: the writer has no weights here, label values are not declared, the budget is for replaced

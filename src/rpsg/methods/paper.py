@@ -62,7 +62,8 @@ def _synthesize(job: Job) -> Pool:
     # The writer makes a variant of each summary, with retries until it has the sentiment of its seed.
     variants = some_texts(rewrite(job, "first", "first rewrite", first_tasks(seeds, abstracts)))
 
-    # Votes of all records may thin the variants out; the writer rewrites those that stay; the scrub follows.
+    # Votes of all records may thin the variants out; the writer rewrites those that are kept; the scrub
+    # follows.
     chosen = histogram_step(job, seeds, abstracts, variants)
     pool = scrub_step(job, some_texts(rewrite(job, "second", "second rewrite", chosen)))
 

@@ -177,7 +177,7 @@ def some_abstracts(abstracts: Mapping[int, str]) -> Mapping[int, str]:
     if not abstracts:
         raise InfeasibleError(
             "No summary of any record passed the guard, so there is nothing to write from.",
-            hint="Raise [paper] guard_words and guard_characters, or take another --writer, with a new -o; "
+            hint="Raise [paper] guard_words and guard_characters, or use another --writer, with a new -o; "
             "in split mode with the same -o, where the voters that were counted are not counted again.",
         )
     return abstracts
@@ -192,7 +192,7 @@ def some_texts(pool: Pool) -> Pool:
     if not pool.alive():
         raise ModelError(
             "No text that was written can be used, so the run cannot continue.",
-            hint="Take another --writer or a larger [models] context, with a new -o; in split mode with the "
+            hint="Use another --writer or a larger [models] context, with a new -o; in split mode with the "
             "same -o, where the voters that were counted are not counted again.",
         )
     return pool

@@ -35,7 +35,7 @@ EGRESS = (
 def groups_of(plan: Plan) -> int:
     """Into how many groups people are divided: one for each text, and those that are not used.
 
-    Where more people are declared than ``batch`` for each text, the others are in groups without a text.
+    If more people are declared than ``batch`` for each text, the others are in groups without a text.
     """
     size, people = plan.corpus.size, plan.privacy.n_public or 0
     return max(size, people // plan.prediction.batch)
@@ -111,7 +111,7 @@ def models(plan: Plan) -> Mapping[str, Callable[[], Any]]:
 
 
 def check(plan: Plan) -> None:
-    """See that the plan asks for nothing that this method does not do.
+    """Check that the plan asks for nothing that this method does not do.
 
     Raises:
         UsageError: the model does not run here, there are labels, or the noise is to come from OpenDP.

@@ -1,7 +1,7 @@
 """RUPTA, as a baseline: private texts are edited until a language model no longer guesses who wrote them.
 
 It claims nothing. The rewriter, the privacy evaluator and the utility evaluator are one language model, and
-what it does not notice stays in the text. Every read of private text is written into the ledger. After Yang
+what it does not notice remains in the text. Every read of private text is written into the ledger. After Yang
 et al., *Robust Utility-Preserving Text Anonymization Based on Large Language Models*, ACL 2025; no code and
 no prompt of its authors is in it. See docs/rupta.md.
 """
@@ -38,7 +38,7 @@ def _synthesize(job: Job) -> Pool:
     posts = find_facts(job, draw_posts(job))
 
     # Each is put in general words and scored; then it is edited, and of its edits the one with the best
-    # scores stays: first that fewer guesses are right, then that its label is more certain.
+    # scores is kept: first that fewer guesses are right, then that its label is more certain.
     history = [edit(job, posts, 0)]
     for number in range(1, job.plan.rupta.edits + 1):
         history.append(edit(job, history[-1], number))
@@ -48,7 +48,7 @@ def _synthesize(job: Job) -> Pool:
     if not pool.alive():
         raise InfeasibleError(
             "Every text was dropped, so there is no corpus.",
-            hint="private/stages.md of the run has the reasons. Take another --writer, or set [rupta] "
+            hint="private/stages.md of the run has the reasons. Use another --writer, or set [rupta] "
             'leaking = "keep" or more attempts, with a new -o.',
         )
     return pool

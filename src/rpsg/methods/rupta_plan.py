@@ -48,7 +48,7 @@ def cautions(plan: Plan) -> tuple[str, ...]:
     """What is not protected, and settings without effect."""
     edited = (
         "The method rupta edits private texts and releases the edited ones, so most of their words are those "
-        "of the records. One model guesses, edits and judges itself; what it does not notice stays."
+        "of the records. One model guesses, edits and judges itself; what it does not notice remains."
     )
     kept = (
         "Texts that still tell an attribute after the last edit are released, as published; [rupta] leaking"

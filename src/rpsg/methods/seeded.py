@@ -232,7 +232,7 @@ def check_split(plan: Plan) -> None:
         )
     if plan.paper.histogram_sigma > 0:
         raise UsageError(
-            "Split mode has no histogram without a budget: its votes are paid from the privacy budget.",
+            "Split mode has no histogram without a budget: its votes use the privacy budget.",
             hint="Leave [paper] histogram_sigma at 0; [privacy] epsilon sets the noise of the votes.",
         )
     if plan.split.donor_list:

@@ -79,7 +79,7 @@ def _synthesize(job: Job) -> Pool:
     pool = some_texts(rewrite(job, "first", "first rewrite", tasks))
     pool = filters_step(job, pack, pool, "public filters")
 
-    # Every voter votes for the nearest candidates; noisy counts decide which stay.
+    # Every voter votes for the nearest candidates; noisy counts decide which are kept.
     for round_number in range(job.plan.method.rounds):
         if round_number > 0:
             pool = _rewritten(job, seeds, pool, wanted, round_number)

@@ -64,7 +64,7 @@ def synthesize(job: Job) -> Pool:
         sketch = measure(job, pack, landmarks, traits, model, people, pool)
         pool = choose_by_sketch(job, pack, model, sketch, pool)
 
-    # Where too few texts were usable, variants of the chosen ones fill up the corpus.
+    # If too few texts are usable, variants of the chosen ones fill up the corpus.
     return scrub(expand(job, pack, pool))
 
 

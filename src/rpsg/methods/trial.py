@@ -20,6 +20,7 @@ from rpsg.records import Candidate, Card, Drop, Pool
 from rpsg.stages.abstraction import Passes, Seed, abstract_request, parsed
 from rpsg.stages.candidates import candidate_of
 from rpsg.stages.cards import CardModel
+from rpsg.stages.clean_reply import ESCAPES
 from rpsg.stages.echo import REASON as REPEATS
 from rpsg.stages.exact_similarity import quantized
 from rpsg.stages.prompts import candidate_request
@@ -45,17 +46,16 @@ _FIRST_WORDS, _LONGEST_REASON = 100, 300
 #: Not secret: it marks invented examples, as the key of a run marks private records.
 _MARK_KEY = b"rpsg-trial"
 _HINTS = {
-    "refused politely": "Take another --writer, or say with --about and [corpus] domain what the texts are "
-    "in a way that it does not refuse.",
-    "talks about its task": "It is too weak for these prompts: take another --writer.",
-    "cut in the middle": "Its texts do not end. Take another --writer, or a larger [models] context.",
-    "repeats itself": "Take another --writer, or a higher [generation] temperature.",
-    "near-duplicate": "It always writes the same: take another --writer, or raise [generation] temperature.",
-    REPEATS: 'It repeats its prompt. Take another --writer, or [models] form = "text" for a local one.',
-    "copies an example": "Set [generation] examples = 0, or take another --writer.",
-    "cut while thinking": "It thinks longer than a text may be: switch that off, or take another model.",
-    "not in the form that was asked for": "It does not answer in JSON: take another --writer, a chat model.",
-    NO_FORM: 'Take another --writer, or a summariser of this machine with [paper] abstracter = "summariser".',
+    "refused politely": "Use another --writer, or change --about or --domain so that it does not refuse.",
+    "talks about its task": "It is too weak for these prompts: use a larger --writer.",
+    "cut in the middle": "Its texts do not end: use another --writer or a larger [models] context.",
+    "repeats itself": "Use another --writer, or a higher [generation] temperature.",
+    "near-duplicate": "Its texts are all alike: use another --writer, or raise [generation] temperature.",
+    REPEATS: 'It repeats its prompt. Use another --writer, or [models] form = "text" for a local one.',
+    "copies an example": "Set [generation] examples = 0, or use another --writer.",
+    "cut while thinking": hint_for("cut while thinking"),
+    "not in the form that was asked for": "It does not answer in JSON: use a chat model as --writer.",
+    NO_FORM: 'Use another --writer, or summarize on this machine with [paper] abstracter = "summariser".',
 }
 
 
@@ -118,7 +118,7 @@ def require_usable(job: Job, trial: Trial) -> None:
         raise _useless(name, trial)
     if trial.reasons:
         job.progress.note(
-            f"The writer {name} was tried on {TEXTS} public prompts, and {trial.usable} of its texts can be "
+            f"The writer {name} was tested on {TEXTS} public prompts, and {trial.usable} of its texts can be "
             f"used. The others: {trial.in_words()}."
         )
 
@@ -223,7 +223,7 @@ def _rewritten(seed: Seed, reply: Reply) -> Candidate:
 
 def _first_words(text: str, most: int = _FIRST_WORDS) -> str:
     """The beginning of a text on one line, without control characters."""
-    line = " ".join(printable(text).split())
+    line = " ".join(printable(ESCAPES.sub("", text)).split())
     return line if len(line) <= most else f"{line[:most].rstrip()} ..."
 
 
@@ -233,7 +233,7 @@ def _useless(name: str, trial: Trial) -> ModelError:
     begins = f' One reply begins: "{shown}"' if shown else ""
     usable = "1 usable text" if trial.usable else "no usable text"
     return ModelError(
-        f"The writer {name} was tried on {TEXTS} public prompts and gave {usable} ({trial.in_words()})."
+        f"The writer {name} was tested on {TEXTS} public prompts and gave {usable} ({trial.in_words()})."
         f"{begins} This was found before anything private was read.",
         hint=f"{_HINTS.get(reason) or hint_for(reason)} The changed command may use the same -o.",
     )

@@ -1,4 +1,4 @@
-"""Choosing by votes: each private record votes for the nearest texts, and noisy counts decide which stay.
+"""Choosing by votes: each private record votes for the nearest texts, and noisy counts decide which are kept.
 
 Split mode chooses like this. Strict mode does on request: by default it chooses by a sketch
 (``sketching.py``).

@@ -132,7 +132,7 @@ def split_explained(plan: Plan, pack: Pack) -> tuple[str, ...]:
 def _guessed(plan: Plan, pack: Pack, work: Workload, seeds: int, times: str) -> str:
     by = "the writer" if plan.paper.abstracter == "writer" else "the summariser"
     return (
-        f"{seeds:,} records become seeds, each summed up {plan.paper.candidates} times by {by}, and "
+        f"{seeds:,} records become seeds, each summarized {plan.paper.candidates} times by {by}, and "
         f"{work.candidates:,} texts are rewritten {times}. No record was read: calls, tokens and time are "
         f"guesses from records of {typical_words(pack)} words, with a second pass for half of them."
     )

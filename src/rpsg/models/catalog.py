@@ -94,9 +94,9 @@ GEMMA = Asset(
     ),
     terms=(
         "Gemma is provided by Google under the Gemma Terms of Use (https://ai.google.dev/gemma/terms). They "
-        "are no open-source licence. They forbid the uses of their Prohibited Use Policy, and whoever passes "
-        "the weights on must pass the terms on. Google claims no rights in the texts that it writes; but a "
-        "model that is trained on them so that it performs like Gemma falls under the terms too."
+        "are not an open-source licence. They forbid the uses in their Prohibited Use Policy, and anybody "
+        "who passes on the weights must pass on the terms. Google claims no rights in the texts that it "
+        "writes, but a model that is trained on them to perform like Gemma falls under the terms too."
     ),
 )
 

@@ -86,10 +86,10 @@ def locate(name: str, folder: Path | None = None) -> Path:
     else:
         return _own_file(name)
     if not present:
-        hint = f"Bring it with: rpsg models pull {name}"
+        hint = f"Download it with: rpsg models pull {name}"
         if terms(name):
             hint += (
-                f" ({CATALOGUE[name].licence}, which you are asked to accept). Or take one under Apache-2.0: "
+                f" ({CATALOGUE[name].licence}, which you are asked to accept). Or use one under Apache-2.0: "
                 f"rpsg models pull {FREE_WRITER}, and run with --writer {FREE_WRITER}"
             )
         raise ModelError(f"{name} is not on this machine yet.", hint=hint)
@@ -120,7 +120,7 @@ def check(name: str, folder: Path | None = None) -> Path:
         if file_digest(home / file.name) != file.sha256:
             raise ModelError(
                 f"The file {file.name} of {name} is damaged.",
-                hint=f"Bring it again with: rpsg models pull {name}",
+                hint=f"Download it again with: rpsg models pull {name}",
             )
     return path
 
@@ -160,7 +160,7 @@ def _pull_asset(asset: Asset, home: Path, progress: Progress) -> Path:
     except OSError as error:
         raise ModelError(
             f"The folder {folder} cannot be made: {error.strerror}.",
-            hint="Choose another place for models with: export RPSG_HOME=FOLDER",
+            hint="Choose another folder for models with: export RPSG_HOME=FOLDER",
         ) from error
     wanted = [file for file in asset.files if not _is_good(folder / file.name, file, progress)]
     if wanted:
@@ -178,7 +178,7 @@ def _is_good(path: Path, file: AssetFile, progress: Progress) -> bool:
     if path.stat().st_size == file.size and file_digest(path) == file.sha256:
         return True
     path.unlink()
-    progress.note(f"{file.name} was damaged: removed, and brought again.")
+    progress.note(f"{file.name} was damaged; it was removed and is downloaded again.")
     return False
 
 
@@ -201,7 +201,7 @@ def _build(asset: Asset, file: AssetFile, folder: Path, packages: Downloader, pr
     except OSError as error:
         raise ModelError(
             f"Writing to {folder} failed: {error.strerror or error}.",
-            hint="Make room there, or choose another place with: export RPSG_HOME=FOLDER",
+            hint="Free some space there, or choose another folder with: export RPSG_HOME=FOLDER",
         ) from error
 
 

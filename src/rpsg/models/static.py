@@ -165,14 +165,14 @@ def _make(embedder: Embedder, tokenizer: Path, folder: Path, progress: Progress)
     except OSError as error:
         raise ModelError(
             f"The folder of models cannot be written: {error.strerror}.",
-            hint="Make room there, or choose another place with: export RPSG_HOME=FOLDER",
+            hint="Free some space there, or choose another folder with: export RPSG_HOME=FOLDER",
         ) from error
 
 
 def _unreadable(tokenizer: Path) -> ModelError:
     return ModelError(
         f"The embedder's {tokenizer.name} is damaged.",
-        hint="Bring it again with: rpsg models pull minilm-onnx",
+        hint="Download it again with: rpsg models pull minilm-onnx",
     )
 
 

@@ -54,12 +54,14 @@ def account_view(plan: Plan, budget: Budget | None) -> AccountView:
 def _room(plan: Plan, budget: Budget, fit: int) -> Iterator[str]:
     if not fit:
         yield (
-            "This run would be refused: its account has no room (see rpsg budget). A smaller --epsilon "
-            "may fit; --lifetime-epsilon makes room on purpose."
+            "This run would be refused: too little budget is left in its account (see rpsg budget). A "
+            "smaller --epsilon "
+            "may fit; --lifetime-epsilon raises the limit."
         )
     if budget.delta_fail:
         yield (
             f"Each run that finds its labels or phrases takes {budget.delta_fail:.2g} of delta for its "
-            f"thresholds, and all runs of an account must stay below {plan.privacy.delta:g}: {fit} like this "
+            f"thresholds, and all runs of an account together must remain below "
+            f"{plan.privacy.delta:g}: {fit} like this "
             "one still fit."
         )

@@ -77,7 +77,7 @@ def read_prices(path: str = "") -> PriceTable:
         raise UsageError(f"The table of prices {name} is not valid TOML: {error}.") from None
     except ValidationError as error:
         raise UsageError(
-            f"The table of prices {name} does not hold together. {_problem(error.errors()[0])}.",
+            f"The table of prices {name} is not valid: {_problem(error.errors()[0])}.",
             hint="A line looks like: " + example("openai:NAME").replace("\n", " "),
         ) from None
 

@@ -110,7 +110,7 @@ def _machine() -> Diagnosis:
     detail = f"{cores()} cores, " + ("memory unknown" if memory is None else f"{memory >> 20:,} MB free")
     if memory is not None and memory < _LEAST_MEMORY:
         return Diagnosis(
-            "processor and memory", "warn", detail, "Close other programs, or take a smaller model."
+            "processor and memory", "warn", detail, "Close other programs, or use a smaller model."
         )
     return Diagnosis("processor and memory", "ok", detail)
 
@@ -136,7 +136,7 @@ def _state() -> Diagnosis:
             file.write(b"x")
     except OSError as error:
         detail = f"{folder} cannot be written: {error.strerror or 'the system refused'}"
-        return Diagnosis("state folder", "fail", detail, "Name another place: export RPSG_HOME=FOLDER")
+        return Diagnosis("state folder", "fail", detail, "Name another folder: export RPSG_HOME=FOLDER")
     return found
 
 
@@ -177,7 +177,7 @@ def _loopback() -> Diagnosis:
                 came = other.recv(1) == b"x"
     if came:
         return Diagnosis("loopback", "ok", "sockets of this machine work")
-    return Diagnosis("loopback", "fail", "a byte was lost", "See that no firewall blocks 127.0.0.1.")
+    return Diagnosis("loopback", "fail", "a byte was lost", "Check that no firewall blocks 127.0.0.1.")
 
 
 def _randomness() -> Diagnosis:

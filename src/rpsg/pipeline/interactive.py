@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: Finished stages and notes that a notebook shows, and the seconds between two updates of a public stage.
 MOST_LINES = 16
 EVERY = 0.5
-STOPPED = "Stopped. The same call resumes: nothing is paid or written twice."
+STOPPED = "Stopped. The same call resumes: nothing is charged or written twice."
 
 
 def default_progress(*, quiet: bool = False) -> Silent:

@@ -31,7 +31,7 @@ def obstacles(plan: Plan) -> Iterator[str]:
         elif plan.data.path == STDIN and not plan.data.account.strip():
             yield "Standard input has no path that could name its account. Name one with --account."
         if not os.access(nearest(state_folder()), os.W_OK):
-            yield f"{state_folder()} cannot be written. Name another place: export RPSG_HOME=FOLDER"
+            yield f"{state_folder()} cannot be written. Name another folder: export RPSG_HOME=FOLDER"
     yield from packages.missing(plan)
     roles = (
         ("writer", plan.models.writer, names("writers")),

@@ -44,7 +44,9 @@ if TYPE_CHECKING:
     from rpsg.storage.run_folder import RunFolder
 
 #: Noted in every run, whatever the file holds.
-LEFT_OUT = f"Rows that cannot be used are treated as the plan says; their number is in private/{ROWS} alone."
+LEFT_OUT = (
+    f"Unusable rows are treated as the plan says; how many there are is written only to private/{ROWS}."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ def check_room(plan: Plan, budget: Budget | None, folder: RunFolder) -> None:
     """Check that the account has room for a new run, before its writer is asked anything.
 
     Raises:
-        BudgetError: it has no room, or holds charges for another privacy unit.
+        BudgetError: it has too little budget left, or holds charges for another privacy unit.
     """
     if budget is None or folder.private_path(ANSWERS).exists():
         return  # a resumed run: the kernel knows what is paid for already
@@ -179,7 +181,7 @@ def report_paid(account: Account, progress: Progress) -> None:
     statement = account.statement()
     if statement.totals:
         paid = "; ".join(total.in_words() for total in statement.totals)
-        progress.note(f"The account {statement.name!r} has paid so far: {paid}.")
+        progress.note(f"The account {statement.name!r} has spent so far: {paid}.")
     if caution := statement.caution():
         progress.note(caution)
 
@@ -233,8 +235,9 @@ def _notes(account: str, others: list[str]) -> str:
     return (
         "# Notes for the operator\n\nThis file is private: whether two files hold the same rows is a fact "
         f"about the rows.\n\nThe rows of this run were also read under other accounts than {account!r}:\n\n"
-        f"{listed}\nWhat was paid there was paid for the same people, and no total adds it up. Name one "
-        "account for all of these files with --account NAME, and count what was paid under both.\n"
+        f"{listed}\nThose accounts spent budget on the same people, and no total includes all of it. "
+        "Name one "
+        "account for all of these files with --account NAME, and add up what each has spent.\n"
     )
 
 

@@ -51,13 +51,7 @@ def purge(run: Path) -> Purged:
     Raises:
         RunError: the folder holds no published run, or another process works in it.
     """
-    if not (run / RUN).is_file():
-        raise RunError(f"{run} is no run folder.", hint="Name the folder that was given to rpsg run -o.")
-    if not (run / RELEASE / LEDGER).is_file():
-        raise RunError(
-            f"The run in {run} has not been published, and without its private part it never could be.",
-            hint="Finish it first with the same rpsg run command, or delete the folder as a whole.",
-        )
+    require_published(run)
     private = _no_link(run / PRIVATE)
     with locked(run), file_errors(f"purge {private}"):
         was_sealed = _was_sealed(private)
@@ -66,6 +60,17 @@ def purge(run: Path) -> Purged:
         "the blocks of the deleted files: this run did not encrypt them, and a deleted file can be recovered",
     )
     return Purged(run, names, (() if was_sealed else clear) + NOT_REACHED)
+
+
+def require_published(run: Path) -> None:
+    """Raise RunError unless the folder holds a published run."""
+    if not (run / RUN).is_file():
+        raise RunError(f"{run} is no run folder.", hint="Name the folder that was given to rpsg run -o.")
+    if not (run / RELEASE / LEDGER).is_file():
+        raise RunError(
+            f"The run in {run} has not been published, and without its private part it never could be.",
+            hint="Finish it first with the same rpsg run command, or delete the folder as a whole.",
+        )
 
 
 def destroy_unreleased(run: Path, keep: Collection[str]) -> None:

@@ -68,7 +68,7 @@ def resolve(*layers: Mapping[str, Any]) -> Plan:
         details = error.errors(include_url=False, include_input=False)
         problems = "; ".join(_problem(item) for item in details)
     # Raised out here, so that it is not chained to pydantic's error, which holds all the values.
-    raise UsageError(f"The plan does not hold together. {problems}.")
+    raise UsageError(f"The plan is not valid: {problems}.")
 
 
 def _problem(item: ErrorDetails) -> str:

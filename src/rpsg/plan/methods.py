@@ -166,7 +166,7 @@ class PredictionSection(Section):
         ge=1,
         le=4096,
     )
-    tokens: int = setting(50, "Tokens of a text at most; epsilon pays for all of them.", ge=1, le=1024)
+    tokens: int = setting(50, "Tokens of a text at most; epsilon covers all of them.", ge=1, le=1024)
     temperature: float = setting(
         1.0,
         "Temperature of the draws: higher values use more of each person, but are less coherent.",

@@ -86,7 +86,11 @@ class Preview(Shown):
     def _overview(self) -> Overview:
         spends = "" if self.epsilon is None else f", epsilon {self.epsilon:.4g}, delta {self.delta:g}"
         stops = " ".join(self.obstacles)
-        refused = "The account has no room for this run: it would be refused." if self.is_refused else ""
+        refused = (
+            "The account has too little budget left for this run, which would be refused."
+            if self.is_refused
+            else ""
+        )
         counts = any(stage.stage == "size" for stage in self.stages)
         people = "counted with noise" if counts and self.people is None else short_number(self.people)
         time = "" if self.seconds is None else f"about {short_number(self.seconds)} s"

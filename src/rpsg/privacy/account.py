@@ -87,7 +87,7 @@ class Account:
         ``replaced``, here and below, is the price under ``replace_one``; None means the largest possible.
 
         Raises:
-            BudgetError: the account holds charges for another unit, or has no room; nothing is reserved.
+            BudgetError: the account holds another unit or has too little left; nothing is reserved.
         """
         _require_amount(mu2, delta_fail)
         with self.book.transaction() as rows:
@@ -232,7 +232,7 @@ class Account:
             hint="Declare the label values as public with --labels a,b,c, and give keyphrases no share: "
             "without thresholds nothing fails."
             if each
-            else "Use the --delta of the earlier runs, or a larger one on purpose.",
+            else "Use the --delta of the earlier runs, or a larger one.",
         )
 
     def _spent(self, total: Total) -> BudgetError:
@@ -244,7 +244,7 @@ class Account:
         )
         return BudgetError(
             f"The account {self.name!r} has used epsilon {rounded_up(total.epsilon, 2)}{reserved} of its "
-            f"lifetime {self.cap.epsilon:g} (delta {self.cap.delta:g}); the rest does not pay for this run.",
+            f"lifetime {self.cap.epsilon:g} (delta {self.cap.delta:g}); too little is left for this run.",
             hint=way_out(left, self.cap.delta, waits=bool(total.reserved_mu2)),
         )
 

@@ -1,7 +1,7 @@
 """What the outcome of an attack proves about epsilon, and what a claim would have allowed.
 
 Every lower bound holds with confidence 1 - ``level``. Nothing here reads a text: counts go in, figures come
-out. Where several tests are made, ``level`` is divided by their number (Bonferroni) by whoever makes them.
+out. If several tests are made, ``level`` is divided by their number (Bonferroni) by whoever makes them.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ def write_evidence(folder: Path, evidence: Evidence, scratch: Path) -> str:
 def read_back(
     path: Path, expected: tuple[str, int, str], sha256: str | None, draws: Collection[str]
 ) -> Evidence:
-    """The evidence in a run folder, of the ``expected`` plan, position and stage and one of ``draws``.
+    """The evidence in a run folder, which must fit ``expected`` and one of ``draws``.
 
     Raises:
         RunError: it is another one, or not the one with this hash.

@@ -76,7 +76,7 @@ class Kernel:
     Raises:
         RunError: the folder belongs to another run or plan, its journal is missing, or another process works
             in it.
-        BudgetError: the account has no room for the plan, or holds charges for another unit.
+        BudgetError: the account has too little left for the plan, or holds charges for another unit.
     """
 
     def __init__(  # the parts of a run, all by name

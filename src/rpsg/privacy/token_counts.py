@@ -1,9 +1,9 @@
 """The account book's counts of tokens: how many were drawn of each text under one charge, and from whom.
 
-The charge pays for the tokens of one division of people among texts. A person who is in another text after
-a while could give twice as many, so the book keeps a keyed digest of the division that the first token was
-drawn from, and no token is drawn from another one. The run folder, which may be edited, has no part in this:
-the book also has for which run and stage each charge is, and its price, so no other charge pays for tokens.
+The charge covers the tokens of one division of people among texts. A person who is in another text after
+a while could give twice that number, so the book keeps a keyed digest of the division that the first token
+was drawn from, and no token is drawn from another one. The run folder, which may be edited, has no part in
+this. The book also has the run, stage and cost of each charge, so no other charge covers the tokens.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def count_token(rows: sqlite3.Connection, account: int, draw: str, text: int, mo
 
 
 def require_same_division(book: Book, account: int, paid: Draw, division: Private[bytes]) -> None:
-    """See that people are divided as they were when the first token was drawn under the charge ``paid``.
+    """Check that people are divided as they were when the first token was drawn under the charge ``paid``.
 
     The first division is written down. Tokens of an earlier version, which wrote none down, have another.
 

@@ -169,7 +169,7 @@ def total_for(unit: Unit, entries: Iterable[Entry], delta: float, name: str) -> 
             f"The account {name!r} holds {told}. A run for {unit.who} under {unit.adjacency} cannot be added "
             "to that, so their total cost would be unknown. Nothing was read.",
             hint="Run with the same user column and adjacency as before, or, if these are other people, name "
-            "another account on purpose with --account NAME.",
+            "another account with --account NAME.",
         )
     return _total([*held, Entry(unit, 0.0, 0.0, delta)], delta)
 
@@ -199,11 +199,11 @@ def _mu2(entries: Iterable[Entry], adjacency: Adjacency) -> float:
 
 
 def way_out(left_mu2: float, delta: float, *, waits: bool) -> str:
-    """What to do where an account has no room; ``waits``: unfinished runs have reserved some of it."""
+    """What to do if an account has too little left; ``waits``: unfinished runs have reserved some of it."""
     smaller = (
         f"Use an --epsilon below {math.floor(100 * epsilon_at(left_mu2, delta)) / 100:g}, or raise"
         if left_mu2 > 0 and epsilon_at(left_mu2, delta) >= 0.01
         else "Raise"
     )
     stale = " `rpsg budget` shows what unfinished runs have reserved, and can give it back." if waits else ""
-    return f"{smaller} the cap on purpose with --lifetime-epsilon.{stale}"
+    return f"{smaller} the limit with --lifetime-epsilon.{stale}"

@@ -33,9 +33,7 @@ READ_AT = (0.001, 0.01, 0.1)
 RATES = (0.01, 0.001)
 #: Curves beside the claim's; more could not be told apart.
 MOST_CURVES = 3
-MARK = (
-    "PRIVATE: never share this page. An audit reads private texts without noise, and no budget pays for it."
-)
+MARK = "PRIVATE: never share this page. An audit reads private texts without noise, and no budget covers it."
 PROOF = (
     "An audit can refute a claim and can never prove one. Each figure here is an answer to a question about "
     "private texts: publishing one is a release of its own."
@@ -221,7 +219,7 @@ def _canaries(found: Found) -> Html | None:
     ]
     rows = [(side, joined(strip(hits, count), f"{hits:,} of {count:,}")) for side, count, hits in sides]
     told = (
-        "A canary is a made-up text that ends in words drawn by chance. Coins decided which of them went "
+        "A canary is a made-up text that ends in words drawn at random. Coins decided which of them went "
         "into the data. One that was planted and is in the corpus cannot have got there by chance."
     )
     zero = about.get("at most, if none is found")

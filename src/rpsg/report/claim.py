@@ -34,7 +34,7 @@ FALSE_ALARMS = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5)
 CHECKED = {"operator": "the operator vouches for it", "unchecked": "nobody can check it"}
 
 
-def claim_part(release: Release) -> Html:
+def claim_part(release: Release, *, first: bool = False) -> Html:
     """The section about the claim."""
     return part(
         "claim",
@@ -43,10 +43,10 @@ def claim_part(release: Release) -> Html:
         block("In full", tag("blockquote", tag("p", release.claim["text"]))),
         _cautions(release),
         _meaning(release) if release.is_private else None,
-        _others(release) if release.is_private else None,
+        _others(release, first=first) if release.is_private else None,
         _budget(release) if release.mechanisms else None,
         _unprotected(release),
-        _hosts(release),
+        _hosts(release, first=first),
         _rests_on(release) if release.is_private else None,
         _not_covered(release),
         _check(release),
@@ -106,7 +106,7 @@ def _attack(release: Release) -> Html:
     return figure(picture, "Solid: the best that any attacker can do. Dashed: guessing.", data)
 
 
-def _others(release: Release) -> Html:
+def _others(release: Release, *, first: bool) -> Html:
     claim, unit = release.claim, release.ledger["privacy_unit"]["unit"]
     who = ("person", "people") if unit == "user" else ("row", "rows")
     rows: list[tuple[Child, ...]] = [
@@ -119,14 +119,18 @@ def _others(release: Release) -> Html:
     rows += [
         (f"{g} {who[1]} together", "unbounded", "") for g in GROUPS if str(g) not in claim["epsilon_group"]
     ]
-    return block(
-        "Those who belong together",
-        paragraph(
+    title, caption = "Groups", f"The claim for more than one {who[0]}"
+    said = (
+        f"The claim is for one {who[0]}. For a group, such as a family, it is weaker, and a large group is "
+        "hardly protected."
+    )
+    if first:
+        title, caption = "Those who belong together", "The claim for others than one"
+        said = (
             f"The promise is for one {who[0]}. For several who belong together it is weaker, and for many it "
             "has in effect ended."
-        ),
-        table("The claim for others than one", ("who", "ε", "δ"), rows, ("ε", "δ")),
-    )
+        )
+    return block(title, paragraph(said), table(caption, ("who", "ε", "δ"), rows, ("ε", "δ")))
 
 
 def _up(value: float) -> str:
@@ -165,7 +169,7 @@ def _asked(line: Mapping[str, Any], share: float) -> tuple[Child, ...]:
     )
 
 
-def _hosts(release: Release) -> Html | None:
+def _hosts(release: Release, *, first: bool) -> Html | None:
     """Which host was sent what. The number of private texts is not published."""
     seen = release.egress
     if not seen:
@@ -174,7 +178,7 @@ def _hosts(release: Release) -> Html | None:
     said = joined("Something was sent to ", isolate(", ".join(others)), ".") if others else None
     rows = [
         (
-            isolate(line.host),
+            isolate(line.host if first else line.host.replace(" ", "\u00a0")),
             line.role,
             isolate(line.model) if line.model else "none",
             line.sees,

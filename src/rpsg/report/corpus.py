@@ -28,7 +28,7 @@ def corpus_part(release: Release, shown: ShowText, *, first: bool = False) -> Ht
     return part(
         "texts",
         "The texts",
-        "For whoever will work with them.",
+        "For whoever will work with them." if first else "For the analyst who works with them.",
         _fields(release) if first else None,
         _examples(release, shown, first=first),
         lengths(release.texts, first=first),
@@ -64,19 +64,28 @@ def _examples(release: Release, shown: ShowText, *, first: bool) -> Html:
     chosen = [release.texts[i] for i in (evenly(count, EXAMPLES) if first else between)]
     parts = (
         tag("h3", "Some of them"),
-        paragraph("Taken evenly from the first to the last, not chosen."),
+        paragraph(
+            "Taken evenly from the first to the last, not chosen."
+            if first
+            else "Evenly spaced in the file; nobody picked them."
+        ),
         told_of_marks(release, shown, chosen),
-        listed((_text_and_card(text, shown) for text in chosen), kind="plain"),
+        listed((_text_and_card(text, shown, first=first) for text in chosen), kind="plain"),
     )
     return tag("div", *parts, class_="block" if first else "block wide")
 
 
-def _text_and_card(text: Candidate, shown: ShowText) -> Html:
+def _text_and_card(text: Candidate, shown: ShowText, *, first: bool) -> Html:
     """A text as it was written, with the values of its card."""
     values = [joined(isolate(name), ": ", isolate(value)) for name, value in sorted(text.card.values.items())]
     return joined(
         tag("blockquote", tag("p", shown(text.text), class_="text")),
-        tag("p", f"Text {text.id}. ", joined(*((value, "; ") for value in values[:-1]), *values[-1:])),
+        tag(
+            "p",
+            f"Text {text.id}. ",
+            joined(*((value, "; ") for value in values[:-1]), *values[-1:]),
+            class_=None if first else "marked",
+        ),
     )
 
 

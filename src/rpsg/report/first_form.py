@@ -36,7 +36,7 @@ def has_first_form(release: Release) -> bool:
 def first_report(release: Release) -> str:
     """The page inside a release of these versions."""
     parts = [
-        ("claim", "The claim: for the privacy officer", claim_part(release)),
+        ("claim", "The claim: for the privacy officer", claim_part(release, first=True)),
         ("texts", "The texts: for the analyst", corpus_part(release, isolate, first=True)),
         ("making", "How it was made: for the engineer", provenance_part(release, isolate, first=True)),
     ]

@@ -104,7 +104,7 @@ def commands(*lines: str) -> Html:
 
 
 def percent(share: float, decimals: int = 0) -> str:
-    return f"{100 * share:.{decimals}f}\u00a0%"
+    return f"{round(100 * share, decimals) + 0.0:.{decimals}f}\u00a0%"  # + 0.0: never "-0 %"
 
 
 def percent_up(share: float, decimals: int = 1) -> str:

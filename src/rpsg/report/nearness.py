@@ -82,7 +82,8 @@ def nearness(real: Floats, synthetic: Floats) -> Html:
     )
     middle = (float(np.median(first)), float(np.median(second)))
     words = (
-        f"Solid: synthetic texts. Dashed: as many other real texts. Half of the {len(first):,} real "
+        f"Solid: synthetic texts. Dashed: an equal number of other real texts. Half of the "
+        f"{len(first):,} real "
         f"texts have a synthetic text with a cosine of {middle[0]:.2f} or more, and another real text with "
         f"{middle[1]:.2f} or more."
     )

@@ -39,7 +39,7 @@ def people(release: Release, *, first: bool) -> Iterator[Html]:
         yield from (_covered(c, _how(c, seeded=release.is_seeded), first=True) for c in shown)
         return
     if any(c.counted is not None for c in shown):
-        title = tag("h3", "Who is in them, and who may be missing")
+        title = tag("h3", "What the texts cover, and what may be missing")
         yield tag("div", title, paragraph(HOW), class_="block wide")
     for covered in sorted(shown, key=lambda c: -min(len(c.values), SHOWN + 1)):
         yield _covered(covered, _by(covered, seeded=release.is_seeded), first=False)
@@ -52,7 +52,7 @@ def _by(covered: Coverage, *, seeded: bool) -> str:
     elif seeded:
         said = "By the record that each text was made from."
     else:
-        said = "Counted from what each text's card asked for; the text itself may differ."
+        said = "Counted from what each prompt asked for; the text itself may differ."
     if covered.counted is None:
         said += " Nothing was counted with noise." if seeded else " No private data were counted."
     return f"{said}{_edges(covered)}"
@@ -135,11 +135,16 @@ def _hidden(covered: Coverage, *, first: bool) -> Html | None:
     for value in unseen[:most]:
         names += [isolate(value.name), ", "]
     more = [f"and {len(unseen) - most} more"] if len(unseen) > most else []
+    meaning = (
+        ". Whether these are rare or absent cannot be told, and few texts or none have them."
+        if first
+        else ". The noise hides how common these are. Few or no texts have them."
+    )
     return tag(
         "p",
         tag("strong", f"Hidden by the noise ({len(unseen)} of {len(covered.values)} values): "),
         *(names if more else names[:-1]),
         *more,
-        ". Whether these are rare or absent cannot be told, and few texts or none have them.",
+        meaning,
         class_="warning",
     )

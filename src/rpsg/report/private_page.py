@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 #: Real texts that a picture needs at least.
 FEWEST = 3
-MARK = "PRIVATE: never share this page. It was made from the private texts and no budget was paid for it."
-TOLD = "Private texts were read for these numbers. They may not choose anything that is released."
+MARK = "PRIVATE: never share this page. It was made from the private texts and no budget covers that."
+TOLD = "Private texts were read for these numbers. Do not use them to choose anything that is released."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,10 @@ def _lengths(private: PrivateExtras) -> Html | None:
     if not {"up to words", "corpus", "real"} <= found.keys():
         return None
     edges = [*(f"up to {edge}" for edge in found["up to words"]), "more"]
-    return _side_by_side("Lengths", "words", list(zip(edges, found["corpus"], found["real"], strict=True)))
+    rows = list(zip(edges, found["corpus"], found["real"], strict=True))
+    # The scale is made for texts of any length: what is empty at both ends says nothing about these.
+    filled = [place for place, (_, mine, real) in enumerate(rows) if mine or real]
+    return _side_by_side("Lengths", "words", rows[filled[0] : filled[-1] + 1]) if filled else None
 
 
 def _sentiments(private: PrivateExtras) -> Html | None:
@@ -96,7 +99,7 @@ def _side_by_side(title: str, what: str, rows: list[tuple[str, float, float]]) -
 
 
 def _nearness(private: PrivateExtras) -> Html:
-    title = "How near it comes to each real text"
+    title = "How close it comes to each real text"
     real, synthetic = private.real, private.synthetic
     if real is None or synthetic is None or len(real) < FEWEST or not len(synthetic):
         return block(title, paragraph(private.no_picture or "There are too few embeddings of this run."))

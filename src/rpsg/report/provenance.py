@@ -33,7 +33,7 @@ def provenance_part(release: Release, shown: ShowText, *, first: bool = False) -
         "making",
         "How it was made",
         "For the engineer.",
-        _life(release, shown),
+        _life(release, shown, first=first),
         _fates(release),
         _votes(release, first=first),
         *_particulars(release, first=first),
@@ -59,24 +59,29 @@ def _particulars(release: Release, *, first: bool) -> Iterator[Html]:
         )
 
 
-def _life(release: Release, shown: ShowText) -> Html | None:
+def _life(release: Release, shown: ShowText, *, first: bool) -> Html | None:
     """The steps of one text from card to release: the text with the best score, or else the first."""
     if not release.texts:
         return None
     best = max(release.texts, key=lambda c: (c.scores.get("votes", c.scores.get("sketch", 0.0)), -c.id))
-    steps = list(_steps(release, best, shown))
+    steps = list(_steps(release, best, shown, first=first))
     intro = "The first released text."
     if "votes" in best.scores:
         intro = "The released text with the most votes."
     elif "sketch" in best.scores:
-        intro = "The released text that lies most in the direction of the private ones."
+        intro = (
+            "The released text that lies most in the direction of the private ones."
+            if first
+            else "The released text that is most like the private ones, as far as the noisy answers show."
+        )
     return block("The life of one text", paragraph(intro), listed(steps, ordered=True, kind="life"))
 
 
-def _steps(release: Release, text: Candidate, shown: ShowText) -> Iterator[Child]:
+def _steps(release: Release, text: Candidate, shown: ShowText, *, first: bool) -> Iterator[Child]:
     if release.is_seeded:
         yield from _seeded_steps(release, text, shown)
         return
+    kept, close = ("it stayed", "near") if first else ("it was kept", "close")
     source = "drawn by the noisy counts" if release.reads_private else "drawn evenly, without private data"
     values = listed(
         joined(isolate(name), ": ", isolate(value)) for name, value in sorted(text.card.values.items())
@@ -89,16 +94,16 @@ def _steps(release: Release, text: Candidate, shown: ShowText) -> Iterator[Child
         )
     yield joined(tag("strong", "Writing"), ": ", isolate(release.writer), f" wrote it as text {text.id}.")
     if release.is_whole:
-        yield joined(tag("strong", "Filters"), ": no near-copy, not cut, no talk about the task; it stayed.")
+        yield joined(tag("strong", "Filters"), f": no near-copy, not cut, no talk about the task; {kept}.")
     if "votes" in text.scores:
         yield joined(
             tag("strong", "Votes"),
-            f": {text.scores['votes']:.0f}, noise included{_noise(release)}; it stayed.",
+            f": {text.scores['votes']:.0f}, noise included{_noise(release)}; {kept}.",
         )
     elif "sketch" in text.scores:
         yield joined(
             tag("strong", "Choice"),
-            ": together with the other released texts it comes near to the noisy sketch; it stayed.",
+            f": together with the other released texts it comes {close} to the noisy sketch; {kept}.",
         )
     yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", shown(text.text))))
 

@@ -55,7 +55,7 @@ QUESTIONS = (
     ),
     QualityQuestion(
         "Does it make sense?",
-        "Whether sentences follow from each other, and texts are what their cards asked for, without words "
+        "Whether sentences follow from each other, and texts are what their prompts asked for, without words "
         "of the prompt.",
         ("coherence", "word_order", "sentiment_agreement", "echo_rate"),
     ),
@@ -70,7 +70,7 @@ OTHERS = QualityQuestion(
 )
 #: The least share of the way from texts without private data to real ones for each answer.
 ANSWERS = ((0.9, "Yes"), (0.6, "Mostly"), (0.35, "Half-way"), (0.1, "Hardly"))
-UNKNOWN = "Cannot be said"
+UNKNOWN = "Unclear"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +101,9 @@ def answer(lines: Iterable[Line]) -> QualityAnswer:
     middle = median(ways)
     word = next((word for least, word in ANSWERS if middle >= least), "No")
     if middle <= 0:
-        said = "No nearer to real texts than texts made without private data"
+        said = "No closer to real texts than texts made without private data"
     elif middle >= 1:
-        said = "As near to real texts as other real texts are"
+        said = "As close to real texts as other real texts are"
     else:
         said = f"{percent(middle)} of the way from texts made without private data to real texts"
     if len(ways) > 1 and _share(ways[0]) == _share(ways[-1]):
@@ -150,7 +150,7 @@ def _why_not(lines: Sequence[Line]) -> str:
     if all(line.informative is None for line in valued):
         return "There are too few texts to know how much of a difference is chance"
     return (
-        "By these measures real texts and texts made without private data are too much alike, or too few, to "
+        "By these measures real texts and texts made without private data are too similar, or too few, to "
         "place this corpus between them"
     )
 

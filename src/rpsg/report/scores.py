@@ -124,9 +124,7 @@ def _question(question: QualityQuestion, lines: Sequence[Line], *, judged: bool)
         )
         if rest
         else None,
-        folded(f"{counted(len(silent), 'measure')} that cannot tell", _silent(question, silent))
-        if silent
-        else None,
+        folded(counted(len(silent), "uninformative measure"), _silent(question, silent)) if silent else None,
         class_="question",
     )
 
@@ -153,7 +151,7 @@ def _silent(question: QualityQuestion, lines: Sequence[Line]) -> Html:
         if line.corpus.value is None
     ]
     return joined(
-        _table(f"{question.asked} Measures that cannot tell", valued) if valued else None,
+        _table(f"{question.asked} Uninformative measures", valued) if valued else None,
         joined(paragraph("Not measured:"), listed(missing)) if missing else None,
     )
 
@@ -199,13 +197,13 @@ def _other(measure: Measure | None) -> Child:
 def _between(line: Line) -> Child:
     place = line.score
     if line.informative is False:
-        return "tells nothing here"
+        return "uninformative here"
     if place is None:
         return "cannot be placed"
     if line.informative is None:
-        return f"{percent(place)}, and how much of it is chance is unknown"
+        return f"{percent(place)}, but how much of it is chance is unknown"
     if not counts(line):
-        return f"{percent(place)}, with an interval longer than the way"
+        return f"{percent(place)}, but the interval is wider than the range"
     ends = line.corpus.interval or (line.corpus.value, line.corpus.value)
     placed = sorted(p for end in ends if (p := line.scaled(end)) is not None)
     return joined(between(place, placed[0], placed[-1]), percent(place))

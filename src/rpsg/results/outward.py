@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rpsg.errors import ModelError, PrivacyError, needed
+from rpsg.errors import ModelError, PrivacyError, RpsgError, needed
 from rpsg.storage.untrusted import copied
 
 if TYPE_CHECKING:
@@ -56,7 +56,6 @@ def push(
             hint="If all of them agree that it is published: run.push(..., without_guarantee=True)",
         )
     hub = _needed("hf", "huggingface_hub")
-    errors = (import_module("huggingface_hub.errors").HfHubHTTPError, OSError, ValueError)
     # Somebody may have put notes or an evaluation beside the corpus, so only a copy that is checked goes up.
     try:
         with copied(release) as copy:
@@ -68,7 +67,9 @@ def push(
                 repo_type="dataset",
                 commit_message="Add a synthetic corpus and the evidence for its claim",
             )
-    except errors as error:
+    except RpsgError:
+        raise
+    except Exception as error:  # noqa: BLE001  # of which library, differs by version
         status = getattr(getattr(error, "response", None), "status_code", None)
         reason = f"HTTP {status}" if status else type(error).__name__
         raise ModelError(

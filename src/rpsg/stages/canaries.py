@@ -81,7 +81,7 @@ def make_canaries(count: int, beginnings: Sequence[str], *, least: int = 12, mos
     rows = list({" ".join(row[:least]): row for row in rows if len(row) >= least}.values())
     if len(rows) < count or count < 1:
         raise UsageError(
-            f"{count} canaries need as many public texts of {least} words or more to begin with.",
+            f"{count} canaries need {count} public texts of at least {least} words to begin with.",
             hint="Give more public texts of the same kind, or ask for fewer canaries.",
         )
     known, dice = word_list(), secrets.SystemRandom()

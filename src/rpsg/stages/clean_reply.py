@@ -6,6 +6,7 @@ heading, quotes, a fence) and what follows the text. Then the remaining text as 
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -69,6 +70,23 @@ REFUSAL = re.compile(
     r"|\b(?:write|provide|create|generate|answer|discuss) (?:that|this)(?=[.!]|\Z)|\bdo (?:that|this)\W*\Z)",
     re.IGNORECASE,
 )
+#: The same in German, French and Spanish, in which writers decline if the pack is in these languages.
+_REGRETS = (
+    r"\A\W*(?:[^.!?\n]{0,30}\b(?:tut mir (?:wirklich )?leid|entschuldigung|leider"
+    r"|d\u00e9sol\u00e9e?|malheureusement|lo siento|lamentablemente)\b[^.!?\n]{0,20}?)?"
+)
+_DECLINES_ELSEWHERE = (
+    r"\b(?:ich kann|kann ich) (?:[^.!?\n]{0,30}\b(?:ihnen|dir|dabei|damit|dieser)\b[^.!?\n]{0,30}"
+    r"\bnicht helfen\b|(?:diese[nrs]?|solche[nrs]?|das)\b[^.!?\n]{0,40}"
+    r"\bnicht (?:schreiben|erstellen|verfassen|erf\u00fcllen)\b)"
+    r"|\bje ne (?:peux|puis) pas (?:(?:vous |t['\u2019])aider\b|(?:r\u00e9pondre|\u00e9crire|cr\u00e9er"
+    r"|g\u00e9n\u00e9rer|r\u00e9diger) (?:\u00e0 )?(?:ce|cet|cette|de tel))"
+    r"|\bno puedo (?:ayudar(?:te|le)?(?: con (?:eso|esto|esa|esta|ese)\b|\W*\Z)"
+    r"|(?:escribir|crear|generar|redactar|responder a) (?:ese|esa|este|esta|eso|esto)\b)"
+)
+REFUSAL_ELSEWHERE = re.compile(rf"{_REGRETS}(?:{_DECLINES_ELSEWHERE})", re.IGNORECASE)
+#: A reply that is a JSON object with one text: {"review": "..."}.
+OBJECT = re.compile(r'\A\{\s*"[\w -]{1,40}"\s*:\s*("(?:[^"\\]|\\.)*")\s*\}\Z', re.DOTALL)
 SENTENCE_END = re.compile(r"[.!?][\"')\]]*(?=\s|$)|[\u3002\uff01\uff1f]")
 #: Scripts without spaces between words: each of their characters counts as a word.
 UNPARTED = (
@@ -123,6 +141,8 @@ def _too_little(text: str) -> str:
 def _unwrapped(text: str, begins: str) -> str:
     """The text without fence, heading, greeting and quotes around it."""
     text = FENCE.sub("", text).strip()
+    if held := OBJECT.match(text):
+        text = _held(held[1])
     if not (begins and text.startswith(begins)):
         text = LEAD_IN.sub("", HEADING.sub("", text)).strip()
         text = HEADING.sub("", FENCE.sub("", text)).strip()
@@ -133,6 +153,14 @@ def _unwrapped(text: str, begins: str) -> str:
     return text
 
 
+def _held(literal: str) -> str:
+    """The text of a JSON literal, without control characters; the literal itself if it is not valid."""
+    try:
+        return plain(str(json.loads(literal, strict=False)))
+    except ValueError:
+        return literal
+
+
 def words_of(text: str) -> list[str]:
     """The words of a text; in scripts without spaces, its characters."""
     return WORD.findall(text)
@@ -140,7 +168,7 @@ def words_of(text: str) -> list[str]:
 
 def refuses(text: str) -> bool:
     """Whether a reply begins by declining what it was asked for."""
-    return REFUSAL.match(text[:400]) is not None
+    return any(pattern.match(text[:400]) for pattern in (REFUSAL, REFUSAL_ELSEWHERE))
 
 
 #: Six of 8,442 real texts (reviews, dialogues, abstracts) have a lower share of distinct 4-grams.

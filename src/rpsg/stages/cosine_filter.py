@@ -26,7 +26,7 @@ BLOCK = 2_048
 
 
 def drop_near_duplicates(pool: Pool, vectors: npt.NDArray[np.float32], threshold: float = DUPLICATE) -> Pool:
-    """Among texts closer than ``threshold`` (cosine) the one with the lowest id stays.
+    """Among texts closer than ``threshold`` (cosine) the one with the lowest id is kept.
 
     ``vectors`` are the unit rows of ``pool.alive()``, in that order. Cosines are of quantized rows, so every
     machine drops the same texts.
@@ -59,7 +59,7 @@ def drop_copies(pool: Pool, pack: Pack, words: int = COPIED_WORDS) -> Pool:
 
 
 def drop_closest_to_private(pool: Pool, closeness: npt.NDArray[np.float64], retain: float) -> Pool:
-    """The paper's cosine filter: the share ``retain`` of the texts least like any private one stays.
+    """The paper's cosine filter: keeps the share ``retain`` of the texts that are least like any private one.
 
     ``closeness`` is the highest cosine of each text of ``pool.alive()`` with a private one, in that order.
     Ties keep the lower id. It reads private data without a mechanism: for methods without a claim.

@@ -33,6 +33,10 @@ def counted(noisy: Iterable[float]) -> float:
     return max(1.0, math.fsum(max(count, 0.0) for count in noisy))
 
 
+#: A share is not shown if its margin is this large.
+UNKNOWN = 0.5
+
+
 def is_measured(attribute: Attribute) -> bool:
     """Whether the value of a text is computed from the text; other values are taken from its card."""
     return attribute.kind == "words"
@@ -54,6 +58,8 @@ def poor_fit_line(share: float, standard_error: float) -> str:
     """
     seen = min(max(share, 0.0), 1.0)
     margin = CONFIDENT * standard_error
+    if margin >= UNKNOWN:
+        return "With so few people the noise hides how many of the texts fit no topic of this pack."
     line = (
         f"About {seen:.0%} (± {margin:.0%}) of the texts fit no topic of this pack well, as far as the "
         "embedder can tell."

@@ -103,7 +103,7 @@ def _sums(groups: Codes, counts: Floats) -> Floats:
 
 
 def _mixed(noisy: Floats, simple: _Estimate, total: float, sigma: float) -> _Estimate:
-    """The mixture of the projected counts and a simpler estimate with the least estimated squared error.
+    """The mixture of the projected counts and a simpler estimate that has the least estimated squared error.
 
     The error of w * projected + (1 - w) * simple is estimated by |noisy - mixture|^2 + 2 sigma^2 df(w) up to
     a constant, with df(w), the degrees of freedom, linear in w: the projection has one less than its positive

@@ -1,6 +1,6 @@
 """The surrogate: a small language model trained on the synthetic variants, to score texts.
 
-The paper fine-tunes BERT-small as a causal model (``rpsg.models.transformers.surrogate``). Where that is not
+The paper fine-tunes BERT-small as a causal model (``rpsg.models.transformers.surrogate``). If that is not
 available, a word n-gram model replaces it, under a different name: it distinguishes rare phrases from common
 ones but knows no grammar. Both are trained on variants alone, never on private text.
 """

@@ -1,4 +1,4 @@
-"""Which texts of a generation stay, as AUG-PE decides it from noisy votes: post-processing throughout."""
+"""Which texts of a generation are kept, which AUG-PE decides from noisy votes: post-processing throughout."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def survivors(
     *,
     last: bool,
 ) -> list[int]:
-    """The positions of the texts that stay.
+    """The positions of the texts that are kept.
 
     With "rank" they are the ``count`` with most votes, of equals the first. With "sample" each is drawn with
     probability max(votes, threshold) - threshold over the sum of these. A text may be drawn several times,

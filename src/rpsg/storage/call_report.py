@@ -109,7 +109,7 @@ def used_in(path: Path) -> Used:
 
 
 def seconds_of_others(path: Path, keys: Iterable[str], stage: str) -> float:
-    """How long the replies with these keys took that ``stage`` did not ask for itself.
+    """Seconds that it took to write the replies with these keys, without those that ``stage`` requested.
 
     Replies of one batch are written at the same time, so each took an equal share of its batch.
     """

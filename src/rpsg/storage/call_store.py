@@ -146,7 +146,9 @@ class CallStore:
         return found
 
     def put(self, key: str, reply: Reply) -> None:
-        """Store a reply; the first one for a key stays. A failure is not stored, so it is requested again."""
+        """Store a reply; the first one for a key is kept. A failure is not stored, so it is "
+        "requested again.
+        """
         if reply.finish == "error":
             return
         with self._database() as connection:
@@ -227,14 +229,14 @@ class CallStore:
     def keep_only(self, asked: Collection[str]) -> None:
         """Delete the replies whose keys are not in ``asked``, left by an earlier version of the plan.
 
-        Their usage stays in the bill.
+        Their usage is still counted.
         """
         with self._database() as connection:
             keys = {row[0] for row in connection.execute("SELECT key FROM replies")}
         self.forget(keys - set(asked))
 
     def forget(self, keys: Collection[str]) -> None:
-        """Delete the replies with these keys, to request them again. Their usage stays in the bill."""
+        """Delete the replies with these keys, to request them again. Their usage is still counted."""
         with self._database() as connection, _transaction(connection):
             connection.executemany("DELETE FROM replies WHERE key = ?", [(key,) for key in sorted(keys)])
 

@@ -19,7 +19,7 @@ CREATE TABLE IF NOT EXISTS replies (
 ) STRICT
 """,
     # A batch: the number of requests, the most that the writer has in flight at a time, and the most that one
-    # of them may cost. A batch that never ended may have lost as many replies as were in flight.
+    # of them may cost. If a batch never ended, the replies that were in flight may be lost.
     """
 CREATE TABLE IF NOT EXISTS batches (
     number INTEGER PRIMARY KEY,

@@ -251,12 +251,14 @@ def open_vault(run: Path) -> Vault:
     if (run / PRIVATE / PURGED).is_file():
         raise RunError(
             "What was private in this run was destroyed with rpsg purge.",
-            hint="Its release stays as it is: rpsg verify and rpsg report work on it.",
+            hint="Its release is unchanged: rpsg verify and rpsg report work with it.",
         )
     if not (run / PRIVATE / VAULT).exists():
         raise RunError(
-            f"The folder {run / PRIVATE} is missing, or parts of it are. Without it this run cannot go on.",
-            hint="Bring it back from a backup, or begin anew with another -o: what was spent stays spent.",
+            f"The folder {run / PRIVATE} is missing, or parts of it are. Without it this run cannot "
+            "continue.",
+            hint="Restore it from a backup, or start a new run with another -o: the budget that was "
+            "spent remains spent.",
         )
     return Vault.open(run / PRIVATE)
 

@@ -49,12 +49,12 @@ def _from_file(*, make: bool) -> bytes:
     except FileNotFoundError:
         raise RunError(
             f"The key that opens the private files of this run is not there: {file}",
-            hint=f"Bring it back from a backup, or set RPSG_HOME to its state folder. {_OTHERWISE}",
+            hint=f"Restore it from a backup, or set RPSG_HOME to its state folder. {_OTHERWISE}",
         ) from None
     if len(key) != KEY_BYTES:
         raise RunError(
             f"{file} is damaged.",
-            hint="Bring it back from a backup. Without it nothing that earlier runs kept can be read: to "
+            hint="Restore it from a backup. Without it nothing that earlier runs kept can be read: to "
             "begin anew, move it away and start a new run in another folder with -o.",
         )
     return key

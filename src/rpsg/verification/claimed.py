@@ -119,7 +119,7 @@ def _check_public(plan: Plan, method: Method, path: Path) -> None:
         or any(map(PLACE.match, _names_of_models(plan)))
     )
     if own or any(getattr(plan.server, key) != value for key, value in ACCOUNT.items()):
-        raise VerificationError(f"{path.name} holds settings that no release tells.")
+        raise VerificationError(f"{path.name} holds settings that no release states.")
     if told_toml(plan, method).encode() != path.read_bytes():
         raise VerificationError(f"{path.name} is not in the form that a release has.")
 

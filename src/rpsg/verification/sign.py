@@ -77,7 +77,7 @@ def publish(
     if purpose_of(run) == AUDIT_RUN:
         raise RunError(
             f"{run} holds an audit run, whose corpus is never released.",
-            hint="Make a release with rpsg run -o NEW; it pays anew.",
+            hint="Make a release with rpsg run -o NEW, which spends budget again.",
         )
     refuse_blocked(run / PRIVATE)
     with locked(run):
@@ -112,7 +112,7 @@ def _audit_to_publish(run: Path, folder: Path, data: Path | None) -> dict[str, A
         raise UsageError(
             "This release has a published audit, and a second one is refused: who may choose among several "
             "audits can show the best of them.",
-            hint="Make a new release for another audit; it pays anew.",
+            hint="Make a new release for another audit, which spends budget again.",
         )
     try:
         found = json.loads((folder / PRIVATE / AUDIT).read_bytes())

@@ -231,7 +231,7 @@ def _followed(claimed: Claimed, files: list[Check]) -> Check:
     if other:
         version, here = str(claimed.ledger["code"]["version"])[:40], code_facts()["version"]
         way_out = "" if version == here else f"; check it with the version that made it ({version!a})"
-        return Check(FOLLOWS, ok=False, detail=f"{other} of {len(files)} files are others{way_out}")
+        return Check(FOLLOWS, ok=False, detail=f"{other} of {len(files)} files differ{way_out}")
     rows = ", but for the rows" if claimed.method.has_seeds else ""
     return Check(FOLLOWS, ok=True, detail=f"byte for byte, without private data{rows}")
 

@@ -135,6 +135,20 @@ def test_one_answer_is_enough_to_go_on() -> None:
     limiter.answered(limiter.send())
     assert not limiter.is_down
     assert limiter.silence() == 0
+
+
+def test_trouble_lasts_from_the_first_failure_to_the_first_text_whatever_is_answered_between() -> None:
+    """A refused setting is an answer, and each of many requests may get one before it fails."""
+    clock = [0.0]
+    limiter = ConcurrencyLimiter(4, clock=lambda: clock[0])
+    limiter.failed(limiter.send())
+    clock[0] = 30.0
+    limiter.answered(limiter.send())
+    limiter.failed(limiter.send())
+    clock[0] = 50.0
+    assert (limiter.silence(), limiter.trouble()) == (20.0, 50.0)
+    limiter.proven()
+    assert limiter.trouble() == 0.0
     assert limiter.ready() == 0
 
 

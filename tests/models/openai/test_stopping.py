@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         (401, "OPENAI_API_KEY"),
         (403, "rpsg doctor"),
         (404, "no model m at this address"),
-        (402, "paid"),
+        (402, "payment first"),
         (501, "cannot"),
     ],
 )
@@ -49,8 +49,10 @@ def test_an_empty_account_stops_at_once() -> None:
 
 
 def test_a_wait_of_hours_is_told_and_not_waited() -> None:
-    with pytest.raises(ModelError, match="come back in 60 minutes"):
+    with pytest.raises(ModelError, match="asks for a wait of 60 minutes"):
         says((429, {}, "Retry-After: 3600"))
+    with pytest.raises(ModelError, match="asks for a wait of 24 hours"):
+        says((429, {}, "Retry-After: 86400"))
 
 
 def test_a_server_that_gives_nobody_a_text_is_not_asked_forever() -> None:

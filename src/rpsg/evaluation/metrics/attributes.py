@@ -202,7 +202,7 @@ def sentiment_agreement(inputs: Inputs) -> Measure:
     """Share of texts that the classifier gives the sentiment on their card."""
     asked = [card.get(ATTRIBUTE) for card in inputs.corpus.cards or ()]
     if not any(asked):
-        raise UnavailableError("No text says which sentiment it was written for.")
+        raise UnavailableError("No text states the sentiment that it was written for.")
     known = set(inputs.models.sentiment.values)
     pairs = zip(asked, inputs.corpus.sentiments, strict=True)
     agrees = np.array([wanted == found for wanted, found in pairs if wanted in known], np.float64)

@@ -95,7 +95,7 @@ def _measure(inputs: Inputs, name: str, which: str, how: str) -> Measure:
 
 
 def judge(inputs: Inputs) -> CoherenceGains:
-    """Have the judge read up to a hundred texts, drawn by chance.
+    """Have the judge read up to a hundred texts, drawn at random.
 
     Raises UnavailableError if too few can be halved, and the errors of loading the judge.
     """

@@ -91,7 +91,7 @@ def refuse_looking_ahead(model: Any, label: str) -> None:
     if not torch.allclose(first[:, :-1], second[:, :-1], atol=1e-4):
         raise ModelError(
             f"{label} sees the words that it is to predict, so its figures would mean nothing.",
-            hint="Take a causal language model, such as SmolLM2, or a BERT.",
+            hint="Use a causal language model, such as SmolLM2, or a BERT.",
         )
 
 

@@ -64,7 +64,7 @@ def of_share(values: Floats) -> tuple[float, Interval]:
 def around_share(value: float, error: float, texts: int, normal: float = NORMAL) -> Interval:
     """The interval of a value in [0, 1] with a standard error: Wilson 1927, which never has width zero.
 
-    ``value`` is treated as a share of the number of texts that would give it this error, at most ``texts``.
+    ``value`` is treated as a share of n texts, where n gives it this error and is at most ``texts``.
     """
     own = value * (1 - value)
     n = max(1.0, min(float(texts), own / error**2)) if error > 0 and own > 0 else float(texts)

@@ -120,7 +120,7 @@ class GgufEmbedder:
         if not self._row(self._servers[0], "dimension").any():
             raise ModelError(
                 f"llama.cpp gave no embedding with {self._path.name}.",
-                hint="Take a GGUF file of an embedding model.",
+                hint="Use a GGUF file of an embedding model.",
             )
 
     def _start(self) -> Any:
@@ -136,7 +136,7 @@ class GgufEmbedder:
         parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = self._max_tokens
         parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 1
         message = f"llama.cpp could not load {self._path.name} as an embedder."
-        hint = "Take a GGUF file of an embedding model."
+        hint = "Use a GGUF file of an embedding model."
         return start(parameters, lambda _: ModelError(message, hint=hint))
 
 
@@ -162,6 +162,6 @@ def _fit(path: Path, cache: int, servers: int) -> int:
     if each > memory:
         raise ModelError(
             f"{path.name} needs about {each >> 20:,} MB of memory here, and {memory >> 20:,} MB are free.",
-            hint="Take a smaller model.",
+            hint="Use a smaller model.",
         )
     return min(servers, memory // each)

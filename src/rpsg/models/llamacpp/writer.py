@@ -160,7 +160,7 @@ def _fit(path: Path, header: GgufHeader, slots: int | None, threads: int, contex
             needed = _needed(path, header, servers, each, context) >> 20
             raise ModelError(
                 f"{path.name} needs about {needed:,} MB of memory here, and {memory >> 20:,} MB are free.",
-                hint="Take a smaller model, fewer slots or a shorter context.",
+                hint="Use a smaller model, fewer slots or a shorter context.",
             )
     return servers, each
 

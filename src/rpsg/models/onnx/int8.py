@@ -153,7 +153,7 @@ def _settings(file: Path) -> dict[str, Any]:
     if not fits:
         raise ModelError(
             f"The model in {file.parent} is no BERT of the form that int8 can compute.",
-            hint="Take one whose config.json says model_type bert and hidden_act gelu, or st:FOLDER.",
+            hint="Use one whose config.json says model_type bert and hidden_act gelu, or st:FOLDER.",
         )
     return settings
 

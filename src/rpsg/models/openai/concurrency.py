@@ -106,6 +106,7 @@ class ConcurrencyLimiter:
         self._paused_until = 0.0
         self._closed = _Closed()
         self._silent_since: float | None = None
+        self._troubled_since: float | None = None
 
     @property
     def is_down(self) -> bool:
@@ -120,6 +121,13 @@ class ConcurrencyLimiter:
     def silence(self) -> float:
         """Seconds since the last answer, with only refusals and failures."""
         return self._clock() - self._silent_since if self._silent_since is not None else 0.0
+
+    def trouble(self) -> float:
+        """Seconds since the first refusal or failure after the last text, whatever was answered since.
+
+        A server may answer each new request that it refuses a setting, and then fail without it.
+        """
+        return self._clock() - self._troubled_since if self._troubled_since is not None else 0.0
 
     def ready(self) -> float | None:
         """Seconds until the next request may be sent; None: not before another one is done."""
@@ -162,12 +170,13 @@ class ConcurrencyLimiter:
     def proven(self) -> None:
         """A text came: an outage from now on is worth waiting for."""
         self._longest_pause = _LONGEST_PAUSE
+        self._troubled_since = None
 
     def refused(self, ticket: Ticket, wait: float | None) -> None:
         """The server refused because of too many requests (429, or 503 with a wait)."""
         now = self._clock()
         self.under_way -= 1
-        self._silent_since = now if self._silent_since is None else self._silent_since
+        self._note_trouble(now)
         self._last.append(False)
         news = self._rate.refuse(ticket.number, ticket.sent_at, now, wait or 0.0)
         if wait is not None and wait >= _CLOSED_FOR and not self._rate.is_noise:
@@ -183,7 +192,7 @@ class ConcurrencyLimiter:
         elif overload is None:
             self._rate.accept(ticket.number, now)
         self.under_way -= 1
-        self._silent_since = now if self._silent_since is None else self._silent_since
+        self._note_trouble(now)
         self._misses += 1
         self._last.append(False)
         self._late.append(overload == "late")
@@ -193,6 +202,10 @@ class ConcurrencyLimiter:
             self._at_once = max(min(self._most, _AT_LEAST), self._at_once - _SHRINK)
         if self.is_down and now >= self._paused_until:
             self._pause(now)
+
+    def _note_trouble(self, now: float) -> None:
+        self._silent_since = now if self._silent_since is None else self._silent_since
+        self._troubled_since = now if self._troubled_since is None else self._troubled_since
 
     def _pause(self, now: float) -> None:
         self._paused_until = max(self._paused_until, now + min(self._longest_pause, 0.5 * 2**self._pauses))

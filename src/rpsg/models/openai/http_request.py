@@ -107,7 +107,7 @@ class HttpClient:
 
         Raises:
             LostError: no complete answer came.
-            ModelError: the certificate of the server is not trusted.
+            ModelError: the certificate of the server is not trusted, or it does not accept this client's.
         """
         connection = self._free.pop() if self._free else self._connect()
         try:
@@ -120,6 +120,8 @@ class HttpClient:
             if error.distrusted:
                 raise _distrusted(self._host) from None
             raise LostError("no connection", overload="late") from None
+        except self._library.UnidentifiedError:
+            raise _unidentified(self._host) from None
         except self._library.CutError:
             raise LostError("the connection was cut") from None
         except self._library.TooLongError:
@@ -200,8 +202,21 @@ def _wait(headers: Mapping[str, str]) -> float | None:
         return None
 
 
+def wait_in_words(seconds: float) -> str:
+    """``seconds`` as minutes, or as hours from two hours on."""
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.0f} hours"
+
+
 def _distrusted(host: str) -> ModelError:
     return ModelError(
         f"The certificate of {host} is not trusted by this machine.",
         hint="Check base_url; for a server with its own authority, point SSL_CERT_FILE to the certificate.",
+    )
+
+
+def _unidentified(host: str) -> ModelError:
+    return ModelError(
+        f"{host} asks for a certificate of this client, and was given none that it accepts.",
+        hint="Set a variable to the path of a PEM file with your certificate and its key, and name it "
+        'in the plan: [server] certificate_env = "CLIENT_PEM".',
     )

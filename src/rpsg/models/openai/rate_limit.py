@@ -87,7 +87,7 @@ class _RateTrial:
         seen = self.answered + self.refused
         if self.refused >= _PLAIN and seen >= _TRIED and self.shows_noise:
             return True
-        # One refusal may be an accident or the first of many: as many requests again decide.
+        # One refusal may be an accident or the first of many: the same number of requests again decides.
         return seen >= self.size * (2 if self.refused == 1 else 1)
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,8 +31,8 @@ _STOPS: dict[int, tuple[str, str]] = {
         "Set the environment variable {key_env} to a valid key; see: rpsg doctor",
     ),
     402: (
-        "wants to be paid first",
-        "Settle the account, then run the same command again; it continues from here.",
+        "asks for a payment first",
+        "Pay the provider, then run the same command again; it continues from here.",
     ),
     403: (
         "does not let this key use the model {model}",
@@ -149,7 +150,9 @@ def server_words(body: bytes, *secret: str) -> str:
     held = [os.environ.get(variable, "").strip() for variable in secret]
     words = [word for value in held for word in value.split() if len(word) >= _LEAST_SECRET]
     for word in sorted({*filter(None, held), *words}, key=len, reverse=True):
-        line = line.replace(word, "(the key)")
+        # A short placeholder such as "x", where a server needs no key, is also part of other words.
+        whole = re.escape(word) if len(word) >= _LEAST_SECRET else rf"(?<!\w){re.escape(word)}(?!\w)"
+        line = re.sub(whole, "(the key)", line)
     return line if len(line) <= _MAX_LENGTH else f"{line[:_MAX_LENGTH].rstrip()} ..."
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from rpsg.errors import ModelError
 from rpsg.models.openai.capabilities import Capabilities, fit
 from rpsg.models.openai.chat import AN_ERROR, CUT_WHILE_THINKING, UnusableError, parse
-from rpsg.models.openai.http_request import LostError
+from rpsg.models.openai.http_request import LostError, wait_in_words
 from rpsg.models.openai.response_class import classify_response, server_words, with_words
 from rpsg.models.server_hints import hint_for
 
@@ -282,7 +282,7 @@ class RetryPolicy(Generic[Read]):
         state.note(f"{self._context.host} gives no text ({reason}). It is asked again for up to {patience}.")
 
     def _lose_patience(self, reason: str, wait: float | None, patience: float) -> None:
-        silence = self.limiter.silence()
+        silence = self.limiter.silence() if self._state.answers else self.limiter.trouble()
         if silence > patience and not self._state.answers:
             raise ModelError(
                 f"{self._context.host} gave no text in {silence:.0f} seconds ({reason}).",
@@ -291,7 +291,7 @@ class RetryPolicy(Generic[Read]):
         if silence > patience:
             raise self._gave_up(f"has answered nothing for {silence / 60:.0f} minutes ({reason})")
         if wait is not None and wait > self._config.patience:
-            raise self._gave_up(f"asks us to come back in {wait / 60:.0f} minutes")
+            raise self._gave_up(f"asks for a wait of {wait_in_words(wait)}")
 
     def _gave_up(self, what: str) -> ModelError:
         return ModelError(

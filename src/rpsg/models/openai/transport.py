@@ -27,6 +27,8 @@ MOST_BYTES = 10_000_000
 # Many servers close a connection after five idle seconds.
 _KEPT_SECONDS = 4.0
 _PIECE = 1 << 16
+#: What OpenSSL names the alerts of a server about the certificate of its client.
+_UNIDENTIFIED = ("ALERT_CERTIFICATE_", "ALERT_BAD_CERTIFICATE", "ALERT_UNKNOWN_CA")
 
 
 class TooLongError(Exception):
@@ -43,6 +45,10 @@ class UnreachableError(Exception):
     def __init__(self, *, distrusted: bool = False) -> None:
         super().__init__("no connection")
         self.distrusted = distrusted
+
+
+class UnidentifiedError(Exception):
+    """The server asks for a certificate of this client, and got none or does not accept it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,10 @@ def _trusting(certificate: str) -> ssl.SSLContext:
     return context
 
 
+def _is_about_this_client(error: BaseException) -> bool:
+    return isinstance(error, ssl.SSLError) and any(name in str(error.reason) for name in _UNIDENTIFIED)
+
+
 class Connection:
     """Opened at the first request, and again after it was closed; for one request at a time."""
 
@@ -102,6 +112,7 @@ class Connection:
 
         Raises:
             UnreachableError: no connection, or none to be trusted.
+            UnidentifiedError: the server does not accept the certificate of this client, or there is none.
             CutError: it ended before the answer did.
             TooLongError: the answer is too long.
         """
@@ -111,6 +122,8 @@ class Connection:
             answer = await self._receive(http)
         except BaseException as error:
             self.close()
+            if _is_about_this_client(error):
+                raise UnidentifiedError from None
             if isinstance(error, (OSError, h11.ProtocolError)) and not isinstance(error, TimeoutError):
                 raise CutError from None
             raise
@@ -137,6 +150,8 @@ class Connection:
                     await self._open()
             except ssl.SSLCertVerificationError:
                 raise UnreachableError(distrusted=True) from None
+            except ssl.SSLError as error:
+                raise (UnidentifiedError if _is_about_this_client(error) else UnreachableError) from None
             except (OSError, h11.ProtocolError):
                 raise UnreachableError from None
             self._http = h11.Connection(h11.CLIENT)

@@ -145,7 +145,7 @@ class Trainer:
         if tokenizer.eos_token_id is None:
             raise ModelError(
                 f"{self._weights.label} has no mark for the end of a text, so it cannot learn one.",
-                hint="Take another --writer.",
+                hint="Use another --writer.",
             )
         model.requires_grad_(True)  # noqa: FBT003  # torch's own face
         if self._recipe.tuning == "lora":

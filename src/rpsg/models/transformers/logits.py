@@ -261,7 +261,7 @@ _BYTES = _byte_table()
 
 
 def _require_alone(loaded: _Loaded, prompts: _Prompts, lanes: int) -> None:
-    """See that a public text has the same logits in several rows, beside other texts.
+    """Check that a public text has the same logits in several rows, beside other texts.
 
     Raises:
         ModelError: it has not; then no claim could rest on them.
@@ -282,7 +282,7 @@ def _require_alone(loaded: _Loaded, prompts: _Prompts, lanes: int) -> None:
 
 
 def _require_plain(loaded: _Loaded) -> None:
-    """See that the last layer is all that makes logits of hidden states.
+    """Check that the last layer is all that makes logits of hidden states.
 
     Raises:
         ModelError: the model scales or caps them, or adds something.
@@ -296,5 +296,5 @@ def _require_plain(loaded: _Loaded) -> None:
     if not apart <= _CLOSE[str(loaded.model.dtype).removeprefix("torch.")] * float(theirs.abs().max()):
         raise ModelError(
             "These weights change their logits after the last layer, in a way that is not known here.",
-            hint="Take another --writer, for instance smollm2-135m.",
+            hint="Use another --writer, for instance smollm2-135m.",
         )

@@ -127,7 +127,7 @@ class TransformersScorer:
                 if start is None:
                     raise ModelError(
                         f"{self._weights.label} has no token for the beginning or the end of a text.",
-                        hint="Take a causal language model as scorer.",
+                        hint="Use a causal language model as scorer.",
                     )
                 model = load_model(self._weights, "causal", self._precision, self._device)
                 self._loaded = model, tokenizer, start

@@ -113,7 +113,7 @@ def refuse_too_large(weights: Weights, bytes_per_number: int, extra: int = 0) ->
     if memory is not None and needed > memory:
         raise ModelError(
             f"{weights.label} needs about {needed >> 20:,} MB of memory, and {memory >> 20:,} MB are free.",
-            hint="Take a smaller model, or run a GGUF file of it with llama.cpp.",
+            hint="Use a smaller model, or run a GGUF file of it with llama.cpp.",
         )
 
 
@@ -162,7 +162,7 @@ def _from_hub(name: str) -> Weights:
     except (LocalEntryNotFoundError, HFValidationError, OSError):
         wanted = f"{repository} --revision {revision}" if revision else repository
         raise ModelError(
-            f"{name} is not on this machine yet.", hint=f"Bring it with: hf download {wanted}"
+            f"{name} is not on this machine yet.", hint=f"Download it with: hf download {wanted}"
         ) from None
     return _folder(Path(found), repository, digest=Path(found).name)
 

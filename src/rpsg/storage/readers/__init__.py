@@ -21,7 +21,7 @@ from rpsg.storage.readers import excel, folder, jsonl, memory, parquet
 from rpsg.storage.readers.columns import Columns, check_header
 from rpsg.storage.readers.rows import DocumentMaker, Fault, Reading, Row, Rules, spelled
 from rpsg.storage.readers.source import PACKED_SUFFIXES, Source, codec_of
-from rpsg.storage.readers.text import cannot_open, no_file, no_rows
+from rpsg.storage.readers.text import cannot_open, no_file, no_rows, no_usable_row
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -117,7 +117,8 @@ def check_columns(data: DataSection) -> None:
     if kind == "txt":
         next(folder.read_rows(source.path, source.encoding))
         return
-    check_header(source.called, _header(source, kind, columns), columns)
+    called = memory.CALLED if kind == "memory" else source.called
+    check_header(called, _header(source, kind, columns), columns)
     if kind in {"csv", "tsv"}:
         delimited.check_lines(source)
 
@@ -193,10 +194,7 @@ def _read(
     if not maker.rows:
         raise no_rows(path)
     if not documents and rules is not None and not tells:
-        raise DataError(
-            f"{path} has no row that can be used.",
-            hint=f"See which rows, and why, with the same options: rpsg check {quote(str(source.path))}",
-        )
+        raise no_usable_row(path, source.path)
     return Reading(
         PrivateCorpus(documents), maker.unit, maker.rows, maker.left_out, maker.as_other, maker.hints
     )
@@ -236,13 +234,14 @@ def _format(source: Source, chosen: Format | None) -> _Kind:
     if chosen == "txt" or (chosen is None and path.suffix.lower() == ".txt"):
         raise DataError(
             f"{path} is one .txt file; a folder of them was expected.",
-            hint="Give the folder (one document a file), or make it a .jsonl file with one object a line.",
+            hint="Give the folder, with one document in each file. If it is a table, name its format: "
+            "--format tsv (or csv, or jsonl).",
         )
     return chosen or _told(source)
 
 
 def _told(source: Source) -> Format:
-    """The format that the first bytes show, or else the name; the name alone if it says JSON Lines."""
+    """The format that the first bytes show, or else the name, or else any line: no single row decides."""
     suffixes = [suffix.lower() for suffix in source.path.suffixes]
     if suffixes and suffixes[-1] in PACKED_SUFFIXES:
         suffixes.pop()
@@ -261,10 +260,10 @@ def _told(source: Source) -> Format:
         if suffixes[-1:] == [".zip"]:
             raise DataError(f"{source.called} is an archive.", hint=f"Unpack it first: unzip {file}")
         return cast("Format", shows)
-    if named is None and shows is None:
+    if named is None and not jsonl.has_objects(source):
         raise DataError(
             f"{source.called}: neither the name nor the content says what kind of file it is.",
-            hint=f"Say it with --format {'|'.join(get_args(Format))}.",
+            hint=f"Name its format: --format {'|'.join(get_args(Format))}.",
         )
     return named or "jsonl"
 

@@ -99,4 +99,4 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _quoted(name: str) -> str:
-    return f"'{name}'" if " " in name else name
+    return f"'{name}'"  # also a single word, so that it is a value in the message for Python

@@ -7,6 +7,8 @@ workbook keeps every number as a float; 12.0 is the person 12, as in any other f
 
 from __future__ import annotations
 
+import zipfile
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import DataError, needed
@@ -38,7 +40,7 @@ def read_rows(source: Source, columns: Columns) -> Iterator[Row | Fault]:
     if len(having) > 1:
         raise DataError(
             f"{source.called}: {len(having)} sheets have these columns, and one is read.",
-            hint="Save the sheet that is meant as a workbook of its own, or as a .csv file.",
+            hint="Save the right sheet as a separate workbook or as a .csv file.",
         )
     rows, above = having[0] if having else next(iter(untitled), ([], 0))
     header = _header(rows[above:])
@@ -82,6 +84,15 @@ def _is_blank(cells: list[Any]) -> bool:
     return all(cell == "" for cell in cells)  # an empty cell is an empty text
 
 
+def _is_other_archive(source: Source) -> bool:
+    """Whether it is a whole zip archive without the list of parts that a workbook has."""
+    try:
+        with source.raw() as file, zipfile.ZipFile(file) as archive:
+            return not {"[Content_Types].xml", "mimetype"} & set(archive.namelist())
+    except zipfile.BadZipFile:
+        return False
+
+
 def _sheets(source: Source) -> dict[str, list[list[Any]]]:
     """The rows of each sheet that has any."""
     with needed("excel", "python-calamine"):
@@ -98,6 +109,11 @@ def _sheets(source: Source) -> dict[str, list[list[Any]]]:
         raise cannot_open(source.called, error) from error
     except (CalamineError, ValueError):  # their messages may quote a cell
         sheets = None
+    if sheets is None and _is_other_archive(source):
+        raise DataError(
+            f"{source.called} is an archive and not an Excel workbook.",
+            hint=f"Unpack it first: unzip {quote(source.path.name)}",
+        )
     if sheets is None:
         raise DataError(
             f"{source.called} is not a whole Excel workbook, or it is locked with a password.",

@@ -8,13 +8,14 @@ which keys there are.
 from __future__ import annotations
 
 import json
+import re
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import DataError
 from rpsg.storage.readers.columns import Columns, check_header
 from rpsg.storage.readers.rows import Fault, Row, fault
-from rpsg.storage.readers.text import Problem, read_lines
+from rpsg.storage.readers.text import Problem, no_usable_row, read_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _BROKEN = object()
 _DUPLICATE = object()
+_OBJECT = re.compile(r"\[?\s*\{\s*[\"}]|\[\s*\Z")
 NO_KEY = "the object has no key for the text"
 
 
@@ -43,7 +45,7 @@ def read_rows(
     """
     path = source.called
     first: list[str] = []
-    begins = ""
+    begins, objects = "", 0
     missing = dict.fromkeys(columns.wanted())
     for number, line in read_lines(source):
         if isinstance(line, str) and line.isspace():
@@ -56,12 +58,13 @@ def read_rows(
         if strict and not first:
             check_header(path, list(values), columns)
         first = first or list(values)
+        objects += 1
         for name in [name for name in missing if name in values]:
             del missing[name]
         yield _row(path, number, values, columns)
     if not first:
         _check_kind(source)
-    if begins == "[" and not (first or tells):
+    if _is_array(begins, objects):
         raise _an_array(source)
     for name in missing if first else ():
         if tells:
@@ -88,6 +91,11 @@ def _check_kind(source: Source) -> None:
         )
 
 
+def _is_array(begins: str, objects: int) -> bool:
+    """Whether a file that begins so is one array: of its lines only the last one may be an object too."""
+    return begins == "[" and objects <= 1
+
+
 def _an_array(source: Source) -> DataError:
     return DataError(
         f"{source.called} is one JSON array; one object on each line was expected.",
@@ -107,15 +115,23 @@ def check_columns(source: Source, columns: Columns) -> None:
         if isinstance(values, dict):
             objects += 1
             missing = {name: None for name in missing if name not in values}
-        if not missing:
+        if not missing and not _is_array(begins, objects):
             return
     if not objects:
         _check_kind(source)
     if not rows:
         return  # a file without rows is refused where rows are read
-    if not objects and begins == "[":
+    if _is_array(begins, objects):
         raise _an_array(source)
+    if not objects:
+        raise no_usable_row(source.called, source.path)
     raise _no_column(source, columns, next(iter(missing)))
+
+
+def has_objects(source: Source) -> bool:
+    """Whether any line begins like an object or like an array of objects; errors as ``read_rows``."""
+    begins = (line.lstrip() for _, line in read_lines(source) if isinstance(line, str))
+    return any(_OBJECT.match(line) for line in begins)
 
 
 def header_of(source: Source) -> list[str]:

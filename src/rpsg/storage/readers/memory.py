@@ -7,6 +7,7 @@ everything else deals with one kind of source; nothing of it is written anywhere
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +19,10 @@ from rpsg.storage.readers.columns import Columns, check_header
 from rpsg.storage.readers.rows import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
+#: The data in a message.
+CALLED = "The data in memory"
 _HELD: dict[str, _Table] = {}
 _NUMBERS = itertools.count(1)
 
@@ -51,7 +54,7 @@ def held(data: object) -> Iterator[Path]:
 def is_table(data: object) -> bool:
     """Whether ``data`` is a table, and no path and no list of texts."""
     if isinstance(data, list | tuple):
-        return bool(data) and isinstance(data[0], dict)
+        return any(isinstance(row, dict) for row in data)
     return type(data).__module__.partition(".")[0] in {"pandas", "polars", "pyarrow", "datasets"}
 
 
@@ -72,7 +75,7 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row]:
         DataError: there is no such column.
     """
     table = _HELD[str(path)]
-    check_header("The data in memory", table.names, columns)
+    check_header(CALLED, table.names, columns)
     texts, labels, users = (
         table.values(name) if name is not None else itertools.repeat(None)
         for name in (columns.text, columns.label, columns.user)
@@ -89,9 +92,11 @@ def _plain(value: Any) -> Any:
 
 
 def _table(data: object) -> _Table:
-    if isinstance(data, list | tuple) and data and all(isinstance(row, dict) for row in data):
-        names = list(dict.fromkeys(name for row in data for name in row))
-        return _made(names, lambda name: [row.get(name) for row in data])
+    if is_table(data) and isinstance(data, list | tuple):
+        # What is no dict is a row without a text: one such row must not decide whether there is a release.
+        rows = [row if isinstance(row, dict) else {} for row in data]
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        return _made(names, lambda name: [row.get(name) for row in rows])
     kind, package = type(data).__name__, type(data).__module__.partition(".")[0]
     frame: Any = data
     match package, kind:
@@ -110,11 +115,22 @@ def _table(data: object) -> _Table:
             raise UsageError("This is a dataset of several splits. Nothing was read.", hint=hint)
     given = named_type(data)
     if isinstance(data, list | tuple):
-        given += " of anything but dicts" if data else " without rows"
-    raise UsageError(
-        f"Rows cannot be read from {given}. Nothing was read.",
-        hint='Give the path of a file, a data frame, an Arrow table, or dicts: [{"text": "..."}, ...].',
-    )
+        given += " without dicts" if data else " without rows"
+    raise UsageError(f"Rows cannot be read from {given}. Nothing was read.", hint=_hint(data))
+
+
+def _hint(data: object) -> str:
+    """How to make a table of something else that holds texts."""
+    package, kind = type(data).__module__.partition(".")[0], type(data).__name__
+    if isinstance(data, list | tuple) and any(isinstance(row, str) for row in data):
+        return 'Make dicts of the texts: [{"text": text} for text in texts].'
+    if isinstance(data, dict):
+        return "Make a data frame of it: pandas.DataFrame(data)."
+    if (package, kind) in {("pandas", "Series"), ("polars", "Series")}:
+        return 'Make a data frame of it: data.to_frame("text").'
+    if isinstance(data, Iterator):
+        return "Make a list of it: list(data)."
+    return 'Give the path of a file, a data frame, an Arrow table, or dicts: [{"text": "..."}, ...].'
 
 
 def _made(names: list[Any], values: Callable[[str], list[Any]]) -> _Table:

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 #: The path that names standard input.
 STDIN = "-"
-_PEEKED = 1 << 16
 _PIECE = 1 << 20
 #: The first bytes of a packed file, what unpacks some bytes of it, and what reads it as a file.
 _PACKINGS: tuple[tuple[bytes, Callable[[bytes], bytes], Callable[[BinaryIO], BinaryIO]], ...] = (
@@ -115,14 +114,14 @@ class Source:
                 raise self._damaged() from None
 
     def kind(self) -> str | None:
-        """What the first bytes say that the file is: "parquet", "excel", "jsonl", or None: they do not say.
+        """What the first bytes say that the file is: "parquet", "excel", or None: they do not say.
 
         Raises:
             OSError: it cannot be opened.
             DataError: it is packed in a way that is not read here.
         """
         if self.begins_with_a_row:
-            return "jsonl"
+            return None
         start = self._start()
         if start.startswith(_PARQUET):
             return "parquet"
@@ -131,9 +130,7 @@ class Source:
         if start.startswith(_ZSTANDARD) and not _NO_TEXT.isdisjoint(start):
             hint = f"Unpack it first: unzstd '{self.called}'"
             raise DataError(f"{self.called} is compressed with zstd, which is not read here.", hint=hint)
-        with self.lines() as stream:
-            text = stream.read(_PEEKED).removeprefix(codecs.BOM_UTF8).lstrip()
-        return "jsonl" if text.startswith((b'{"', b"{ ", b"[{", b"{}")) else None
+        return None
 
     def is_packed(self) -> bool:
         """Whether it has to be unpacked before it can be read."""

@@ -103,6 +103,14 @@ def no_rows(called: object) -> DataError:
     return DataError(f"{called} has no rows.", hint="Give a file with at least one row under the header.")
 
 
+def no_usable_row(called: object, path: Path) -> DataError:
+    """The error of a file in which every row is left out."""
+    return DataError(
+        f"{called} has no usable row.",
+        hint=f"See which rows, and why, with the same options: rpsg check {quote(str(path))}",
+    )
+
+
 def no_file(path: Path) -> DataError:
     """The error of a path that leads to no file."""
     hint = "Check the path (ls -l shows what is there)."

@@ -11,9 +11,7 @@ class TestMyWriter(WriterLaws):
 try:
     import pytest
 except ModuleNotFoundError as error:
-    raise ImportError(
-        "The laws are tests for pytest, which is not here. Bring it: pip install pytest"
-    ) from error
+    raise ImportError("The laws are tests for pytest, which is not installed: pip install pytest") from error
 
 pytest.register_assert_rewrite(
     *(f"{__name__}.{kind}" for kind in ("writer", "embedder", "scorer", "classifier", "recognizer")),
