@@ -18,6 +18,7 @@ from rpsg.models.fake import FakeEmbedder, FakeWriter
 from rpsg.pipeline.execute import execute
 from rpsg.privacy.accounting import StagePlan, calibrate
 from rpsg.privacy.egress import PUBLIC, STRICT
+from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.privacy.histogram import Query
 from rpsg.records import Candidate, Card, Pool
 from rpsg.testing.lab import plugged
@@ -73,8 +74,13 @@ def named(name: str, **changes: Any) -> Method:
     return replace(strict.METHOD, name=name, **changes)
 
 
+def read_raw(*_: object) -> tuple[UnprotectedFlow, ...]:
+    return (UnprotectedFlow("records", "prompt", "raw text"),)
+
+
 def reading(name: str, reads: Any, **changes: Any) -> Method:
-    return Method(name, "a plug-in", reads, texts, **changes)
+    flows = read_raw if reads == "records" else None
+    return Method(name, "a plug-in", reads, texts, **{"flows": flows, **changes})
 
 
 METHODS = [
@@ -102,7 +108,7 @@ class Sly(Method):
 @pytest.fixture(autouse=True)
 def installed() -> Iterator[None]:
     SEEN.clear()
-    sly = Sly("sly", "a plug-in", "records", texts)
+    sly = Sly("sly", "a plug-in", "records", texts, flows=read_raw)
     with plugged("methods", {**{method.name: method for method in METHODS}, "sly": sly, "broken": 7}):
         yield
 

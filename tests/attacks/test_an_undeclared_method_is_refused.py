@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rpsg import api
-from rpsg.errors import RpsgError, UsageError
+from rpsg.errors import PlugInError, PrivacyError, RpsgError, UsageError
 from rpsg.methods import strict
 from rpsg.methods.base import Method
 from rpsg.methods.budget import strict_budget
+from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.privacy.odometer import Odometer
 from rpsg.records import Candidate, Card, Pool
 from rpsg.testing.lab import plugged
@@ -73,6 +74,43 @@ def test_no_method_can_be_sealed_under_the_name_of_another(lab: Lab) -> None:
 def test_a_declaration_that_contradicts_itself_cannot_be_made(reads: Reads, has_budget: bool) -> None:
     with pytest.raises(ValueError, match="a method"):
         Method("odd", "", reads, strict.synthesize, strict_budget if has_budget else None)
+
+
+@pytest.mark.parametrize("reads", ["records", "donors"])
+def test_a_method_given_records_says_how_they_reach_the_release(reads: Reads) -> None:
+    """Without it a run would read private data, work to its end, and then could not be sealed."""
+    donors = {"budget": strict_budget, "retell": lambda *_: None} if reads == "donors" else {}
+    with pytest.raises(ValueError, match=f"reads '{reads}' lists in flows"):
+        Method("odd", "", reads, strict.synthesize, **donors)  # type: ignore[arg-type]  # for donors alone
+    with pytest.raises(ValueError, match="has no flows"):
+        Method("odd", "", "nothing", copies_five_texts, flows=lambda *_: ())
+
+
+def test_flows_that_list_nothing_are_refused_before_anything_is_read(lab: Lab) -> None:
+    empty = Method("empty", "a plug-in", "records", copies_five_texts, flows=lambda *_: ())
+    plan = lab.plan(lab.file(lab.rows(50)), method={"name": "empty"})
+    with plugged("methods", {"empty": empty}), pytest.raises(PlugInError, match=r"'empty'.* in flows"):
+        lab.run(plan)
+    assert not (lab.folder / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("reads", "message"),
+    [("nothing", "declares that it reads nothing"), ("records", r"goes through job\.seeding\.unprotected")],
+)
+def test_a_method_that_asks_for_people_whom_it_must_not_have_is_told_so(
+    lab: Lab, reads: Reads, message: str
+) -> None:
+    def asks(job: Job) -> Pool:
+        job.people.rows.map(len)
+        return Pool()
+
+    flows = (lambda *_: (UnprotectedFlow("records", "prompt", "raw text"),)) if reads == "records" else None
+    curious = Method("curious", "a plug-in", reads, asks, flows=flows)
+    with plugged("methods", {"curious": curious}), pytest.raises(PrivacyError, match=message) as caught:
+        lab.run(lab.plan(lab.file(lab.rows(50)), method={"name": "curious"}))
+    assert "'curious'" in str(caught.value)
+    assert "replay" not in str(caught.value)
 
 
 def test_a_stranger_s_private_method_is_accounted_and_sealed_under_its_own_name(lab: Lab) -> None:

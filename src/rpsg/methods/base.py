@@ -149,7 +149,8 @@ class Method:
         status: "research_only" for a method whose mechanism is sound but whose randomness is not.
         claim_words: the sentences of a release that claims nothing, from the public plan and the models'
             names; by default those of the method paper.
-        flows: how private text reaches the release without a mechanism.
+        flows: how private text reaches the release without a mechanism: every unprotected read, in order. A
+            method that is given records, of everybody or of donors, must have it; others have none.
         choice_sigma: standard deviation of the noise that a choice has without a mechanism; bounds nothing.
         workload: how much a run will ask of its writer; without it ``rpsg plan`` says "not declared".
         people: how many people can be asked, where the plan declares their number.
@@ -159,8 +160,8 @@ class Method:
             methods with donors, whose texts only the operator can make again.
 
     Raises:
-        ValueError: ``reads`` is none of the four, or it does not match ``budget`` or ``retell``; or there is
-            a status or words of its own beside a guarantee.
+        ValueError: ``reads`` is none of the four, or it does not match ``budget``, ``flows`` or ``retell``;
+            or there is a status or words of its own beside a guarantee.
     """
 
     name: str
@@ -178,7 +179,7 @@ class Method:
     egress: Callable[[Plan], tuple[EgressRule, ...]] | None = None
     status: Literal["valid", "research_only"] = "valid"
     claim_words: Callable[[Plan, Tools], str] | None = None
-    flows: Callable[[Plan, Tools], tuple[UnprotectedFlow, ...]] = lambda _plan, _tools: ()
+    flows: Callable[[Plan, Tools], tuple[UnprotectedFlow, ...]] | None = None
     choice_sigma: Callable[[Plan], float] = lambda _: 0.0
     workload: Callable[[Plan, Pack], Workload] | None = None
     people: Callable[[Plan], int | None] = lambda plan: plan.privacy.n_public
@@ -195,6 +196,12 @@ class Method:
             raise ValueError("only a method without a guarantee has a status and words of its own")
         if self.has_donors and self.retell is None:
             raise ValueError("a method with donors says how its voters' answers are asked for again")
+        if self.has_seeds != (self.flows is not None):
+            raise ValueError(
+                f"a method that reads {self.reads!r} "
+                + ("lists in flows" if self.has_seeds else "has no flows: these list")
+                + " how private text gets into its release without noise"
+            )
 
     @property
     def claim(self) -> ClaimType:
@@ -221,6 +228,10 @@ class Method:
     def has_donors(self) -> bool:
         """Whether people are split into donors and voters before anything is read."""
         return self.reads == "donors"
+
+    def flows_of(self, plan: Plan, tools: Tools) -> tuple[UnprotectedFlow, ...]:
+        """How private text reaches the release without a mechanism, in the order of the reads."""
+        return () if self.flows is None else tuple(self.flows(plan, tools))
 
     def egress_of(self, plan: Plan) -> tuple[EgressRule, ...]:
         """Which model is sent what under this plan, in the order that tables show."""

@@ -131,6 +131,7 @@ def _worked(
     method.check(plan)
     tools = tools or load_tools(plan)
     egress.check(method.egress_of(plan), roles(tools), private=method.reads_private)
+    method.flows_of(plan, tools)  # a plug-in whose flows are of no use must fail before it reads anything
     check_declared(plan, pack, budget, method.people(plan))
     price = price_of(plan, tools.writer)
     if not (out / RUN).exists():
@@ -237,7 +238,8 @@ def open_tried(
             tools.writer.tell_trouble(watch.note)
         writer = writer_over(plan, folder, tools, calls, price, watch)
         settled = SettledWriter(writer, failed_texts(folder, calls), calls.key_of, later=True)
-        sides = (nobody(tools, watch), NoQuestions(), replace(tools, writer=settled))
+        nothing_private = nobody(tools, watch, "The trial of the writer asked for private data.")
+        sides = (nothing_private, NoQuestions(), replace(tools, writer=settled))
         try:
             trial = Job(plan.without_data(), pack, budget, *sides, watch)
             require_readers(trial)

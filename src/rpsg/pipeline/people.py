@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rpsg.disk.files import write_atomic
-from rpsg.errors import RunError
+from rpsg.errors import PrivacyError, RunError
 from rpsg.methods.base import Seeding
 from rpsg.methods.named import method_of
 from rpsg.pipeline.planting import kept_canaries, planted_among
@@ -170,6 +170,10 @@ def _same(file: Path, value: str, what: str) -> None:
         )
 
 
-def nobody(tools: Tools, progress: Progress) -> People:
-    """The people of a run without private data: reading them is an error."""
-    return People(None, max_records=1, key=b"", embedder=tools.embedder, progress=progress)
+def nobody(tools: Tools, progress: Progress, error: str) -> People:
+    """The people of a job that must not use private data: a PrivacyError with this message says so."""
+
+    def refuse() -> NoReturn:
+        raise PrivacyError(error)
+
+    return People(refuse, max_records=1, key=b"", embedder=tools.embedder, progress=progress)

@@ -118,7 +118,8 @@ def open_side(
     """
     method = method_of(plan)
     if not method.reads_private:
-        return PrivateSide(nobody(tools, progress), NoQuestions())
+        undeclared = f"The method {method.name!r} declares that it reads nothing, and asked for private data."
+        return PrivateSide(nobody(tools, progress, undeclared), NoQuestions())
     check_data(plan)
     account = account_of(plan, Odometer())
     report_paid(account, progress)
@@ -136,7 +137,12 @@ def open_side(
             same_seeds(folder, corpus)
             everybody = gathered(corpus, EMBEDDINGS, bounded=False)
             seeding = open_seeding(folder, everybody, source)
-            return PrivateSide(nobody(tools, progress), NoQuestions(), account, commitment, seeding)
+            around = (
+                f"The method {method.name!r} reads records, and asked for them past the record of reads: "
+                "each read goes through job.seeding.unprotected."
+            )
+            people = nobody(tools, progress, around)
+            return PrivateSide(people, NoQuestions(), account, commitment, seeding)
         seeding = None
         if method.has_donors:
             donors, corpus = donors_and_voters(plan, folder, corpus)

@@ -86,7 +86,7 @@ def publish(
     else:
         sigma, flows = made.method.choice_sigma(job.plan), side.unprotected.flows
         is_plugin = made.method.name not in built_in("methods")
-        if is_plugin and flows != tuple(made.method.flows(made.plan, made.tools)):
+        if is_plugin and flows != made.method.flows_of(made.plan, made.tools):
             raise PrivacyError(
                 f"The method {made.method.name!r} read private text in other ways than it declares. "
                 "Nothing was released.",

@@ -128,7 +128,7 @@ def _from_rows(claimed: Claimed, progress: Progress) -> Made:
     changed = check_changed(claimed)
     check_ways(claimed, tools)
     ledger = claimed.ledger
-    expected = claimed.method.flows(claimed.plan, tools)
+    expected = claimed.method.flows_of(claimed.plan, tools)
     flows = tuple(UnprotectedFlow(f["from"], f["to"], f["what"]) for f in ledger["non_dp_flows"])
     if _of_one_writer(flows, expected, tools.writer.name, changed=changed) != expected:
         raise VerificationError("The ways of private text in the ledger are not those of this plan.")
@@ -188,7 +188,9 @@ def kept_vectors(evidence: Path, tools: Tools) -> PublicVectors:
 
 
 def _job(claimed: Claimed, tools: Tools, kernel: ReplayKernel | None, progress: Progress) -> Job:
-    people = nobody(tools, progress)
+    people = nobody(
+        tools, progress, "A replay asked for private data; the evidence of this run is not complete."
+    )
     return Job(claimed.plan, claimed.pack, claimed.budget, people, kernel or NoQuestions(), tools, progress)
 
 
