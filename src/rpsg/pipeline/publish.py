@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.disk.files import PUBLIC_MODE, write_atomic
 from rpsg.errors import PrivacyError
-from rpsg.pipeline.ledger_facts import ledger_facts
+from rpsg.pipeline.ledger_facts import extensions, ledger_facts
 from rpsg.pipeline.made import Made, public_plan
 from rpsg.pipeline.planting import refuse_canaries
 from rpsg.pipeline.release_files import (
@@ -96,7 +96,7 @@ def publish(
         write_atomic(folder.private_path(STAGE_TABLE), (table(side.checkpoints.lines) + "\n").encode())
     commitment = private.commitment
     with folder.assemble_release() as target:
-        ledger = build_release(target, made, new_free(commitment))
+        ledger = build_release(target, made, new_free(commitment, extensions(job.plan)))
         refuse_canaries(folder.vault, made.plan, target)
         if commitment is not None:
             mine = build_private_ledger(ledger, commitment, private.paid())

@@ -21,6 +21,7 @@ from rpsg.privacy.claims import (
     claim_numbers,
     claim_text,
     not_covered,
+    taken_at_its_word,
 )
 from rpsg.privacy.published_audit import audit_holds
 from rpsg.privacy.schema import ledger_schema, violations
@@ -236,7 +237,8 @@ def caveats(ledger: Ledger) -> Iterator[str]:
     if not {a["id"] for a in assumptions(unit)} <= told:
         yield "an assumption of the claim is not stated"
     claims = ledger["claim"]["type"] != "no_formal_guarantee"
-    if not set(not_covered(unit, claims=claims)) <= set(ledger["not_covered"]):
+    trusted = map(taken_at_its_word, ledger["code"].get("extensions", ()))
+    if not {*not_covered(unit, claims=claims), *trusted} <= set(ledger["not_covered"]):
         yield "something the claim does not cover is not stated"
 
 

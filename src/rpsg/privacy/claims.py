@@ -200,6 +200,14 @@ def assumptions(unit: Mapping[str, Any]) -> list[dict[str, str]]:
     ]
 
 
+def taken_at_its_word(extension: Mapping[str, str]) -> str:
+    """That nothing checks a method or model of another package, in words."""
+    return (
+        f"what the {extension['kind']} {extension['name']} does besides what it declares: it is code of the "
+        f"package {extension['package']} {extension['version']}, and was taken at its word"
+    )
+
+
 def not_covered(unit: Mapping[str, Any], *, claims: bool = True) -> list[str]:
     """What the claim does not cover, for every ledger; unless it ``claims`` something, that is all."""
     who = unit["unit"]

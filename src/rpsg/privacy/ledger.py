@@ -19,7 +19,15 @@ from typing import TYPE_CHECKING, Any
 from rpsg.errors import PrivacyError
 from rpsg.privacy.cautions import cautions
 from rpsg.privacy.checks import CHECKS, form
-from rpsg.privacy.claims import IN_THE_CLEAR, NOT_PRIVATE, Threshold, assumptions, claim_numbers, claim_text
+from rpsg.privacy.claims import (
+    IN_THE_CLEAR,
+    NOT_PRIVATE,
+    Threshold,
+    assumptions,
+    claim_numbers,
+    claim_text,
+    taken_at_its_word,
+)
 from rpsg.privacy.claims import not_covered as uncovered
 from rpsg.privacy.facts import Free
 from rpsg.privacy.published_audit import NOT_COVERED, summary_of
@@ -29,7 +37,7 @@ from rpsg.privacy.token_sampling import RULE
 from rpsg.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rpsg.privacy.commitment import Commitment
     from rpsg.privacy.facts import Facts
@@ -87,6 +95,7 @@ def build_public_ledger(
         if "epsilon" in body["claim"]
         else []
     )
+    body["not_covered"] += map(taken_at_its_word, free.code.get("extensions", ()))
     if facts.in_the_clear:
         body["vault"] = "none"
         body["not_covered"].append(IN_THE_CLEAR)
@@ -103,10 +112,14 @@ def build_public_ledger(
     return _checked(seal(body, free.previous_sha256))
 
 
-def new_free(commitment: Commitment | None) -> Free:
-    """The free facts of a new ledger: a random id, and the version of this program."""
+def new_free(commitment: Commitment | None, extensions: Sequence[Mapping[str, str]] = ()) -> Free:
+    """The free facts of a new ledger: a random id, and the program.
+
+    This is the version of RPSG, and the ``extensions`` of other packages that the run used, if there are any.
+    """
     told = None if commitment is None else commitment.to_json()
-    return Free(secrets.token_hex(16), code_facts(), told)
+    code = {**code_facts(), **({"extensions": list(extensions)} if extensions else {})}
+    return Free(secrets.token_hex(16), code, told)
 
 
 def claims_something(facts: Facts, testing: bool) -> bool:

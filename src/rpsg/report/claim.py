@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from rpsg.display.markup import Html, isolate, joined, tag
-from rpsg.privacy.claims import GROUPS
+from rpsg.privacy.claims import GROUPS, taken_at_its_word
 from rpsg.privacy.egress import hosts
 from rpsg.privacy.gaussian import normal_cdf, normal_upper_quantile, rounded_up
 from rpsg.report.html import (
@@ -210,7 +210,9 @@ def _unprotected(release: Release) -> Html | None:
 def _not_covered(release: Release) -> Html:
     if not release.reads_private:
         said = "No private data were read, so there is nothing to cover."
-        return block("What is not covered", paragraph(said))
+        code = release.ledger["code"].get("extensions", ())
+        trusted = listed(map(taken_at_its_word, code)) if code else None
+        return block("What is not covered", paragraph(said), trusted)
     lines = release.ledger.get("not_covered", [])
     return block("What is not covered", listed(lines))
 

@@ -27,6 +27,7 @@ from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.sources import supports_claims
 from rpsg.records import Candidate, Card, Pool
 from rpsg.release.public_plan import ACCOUNT, PLACE, told_toml
+from rpsg.report.first_form import VERSIONS
 from rpsg.stages.cards import shapes
 from rpsg.storage.layout import CHANGED, CORPUS, EGRESS, EVIDENCE, PACK, PLAN
 from rpsg.storage.run_identity import ABOUT_TEXTS, changed_after
@@ -91,6 +92,7 @@ def read_claimed(folder: Path, ledger: Mapping[str, Any], plugins: Collection[st
             f"The release was made by the method {name[:60]!a}, which is not one of RPSG's own.",
             hint="If you trust the package that brings it, say so: --allow-plugin NAME",
         )
+    _check_extensions(plan, ledger)
     method = find_method(name)
     _check_public(plan, method, folder / EVIDENCE / PLAN)
     pack = _pack(folder / EVIDENCE / PACK, plan)
@@ -99,6 +101,15 @@ def read_claimed(folder: Path, ledger: Mapping[str, Any], plugins: Collection[st
     if ("private_commitment" in ledger) != method.reads_private:
         raise VerificationError("A run that reads private data commits to them, and no other run does.")
     return Claimed(folder, ledger, plan, pack, method, budget, _writer(plan, ledger))
+
+
+def _check_extensions(plan: Plan, ledger: Mapping[str, Any]) -> None:
+    """Check that the ledger names a package for the method exactly if the method is not one of RPSG's own."""
+    told = [e["name"] for e in ledger["code"].get("extensions", ()) if e["kind"] == "method"]
+    name = plan.method.name
+    named = [] if name in registry.built_in("methods") else [ascii(name[:60])[1:-1]]
+    if told != named and ledger["code"]["version"] not in VERSIONS:
+        raise VerificationError("The ledger does not say which package its method comes from.")
 
 
 def _plan(path: Path) -> Plan:
