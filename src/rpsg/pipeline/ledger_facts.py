@@ -75,7 +75,7 @@ def extensions(plan: Plan) -> list[dict[str, str]]:
         ("embedders", models.embedder),
         ("classifiers", models.sentiment),
         ("scorers", models.scorer),
-        ("recognizers", plan.paper.recogniser if "paper" in method.sections else None),
+        ("recognizers", plan.paper.recogniser if "recogniser" in method.models(plan) else None),
     ]
     return [found for kind, name in named if name and (found := registry.extension(kind, name)) is not None]
 

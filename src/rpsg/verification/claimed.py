@@ -22,14 +22,12 @@ from rpsg.models.openai.endpoint import address_of
 from rpsg.pipeline.made import roles
 from rpsg.plan import LimitsSection, VaultSection, resolve
 from rpsg.privacy import egress
-from rpsg.privacy.evidence import checked_text
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.sources import supports_claims
-from rpsg.records import Candidate, Card, Pool
 from rpsg.release.public_plan import ACCOUNT, PLACE, told_toml
 from rpsg.report.first_form import VERSIONS
 from rpsg.stages.cards import shapes
-from rpsg.storage.layout import CHANGED, CORPUS, EGRESS, EVIDENCE, PACK, PLAN
+from rpsg.storage.layout import CHANGED, EGRESS, EVIDENCE, PACK, PLAN
 from rpsg.storage.run_identity import ABOUT_TEXTS, changed_after
 
 if TYPE_CHECKING:
@@ -273,31 +271,3 @@ def check_ways(claimed: Claimed, tools: Tools) -> None:
     """Check that no model was sent what the method may not send there; PrivacyError otherwise."""
     method = claimed.method
     egress.check(method.egress_of(claimed.plan), roles(tools), private=method.reads_private)
-
-
-def read_rows(claimed: Claimed) -> Pool:
-    """The texts of a release from private seeds, from its rows: they cannot be derived.
-
-    Raises:
-        VerificationError: a row is not one of such a release.
-    """
-    labels, pack = claimed.plan.data.label_values, claimed.pack
-    allowed = {a.name for a in pack.attributes} | {"sentiment"}
-    found = []
-    try:
-        with (claimed.folder / CORPUS).open("rb") as lines:
-            for index, line in enumerate(lines):
-                row = strict_json(line)
-                values = {str(name): checked_text(value) for name, value in row["attributes"].items()}
-                if row["id"] != index or not values.keys() <= allowed:
-                    raise VerificationError(f"Line {index + 1} of {CORPUS} is no row of such a release.")
-                if "label" in row:
-                    values["label"] = checked_text(row["label"])
-                    if claimed.plan.data.label is None or (labels and values["label"] not in labels):
-                        raise VerificationError(
-                            f"Line {index + 1} of {CORPUS} has a label that no plan names."
-                        )
-                found.append(Candidate(index, checked_text(row["text"]), Card(values)))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        raise VerificationError(f"{CORPUS} cannot be read.") from None
-    return Pool(tuple(found))
