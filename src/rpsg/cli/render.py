@@ -91,8 +91,7 @@ def _stages(screen: Screen, preview: Preview) -> None:
 def _schema(screen: Screen, preview: Preview) -> None:
     if not preview.attributes:
         return
-    is_counted = preview.stages and preview.cells
-    counted = f"{preview.cells} noisy counts" if is_counted else "drawn evenly: nothing is counted"
+    counted = f"{preview.cells} noisy counts" if preview.cells else "drawn evenly: nothing is counted"
     screen.heading(f"Attributes of a text ({counted})")
     rows = [
         (name, kind, str(number), ", ".join(values[:6]) + (", ..." if number > 6 else ""))

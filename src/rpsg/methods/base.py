@@ -152,6 +152,8 @@ class Method:
         flows: how private text reaches the release without a mechanism: every unprotected read, in order. A
             method that is given records, of everybody or of donors, must have it; others have none.
         choice_sigma: standard deviation of the noise that a choice has without a mechanism; bounds nothing.
+        cards: how it draws the values of the pack's schema that its texts are written from: "even", or by
+            noisy counts, which the stage "cards" of its budget pays for; None if it draws none.
         workload: how much a run will ask of its writer; without it ``rpsg plan`` says "not declared".
         people: how many people can be asked, where the plan declares their number.
         explain: sentences for ``rpsg plan`` about how this method works with the plan.
@@ -181,6 +183,7 @@ class Method:
     claim_words: Callable[[Plan, Tools], str] | None = None
     flows: Callable[[Plan, Tools], tuple[UnprotectedFlow, ...]] | None = None
     choice_sigma: Callable[[Plan], float] = lambda _: 0.0
+    cards: Literal["counted", "even"] | None = None
     workload: Callable[[Plan, Pack], Workload] | None = None
     people: Callable[[Plan], int | None] = lambda plan: plan.privacy.n_public
     explain: Callable[[Plan, Pack], tuple[str, ...]] | None = None

@@ -44,6 +44,7 @@ METHOD = Method(
     about="the public pack alone, to compare with",
     reads="nothing",
     synthesize=synthesize,
+    cards="even",
     workload=lambda plan, pack: card_workload(plan, pack, candidates(plan)),
     untold=frozenset({"data.passage_words"}),
 )

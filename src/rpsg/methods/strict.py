@@ -22,6 +22,7 @@ from rpsg.methods.dp_steps import (
     release_keyphrases,
 )
 from rpsg.methods.sketching import choose_by_sketch, measure
+from rpsg.methods.strict_plan import cautions, explain
 from rpsg.methods.trial import try_writer
 from rpsg.methods.voting import choose_by_votes
 from rpsg.methods.workload import strict_workload
@@ -74,5 +75,8 @@ METHOD = Method(
     reads="noisy_answers",
     synthesize=synthesize,
     budget=strict_budget,
+    cards="counted",
     workload=strict_workload,
+    explain=explain,
+    cautions=cautions,
 )

@@ -132,7 +132,7 @@ def _worked(
     tools = tools or load_tools(plan)
     egress.check(method.egress_of(plan), roles(tools), private=method.reads_private)
     method.flows_of(plan, tools)  # a plug-in whose flows are of no use must fail before it reads anything
-    check_declared(plan, pack, budget, method.people(plan))
+    check_declared(plan, budget, method.people(plan))
     price = price_of(plan, tools.writer)
     if not (out / RUN).exists():
         check_data(plan)  # before there is a folder: only a path may be written into its plan
@@ -147,7 +147,7 @@ def _worked(
             keep_pack(folder, plan, pack)
             if licence := licence_of(plan.models.writer):
                 watch.note(f"The writer is {plan.models.writer}, under: {licence}.")
-            for warning in filter(None, (*cautions_of(plan), about_few_people(plan, pack, budget))):
+            for warning in filter(None, (*cautions_of(plan), about_few_people(plan, budget))):
                 watch.note(warning)
             if method.reads_private:
                 draw_canaries(plan, folder, partial(_beginnings, plan, folder, ending, watch, tools))

@@ -62,7 +62,7 @@ def ledger_facts(made: Made, outputs: Mapping[str, str]) -> Facts:
         in_the_clear=plan.vault.key == "none",
         n_public=plan.privacy.n_public,
         counted=counted,
-        noise_decides=noise_decides(plan, made.pack, made.budget, counted),
+        noise_decides=noise_decides(made.budget, counted),
     )
 
 
