@@ -55,7 +55,7 @@ from rpsg.stages.prompts import words_asked
 from rpsg.stages.rng import stream, text_seed
 from rpsg.stages.scrub import scrub
 from rpsg.storage.checkpoints import StageResult
-from rpsg.storage.layout import TRAINING
+from rpsg.storage.layout import PRIVATE, TRAINING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +95,7 @@ def _synthesize(job: Job) -> Pool:
 
     # Train, have an accountant compute the cost for the operator, and write texts for drawn control codes.
     pool = _train_and_write(job, pack, examples, cards)
-    job.progress.note(f"The figures of the training are in private/{TRAINING}. {RESEARCH}")
+    job.progress.note(f"The figures of the training are in {PRIVATE}/{TRAINING}. {RESEARCH}")
     if not pool.alive():
         raise InfeasibleError(
             "No text of the trained model can be used, so there is no corpus.",

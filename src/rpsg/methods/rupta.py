@@ -16,6 +16,7 @@ from rpsg.methods.rupta_plan import cautions, check, claim_words, egress, explai
 from rpsg.methods.rupta_roles import try_roles
 from rpsg.methods.rupta_steps import draw_posts, edit, find_facts, keep_scores, pool_of_posts
 from rpsg.privacy.private import withheld
+from rpsg.storage.layout import PRIVATE, STAGE_TABLE
 
 if TYPE_CHECKING:
     from rpsg.methods.base import Job
@@ -48,7 +49,7 @@ def _synthesize(job: Job) -> Pool:
     if not pool.alive():
         raise InfeasibleError(
             "Every text was dropped, so there is no corpus.",
-            hint="private/stages.md of the run has the reasons. Take another --writer, or set [rupta] "
+            hint=f"{PRIVATE}/{STAGE_TABLE} of the run has the reasons. Take another --writer, or set [rupta] "
             'leaking = "keep" or more attempts, with a new -o.',
         )
     return pool

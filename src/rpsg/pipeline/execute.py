@@ -41,7 +41,7 @@ from rpsg.privacy import egress
 from rpsg.protocols import TellsTrouble
 from rpsg.release.finished import read_run
 from rpsg.storage.failed_requests import SettledWriter
-from rpsg.storage.layout import PACK, PRIVATE, RUN, UNRELEASED
+from rpsg.storage.layout import FLOOR_RUN, PACK, PRIVATE, RUN, UNRELEASED
 from rpsg.storage.public_vectors import PublicVectors
 from rpsg.storage.readers import check_columns
 from rpsg.storage.run_folder import AUDIT_RUN, RunFolder
@@ -197,7 +197,7 @@ def _beginnings(
             "data": plan.data.model_copy(update=data),
         }
     )
-    return execute(public, folder.private_path(FLOOR.name), progress=watch, tools=tools).texts
+    return execute(public, folder.private_path(FLOOR_RUN), progress=watch, tools=tools).texts
 
 
 def seal_texts(folder: RunFolder, pool: Pool) -> None:

@@ -26,7 +26,7 @@ from rpsg.privacy.kernel import Kernel
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.odometer import Odometer, account_name
 from rpsg.privacy.units import Unit
-from rpsg.storage.layout import ANSWERS, DONORS, EMBEDDINGS, NOTES, ROWS
+from rpsg.storage.layout import ANSWERS, DONORS, EMBEDDINGS, NOTES, PRIVATE, ROWS
 from rpsg.storage.readers import check_readable, read_by_rule
 from rpsg.storage.readers.source import STDIN
 
@@ -44,7 +44,9 @@ if TYPE_CHECKING:
     from rpsg.storage.run_folder import RunFolder
 
 #: Noted in every run, whatever the file holds.
-LEFT_OUT = f"Rows that cannot be used are treated as the plan says; their number is in private/{ROWS} alone."
+LEFT_OUT = (
+    f"Rows that cannot be used are treated as the plan says; their number is in {PRIVATE}/{ROWS} alone."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from rpsg.registry import built_in
 from rpsg.report.files import write_release_report
 from rpsg.storage.checkpoints import table
 from rpsg.storage.layout import (
+    COMMITMENT,
     CROISSANT,
     EGRESS,
     EVIDENCE,
@@ -101,7 +102,7 @@ def publish(
         if commitment is not None:
             mine = build_private_ledger(ledger, commitment, private.paid())
             folder.vault.write(PRIVATE_LEDGER, pretty_json(mine))
-            write_atomic(folder.private_path("commitment"), commitment.value.encode())
+            write_atomic(folder.private_path(COMMITMENT), commitment.value.encode())
 
 
 def build_release(target: Path, made: Made, free: Free, *, parquet: bytes | None = None) -> Mapping[str, Any]:

@@ -22,6 +22,7 @@ from rpsg.report.html import (
     table,
 )
 from rpsg.report.svg import bar, curve
+from rpsg.storage.layout import LEDGER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +40,7 @@ def claim_part(release: Release) -> Html:
     return part(
         "claim",
         "The claim",
-        "For the privacy officer. Every figure here follows from ledger.json.",
+        f"For the privacy officer. Every figure here follows from {LEDGER}.",
         block("In full", tag("blockquote", tag("p", release.claim["text"]))),
         _cautions(release),
         _meaning(release) if release.is_private else None,

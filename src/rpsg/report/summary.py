@@ -10,7 +10,7 @@ from rpsg.models.catalog import licence_of
 from rpsg.privacy.egress import hosts
 from rpsg.privacy.gaussian import rounded_up
 from rpsg.privacy.published_audit import LIKE_IT
-from rpsg.storage.layout import CORPUS
+from rpsg.storage.layout import CORPUS, EVIDENCE, LEDGER
 
 if TYPE_CHECKING:
     from rpsg.plan import Plan
@@ -236,11 +236,11 @@ def card(release: Release) -> str:
     check = [
         "## Check it",
         "",
-        "`rpsg verify .` in this folder checks what `ledger.json` says, and the files that it names"
+        f"`rpsg verify .` in this folder checks what `{LEDGER}` says, and the files that it names"
         + (
             ". The corpus cannot be derived again: it began with private records."
             if seeded
-            else " and derives the corpus again from the noisy counts in `evidence/`. "
+            else f" and derives the corpus again from the noisy counts in `{EVIDENCE}/`. "
             "It needs no private data."
         ),
     ]
@@ -265,7 +265,7 @@ def _front(release: Release) -> list[str]:
         f"size_categories: [{_size_category(len(release.pool.alive()))}]",
         "configs:",
         f"  - config_name: {_config_name(release)}",
-        "    data_files: corpus.jsonl",
+        f"    data_files: {CORPUS}",
         "---",
     ]
 
