@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.errors import UsageError
+from rpsg.methods import METHODS
 from rpsg.methods.base import OF_DRAFTS, Method, Workload
 from rpsg.methods.budget import budget_for, voted_apart, votes_of
 from rpsg.methods.dp_steps import label_of, paid
@@ -227,7 +228,7 @@ def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
 
 METHOD = Method(
     name="augpe",
-    about="AUG-PE: private texts vote for public ones, the winners are varied",
+    about=METHODS["augpe"][1],
     reads="noisy_answers",
     synthesize=synthesize,
     budget=augpe_budget,

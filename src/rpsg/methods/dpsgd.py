@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from rpsg.errors import InfeasibleError, UsageError
+from rpsg.methods import METHODS
 from rpsg.methods.base import Method
 from rpsg.methods.dp_steps import public_filters
 from rpsg.methods.dpsgd_plan import (
@@ -268,7 +269,7 @@ def _request(plan: Plan, pack: Pack, card: Card, number: int) -> Request:
 
 METHOD = Method(
     name="dpsgd",
-    about="a model trained by DP-SGD, to compare with",
+    about=METHODS["dpsgd"][1],
     reads="records",
     synthesize=synthesize,
     sections=frozenset({"dpsgd"}),

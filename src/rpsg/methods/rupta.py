@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rpsg.errors import InfeasibleError
+from rpsg.methods import METHODS
 from rpsg.methods.base import Method
 from rpsg.methods.rupta_plan import cautions, check, claim_words, egress, explain, flows, workload
 from rpsg.methods.rupta_roles import try_roles
@@ -57,7 +58,7 @@ def _synthesize(job: Job) -> Pool:
 
 METHOD = Method(
     name="rupta",
-    about="RUPTA: private texts edited until no model guesses who wrote them",
+    about=METHODS["rupta"][1],
     reads="records",
     synthesize=synthesize,
     sections=frozenset({"rupta"}),

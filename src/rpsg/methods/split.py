@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import PrivacyError, RunError, VerificationError
+from rpsg.methods import METHODS
 from rpsg.methods.base import Method
 from rpsg.methods.budget import pool_size, split_budget, split_voters, voted_apart
 from rpsg.methods.dp_steps import count_people, label_of, note_few_people, public_filters
@@ -171,7 +172,7 @@ def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
 
 METHOD = Method(
     name="split",
-    about="donors give seeds, protected voters choose",
+    about=METHODS["split"][1],
     reads="donors",
     synthesize=synthesize,
     budget=split_budget,

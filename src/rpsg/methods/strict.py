@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from rpsg.methods import METHODS
 from rpsg.methods.base import Method
 from rpsg.methods.budget import pool_size, strict_budget
 from rpsg.methods.dp_steps import (
@@ -71,7 +72,7 @@ def synthesize(job: Job) -> Pool:
 
 METHOD = Method(
     name="strict",
-    about="end-to-end differential privacy",
+    about=METHODS["strict"][1],
     reads="noisy_answers",
     synthesize=synthesize,
     budget=strict_budget,
