@@ -26,6 +26,7 @@ from rpsg.privacy.claims import (
     assumptions,
     claim_numbers,
     claim_text,
+    rests_on_data,
     taken_at_its_word,
 )
 from rpsg.privacy.claims import not_covered as uncovered
@@ -64,6 +65,7 @@ def build_public_ledger(
     testing = bool(drawn_from) and not supports_claims(drawn_from)
     unit = facts.unit.to_json()
     free = free or new_free(None)
+    has_data = rests_on_data(facts.reads, free.code["version"])
     body: dict[str, Any] = {
         "schema": SCHEMA,
         "ledger_id": free.ledger_id,
@@ -72,7 +74,7 @@ def build_public_ledger(
         "status": "not_private_testing" if testing else facts.status,
         "claim": _claim(facts, performed, testing=testing),
         "privacy_unit": unit,
-        "assumptions": assumptions(unit),
+        "assumptions": assumptions(unit, on_data=has_data),
         "public_inputs": [_without_empty(asdict(p)) for p in facts.public_inputs],
         "mechanisms": list(_mechanisms(performed, facts.reads)) if performed else [],
         "non_dp_flows": [{"from": f.origin, "to": f.to, "what": f.what} for f in facts.flows],
@@ -82,7 +84,7 @@ def build_public_ledger(
         "outputs": [asdict(o) for o in facts.outputs],
         "audit": _audit(facts),
         "cost": _cost(facts, performed),
-        "not_covered": uncovered(unit, claims=claims_something(facts, testing)),
+        "not_covered": uncovered(unit, claims=claims_something(facts, testing), on_data=has_data),
     }
     body["cautions"] = (
         cautions(

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from rpsg.models.catalog import licence_of
+from rpsg.privacy.claims import FIRST_FORM
 from rpsg.privacy.egress import hosts
 from rpsg.privacy.gaussian import rounded_up
 from rpsg.privacy.published_audit import LIKE_IT
@@ -15,10 +16,6 @@ from rpsg.storage.layout import CORPUS, EVIDENCE, LEDGER
 if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.release.reader import Release
-
-
-#: Versions whose cards have one name for every corpus; their releases are derived again as they were.
-_WITHOUT_NAMES = frozenset({"0.1.0"})
 
 
 def summary(release: Release) -> str:
@@ -276,7 +273,7 @@ def _config_name(release: Release) -> str:
     ``datasets.load_dataset`` keeps what it has read by the name of the folder and this one, so with one name
     for all it would give the rows of one release for another.
     """
-    if release.ledger["code"]["version"] in _WITHOUT_NAMES:
+    if release.ledger["code"]["version"] in FIRST_FORM:
         return "default"
     return f"rpsg-{hashlib.sha256((release.path / CORPUS).read_bytes()).hexdigest()[:16]}"
 

@@ -22,10 +22,10 @@ from rpsg.models.openai.endpoint import address_of
 from rpsg.pipeline.made import roles
 from rpsg.plan import LimitsSection, VaultSection, resolve
 from rpsg.privacy import egress
+from rpsg.privacy.claims import FIRST_FORM
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.sources import supports_claims
 from rpsg.release.public_plan import ACCOUNT, PLACE, told_toml
-from rpsg.report.first_form import VERSIONS
 from rpsg.stages.cards import shapes
 from rpsg.storage.layout import CHANGED, EGRESS, EVIDENCE, PACK, PLAN
 from rpsg.storage.run_identity import ABOUT_TEXTS, changed_after
@@ -106,7 +106,7 @@ def _check_extensions(plan: Plan, ledger: Mapping[str, Any]) -> None:
     told = [e["name"] for e in ledger["code"].get("extensions", ()) if e["kind"] == "method"]
     name = plan.method.name
     named = [] if name in registry.built_in("methods") else [ascii(name[:60])[1:-1]]
-    if told != named and ledger["code"]["version"] not in VERSIONS:
+    if told != named and ledger["code"]["version"] not in FIRST_FORM:
         raise VerificationError("The ledger does not say which package its method comes from.")
 
 
