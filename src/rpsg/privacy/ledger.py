@@ -86,18 +86,14 @@ def build_public_ledger(
         "cost": _cost(facts, performed),
         "not_covered": uncovered(unit, claims=claims_something(facts, testing), on_data=has_data),
     }
-    body["cautions"] = (
-        cautions(
-            body["claim"],
-            unit,
-            n_public=facts.n_public,
-            counted=facts.counted,
-            noise_decides=facts.noise_decides,
-        )
-        if "epsilon" in body["claim"]
-        else []
-    )
+    body["cautions"] = _cautions(facts, body["claim"], unit)
     body["not_covered"] += map(taken_at_its_word, free.code.get("extensions", ()))
+    _add_what_some_have(body, facts, performed, free)
+    return _checked(seal(body, free.previous_sha256))
+
+
+def _add_what_some_have(body: dict[str, Any], facts: Facts, performed: Performed | None, free: Free) -> None:
+    """Add the fields that only some ledgers have, and what they say is not covered."""
     if facts.in_the_clear:
         body["vault"] = "none"
         body["not_covered"].append(IN_THE_CLEAR)
@@ -111,7 +107,6 @@ def build_public_ledger(
         body["private_commitment"] = dict(free.commitment)
     if performed is not None:
         body |= _plan(performed)
-    return _checked(seal(body, free.previous_sha256))
 
 
 def new_free(commitment: Commitment | None, extensions: Sequence[Mapping[str, str]] = ()) -> Free:
@@ -198,6 +193,13 @@ def _dp_claim(facts: Facts, performed: Performed) -> dict[str, Any]:
     if not claim["epsilon_by_accountant"]["gdp-closed-form"] <= budget.epsilon:
         raise PrivacyError("The noise that was drawn does not bear the claim; nothing is released.")
     return {**claim, "text": claim_text(claim, facts.unit.to_json())}
+
+
+def _cautions(facts: Facts, claim: Mapping[str, Any], unit: Mapping[str, Any]) -> list[str]:
+    if "epsilon" not in claim:
+        return []
+    declared, counted, decides = facts.n_public, facts.counted, facts.noise_decides
+    return cautions(claim, unit, n_public=declared, counted=counted, noise_decides=decides)
 
 
 def _mechanisms(performed: Performed, reads: str = "noisy_histograms") -> Iterator[dict[str, Any]]:
