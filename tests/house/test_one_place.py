@@ -37,7 +37,7 @@ OTHER_FILES = {
     # Of models, of packages, of the documentation, and examples of what somebody types.
     r"[\w/-]*(config|tokenizer|modules|minilm)\.json|_GroundTruth\.txt|\w+\.jsonl": "models",
     r"entry_points\.txt|data\.jsonl|others\.jsonl": "testing",
-    r"[\w/-]*\.md|options\.json": "cli|compare.matrix",
+    r"docs/[\w-]+\.md|options\.json": "cli|compare.matrix",
     r"(private|pyarrow)\.(csv|parquet)": "arguments",
     r"(notes|reviews|abstracts|some|-lines)\.(csv|jsonl?)": "",
 }
