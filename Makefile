@@ -30,10 +30,10 @@ PACKAGE := $(shell find src -type f -not -name '*.pyc') pyproject.toml README.md
 say      = printf '\n== %s\n' $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs wheel test lint pytest bench benchmark benchmark-full clean weights
+.PHONY: help demo docs reference wheel test lint pytest bench benchmark benchmark-full clean weights
 
 help:
-	@sed -n 's/^#   //p' Makefile; printf '%s\n' 'also: make lint, make pytest, make bench, make benchmark, make benchmark-full, make clean'
+	@sed -n 's/^#   //p' Makefile; printf '%s\n' 'also: make lint, make pytest, make reference, make bench, make benchmark, make benchmark-full, make clean'
 
 # -- environments: made once, brought up to date when the package changes ---------------------------------
 
@@ -115,6 +115,10 @@ docs: $(VENV)/.made
 	@$(call say,"documentation in build/docs")
 	@$(BIN)/python -m pip install -qq --group docs
 	@$(BIN)/sphinx-build -q -E -b html -W --keep-going -c docs . build/docs
+
+# Pages and the table of options that follow from the commands, the settings and the docstrings of this checkout.
+reference: $(VENV)/.made
+	@PYTHONPATH=src $(BIN)/python -m docs.reference
 
 # The same sources give the same bytes: dates within the archives are that of the last commit.
 wheel: $(VENV)/.made

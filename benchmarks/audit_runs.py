@@ -43,8 +43,7 @@ from rpsg.methods.paper_steps import pool_of
 from rpsg.pipeline.models_of_run import load_tools
 from rpsg.plan import read_toml, resolve
 from rpsg.protocols import Reply
-from rpsg.storage.checkpoints import STAGES
-from rpsg.storage.layout import PLAN
+from rpsg.storage.layout import PLAN, STAGES
 from rpsg.storage.readers import read_by_rule
 from rpsg.storage.run_folder import RunFolder
 

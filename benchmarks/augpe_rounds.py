@@ -98,7 +98,7 @@ def rounds_of(release: Path) -> tuple[Any, list[tuple[list[str], IntArray]]]:
     writer = SettledWriter(replies, claimed.evidence / FAILED)
     tools = replace(tools, writer=writer, embedder=watching)
     kernel: Any = votes
-    people = nobody(tools, Silent())
+    people = nobody(tools, Silent(), "The rounds follow from the evidence alone.")
     job = Job(claimed.plan, claimed.pack, claimed.budget, people, kernel, tools, Silent())
     claimed.method.synthesize(job)
     return claimed.plan, votes.rounds

@@ -19,8 +19,8 @@ HEAD = """# Forty texts of each
 These are the first forty texts of three releases, complete and in the order of the release; none was picked.
 Read some before you decide. A model of 270 million parameters wrote them on two processor cores. Single
 sentences read like a person's, but longer texts lose their thread. The conversations are the worst: many
-repeat their lines, and doctor and patient change roles. The abstracts look like abstracts, but contain numbers
-that contradict each other. A larger writer writes better ([which one to use](models.md)).
+repeat their lines, and doctor and patient change roles. The abstracts look like abstracts, but contain
+numbers that contradict each other. A larger writer writes better ([which one to use](models.md)).
 Public texts stood in for private ones: food reviews, conversations in a clinic, and abstracts of medical
 papers. All three releases were made by an earlier version, which did not use the wording of the private texts
 to choose. This page is written by `python benchmarks/texts.py RUN...`.

@@ -24,7 +24,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
 
 class RpsgError(Exception):
@@ -128,6 +129,13 @@ class LimitError(RpsgError):
     """A limit of the plan is reached; a larger one resumes the run."""
 
     exit_code = 11
+
+
+def in_one_clause(item: Mapping[str, Any]) -> str:
+    """An error of pydantic: where it is, and what is wrong there. Lists are counted from 1."""
+    where = ".".join(str(part + 1 if isinstance(part, int) else part) for part in item["loc"])
+    said = in_plain_words(item["msg"])
+    return f"{where}: {said}" if where else said
 
 
 def in_plain_words(said: str) -> str:

@@ -79,11 +79,29 @@ def at_fault(kind: Kind, name: str, what: str) -> PlugInError:
     if entry is None:
         own = "This is a bug. Please report that line." if name in built_in(kind) else "Repair or replace it."
         return PlugInError(f"The {kind.removesuffix('s')} {name!r} {what}.", hint=own)
-    package = entry.dist.name if entry.dist is not None else entry.module.partition(".")[0]
+    package, _ = _package_of(entry)
     return PlugInError(
         f"The {kind.removesuffix('s')} {name!r} ({entry.value}, from the package {package}) {what}.",
         hint=f"Repair that package, or remove it: pip uninstall {package}",
     )
+
+
+def extension(kind: Kind, name: str) -> dict[str, str] | None:
+    """Kind, name, package and version, as ledgers have them; None if it is not from another package."""
+    entry = next((entry for entry in plugins(kind) if entry.name == name), None)
+    if entry is None or name in built_in(kind):
+        return None
+    package, version = _package_of(entry)
+    told = {"kind": kind.removesuffix("s"), "name": name, "package": package, "version": version}
+    # A ledger holds short words in ASCII here, whatever a package calls itself: `rpsg verify` prints them.
+    return {key: ascii(word[:60])[1:-1] or "unknown" for key, word in told.items()}
+
+
+def _package_of(entry: EntryPoint) -> tuple[str, str]:
+    """Name and version of the package that brings an entry point; without metadata its module's name."""
+    if entry.dist is None:
+        return entry.module.partition(".")[0], "unknown"
+    return entry.dist.name, entry.dist.version
 
 
 def _build(kind: Kind, entry: str, *given: Any, **settings: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from tests.pipeline.test_egress import Somewhere
 
 from rpsg import api
 from rpsg.cli import main
-from rpsg.errors import PrivacyError, RpsgError, UsageError
+from rpsg.errors import InfeasibleError, PrivacyError, RpsgError, UsageError
 from rpsg.methods import strict
 from rpsg.methods.base import Method
 from rpsg.methods.named import find_method
@@ -18,6 +19,7 @@ from rpsg.models.fake import FakeEmbedder, FakeWriter
 from rpsg.pipeline.execute import execute
 from rpsg.privacy.accounting import StagePlan, calibrate
 from rpsg.privacy.egress import PUBLIC, STRICT
+from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.privacy.histogram import Query
 from rpsg.records import Candidate, Card, Pool
 from rpsg.testing.lab import plugged
@@ -73,8 +75,13 @@ def named(name: str, **changes: Any) -> Method:
     return replace(strict.METHOD, name=name, **changes)
 
 
+def read_raw(*_: object) -> tuple[UnprotectedFlow, ...]:
+    return (UnprotectedFlow("records", "prompt", "raw text"),)
+
+
 def reading(name: str, reads: Any, **changes: Any) -> Method:
-    return Method(name, "a plug-in", reads, texts, **changes)
+    flows = read_raw if reads == "records" else None
+    return Method(name, "a plug-in", reads, texts, **{"flows": flows, **changes})
 
 
 METHODS = [
@@ -102,7 +109,7 @@ class Sly(Method):
 @pytest.fixture(autouse=True)
 def installed() -> Iterator[None]:
     SEEN.clear()
-    sly = Sly("sly", "a plug-in", "records", texts)
+    sly = Sly("sly", "a plug-in", "records", texts, flows=read_raw)
     with plugged("methods", {**{method.name: method for method in METHODS}, "sly": sly, "broken": 7}):
         yield
 
@@ -208,6 +215,49 @@ def test_the_work_of_a_method_that_does_not_declare_it_is_not_made_up(
     said = capsys.readouterr().out
     assert "not declared by the method" in said
     assert "minimum number of people" not in said
+
+
+def test_the_preview_of_a_method_of_another_package_says_what_it_asks_and_draws(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def asks(plan: Plan, _: Pack) -> Budget:
+        stage = StagePlan(
+            *("lengths", 1.0, "S2_one_cell"),
+            c=plan.records_per_unit,
+            words="how long the texts are",
+            needs=lambda sigma: math.ceil(50 * sigma),
+        )
+        return calibrate(plan.privacy.epsilon, plan.privacy.delta, [stage], adjacency=plan.privacy.adjacency)
+
+    mine = Method("mine", "a plug-in", "noisy_answers", texts, asks)
+    plan = lab.plan(lab.file(lab.rows(60)), method={"name": "mine"})
+    with plugged("methods", {"mine": mine, "even": replace(mine, name="even", cards="even")}):
+        shown = api.preview(plan)
+        even = api.preview(
+            plan.model_copy(update={"method": plan.method.model_copy(update={"name": "even"})})
+        )
+        typed = ["--method", "mine", "--user", "user", "--writer", "fake", "--embedder", "fake"]
+        assert main(["plan", plan.data.path, *typed]) == 0
+        few = lab.plan(plan.data.path, method={"name": "mine"}, privacy={"n_public": 10})
+        with pytest.raises(InfeasibleError, match="step lengths: how long the texts are"):
+            api.preview(few)
+    said = capsys.readouterr().out
+    assert [stage.in_words for stage in shown.stages] == ["how long the texts are"]
+    assert shown.smallest_people == math.ceil(50 * shown.stages[0].noise)
+    assert shown.attributes == ()
+    assert "Attributes of a text" not in said
+    assert "how long the texts are" in said
+    assert "The schema" not in said
+    assert [name for name, *_ in even.attributes] == ["topic", "sentiment", "length", "opening"]
+
+
+def test_what_a_stage_says_for_previews_is_no_part_of_a_release() -> None:
+    stage = StagePlan("lengths", 1.0, "S2_one_cell")
+    plain = calibrate(1.0, 1e-6, [stage])
+    worded = calibrate(1.0, 1e-6, [replace(stage, words="how long", needs=math.ceil)])
+    assert plain == worded
+    assert plain.plan() == worded.plan()
+    assert plain.sha256() == worded.sha256()
 
 
 def _with_models(lab: Lab, method: Method) -> Any:

@@ -14,8 +14,6 @@ from rpsg.privacy.attack_bounds import (
     detection_limit,
     extraction_epsilon,
     extraction_p_value,
-    gaussian_audit,
-    many_run_epsilon,
     most_auc,
     most_true_positives,
     one_run_epsilon,
@@ -23,6 +21,8 @@ from rpsg.privacy.attack_bounds import (
     zero_of,
 )
 from rpsg.privacy.gaussian import attack_success, mu_for
+from rpsg.privacy.noise import RoundedGaussian
+from rpsg.testing.many_runs import gaussian_audit, many_run_epsilon
 
 
 @pytest.mark.parametrize(
@@ -154,6 +154,18 @@ def test_noise_that_is_short_by_a_fifth_is_seen_with_fifty_thousand_draws() -> N
 
 def test_noise_as_claimed_is_never_called_short() -> None:
     assert all(_gaussian_bound(1.0, 10_000, seed) <= 1.0 for seed in range(20))
+
+
+@pytest.mark.parametrize(("sigma", "is_short"), [(1.0, False), (0.5, True)])
+def test_the_noise_of_the_kernel_is_as_large_as_it_says_and_half_of_it_is_found(
+    sigma: float, is_short: bool
+) -> None:
+    """Counts of runs with and without a record that adds 1; what is claimed is noise of 1."""
+    draws, noise = 20_000, RoundedGaussian()
+    found = int((noise.draw(sigma, draws) + 1 > 0).sum())
+    false = int((noise.draw(sigma, draws) > 0).sum())
+    # A level at which secret noise fails this once in 10^9 times.
+    assert (gaussian_audit(found, draws, false, draws, level=1e-9) > 1.0) == is_short
 
 
 def test_a_gaussian_audit_without_a_hit_bounds_nothing() -> None:

@@ -6,16 +6,16 @@ import inspect
 from dataclasses import MISSING, fields
 
 import pytest
+from docs.reference import option_table
 
 from rpsg import api
 from rpsg.cli.evaluate import OPTIONS
 from rpsg.cli.options import FILE, SETTINGS, Setting
-from rpsg.cli.reference import option_table
 from rpsg.evaluation.config import EvaluationConfig
 
 
 def test_the_table_of_options_is_what_the_plan_says() -> None:
-    """If this fails: python -m rpsg.cli.reference."""
+    """If this fails: make reference."""
     assert FILE.read_text(encoding="utf-8") == option_table()
 
 

@@ -13,9 +13,12 @@ from tests.cli.conftest import PREVIEW, VERIFIED, finished
 
 from rpsg import __version__, api, registry
 from rpsg.cli.check_words import NO_CLAIM, SHOWN_BY
+from rpsg.methods.base import Method
 from rpsg.privacy.checks import CHECKS
 from rpsg.privacy.verify import Check
+from rpsg.records import Pool
 from rpsg.results import Verification
+from rpsg.testing.lab import plugged
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Api, Rpsg
@@ -263,6 +266,14 @@ def test_every_built_in_name_is_listed_with_a_line_of_its_own(rpsg: Rpsg, kind: 
     rows = rpsg("list", kind, "--json").json[kind]
     assert [row["name"] for row in rows][: len(registry.built_in(kind))] == list(registry.built_in(kind))
     assert "Comes with another package." not in [row["about"] for row in rows]
+
+
+def test_a_method_of_another_package_is_listed_with_its_own_words(rpsg: Rpsg) -> None:
+    theirs = Method("theirs", "texts as short as they come", "nothing", lambda _: Pool())
+    with plugged("methods", {"theirs": theirs, "broken": 7}):
+        rows = {row["name"]: row["about"] for row in rpsg("list", "methods", "--json").json["methods"]}
+    assert rows["theirs"] == "texts as short as they come"
+    assert rows["broken"].startswith("Cannot be used. The method 'broken' does not declare what it reads")
 
 
 def test_a_kind_that_is_not_there_names_those_that_are(rpsg: Rpsg) -> None:

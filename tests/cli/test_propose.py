@@ -63,8 +63,8 @@ def test_a_writer_that_lists_nothing_is_an_error_with_a_way_out() -> None:
     assert "rpsg list domains" in caught.value.hint
 
 
-def test_the_pack_that_is_written_can_be_read_and_holds_the_topics(tmp_path: Path) -> None:
-    about = 'what "guests" say \\ write'
+@pytest.mark.parametrize("about", ['what "guests" say \\ write', "what guests\nwrite\t\x7f"])
+def test_the_pack_that_is_written_can_be_read_and_holds_the_topics(tmp_path: Path, about: str) -> None:
     write_pack(pack_folder("generic"), tmp_path / "mine", "mine", about, NAMES)
     pack = read_pack(tmp_path / "mine")
     assert (pack.name, pack.about) == ("mine", about)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from docs.reference import reference, settings_page
 
-from rpsg.cli.reference import reference, settings_page
 from rpsg.plan import Plan, described
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ DOCS = Path(__file__).parents[2] / "docs"
     ("name", "page"), [("cli.md", reference), ("settings.md", settings_page)], ids=["commands", "settings"]
 )
 def test_the_page_is_current(name: str, page: Callable[[], str]) -> None:
-    """If this fails: python -m rpsg.cli.reference."""
+    """If this fails: make reference."""
     assert (DOCS / name).read_text(encoding="utf-8") == page()
 
 

@@ -73,7 +73,7 @@ SLIPS: dict[str, tuple[str, int, str]] = {
     "no run to verify": ("verify nothere", 8, "nothere holds no release"),
     "a file to verify": ("verify rows.jsonl", 8, "holds no release"),
     "no run to report": ("report nothere", 7, "holds no finished run"),
-    "no matrix": ("compare nothere.toml", 2, "There is no file nothere.toml"),
+    "no matrix": ("compare nothere.toml", 2, "There is no comparison nothere.toml"),
     "no model": ("models pull nomodel", 2, "There are: gemma-3-270m"),
 }
 

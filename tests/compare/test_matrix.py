@@ -83,7 +83,7 @@ def test_what_is_wrong_is_named(matrix: Callable[..., Matrix], changes: dict[str
 
 
 def test_a_file_that_is_missing_or_no_toml_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="There is no file"):
+    with pytest.raises(UsageError, match="There is no comparison"):
         read_matrix(tmp_path / "none.toml")
     broken = tmp_path / "broken.toml"
     broken.write_text("title = ", encoding="utf-8")

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.methods.test_dpsgd import Trained
+from tests.methods.trained import Trained
 
 from rpsg.compare.runner import compare
 from rpsg.compare.tables import equal_epsilon

@@ -170,6 +170,13 @@ def test_our_own_errors_become_the_reason() -> None:
     assert asking.measure("mine", refuses, inputs_of(["a"])).reason == "It is not the season."
 
 
+def test_which_way_is_better_is_known_of_a_metric_that_has_no_value_in_any_row() -> None:
+    for name, better in (("fid", False), ("mauve", True), ("self_similarity", None)):
+        found = asking.run_metric(name, asking.find_metric(name), {"corpus": inputs_of([])}, {})
+        assert found["corpus"].value is None
+        assert found["corpus"].higher_is_better is better
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_value_that_is_no_number_is_none(value: float) -> None:
     found = asking.measure("mine", lambda i: i.measured("mine", value, better=None), inputs_of(["a"], ["b"]))

@@ -69,7 +69,6 @@ BY_NAME = {
     "__init__": "a door that opens when it is used",
     "audit.__init__": "a door that opens when it is used",
     "compare.__init__": "a door that opens when it is used",
-    "cli.api_reference": "the packages whose public names it writes down",
     "registry": "the tables of models, methods, metrics and attacks, and entry points",
     "results.outward": "packages of others",
 }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
+from tests.methods.trained import WEIGHTS, Trained, run_of
 
 from rpsg.errors import RpsgError
 from rpsg.methods import floor, strict
@@ -14,11 +16,13 @@ from rpsg.methods.base import Method
 from rpsg.methods.budget import strict_budget
 from rpsg.methods.named import find_method
 from rpsg.records import Candidate, Card, Pool
+from rpsg.registry import built_in
 from rpsg.testing.lab import Lab, plugged
 from rpsg.testing.laws import MethodLaws
 
 if TYPE_CHECKING:
     from rpsg.methods.base import Job
+    from rpsg.results import Run
 
 
 class TestStrict(MethodLaws):
@@ -84,6 +88,28 @@ class TestPaper(MethodLaws):
     @pytest.fixture
     def method(self) -> Method:
         return find_method("paper")
+
+
+class TestDpsgd(MethodLaws):
+    """With a stand-in for the model that is trained."""
+
+    sections: ClassVar = {
+        "models": {"writer": WEIGHTS},
+        "dpsgd": {"noise_multiplier": 5.0, "steps": 2, "batch": 10},
+    }
+
+    @pytest.fixture
+    def method(self) -> Method:
+        pytest.importorskip("dp_accounting", reason="needs the extra dpsgd")
+        return find_method("dpsgd")
+
+    def finished(self, lab: Lab, method: Method) -> Run:
+        return run_of(lab, self.plan(lab, method, lab.file(lab.rows(300))), Trained())
+
+
+def test_every_method_that_ships_is_held_to_the_laws() -> None:
+    held = re.findall(r'return find_method\("([\w-]+)"\)', Path(__file__).read_text(encoding="utf-8"))
+    assert set(held) == set(built_in("methods"))
 
 
 def whispers(job: Job) -> Pool:

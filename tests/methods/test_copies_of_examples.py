@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def test_the_filters_of_every_method_drop_what_repeats_an_example(lab: Lab) -> None:
     pack, tools, plan = read_pack(lab.pack), lab.tools(), lab.plan(method={"name": "floor"})
-    job = Job(plan, pack, None, nobody(tools, Silent()), NoQuestions(), tools, Silent())
+    job = Job(plan, pack, None, nobody(tools, Silent(), "no data"), NoQuestions(), tools, Silent())
     texts = (f"Well: {pack.examples[0].text}", "Nobody has said this about any tea so far.")
     pool = Pool(tuple(Candidate(i, text, Card({})) for i, text in enumerate(texts)))
     assert [c.id for c in public_filters(job, pack, pool).alive()] == [1]

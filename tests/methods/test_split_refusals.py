@@ -10,7 +10,7 @@ from tests.methods.kept import SaysNothing
 
 from rpsg import api
 from rpsg.errors import InfeasibleError, ModelError, UsageError
-from rpsg.methods.budget import fewest_voters, split_budget, split_voters
+from rpsg.methods.budget import smallest_size, split_budget, split_voters
 from rpsg.methods.named import find_method
 from rpsg.privacy.odometer import Odometer, account_name
 from rpsg.protocols import Silent
@@ -153,7 +153,7 @@ def test_the_plan_says_what_a_declared_number_means_and_reckons_with_voters(lab:
 
 def test_voters_that_are_too_few_by_declaration_are_refused_by_plan_and_run(lab: Lab, tiny: Pack) -> None:
     named = {**SPLIT, "privacy": {"n_public": 10_000, "epsilon": 1.0}}
-    enough = fewest_voters(lab.plan(**named), split_budget(lab.plan(**named), tiny))
+    enough = smallest_size(split_budget(lab.plan(**named), tiny))
     plan = lab.plan(lab.file(lab.rows(60)), **SPLIT, privacy={"n_public": enough, "epsilon": 1.0})
     for refused in (api.preview, lab.run):
         with pytest.raises(InfeasibleError, match="so few voters") as caught:

@@ -15,6 +15,7 @@ from rpsg.methods.budget import strict_budget
 from rpsg.methods.dp_steps import find_labels
 from rpsg.methods.voting import number_to_choose
 from rpsg.models.fake import FakeWriter
+from rpsg.pipeline.people import nobody
 from rpsg.privacy.mechanisms import noisy_selection
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.private import Private
@@ -182,7 +183,7 @@ def test_votes_choose_what_is_wanted_and_never_more_than_half(
     lab: Lab, standing: int, rounds: int, number: int, chosen: int
 ) -> None:
     tools = lab.tools()
-    people = People(None, max_records=1, key=b"", embedder=tools.embedder, progress=Silent())
+    people = nobody(tools, Silent(), "The number to choose follows from the plan and the answers.")
     job = Job(plan_of(lab, 20, rounds), read_pack(lab.pack), None, people, Asking(), tools, Silent())
     assert number_to_choose(job, standing, number) == chosen
 

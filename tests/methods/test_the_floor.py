@@ -70,9 +70,11 @@ def test_a_method_without_a_budget_gets_no_answer(lab: Lab) -> None:
 
     tools = lab.tools()
     plan = floor(lab)
-    job = Job(plan, read_pack(lab.pack), None, nobody(tools, Silent()), NoQuestions(), tools, Silent())
+    job = Job(
+        plan, read_pack(lab.pack), None, nobody(tools, Silent(), "no data"), NoQuestions(), tools, Silent()
+    )
     assert len(synthesize(job).alive()) == 20
     with pytest.raises(InfeasibleError, match="no privacy budget"):
         count_people(job, None)
-    with pytest.raises(PrivacyError, match="replay asked for private data"):
+    with pytest.raises(PrivacyError, match="no data"):
         _ = job.people.rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 from functools import partial
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from rpsg import registry
+from rpsg.cli import main
 from rpsg.errors import ModelError, PlugInError
 from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeScorer, FakeWriter
 from rpsg.models.pii import PatternRecognizer
@@ -251,3 +254,23 @@ def test_a_scorer_that_counts_its_tokens_still_does() -> None:
     assert isinstance(scorer, Scorer)
     assert isinstance(scorer, CountingScorer)
     assert scorer.count_tokens(TEXTS) == [2, 2]
+
+
+def test_the_command_that_a_run_prints_verifies_its_release_on_another_machine(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It allows what a replay loads, and no more: replies of the writer are in the release."""
+    embedders = plugged("embedders", {"lent-embedder": lambda *_, **__: FakeEmbedder()})
+    with embedders, plugged("writers", {"lent-writer": lambda *_, **__: FakeWriter()}):
+        folder = lab.folder / "run"
+        typed = ["--writer", "lent-writer", "--embedder", "lent-embedder", "--domain", str(lab.pack)]
+        assert main(["run", "--method", "floor", *typed, "--size", "5", "-o", str(folder)]) == 0
+        words = shlex.split(capsys.readouterr().out.partition("can check it:")[2])
+        command = words[words.index("rpsg") : words.index("lent-embedder") + 1]
+        assert command == ["rpsg", "verify", str(folder), "--allow-plugin", "lent-embedder"]
+        elsewhere = lab.folder / "elsewhere"
+        shutil.copytree(folder / "release", elsewhere)
+        assert main(["verify", str(elsewhere), *command[3:]]) == 0
+        capsys.readouterr()
+        assert main(["verify", str(elsewhere)]) == 8
+        assert "--allow-plugin NAME" in " ".join(capsys.readouterr().out.split())

@@ -81,5 +81,5 @@ def test_a_table_that_does_not_hold_together_is_a_sentence(tmp_path: Path, wrong
 
 
 def test_a_table_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="No such file"):
+    with pytest.raises(UsageError, match="There is no table of prices"):
         read_prices(str(tmp_path / "p.toml"))

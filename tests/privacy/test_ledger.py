@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rpsg.errors import PrivacyError
-from rpsg.privacy.claims import NOT_PRIVATE, PrivacyUnit, assumptions, claim_text, paper_claim_text
+from rpsg.privacy.claims import MACHINE, NOT_PRIVATE, PrivacyUnit, assumptions, claim_text, paper_claim_text
 from rpsg.privacy.commitment import commit_to, content_digest
 from rpsg.privacy.facts import Egress, Facts, Output, PublicInput, UnprotectedFlow
 from rpsg.privacy.gaussian import epsilon_of
@@ -213,6 +213,20 @@ def test_the_example_ledger_is_re_computed(example_ledger: dict[str, Any]) -> No
     tv = example_ledger["rng"]["tv_bound_total"]
     told = claim["epsilon_by_accountant"]["gdp-closed-form"]
     assert epsilon_of(claim["mu"], 1e-6, 1e-7, tv) == pytest.approx(told, rel=1e-9)
+
+
+@pytest.mark.parametrize(("version", "on_data"), [("0.2.0", False), ("0.1.0", True)])
+def test_a_release_that_read_nothing_rests_on_nothing_about_people_except_as_0_1_0_said_it(
+    facts: Facts, version: str, on_data: bool
+) -> None:
+    code = {**new_free(None).code, "version": version}
+    floor = replace(facts, reads="nothing", method="floor", claim="no_private_data")
+    ledger = build_public_ledger(floor, None, free=replace(new_free(None), code=code))
+    assert all(check.ok for check in verify_ledger(ledger))
+    assert ("A1" in {a["id"] for a in ledger["assumptions"]}) == on_data
+    for words in ("the user column", "length of the private texts", "could be read at all", "more than one"):
+        assert any(words in line for line in ledger["not_covered"]) == on_data
+    assert MACHINE in ledger["not_covered"]
 
 
 def test_nothing_of_the_private_side_is_in_the_public_ledger(run: Run, facts: Facts) -> None:

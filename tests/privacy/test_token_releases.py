@@ -3,121 +3,26 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
 import sqlite3
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from tests.privacy.tearoom import BUDGET, EACH, MOST, TEXTS, StoppedError, Tearoom
 
-from rpsg.errors import BudgetError, PrivacyError, RunError, VerificationError
-from rpsg.privacy.account import LifetimeCap
+from rpsg.errors import BudgetError, PrivacyError, RunError
 from rpsg.privacy.accounting import StagePlan, calibrate
-from rpsg.privacy.evidence import parse_evidence
 from rpsg.privacy.histogram import Query, RowCells
-from rpsg.privacy.kernel import Kernel
-from rpsg.privacy.ledger import build_public_ledger
-from rpsg.privacy.noise import RoundedGaussian
-from rpsg.privacy.odometer import Odometer
 from rpsg.privacy.private import Private
-from rpsg.privacy.replay import OpeningKernel, ReplayKernel
-from rpsg.privacy.second_opinion import disagreements
-from rpsg.privacy.signing import seal
 from rpsg.privacy.token_counts import Draw, count_token, require_same_division
-from rpsg.privacy.token_sampling import RULE, Choices, References
-from rpsg.privacy.units import Unit
-from rpsg.privacy.verify import verify_ledger, verify_release
+from rpsg.privacy.token_sampling import RULE, References
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from rpsg.privacy.evidence import Texts, Token
-    from rpsg.privacy.facts import Facts
-    from rpsg.privacy.released import Releases
-
-WORDS: tuple[Token, ...] = ((1, " tea"), (2, " cup"), (3, " pot"))
-MOST, TEXTS = 6, 3
-BUDGET = calibrate(
-    2.0,
-    1e-6,
-    [StagePlan("size", 0.1, "S1_unit_count", dim=1), StagePlan("tokens", 0.9, RULE, k=MOST, w=2000)],
-)
-EACH = BUDGET.releases[1].mu2("add_remove") / MOST
-
-
-class StoppedError(Exception):
-    """In place of a power cut."""
-
-
-@dataclass
-class Tearoom:
-    """A run on 30 people whose texts are drawn from three words; it stops before the token ``stops``."""
-
-    folder: Path
-    lifetime: float = 30.0
-    stops: int | None = None
-    drawn: int = 0
-    moved: int = 0
-    draws: set[str] = field(default_factory=set)
-    said: list[str] = field(default_factory=list)
-
-    def account(self) -> Any:
-        unit = Unit("user", "user", "add_remove")
-        return Odometer(self.folder / "book").account("tea", unit, LifetimeCap(self.lifetime, 1e-6))
-
-    def kernel(self, run: str = "run", account: Any = None) -> Kernel:
-        return Kernel(
-            journal=self.folder / run / "private" / "releases.jsonl",
-            evidence=self.folder / run / "evidence",
-            budget=BUDGET,
-            noise=RoundedGaussian(),
-            run_id="the same for all copies",
-            account=account or self.account(),
-            tell=self.said.append,
-        )
-
-    def choices(self, text: int, written: Sequence[Token]) -> Choices:
-        if self.stops is not None and self.drawn >= self.stops:
-            raise StoppedError
-        self.drawn += 1
-        return Choices(WORDS, np.array([0.0, 0.5, 0.2 * len(written)]))
-
-    def references(self, draw: str) -> Private[References]:
-        self.draws.add(draw)
-        units = np.arange(30)
-        texts = (units + self.moved) % TEXTS
-        tags = tuple(b"person %d" % unit for unit in units)
-        return Private(References(units, texts, tags, lambda *_: np.ones((10, 3)) * [0.01, 0.0, -0.01]))
-
-    def sample(self, kernel: Releases) -> Texts:
-        people = Private(RowCells(np.arange(30), np.zeros((30, 1), np.int64)))
-        kernel.release(Query.of(BUDGET.releases[0], "people", 1), lambda: people)
-        return kernel.sample(self.query(), self.choices, self.references)
-
-    def query(self) -> Query:
-        return Query.of(BUDGET.releases[1], "the next token", TEXTS)
-
-    def run(self, run: str = "run", stops: int | None = None) -> Texts | None:
-        """The texts; None if the process ended before the token ``stops`` of it."""
-        self.stops, self.drawn = stops, -1  # the model is tried once before anything is charged
-        kernel = self.kernel(run)
-        try:
-            return self.sample(kernel)
-        except StoppedError:
-            return None
-        finally:
-            kernel.close()
-
-    def log(self, run: str = "run") -> list[dict[str, Any]]:
-        path = self.folder / run / "private" / "tokens-001.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()][1:]
-
-    def paid(self) -> float:
-        """What was paid for tokens, in tokens of each text."""
-        return float((self.account().total().mu2 - BUDGET.releases[0].mu2("add_remove")) / EACH)
+    from rpsg.privacy.evidence import Token
 
 
 @pytest.fixture
@@ -216,7 +121,7 @@ def test_under_one_charge_nobody_is_moved_to_another_text(tearoom: Tearoom) -> N
 
 
 def test_nor_does_an_edited_journal_let_people_move_further_for_the_same_charge(
-    tearoom: Tearoom, monkeypatch: pytest.MonkeyPatch
+    tearoom: Tearoom,
 ) -> None:
     """The tokens of a dear plan pass for ones that were begun and paid for under a cheap one."""
     assert tearoom.run(stops=2) is None
@@ -237,7 +142,7 @@ def test_nor_does_an_edited_journal_let_people_move_further_for_the_same_charge(
     kept = [event for event in events if event["event"] != "commit"]
     journal.write_text("".join(json.dumps(event) + "\n" for event in kept))
     (tearoom.folder / "run" / "evidence" / "release-000.json").unlink()
-    monkeypatch.setitem(globals(), "BUDGET", dear)
+    tearoom.budget = dear
     with pytest.raises(RunError, match="is not one for them"):
         tearoom.run()
 
@@ -366,88 +271,3 @@ def test_tokens_are_not_counted_and_counts_are_not_drawn(tearoom: Tearoom) -> No
     with pytest.raises(RunError, match="not what the plan holds"):
         kernel.release(tearoom.query(), lambda: people)
     kernel.close()
-
-
-# -- what everybody can check -----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def facts(tmp_path: Path, facts_of: Callable[[Path], Facts]) -> Facts:
-    corpus = tmp_path / "corpus.jsonl"
-    corpus.write_text('{"text": "one"}\n')
-    return facts_of(corpus)
-
-
-def ledger_of(tearoom: Tearoom, facts: Facts) -> dict[str, Any]:
-    kernel = tearoom.kernel()
-    tearoom.sample(kernel)
-    ledger = build_public_ledger(facts, kernel.performed)
-    kernel.close()
-    return ledger
-
-
-def test_the_ledger_has_the_price_of_one_text_beside_the_count(tearoom: Tearoom, facts: Facts) -> None:
-    ledger = ledger_of(tearoom, facts)
-    line = ledger["mechanisms"][1]
-    assert (line["kind"], line["sens"]["rule"], line["dim"]) == ("token_sampling", RULE, TEXTS)
-    assert line["sensitivity2"] == MOST * 2000**2
-    mu2 = BUDGET.releases[0].mu2("add_remove") + MOST * (2000 / line["sigma"]) ** 2
-    assert ledger["claim"]["mu"] == pytest.approx(math.sqrt(mu2))
-    path = tearoom.folder / "ledger.json"
-    path.write_text(json.dumps(ledger))
-    checks = verify_release(path, tearoom.folder / "corpus.jsonl", tearoom.folder / "run" / "evidence")
-    assert [check for check in checks if not check.ok] == []
-
-
-def test_another_accountant_agrees(tearoom: Tearoom, facts: Facts) -> None:
-    pytest.importorskip("dp_accounting", reason="needs the extra verify")
-    assert list(disagreements(ledger_of(tearoom, facts))) == []
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({"sigma": 26145.1}, "worth less noise"),
-        ({"kind": "rounded_gaussian"}, "and nothing else is"),
-        ({"dim": None}, "worth less noise"),
-    ],
-)
-def test_a_ledger_that_prices_tokens_as_something_else_is_caught(
-    tearoom: Tearoom, facts: Facts, change: dict[str, Any], reason: str
-) -> None:
-    ledger = ledger_of(tearoom, facts)
-    ledger["mechanisms"][1].update(change)
-    forged = seal({k: v for k, v in ledger.items() if k != "chain"}, None)
-    assert any(reason in check.detail for check in verify_ledger(forged) if not check.ok)
-
-
-def test_the_texts_come_back_from_the_evidence_alone(tearoom: Tearoom, facts: Facts) -> None:
-    ledger = ledger_of(tearoom, facts)
-    replay = ReplayKernel(tearoom.folder / "run" / "evidence", ledger)
-    tearoom.drawn = 0
-    again = tearoom.sample(replay)
-    assert tearoom.drawn == 0, "the model is not asked"
-    assert again == tearoom.run()
-    opening = OpeningKernel(tearoom.folder / "run" / "evidence", ledger)
-    assert tearoom.sample(opening) == tearoom.run()
-
-
-@pytest.mark.parametrize("part", [slice(0, 2), slice(0, 0)])
-def test_evidence_with_too_few_texts_is_caught(tearoom: Tearoom, facts: Facts, part: slice) -> None:
-    ledger = ledger_of(tearoom, facts)
-    path = tearoom.folder / "run" / "evidence" / "release-001.json"
-    body = json.loads(path.read_text())
-    body["texts"] = body["texts"][part]
-    path.write_text(json.dumps(body, sort_keys=True, separators=(",", ":")) + "\n")
-    with pytest.raises(VerificationError):
-        tearoom.sample(ReplayKernel(tearoom.folder / "run" / "evidence", ledger))
-
-
-@pytest.mark.parametrize("token", [[1], [1, "\u4e00"], ["1", "a"], [1, 2], 5])
-def test_evidence_with_something_that_is_no_token_is_not_read(tearoom: Tearoom, token: Any) -> None:
-    tearoom.run()
-    path = tearoom.folder / "run" / "evidence" / "release-001.json"
-    body = json.loads(path.read_text())
-    body["texts"][0][0] = token
-    with pytest.raises(ValueError, match=r"token|expected|number"):
-        parse_evidence((json.dumps(body, sort_keys=True, separators=(",", ":")) + "\n").encode())

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rpsg.errors import PrivacyError, RunError
 from rpsg.models.fake import FakeEmbedder
+from rpsg.pipeline.people import nobody
 from rpsg.privacy.private import Private, open_private
 from rpsg.protocols import Silent
 from rpsg.records import Document, PrivateCorpus
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy.typing as npt
+    from tests.conftest import Lab
 
 KEY = b"k" * 32
 users = st.lists(st.sampled_from([*"abcde", None]), max_size=30)
@@ -164,10 +166,11 @@ def test_embeddings_of_other_rows_are_refused(tmp_path: Path) -> None:
         _ = people([*"ab"], FakeEmbedder(), cache).embeddings
 
 
-def test_the_people_of_a_replay_cannot_be_read() -> None:
-    nobody = People(None, max_records=1, key=b"", embedder=FakeEmbedder(), progress=Silent())
-    with pytest.raises(PrivacyError, match="replay asked for private data"):
-        _ = nobody.units
+def test_people_who_must_not_be_read_say_why(lab: Lab) -> None:
+    absent = nobody(lab.tools(), Silent(), "A replay asked for private data.")
+    for use in ("rows", "units", "embeddings"):
+        with pytest.raises(PrivacyError, match="A replay asked for private data"):
+            getattr(absent, use)
 
 
 class Meter(Silent):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rpsg.domains import find_pack
 from rpsg.methods.budget import strict_budget
+from rpsg.methods.strict_plan import resolutions
 from rpsg.plan import Plan
-from rpsg.stages.resolution import resolutions
 
 PACK = find_pack("reviews")
 

@@ -120,7 +120,7 @@ def verify(
         typer.Option(
             "--allow-plugin",
             metavar="NAME",
-            help="A method or model of another package that may be loaded. May be repeated.",
+            help="A method or model of another package that may be loaded; its name. May be repeated.",
         ),
     ] = None,
     key: Annotated[

@@ -49,7 +49,7 @@ def list_names(
 
 
 def _registered(kind: Kind) -> Mapping[str, str]:
-    """One line about each name; nothing is loaded."""
+    """One line about each name; nothing is loaded but methods of other packages."""
     from rpsg import registry
 
     if kind == "metrics":
@@ -67,4 +67,17 @@ def _about(kind: Kind, name: str) -> str:
         return "Needs no weights; for tests and first tries."
     if known := built_in(kind).get(name):
         return known[1]
+    if kind == "methods":
+        return _declared(name)
     return "Comes with another package."
+
+
+def _declared(method: str) -> str:
+    """What a method of another package says of itself; its module is imported for this."""
+    from rpsg.errors import UsageError
+    from rpsg.methods.named import find_method
+
+    try:
+        return find_method(method).about
+    except UsageError as error:
+        return f"Cannot be used. {error.message}"

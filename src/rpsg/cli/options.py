@@ -1,7 +1,7 @@
 """Settings as command-line options.
 
-They are read from ``options.json``, which ``python -m rpsg.cli.reference`` generates from the plan: importing
-the plan itself would load pydantic, and ``--help`` must be fast.
+They are read from ``options.json``, which ``make reference`` generates from the plan: importing the plan
+itself would load pydantic, and ``--help`` must be fast.
 """
 
 from __future__ import annotations

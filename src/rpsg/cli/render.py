@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from rpsg.cli.check_words import in_words
 from rpsg.pipeline.reporting import seconds_in_words
 from rpsg.privacy.gaussian import rounded_up
-from rpsg.registry import built_in
 from rpsg.storage.layout import PRIVATE, STAGE_TABLE
 
 if TYPE_CHECKING:
@@ -91,8 +90,7 @@ def _stages(screen: Screen, preview: Preview) -> None:
 def _schema(screen: Screen, preview: Preview) -> None:
     if not preview.attributes:
         return
-    is_counted = preview.stages and preview.cells
-    counted = f"{preview.cells} noisy counts" if is_counted else "drawn evenly: nothing is counted"
+    counted = f"{preview.cells} noisy counts" if preview.cells else "drawn evenly: nothing is counted"
     screen.heading(f"Attributes of a text ({counted})")
     rows = [
         (name, kind, str(number), ", ".join(values[:6]) + (", ..." if number > 6 else ""))
@@ -186,11 +184,22 @@ def show_run(screen: Screen, run: Run, cautions: Sequence[str] = ()) -> None:
         screen.items(cautions, sign="!", style="yellow")
     screen.heading("Next")
     screen.line("  Anybody who has the release can check it:")
-    method = str(run.ledger.get("method", ""))
-    allowed = [] if method in built_in("methods") else ["--allow-plugin", method]
-    screen.command(shlex.join(["rpsg", "verify", str(run.path), *allowed]))
+    screen.command(shlex.join(["rpsg", "verify", str(run.path), *_to_allow(run)]))
     screen.line(f"  {_sharing(run)}")
     screen.command(str(run.release))
+
+
+def _to_allow(run: Run) -> list[str]:
+    """The options for what a verifier has to load of other packages.
+
+    It is never the writer, whose replies are kept, and for a release from private seeds only the method.
+    """
+    loaded = {"method"}
+    if run.ledger.get("reads") in {"nothing", "noisy_answers"}:
+        loaded |= {"embedder", "classifier", "scorer"}
+    extensions = run.ledger.get("code", {}).get("extensions", ())
+    names = [extension["name"] for extension in extensions if extension["kind"] in loaded]
+    return [word for name in names for word in ("--allow-plugin", name)]
 
 
 def _sharing(run: Run) -> str:

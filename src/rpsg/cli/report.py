@@ -9,6 +9,7 @@ import typer
 
 from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
 from rpsg.errors import UsageError
+from rpsg.storage.layout import PRIVATE, REPORT
 
 if TYPE_CHECKING:
     from rpsg.release.reader import Release
@@ -22,7 +23,7 @@ def report(
             "--out",
             "-o",
             metavar="FILE",
-            help="The file to write. Default: RUN/report.html, or RUN/private/report.html.",
+            help=f"The file to write. Default: RUN/{REPORT}, or RUN/{PRIVATE}/{REPORT}.",
             show_default=False,
         ),
     ] = None,

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from rpsg.errors import UsageError, in_plain_words
+from rpsg.disk.toml_text import read_toml_file
+from rpsg.errors import UsageError, in_one_clause
 from rpsg.plan import LimitsSection, merge, read_toml
 
 if TYPE_CHECKING:
@@ -171,31 +171,16 @@ def read_matrix(path: str | Path, files: Mapping[str, str] | None = None) -> Mat
         UsageError: the file cannot be read, or something in it is wrong; says what is allowed.
     """
     path = Path(path)
-    found = _read(path)
+    found = read_toml_file(path, "comparison", hint=HINT)
     try:
         matrix = Matrix.model_validate(found)
     except ValidationError as error:
-        wrong = "; ".join(_problem(item) for item in error.errors(include_url=False, include_input=False))
+        wrong = "; ".join(
+            in_one_clause(item) for item in error.errors(include_url=False, include_input=False)
+        )
     else:
         return _complete(matrix, path.parent, dict(files or {}))
     raise UsageError(f"{path} is not valid: {wrong}.", hint=HINT)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError):
-        raise UsageError(f"There is no file {path} with a comparison.", hint=HINT) from None
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not valid TOML: {error}", hint=HINT) from None
-
-
-def _problem(item: Any) -> str:
-    where = ".".join(str(part + 1 if isinstance(part, int) else part) for part in item["loc"])
-    said = in_plain_words(item["msg"])
-    return f"{where}: {said}" if where else said
 
 
 def _complete(matrix: Matrix, folder: Path, files: dict[str, str]) -> Matrix:
@@ -252,7 +237,9 @@ def changed(matrix: Matrix, holdout: float | None, limits: Mapping[str, float]) 
     try:
         return Matrix.model_validate(body)
     except ValidationError as error:
-        wrong = "; ".join(_problem(item) for item in error.errors(include_url=False, include_input=False))
+        wrong = "; ".join(
+            in_one_clause(item) for item in error.errors(include_url=False, include_input=False)
+        )
     raise UsageError(f"The comparison is not valid: {wrong}.")
 
 

@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from rpsg.compare.export import NOTE
-from rpsg.compare.figures import against_cost, against_epsilon, legend_of, size_and_temperature
+from rpsg.compare.figures import SWEPT, against_cost, against_epsilon, legend_of, size_and_temperature
 from rpsg.compare.outcome import INTERNAL
 from rpsg.compare.page_tables import STATES, tables_part, tokens_part
 from rpsg.compare.tables import rows_of, settings_of
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 #: More lines about who wins are folded.
 MOST_LINES = 8
-SWEPT = ("next_word_accuracy", "fid")
 SHARING = (
     "Cells share replies to public prompts, that is of methods that read no private text or only noisy "
     "answers. In each cell such a reply counts with its tokens and with the time it took when it was "

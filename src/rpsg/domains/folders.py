@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from rpsg.disk.toml_text import read_toml_file
 from rpsg.domains.pack import Pack
 from rpsg.domains.prompts import PROMPTS, SEED_PROMPTS, check_prompts, read_prompts
-from rpsg.errors import UsageError, in_plain_words
+from rpsg.errors import UsageError, in_one_clause
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 PACKS = Path(__file__).parent
 GENERIC = PACKS / "generic"
+NEEDED = "A pack needs pack.toml, " + ", ".join(PROMPTS)
 
 
 def _read_values(folder: Path, attribute: dict[str, object]) -> dict[str, object]:
@@ -69,8 +70,8 @@ def _fingerprint(folder: Path, named: Iterable[str]) -> str:
 def read_pack(folder: Path) -> Pack:
     """The pack in ``folder``; UsageError names the file and the key or the field that is wrong."""
     path = folder / "pack.toml"
+    raw = read_toml_file(path, "domain pack", hint=NEEDED)
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
         raw["attributes"] = [_read_values(folder, a) for a in raw.get("attributes", [])]
         named = [str(a.get("file") or "") for a in raw["attributes"]]
         prompts = read_prompts(folder, GENERIC)
@@ -80,17 +81,12 @@ def read_pack(folder: Path) -> Pack:
         missing = Path(error.filename).name
         raise UsageError(
             f"The domain pack {folder.name} has no {missing}.",
-            hint="A pack needs pack.toml, " + ", ".join(PROMPTS),
+            hint=NEEDED,
         ) from None
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not valid TOML: {error}") from None
-    except RecursionError:
-        raise UsageError(f"{path} is nested too deeply to be a pack.") from None
     except ValidationError as error:
         # A misspelt key is also a missing one; reporting the misspelling helps more.
         first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
-        where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path}: {where or 'pack'}: {in_plain_words(first['msg'])}") from None
+        raise UsageError(f"{path}: {in_one_clause(first)}") from None
     check_prompts(folder, pack.prompts, pack.begins, pack.attributes)
     return pack
 

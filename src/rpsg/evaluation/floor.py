@@ -18,7 +18,7 @@ from rpsg.plan import ServerSection, read_toml, resolve
 from rpsg.privacy.commitment import commit_to
 from rpsg.release.reader import CHECK_IT, Release
 from rpsg.stages.resolution import is_measured, value_of
-from rpsg.storage.layout import EVIDENCE, LEDGER, PACK, PLAN, PRIVATE, PRIVATE_LEDGER, RUN
+from rpsg.storage.layout import EVIDENCE, FLOOR_RUN, LEDGER, PACK, PLAN, PRIVATE, PRIVATE_LEDGER, RUN
 from rpsg.storage.readers import read_by_rule
 from rpsg.storage.run_folder import open_vault
 
@@ -103,7 +103,7 @@ def write_floor(run: FinishedRun, progress: Progress | None) -> Rows:
             "Only a whole run folder can keep a floor; this is a release alone.",
             hint="Give a floor with --floor FILE, or do without one: --no-floor",
         )
-    plan, folder = floor_plan(run), run.private / FLOOR
+    plan, folder = floor_plan(run), run.private / FLOOR_RUN
     tools = load_tools(plan)
     _refuse_stale(folder, fingerprint(plan, find_pack(plan.corpus.domain), tools))
     made = execute(plan, folder, progress=progress, tools=tools)

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from rpsg.errors import RpsgError
+from rpsg.evaluation.metrics import BETTER
 from rpsg.measures import Measure
 
 if TYPE_CHECKING:
@@ -155,13 +156,17 @@ class Inputs(Memory):
         name: str,
         value: float,
         *,
-        better: bool | None,
+        better: bool | None = None,
         interval: Interval | None = None,
         real: bool = True,
         model: str = "",
         details: Mapping[str, Any] | None = None,
     ) -> Measure:
-        """A Measure with the numbers of texts and the seed filled in; ``real``: real texts were read."""
+        """A Measure with the numbers of texts and the seed filled in; ``real``: real texts were read.
+
+        ``better`` is for metrics of other packages: whether higher values are better. RPSG's own have it in
+        their table.
+        """
         return Measure(
             name=name,
             value=float(value),
@@ -170,7 +175,7 @@ class Inputs(Memory):
             n_real=len(self.real) if real else None,
             model=model,
             seed=self.seed,
-            higher_is_better=better,
+            higher_is_better=BETTER.get(name, better),
             details=details or {},
         )
 

@@ -19,6 +19,7 @@ from rpsg import registry
 from rpsg.disk.json_text import is_number
 from rpsg.errors import RpsgError, UsageError
 from rpsg.evaluation.inputs import UnavailableError
+from rpsg.evaluation.metrics import BETTER
 from rpsg.measures import Measure
 from rpsg.privacy.private import place_of
 
@@ -66,11 +67,12 @@ def find_metric(name: str) -> Metric:
 def run_metric(
     name: str, metric: Metric, inputs: Mapping[str, Inputs], seconds: dict[str, float]
 ) -> dict[str, Measure]:
-    """The metric of every row. Whether higher is better comes from any row that has a value."""
+    """The metric of every row. A plug-in gives its direction with a value; it is then that of every row."""
     since = time.monotonic()
     found = {row: measure(name, metric, its) for row, its in inputs.items()}
     seconds[name] = time.monotonic() - since
-    better = next((m.higher_is_better for m in found.values() if m.value is not None), None)
+    told = (m.higher_is_better for m in found.values() if m.value is not None)
+    better = BETTER[name] if name in BETTER else next(told, None)
     return {
         row: its if its.value is not None else replace(its, higher_is_better=better)
         for row, its in found.items()

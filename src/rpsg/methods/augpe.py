@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.errors import UsageError
+from rpsg.methods import METHODS
 from rpsg.methods.base import OF_DRAFTS, Method, Workload
-from rpsg.methods.budget import budget_for
+from rpsg.methods.budget import budget_for, voted_apart, votes_of
 from rpsg.methods.dp_steps import label_of, paid
 from rpsg.methods.trial import TEXTS, try_writer
 from rpsg.methods.voting import label_codes, label_traits, noisy_votes, some_candidates
 from rpsg.methods.workload import CHARACTERS_A_TOKEN, WORDS_TO_TOKENS, card_workload, typical_words
-from rpsg.privacy.accounting import Budget, StagePlan
 from rpsg.privacy.egress import STRICT
 from rpsg.privacy.histogram import Query
 from rpsg.records import Candidate, Card, Pool
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.methods.base import Job
     from rpsg.plan import Plan
+    from rpsg.privacy.accounting import Budget
 
     Counts = npt.NDArray[np.int64]
     Rows = Mapping[int, npt.NDArray[np.float32]]
@@ -167,15 +168,7 @@ def augpe_budget(plan: Plan, pack: Pack) -> Budget:  # noqa: ARG001  # the signa
     noise that AUG-PE's authors publish. Theirs for Yelp (15.34, 8.03, 4.24) is too small: it costs epsilon
     1.0045, 2.0024 and 4.0053 where 1, 2 and 4 are claimed.
     """
-    votes = StagePlan(
-        "votes",
-        1.0,
-        "S4_k_votes",
-        k=plan.augpe.neighbours,
-        c=plan.records_per_unit,
-        rounds=plan.augpe.iterations,
-    )
-    return budget_for(plan, [votes])
+    return budget_for(plan, [votes_of(plan, 1.0, plan.augpe.neighbours, plan.augpe.iterations)])
 
 
 def check(plan: Plan) -> None:
@@ -223,14 +216,19 @@ def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
         f"{size:,} random texts are varied to {augpe.variations * size:,}{ahead}, and the private texts vote "
         f"for the {size:,} that are kept: {augpe.iterations} times."
     )
+    apart = voted_apart(augpe_budget(plan, pack))
     if label_of(pack) is None:
-        return (evolved,)
-    return (evolved, "Votes are cast within each label; how many votes a label gets decides its share.")
+        return (evolved, apart)
+    return (
+        evolved,
+        apart,
+        "Votes are cast within each label; how many votes a label gets decides its share.",
+    )
 
 
 METHOD = Method(
     name="augpe",
-    about="AUG-PE: private texts vote for public ones, the winners are varied",
+    about=METHODS["augpe"][1],
     reads="noisy_answers",
     synthesize=synthesize,
     budget=augpe_budget,
@@ -241,5 +239,6 @@ METHOD = Method(
     workload=workload,
     #: How many people there are is not asked, and a plan with few of them runs: as a baseline it has to.
     people=lambda plan: None,  # noqa: ARG005  # the signature of all such functions
+    cards="even",
     explain=explain,
 )

@@ -149,8 +149,11 @@ class Method:
         status: "research_only" for a method whose mechanism is sound but whose randomness is not.
         claim_words: the sentences of a release that claims nothing, from the public plan and the models'
             names; by default those of the method paper.
-        flows: how private text reaches the release without a mechanism.
+        flows: how private text reaches the release without a mechanism: every unprotected read, in order. A
+            method that is given records, of everybody or of donors, must have it; others have none.
         choice_sigma: standard deviation of the noise that a choice has without a mechanism; bounds nothing.
+        cards: how it draws the values of the pack's schema that its texts are written from: "even", or by
+            noisy counts, which the stage "cards" of its budget pays for; None if it draws none.
         workload: how much a run will ask of its writer; without it ``rpsg plan`` says "not declared".
         people: how many people can be asked, where the plan declares their number.
         explain: sentences for ``rpsg plan`` about how this method works with the plan.
@@ -159,8 +162,8 @@ class Method:
             methods with donors, whose texts only the operator can make again.
 
     Raises:
-        ValueError: ``reads`` is none of the four, or it does not match ``budget`` or ``retell``; or there is
-            a status or words of its own beside a guarantee.
+        ValueError: ``reads`` is none of the four, or it does not match ``budget``, ``flows`` or ``retell``;
+            or there is a status or words of its own beside a guarantee.
     """
 
     name: str
@@ -178,8 +181,9 @@ class Method:
     egress: Callable[[Plan], tuple[EgressRule, ...]] | None = None
     status: Literal["valid", "research_only"] = "valid"
     claim_words: Callable[[Plan, Tools], str] | None = None
-    flows: Callable[[Plan, Tools], tuple[UnprotectedFlow, ...]] = lambda _plan, _tools: ()
+    flows: Callable[[Plan, Tools], tuple[UnprotectedFlow, ...]] | None = None
     choice_sigma: Callable[[Plan], float] = lambda _: 0.0
+    cards: Literal["counted", "even"] | None = None
     workload: Callable[[Plan, Pack], Workload] | None = None
     people: Callable[[Plan], int | None] = lambda plan: plan.privacy.n_public
     explain: Callable[[Plan, Pack], tuple[str, ...]] | None = None
@@ -195,6 +199,12 @@ class Method:
             raise ValueError("only a method without a guarantee has a status and words of its own")
         if self.has_donors and self.retell is None:
             raise ValueError("a method with donors says how its voters' answers are asked for again")
+        if self.has_seeds != (self.flows is not None):
+            raise ValueError(
+                f"a method that reads {self.reads!r} "
+                + ("lists in flows" if self.has_seeds else "has no flows: these list")
+                + " how private text gets into its release without noise"
+            )
 
     @property
     def claim(self) -> ClaimType:
@@ -221,6 +231,10 @@ class Method:
     def has_donors(self) -> bool:
         """Whether people are split into donors and voters before anything is read."""
         return self.reads == "donors"
+
+    def flows_of(self, plan: Plan, tools: Tools) -> tuple[UnprotectedFlow, ...]:
+        """How private text reaches the release without a mechanism, in the order of the reads."""
+        return () if self.flows is None else tuple(self.flows(plan, tools))
 
     def egress_of(self, plan: Plan) -> tuple[EgressRule, ...]:
         """Which model is sent what under this plan, in the order that tables show."""

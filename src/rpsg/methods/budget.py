@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 from rpsg.errors import InfeasibleError, UsageError
+from rpsg.methods.named import method_of
 from rpsg.privacy.accounting import Budget, StagePlan, calibrate, max_candidates
 from rpsg.stages.levels import LOWER_END, fewest_people, safe_size
 from rpsg.stages.partition import listed
@@ -18,10 +20,18 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import PlannedRelease
+    from rpsg.privacy.sensitivity import Rule
 
 #: How far, in standard deviations, the number of voters after a secret draw may fall below its mean: further
 #: once in a million.
 FEWEST_DRAWN = 4.76
+#: What each stage reads, for previews.
+PEOPLE = "how many people there are"
+LABELS = "which label values are common"
+CARDS = "how the texts are spread over the public schema"
+PHRASES = "words many people use with a topic"
+VOTES = "which candidates the private texts are nearest to"
+SKETCH = "what the private texts are like on average, and how much they vary"
 #: Fewer candidates than this are not worth a vote.
 MINIMUM_POOL = 20
 
@@ -31,18 +41,22 @@ def strict_stages(plan: Plan, pack: Pack) -> list[StagePlan]:
     shares, c = plan.privacy.shares, plan.records_per_unit
     stages = []
     if plan.privacy.n_public is None:
-        stages.append(StagePlan("size", shares.size, "S1_unit_count", dim=1))
+        stages.append(_size_of(plan))
     if plan.data.label is not None and not plan.data.labels:  # values that nobody declared must be found
-        stages.append(StagePlan("labels", shares.labels, "S3_k_items_per_unit", k=c, selects=True))
+        stages.append(
+            StagePlan("labels", shares.labels, "S3_k_items_per_unit", k=c, selects=True, words=LABELS)
+        )
     k_cards = len(pack.marginals) + (plan.data.label is not None)
-    stages.append(StagePlan("cards", shares.cards, "S2_one_cell", k=k_cards, c=c))
+    needs = partial(fewest_people, pack)
+    stages.append(StagePlan("cards", shares.cards, "S2_one_cell", k=k_cards, c=c, words=CARDS, needs=needs))
     if shares.keyphrases:
         k = plan.method.phrases_per_record
-        stages.append(StagePlan("keyphrases", shares.keyphrases, "S3_k_items_per_unit", k=k, selects=True))
+        rule: Rule = "S3_k_items_per_unit"
+        stages.append(StagePlan("keyphrases", shares.keyphrases, rule, k=k, selects=True, words=PHRASES))
     if plan.method.select == "votes":
         stages.append(_votes_of(plan))
     else:  # one sum of vectors: the length bounds what a person adds, however many rows they have
-        stages.append(StagePlan("sketch", shares.sketch, "S6_bounded_vector", w=LENGTH, c=c))
+        stages.append(StagePlan("sketch", shares.sketch, "S6_bounded_vector", w=LENGTH, c=c, words=SKETCH))
     if not stages[-1].share:
         raise UsageError(
             f"The share of {stages[-1].stage} is 0, and nothing else decides which texts are released.",
@@ -51,16 +65,36 @@ def strict_stages(plan: Plan, pack: Pack) -> list[StagePlan]:
     return _normalised([s for s in stages if s.share > 0])
 
 
+def _size_of(plan: Plan) -> StagePlan:
+    return StagePlan("size", plan.privacy.shares.size, "S1_unit_count", dim=1, words=PEOPLE)
+
+
 def _votes_of(plan: Plan) -> StagePlan:
     method = plan.method
+    return votes_of(plan, plan.privacy.shares.votes, method.votes_per_record, method.rounds)
+
+
+def votes_of(plan: Plan, share: float, votes: int, rounds: int) -> StagePlan:
+    """A stage in whose ``rounds`` each record votes for ``votes`` candidates."""
     return StagePlan(
         "votes",
-        plan.privacy.shares.votes,
+        share,
         "S4_k_votes",
-        k=method.votes_per_record,
+        k=votes,
         c=plan.records_per_unit,
-        rounds=method.rounds,
+        rounds=rounds,
+        words=VOTES,
+        needs=partial(_fewest_voters, plan, votes),
     )
+
+
+def _fewest_voters(plan: Plan, votes: int, sigma: float) -> int:
+    """The smallest number of voters whose votes tell a useful number of candidates apart."""
+    least = min(MINIMUM_POOL, plan.corpus.size)
+    voters = max(0, math.ceil(2 * least * sigma / votes) - 1)
+    while max_candidates(voters * votes, sigma) < least:
+        voters += 1
+    return voters
 
 
 def _normalised(stages: Sequence[StagePlan]) -> list[StagePlan]:
@@ -81,8 +115,9 @@ def strict_budget(plan: Plan, pack: Pack) -> Budget:
 
 def split_budget(plan: Plan, pack: Pack) -> Budget:  # noqa: ARG001  # the signature of all budgets
     """The noise of the queries to the voters."""
-    votes, size = _votes_of(plan), StagePlan("size", plan.privacy.shares.size, "S1_unit_count", dim=1)
-    return budget_for(plan, _normalised([size, votes] if plan.privacy.n_public is None else [votes]))
+    votes = _votes_of(plan)
+    stages = [_size_of(plan), votes] if plan.privacy.n_public is None else [votes]
+    return budget_for(plan, _normalised(stages))
 
 
 def split_voters(plan: Plan) -> int | None:
@@ -113,66 +148,31 @@ def pool_size(plan: Plan) -> int:
     return math.ceil(plan.corpus.size * plan.method.oversample)
 
 
-def plans_votes(budget: Budget) -> bool:
-    """Whether candidates are voted for."""
-    return any(release.stage.partition("[")[0] == "votes" for release in budget.releases)
+def voted_apart(budget: Budget) -> str:
+    """For ``rpsg plan``: how many candidates a number of people can distinguish by votes."""
+    votes = next(release for release in budget.releases if release.rule == "S4_k_votes")
+    return f"With this noise the votes of n people can distinguish n / {2 * votes.sigma:.1f} candidates."
 
 
-def first_votes(budget: Budget) -> PlannedRelease:
-    """The first vote of a budget with votes; the others have the same noise."""
-    return next(r for r in budget.releases if r.stage.partition("[")[0] == "votes")
-
-
-def voted_apart(plan: Plan, n: int, budget: Budget) -> int:
-    """How many of the candidates n votes can tell apart, for a budget with votes; 0 for too few people."""
-    votes = first_votes(budget)
-    return min(pool_size(plan), max_candidates(n * votes.k, votes.sigma))
-
-
-def smallest_size(plan: Plan, pack: Pack, budget: Budget) -> int:
+def smallest_size(budget: Budget) -> int | None:
     """The smallest number of people (in split mode: of voters) from which something can be learnt.
 
     If they are counted with noise there must be more: the lower end of the count is used, which may lie up
-    to twice its margin below the truth.
+    to twice its margin below the truth. None if no stage knows how many people it needs.
     """
-    if not knows_its_people(budget):
-        return 1
-    cards = fewest_people(pack, budget.release("cards").sigma) if counts_cards(budget) else 1
-    votes = fewest_voters(plan, budget) if plans_votes(budget) else 1
-    return max(cards + _counting_margin(budget), votes)
+    needed = [release.fewest for release in budget.releases if release.fewest is not None]
+    if not needed:
+        return None
+    size = _size(budget)
+    return max(needed) + (0 if size is None else math.ceil(2 * LOWER_END * size.sigma) + 1)
 
 
-def knows_its_people(budget: Budget) -> bool:
-    """Whether the budget has a query whose need for people is known here."""
-    return counts_cards(budget) or plans_votes(budget)
+def _size(budget: Budget) -> PlannedRelease | None:
+    """The noisy count of people; None where their number is declared, or is not needed."""
+    return next((release for release in budget.releases if release.stage == "size"), None)
 
 
-def fewest_voters(plan: Plan, budget: Budget) -> int:
-    """The smallest number of voters whose votes tell a useful number of candidates apart."""
-    vote = first_votes(budget)
-    return math.ceil(2 * _least_pool(plan) * vote.sigma / vote.k) + 1 + _counting_margin(budget)
-
-
-def _counting_margin(budget: Budget) -> int:
-    return math.ceil(2 * LOWER_END * budget.release("size").sigma) + 1 if counts_people(budget) else 0
-
-
-def _least_pool(plan: Plan) -> int:
-    """The fewest candidates that are worth a vote."""
-    return min(MINIMUM_POOL, plan.corpus.size)
-
-
-def counts_people(budget: Budget) -> bool:
-    """Whether the people are counted with noise: not where their number is declared, or is not needed."""
-    return any(release.stage == "size" for release in budget.releases)
-
-
-def counts_cards(budget: Budget) -> bool:
-    """Whether the schema is counted: in split mode voters only vote."""
-    return any(release.stage == "cards" for release in budget.releases)
-
-
-def check_declared(plan: Plan, pack: Pack, budget: Budget | None, n: int | None) -> None:
+def check_declared(plan: Plan, budget: Budget | None, n: int | None) -> None:
     """Check, before anything is read or spent, that something can be learnt from ``n`` people, as declared.
 
     If people are counted with noise, nothing can be checked yet, and a run with few of them still ends with
@@ -182,58 +182,58 @@ def check_declared(plan: Plan, pack: Pack, budget: Budget | None, n: int | None)
         InfeasibleError: nothing can be learnt; it says what to do instead.
     """
     if budget is not None and n is not None:
-        check_people(plan, pack.with_label(plan.data.label_values), n, budget)
+        check_people(plan, n, budget)
 
 
-def check_people(plan: Plan, pack: Pack, n: int, budget: Budget) -> None:
+def check_people(plan: Plan, n: int, budget: Budget) -> None:
     """InfeasibleError, with the ways out, when noise outweighs what ``n`` people say."""
-    if not is_too_few(plan, pack, n, budget):
+    lost = next((release for release in budget.releases if _is_lost(release, n)), None)
+    if lost is None:
         return
-    fewest, who = smallest_size(plan, pack, budget), _who(budget)
-    why = "outweighs what they write about" if _is_unfilled(pack, n, budget) else "outweighs their votes"
+    what = f": {lost.words}" if lost.words else ""
+    who = asked_of(plan)
     raise InfeasibleError(
-        f"At epsilon {plan.privacy.epsilon:g} the noise that protects so few {who} ({n:,}) {why}.",
+        f"At epsilon {plan.privacy.epsilon:g} the noise that protects so few {who} ({n:,}) outweighs what "
+        f"they say in the step {lost.stage}{what}.",
         hint=f"Use --method floor, which reads no private text and costs nothing; or wait until there are at "
-        f"least {fewest:,} {who}, pool your data with others', or raise --epsilon.",
+        f"least {smallest_size(budget):,} {who}, pool your data with others', or raise --epsilon.",
     )
 
 
-def is_too_few(plan: Plan, pack: Pack, n: int, budget: Budget) -> bool:
-    """Whether the noise outweighs what ``n`` people write about, or their votes if they vote."""
-    unheard = plans_votes(budget) and voted_apart(plan, n, budget) < _least_pool(plan)
-    return unheard or _is_unfilled(pack, n, budget)
+def is_too_few(n: int, budget: Budget) -> bool:
+    """Whether the noise of a stage outweighs what ``n`` people say, as far as the stages know."""
+    return any(_is_lost(release, n) for release in budget.releases)
 
 
-def _is_unfilled(pack: Pack, n: int, budget: Budget) -> bool:
-    return counts_cards(budget) and n < fewest_people(pack, budget.release("cards").sigma)
+def _is_lost(release: PlannedRelease, n: int) -> bool:
+    return release.fewest is not None and n < release.fewest
 
 
-def _who(budget: Budget) -> str:
-    return "people" if counts_cards(budget) else "voters"
+def asked_of(plan: Plan) -> Literal["people", "voters"]:
+    """Who is asked with noise: everybody, or all but the donors."""
+    return "voters" if method_of(plan).has_donors else "people"
 
 
-def noise_decides(plan: Plan, pack: Pack, budget: Budget | None, counted: int | None) -> bool:
+def noise_decides(budget: Budget | None, counted: int | None) -> bool:
     """Whether noise outweighs what people say, by their noisy number; False without one."""
-    size = next((r for r in budget.releases if r.stage == "size"), None) if budget is not None else None
+    size = None if budget is None else _size(budget)
     if budget is None or size is None or counted is None:
         return False
-    n = safe_size(counted, size.sigma)
-    return is_too_few(plan, pack.with_label(plan.data.label_values), n, budget)
+    return is_too_few(safe_size(counted, size.sigma), budget)
 
 
-def about_few_people(plan: Plan, pack: Pack, budget: Budget | None) -> str:
-    """What to say before a run that counts its people with noise; empty for any other run, and for a method
-    of another package, whose need for people is not known here.
+def about_few_people(plan: Plan, budget: Budget | None) -> str:
+    """What to say before a run that counts its people with noise; empty for any other run, and where no stage
+    knows how many people it needs.
     """
-    if budget is None or plan.privacy.n_public is not None or not knows_its_people(budget):
+    if budget is None or plan.privacy.n_public is not None or (fewest := smallest_size(budget)) is None:
         return ""
-    fewest = smallest_size(plan, pack.with_label(plan.data.label_values), budget)
     warned = (
-        f"With fewer than {fewest:,} {_who(budget)} the noise outweighs what they say: the budget is spent "
+        f"With fewer than {fewest:,} {asked_of(plan)} the noise outweighs what they say: the budget is spent "
         "on texts about as good as those of --method floor, which costs nothing. Wait for more, pool your "
         "data with others', or raise --epsilon."
     )
-    if not counts_people(budget):
+    if _size(budget) is None:
         return warned
     return (
         f"{warned} If their number is public, give it with --n-public: a plan that cannot work is then "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rpsg.errors import InfeasibleError
-from rpsg.methods.budget import counts_cards, is_too_few
+from rpsg.methods.budget import asked_of, is_too_few
 from rpsg.privacy.gaussian import epsilon_of
 from rpsg.privacy.histogram import Query, RowCells
 from rpsg.stages.candidates import write_variants
@@ -124,17 +124,16 @@ def _delta_fail(job: Job, asked: Query) -> float:
 
 def feasible(job: Job, pack: Pack, n: int) -> Pack:
     """The pack with a schema that ``n`` people can fill; a note says where the noise decides."""
-    note_few_people(job, pack, n)
+    note_few_people(job, n)
     return thinned(pack, n, paid(job).release("cards").sigma)
 
 
-def note_few_people(job: Job, pack: Pack, n: int) -> None:
+def note_few_people(job: Job, n: int) -> None:
     """Note that noise outweighs what the people say, if they are few. Their noisy number is public."""
-    if is_too_few(job.plan, pack, n, paid(job)):
-        who = "people" if counts_cards(paid(job)) else "voters"
+    if is_too_few(n, paid(job)):
         job.progress.note(
-            f"So few {who} were counted that the noise outweighs what they say: expect texts about "
-            "as good as those of --method floor."
+            f"So few {asked_of(job.plan)} were counted that the noise outweighs what they say: expect texts "
+            "about as good as those of --method floor."
         )
 
 

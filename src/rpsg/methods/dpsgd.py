@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from rpsg.errors import InfeasibleError, UsageError
+from rpsg.methods import METHODS
 from rpsg.methods.base import Method
 from rpsg.methods.dp_steps import public_filters
 from rpsg.methods.dpsgd_plan import (
@@ -55,7 +56,7 @@ from rpsg.stages.prompts import words_asked
 from rpsg.stages.rng import stream, text_seed
 from rpsg.stages.scrub import scrub
 from rpsg.storage.checkpoints import StageResult
-from rpsg.storage.layout import TRAINING
+from rpsg.storage.layout import PRIVATE, TRAINING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +96,7 @@ def _synthesize(job: Job) -> Pool:
 
     # Train, have an accountant compute the cost for the operator, and write texts for drawn control codes.
     pool = _train_and_write(job, pack, examples, cards)
-    job.progress.note(f"The figures of the training are in private/{TRAINING}. {RESEARCH}")
+    job.progress.note(f"The figures of the training are in {PRIVATE}/{TRAINING}. {RESEARCH}")
     if not pool.alive():
         raise InfeasibleError(
             "No text of the trained model can be used, so there is no corpus.",
@@ -268,7 +269,7 @@ def _request(plan: Plan, pack: Pack, card: Card, number: int) -> Request:
 
 METHOD = Method(
     name="dpsgd",
-    about="a model trained by DP-SGD, to compare with",
+    about=METHODS["dpsgd"][1],
     reads="records",
     synthesize=synthesize,
     sections=frozenset({"dpsgd"}),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rpsg.methods import METHODS
 from rpsg.methods.base import Method
 from rpsg.methods.dp_steps import draw_cards, public_filters
 from rpsg.methods.trial import try_writer
@@ -41,9 +42,10 @@ def candidates(plan: Plan) -> int:
 
 METHOD = Method(
     name="floor",
-    about="the public pack alone, to compare with",
+    about=METHODS["floor"][1],
     reads="nothing",
     synthesize=synthesize,
+    cards="even",
     workload=lambda plan, pack: card_workload(plan, pack, candidates(plan)),
     untold=frozenset({"data.passage_words"}),
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rpsg.methods import METHODS
 from rpsg.methods.base import Method
 from rpsg.methods.paper_steps import (
     agreement_step,
@@ -76,7 +77,7 @@ def _synthesize(job: Job) -> Pool:
 
 METHOD = Method(
     name="paper",
-    about="the paper's method, from private seeds",
+    about=METHODS["paper"][1],
     reads="records",
     synthesize=synthesize,
     sections=frozenset({"paper"}),

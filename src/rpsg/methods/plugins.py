@@ -148,7 +148,7 @@ _FITS: dict[str, Callable[..., bool]] = {
     "trial": lambda *_: True,
     "models": _are_models,
     "egress": _are_rules,
-    "flows": lambda _, result, *__: _are(UnprotectedFlow, result),
+    "flows": lambda _, result, *__: _are(UnprotectedFlow, result) and bool(result),
     "choice_sigma": lambda _, result, *__: isinstance(result, float) and 0 <= result < 1e300,
     "workload": lambda _, result, *__: isinstance(result, Workload),
     "people": lambda _, result, *__: result is None or (type(result) is int and result >= 0),

@@ -57,7 +57,7 @@ def budget(plan: Plan, pack: Pack) -> Budget:  # noqa: ARG001  # the signature o
             "The budget is too small for this number of tokens.",
             hint="Raise --epsilon, or ask for fewer tokens.",
         )
-    tokens = StagePlan(STAGE, SHARE, RULE, k=k, w=w, c=c)
+    tokens = StagePlan(STAGE, SHARE, RULE, k=k, w=w, c=c, words="which token comes next in each text")
     return calibrate(privacy.epsilon, privacy.delta, [tokens], adjacency=privacy.adjacency)
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rpsg.errors import ModelError, UsageError
+from rpsg.methods import METHODS
 from rpsg.methods.base import OF_DRAFTS, Method
 from rpsg.methods.dp_steps import ask, public_filters, report_spent
 from rpsg.methods.prediction_plan import (
@@ -215,7 +216,7 @@ def _has_end(text: str) -> bool:
 
 METHOD = Method(
     name="private-prediction",
-    about="tokens drawn from a model's logits, averaged over private examples",
+    about=METHODS["private-prediction"][1],
     reads="noisy_answers",
     synthesize=synthesize,
     budget=budget,

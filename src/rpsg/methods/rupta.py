@@ -11,11 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rpsg.errors import InfeasibleError
+from rpsg.methods import METHODS
 from rpsg.methods.base import Method
 from rpsg.methods.rupta_plan import cautions, check, claim_words, egress, explain, flows, workload
 from rpsg.methods.rupta_roles import try_roles
 from rpsg.methods.rupta_steps import draw_posts, edit, find_facts, keep_scores, pool_of_posts
 from rpsg.privacy.private import withheld
+from rpsg.storage.layout import PRIVATE, STAGE_TABLE
 
 if TYPE_CHECKING:
     from rpsg.methods.base import Job
@@ -48,7 +50,7 @@ def _synthesize(job: Job) -> Pool:
     if not pool.alive():
         raise InfeasibleError(
             "Every text was dropped, so there is no corpus.",
-            hint="private/stages.md of the run has the reasons. Use another --writer, or set [rupta] "
+            hint=f"{PRIVATE}/{STAGE_TABLE} of the run has the reasons. Use another --writer, or set [rupta] "
             'leaking = "keep" or more attempts, with a new -o.',
         )
     return pool
@@ -56,7 +58,7 @@ def _synthesize(job: Job) -> Pool:
 
 METHOD = Method(
     name="rupta",
-    about="RUPTA: private texts edited until no model guesses who wrote them",
+    about=METHODS["rupta"][1],
     reads="records",
     synthesize=synthesize,
     sections=frozenset({"rupta"}),

@@ -11,7 +11,7 @@ from rpsg.methods.rupta_steps import CHOSEN, IN_PROMPTS
 from rpsg.methods.seed_steps import SEEN
 from rpsg.methods.seeded import refuse_budget_words, set_without_budget
 from rpsg.methods.trial import TEXTS
-from rpsg.methods.workload import CHARACTERS_A_TOKEN, WORDS_TO_TOKENS, typical_words
+from rpsg.methods.workload import WORDS_TO_TOKENS, tokens_of, typical_words
 from rpsg.privacy.claims import NO_GUARANTEE
 from rpsg.privacy.egress import EgressRule, host_of
 from rpsg.privacy.facts import UnprotectedFlow
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.methods.base import Tools
     from rpsg.plan import Plan
-    from rpsg.protocols import Request
 
 #: Assumed, not measured: the share of the allowed edits that a text takes, and of the guesses that are right.
 USUAL_EDITS, USUAL_RIGHT = 0.5, 0.5
@@ -123,7 +122,7 @@ def workload(plan: Plan, pack: Pack) -> Workload:
         ),
         (size * scored, asker.certainty(text, 0), 4),
     )
-    prompt = round(sum(count * _tokens(request) for count, request, _ in written))
+    prompt = round(sum(count * tokens_of(request) for count, request, _ in written))
     most = size * (2 + settings.edits + (1 + settings.edits) * (2 * guarded + 1))
     return Workload(
         candidates=size,
@@ -134,10 +133,6 @@ def workload(plan: Plan, pack: Pack) -> Workload:
         most_requests=most * settings.attempts + trial,
         most_tokens=None,
     )
-
-
-def _tokens(request: Request) -> float:
-    return sum(len(message.content) for message in request.messages) / CHARACTERS_A_TOKEN
 
 
 def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:

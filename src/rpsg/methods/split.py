@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import PrivacyError, RunError, VerificationError
+from rpsg.methods import METHODS
 from rpsg.methods.base import Method
-from rpsg.methods.budget import pool_size, split_budget, split_voters
+from rpsg.methods.budget import pool_size, split_budget, split_voters, voted_apart
 from rpsg.methods.dp_steps import count_people, label_of, note_few_people, public_filters
 from rpsg.methods.paper_steps import (
     Task,
@@ -65,7 +66,7 @@ def _synthesize(job: Job) -> Pool:
     # there are donors.
     usable_rows(job)
     n = count_people(job, split_voters(job.plan)).safe
-    note_few_people(job, pack, n)
+    note_few_people(job, n)
     wanted = pool_size(job.plan)
 
     # Donors' records become seeds and are summarised, as in the paper's method.
@@ -157,20 +158,21 @@ def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
     """Who gives seeds and who votes, what a declared number of people means, and where figures are from."""
     drawn = f"A secret draw makes {100 * plan.split.donors:g} of a hundred people donors"
     line = "The list of donors says who gives seeds" if plan.split.donor_list else drawn
+    more = (voted_apart(split_budget(plan, pack)), *split_explained(plan, pack))
     voters = split_voters(plan)
     if voters is None:
-        return (f"{line}; all others vote.", *split_explained(plan, pack))
+        return (f"{line}; all others vote.", *more)
     less = "those on the list" if plan.split.donor_list else "the most that the draw may take"
     counted = (
         f"{line}; all others vote. --n-public counts everybody: less {less}, at least {voters:,} of "
         f"{plan.privacy.n_public:,} vote."
     )
-    return (counted, *split_explained(plan, pack))
+    return (counted, *more)
 
 
 METHOD = Method(
     name="split",
-    about="donors give seeds, protected voters choose",
+    about=METHODS["split"][1],
     reads="donors",
     synthesize=synthesize,
     budget=split_budget,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from rpsg.methods import METHODS
 from rpsg.methods.base import Method
 from rpsg.methods.budget import pool_size, strict_budget
 from rpsg.methods.dp_steps import (
@@ -22,6 +23,7 @@ from rpsg.methods.dp_steps import (
     release_keyphrases,
 )
 from rpsg.methods.sketching import choose_by_sketch, measure
+from rpsg.methods.strict_plan import cautions, explain
 from rpsg.methods.trial import try_writer
 from rpsg.methods.voting import choose_by_votes
 from rpsg.methods.workload import strict_workload
@@ -70,9 +72,12 @@ def synthesize(job: Job) -> Pool:
 
 METHOD = Method(
     name="strict",
-    about="end-to-end differential privacy",
+    about=METHODS["strict"][1],
     reads="noisy_answers",
     synthesize=synthesize,
     budget=strict_budget,
+    cards="counted",
     workload=strict_workload,
+    explain=explain,
+    cautions=cautions,
 )

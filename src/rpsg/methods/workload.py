@@ -90,13 +90,13 @@ def _seed_workload(plan: Plan, pack: Pack, seeds: int, texts: int, rewrites: int
     records = seeds * (1 + UNSURE) * summed_up
     written = texts * rewrites * ATTEMPTS
     calls = records * paper.candidates
-    read = written * _tokens(rewritten)
+    read = written * tokens_of(rewritten)
     tried = texts_of_examples(plan, pack)
     return Workload(
         candidates=texts,
         requests=round(calls + written) + tried,
-        prompt=round(calls * _tokens(summary) + read),
-        computed_prompt=round(records * _tokens(summary) + read),  # calls of one record share its prompt
+        prompt=round(calls * tokens_of(summary) + read),
+        computed_prompt=round(records * tokens_of(summary) + read),  # calls of one record share its prompt
         completion=round(
             calls * (paper.min_tokens + paper.max_tokens) / 2 + written * typical.words * WORDS_TO_TOKENS
         ),
@@ -107,7 +107,8 @@ def _seed_workload(plan: Plan, pack: Pack, seeds: int, texts: int, rewrites: int
     )
 
 
-def _tokens(request: Request) -> float:
+def tokens_of(request: Request) -> float:
+    """About how many tokens the messages of a request have."""
     return sum(len(message.content) for message in request.messages) / CHARACTERS_A_TOKEN
 
 

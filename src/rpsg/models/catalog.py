@@ -273,5 +273,6 @@ def check_known(
         raise VerificationError(
             f"The {role} of this release is {shown}, which is not a model that is known here by its digest. "
             "A release may not say what is opened, so nothing was.",
-            hint=f"If you have it and trust it, say where: --model {role}=PATH (or any name you would type).",
+            hint=f"If you have it and trust it, say where: --model {role}=PATH (or any name you would type). "
+            "A model of another package is allowed with --allow-plugin NAME.",
         )

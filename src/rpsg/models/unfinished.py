@@ -6,6 +6,8 @@ import json
 import os
 from typing import TYPE_CHECKING
 
+from rpsg.disk.files import write_atomic
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -20,10 +22,7 @@ def append_parts(unfinished: Path, blocks: Iterator[bytes], recipe: Callable[[by
         sink.flush()
         os.fsync(sink.fileno())
         size = sink.tell()
-    journal = journal_of(unfinished)
-    new = journal.with_suffix(".new")
-    new.write_text(json.dumps({"parts": done + 1, "size": size}), encoding="ascii")
-    new.replace(journal)
+    write_atomic(journal_of(unfinished), json.dumps({"parts": done + 1, "size": size}).encode())
 
 
 def resume_at(unfinished: Path) -> int:

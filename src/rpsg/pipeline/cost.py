@@ -5,16 +5,16 @@ RPSG ships a table without the prices of providers: they change, and a wrong pri
 
 from __future__ import annotations
 
-import tomllib
 from datetime import date  # noqa: TC003  # pydantic reads it at run time
 from fnmatch import fnmatchcase
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rpsg.errors import UsageError, in_plain_words
+from rpsg.disk.toml_text import read_toml_file
+from rpsg.errors import UsageError, in_one_clause
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.egress import THIS_MACHINE
 from rpsg.results import Bill
@@ -63,28 +63,15 @@ def read_prices(path: str = "") -> PriceTable:
     Raises:
         UsageError: the file is not there, or is no table of prices; names the wrong line.
     """
-    name = path or PACKAGED
+    file = Path(path).expanduser() if path else files("rpsg.models").joinpath(PACKAGED)
+    found = read_toml_file(file, "table of prices")
     try:
-        file = Path(path).expanduser() if path else files("rpsg.models").joinpath(PACKAGED)
-        text = file.read_text("utf-8")
-        return PriceTable.model_validate(tomllib.loads(text))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise UsageError(f"The table of prices {name} cannot be read: {reason}.") from None
-    except RecursionError:
-        raise UsageError(f"The table of prices {name} is nested too deeply to be one.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"The table of prices {name} is not valid TOML: {error}.") from None
+        return PriceTable.model_validate(found)
     except ValidationError as error:
         raise UsageError(
-            f"The table of prices {name} is not valid: {_problem(error.errors()[0])}.",
+            f"The table of prices {file} is not valid: {in_one_clause(error.errors()[0])}.",
             hint="A line looks like: " + example("openai:NAME").replace("\n", " "),
         ) from None
-
-
-def _problem(item: Any) -> str:
-    where = ".".join(str(part + 1 if isinstance(part, int) else part) for part in item["loc"])
-    return f"{where}: {in_plain_words(item['msg'])}"
 
 
 def find_price(writer: str, *, here: bool, table: PriceTable) -> PricedModel | None:

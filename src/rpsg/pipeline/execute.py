@@ -42,7 +42,7 @@ from rpsg.privacy import egress
 from rpsg.protocols import TellsTrouble
 from rpsg.release.finished import read_run
 from rpsg.storage.failed_requests import SettledWriter
-from rpsg.storage.layout import PACK, PRIVATE, RUN, UNRELEASED
+from rpsg.storage.layout import FLOOR_RUN, PACK, PRIVATE, RUN, UNRELEASED
 from rpsg.storage.public_vectors import PublicVectors
 from rpsg.storage.readers import check_columns
 from rpsg.storage.run_folder import AUDIT_RUN, RunFolder
@@ -132,7 +132,8 @@ def _worked(
     method.check(plan)
     tools = tools or load_tools(plan)
     egress.check(method.egress_of(plan), roles(tools), private=method.reads_private)
-    check_declared(plan, pack, budget, method.people(plan))
+    method.flows_of(plan, tools)  # a plug-in whose flows are of no use must fail before it reads anything
+    check_declared(plan, budget, method.people(plan))
     price = price_of(plan, tools.writer)
     if not (out / RUN).exists():
         check_data(plan)  # before there is a folder: only a path may be written into its plan
@@ -147,7 +148,7 @@ def _worked(
             keep_pack(folder, plan, pack)
             if licence := licence_of(plan.models.writer):
                 watch.note(f"The writer is {plan.models.writer}, under: {licence}.")
-            few = about_few_people(plan, pack, budget)
+            few = about_few_people(plan, budget)
             for warning in filter(None, (*unencrypted(plan), *cautions_of(plan), few)):
                 watch.note(warning)
             if method.reads_private:
@@ -198,7 +199,7 @@ def _beginnings(
             "data": plan.data.model_copy(update=data),
         }
     )
-    return execute(public, folder.private_path(FLOOR.name), progress=watch, tools=tools).texts
+    return execute(public, folder.private_path(FLOOR_RUN), progress=watch, tools=tools).texts
 
 
 def seal_texts(folder: RunFolder, pool: Pool) -> None:
@@ -239,7 +240,8 @@ def open_tried(
             tools.writer.tell_trouble(watch.note)
         writer = writer_over(plan, folder, tools, calls, price, watch)
         settled = SettledWriter(writer, failed_texts(folder, calls), calls.key_of, later=True)
-        sides = (nobody(tools, watch), NoQuestions(), replace(tools, writer=settled))
+        nothing_private = nobody(tools, watch, "The trial of the writer asked for private data.")
+        sides = (nothing_private, NoQuestions(), replace(tools, writer=settled))
         try:
             trial = Job(plan.without_data(), pack, budget, *sides, watch)
             require_readers(trial)

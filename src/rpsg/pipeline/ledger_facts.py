@@ -12,7 +12,9 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, Literal
 
+from rpsg import registry
 from rpsg.methods.budget import noise_decides
+from rpsg.methods.named import method_of
 from rpsg.models.catalog import licence_of
 from rpsg.pipeline.made import roles
 from rpsg.privacy.cautions import counted_units
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from rpsg.pipeline.made import Made
+    from rpsg.plan import Plan
 
 _SIGMA = re.compile(r"Gaussian noise of standard deviation ([0-9][0-9.e+-]{0,20}); this")
 
@@ -59,8 +62,22 @@ def ledger_facts(made: Made, outputs: Mapping[str, str]) -> Facts:
         in_the_clear=plan.vault.key == "none",
         n_public=plan.privacy.n_public,
         counted=counted,
-        noise_decides=noise_decides(plan, made.pack, made.budget, counted),
+        noise_decides=noise_decides(made.budget, counted),
     )
+
+
+def extensions(plan: Plan) -> list[dict[str, str]]:
+    """The method and the models of a plan that come from other packages, as a ledger names them."""
+    models, method = plan.models, method_of(plan)
+    named: list[tuple[registry.Kind, str | None]] = [
+        ("methods", method.name),
+        ("writers", models.writer),
+        ("embedders", models.embedder),
+        ("classifiers", models.sentiment),
+        ("scorers", models.scorer),
+        ("recognizers", plan.paper.recogniser if "recogniser" in method.models(plan) else None),
+    ]
+    return [found for kind, name in named if name and (found := registry.extension(kind, name)) is not None]
 
 
 def _protects_against(made: Made) -> tuple[str, ...]:

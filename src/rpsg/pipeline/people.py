@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rpsg.disk.files import write_atomic
-from rpsg.errors import RunError
+from rpsg.errors import PrivacyError, RunError
 from rpsg.methods.base import Seeding
 from rpsg.methods.named import method_of
 from rpsg.pipeline.planting import kept_canaries, planted_among
@@ -18,7 +18,7 @@ from rpsg.records import PrivateCorpus
 from rpsg.stages.contributions import People
 from rpsg.stages.partition import by_draw, by_list, listed, parted
 from rpsg.storage.checkpoints import StageCheckpoints
-from rpsg.storage.layout import DONORS, EMBEDDINGS
+from rpsg.storage.layout import DISCLOSURES, DONORS, DONORS_TAG, EMBEDDINGS, ROWS_TAG, SEEDS_TAG
 from rpsg.storage.vectors import Vectors
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def open_seeding(folder: RunFolder, people: People, noise: NoiseSource) -> Seedi
         "rows": lambda: people.rows,
         "embeddings": lambda: people.embeddings,
     }
-    reads = UnprotectedReads(folder.private_path("disclosures.jsonl"), boxes)
+    reads = UnprotectedReads(folder.private_path(DISCLOSURES), boxes)
 
     def keep(file: str, facts: Mapping[str, Any]) -> None:
         write_atomic(
@@ -117,7 +117,7 @@ def donors_and_voters(
     if plan.split.donor_list:
         users = listed(plan)
         tag = hmac.digest(folder.key, "\n".join(sorted(users)).encode(errors="surrogatepass"), hashlib.sha256)
-        _same(folder.private_path("donors"), tag.hex(), "The list of donors has")
+        _same(folder.private_path(DONORS_TAG), tag.hex(), "The list of donors has")
         is_donor = by_list(users)
     else:
         is_donor = by_draw(folder.key, plan.split.donors)
@@ -127,7 +127,7 @@ def donors_and_voters(
 
 def is_same_rows(folder: RunFolder, corpus: Private[PrivateCorpus]) -> bool:
     """Whether these are the rows that the run read last; for the operator only."""
-    return folder.private_path("rows").read_bytes() == _tag_of(folder, corpus)
+    return folder.private_path(ROWS_TAG).read_bytes() == _tag_of(folder, corpus)
 
 
 def _tag_of(folder: RunFolder, corpus: Private[PrivateCorpus]) -> bytes:
@@ -142,7 +142,7 @@ def forget_other_rows(folder: RunFolder, corpus: Private[PrivateCorpus]) -> None
     from, so the costs add up for a person in any of them. An error instead would reveal for certain whether
     the rows are the same. Only embeddings cannot be used for other rows; they are made again.
     """
-    file, value = folder.private_path("rows"), _tag_of(folder, corpus)
+    file, value = folder.private_path(ROWS_TAG), _tag_of(folder, corpus)
     if file.exists() and file.read_bytes() != value:
         for name in (EMBEDDINGS, DONORS):
             folder.vault.path(name).unlink(missing_ok=True)
@@ -157,7 +157,7 @@ def same_seeds(folder: RunFolder, seeds: Private[PrivateCorpus]) -> None:
     """
     nonce = hmac.digest(folder.key, b"rpsg-seeds/1", hashlib.sha256)
     tag = commit_to(seeds, nonce).value
-    _same(folder.private_path("seeds"), tag, "The records that give seeds have")
+    _same(folder.private_path(SEEDS_TAG), tag, "The records that give seeds have")
 
 
 def _same(file: Path, value: str, what: str) -> None:
@@ -170,6 +170,10 @@ def _same(file: Path, value: str, what: str) -> None:
         )
 
 
-def nobody(tools: Tools, progress: Progress) -> People:
-    """The people of a run without private data: reading them is an error."""
-    return People(None, max_records=1, key=b"", embedder=tools.embedder, progress=progress)
+def nobody(tools: Tools, progress: Progress, error: str) -> People:
+    """The people of a job that must not use private data: a PrivacyError with this message says so."""
+
+    def refuse() -> NoReturn:
+        raise PrivacyError(error)
+
+    return People(refuse, max_records=1, key=b"", embedder=tools.embedder, progress=progress)

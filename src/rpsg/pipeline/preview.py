@@ -8,15 +8,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.domains import find_pack
 from rpsg.errors import RpsgError
-from rpsg.methods.budget import (
-    about_few_people,
-    check_declared,
-    counts_cards,
-    first_votes,
-    knows_its_people,
-    plans_votes,
-    smallest_size,
-)
+from rpsg.methods.budget import about_few_people, asked_of, check_declared, smallest_size
 from rpsg.methods.named import budget_of, cautions_of, method_of
 from rpsg.models.download import locate
 from rpsg.models.hardware import cores
@@ -26,9 +18,8 @@ from rpsg.pipeline.obstacles import obstacles
 from rpsg.plan.previews import Flow, Preview, StageCost
 from rpsg.privacy.claims import DONORS, replaced_mu
 from rpsg.privacy.gaussian import attack_success, epsilon_of
-from rpsg.stages.cards import cells, in_words
+from rpsg.stages.cards import cells
 from rpsg.stages.levels import thinned
-from rpsg.stages.resolution import resolutions
 from rpsg.storage.readers import check_columns
 
 if TYPE_CHECKING:
@@ -40,16 +31,6 @@ if TYPE_CHECKING:
     from rpsg.privacy.accounting import Budget, PlannedRelease
 
 BYTES_A_SECOND = 4.5e9  # weights that one core reads per second with eight texts at once, measured on AVX2
-
-IN_WORDS = {
-    "size": "how many people there are",
-    "labels": "which label values are common",
-    "cards": "how the texts are spread over the public schema",
-    "keyphrases": "words many people use with a topic",
-    "votes": "which candidates the private texts are nearest to",
-    "tokens": "which token comes next in each text",
-    "sketch": "what the private texts are like on average, and how much they vary",
-}
 
 
 def preview(plan: Plan) -> Preview:
@@ -69,8 +50,8 @@ def preview(plan: Plan) -> Preview:
     pack = pack.with_label(plan.data.label_values)
     n = method.people(plan) if budget is not None else None
     if budget is not None and n is not None:
-        check_declared(plan, find_pack(plan.corpus.domain), budget, n)
-        if counts_cards(budget):
+        check_declared(plan, budget, n)
+        if method.cards == "counted":
             pack = thinned(pack, n, budget.release("cards").sigma)
     work = None if method.workload is None else method.workload(plan, pack)
     seconds = None if work is None else _seconds(plan, work.computed_prompt + work.completion)
@@ -85,13 +66,13 @@ def preview(plan: Plan) -> Preview:
         attacker=asdict(attack_success(budget.mu, budget.delta_fail)) if budget else {},
         stages=tuple(_stage(release, budget) for release in budget.releases) if budget else (),
         flows=_flows(plan),
-        attributes=()
-        if method.has_seeds
-        else tuple((a.name, a.kind, len(a.values), a.values) for a in pack.attributes),
-        cells=0 if method.has_seeds or (budget is not None and not counts_cards(budget)) else cells(pack),
-        smallest_people=smallest_size(plan, pack, budget) if budget and knows_its_people(budget) else None,
+        attributes=tuple((a.name, a.kind, len(a.values), a.values) for a in pack.attributes)
+        if method.cards
+        else (),
+        cells=cells(pack) if method.cards == "counted" else 0,
+        smallest_people=smallest_size(budget) if budget else None,
         people=n,
-        asked="voters" if method.has_donors else "people",
+        asked=asked_of(plan),
         candidates=None if work is None else work.candidates,
         llm_calls=None if work is None else work.requests,
         prompt_tokens=None if work is None else work.computed_prompt,
@@ -99,11 +80,11 @@ def preview(plan: Plan) -> Preview:
         seconds=seconds,
         odometer=account.figures,
         is_refused=account.refuses,
-        explanations=tuple(_explanations(plan, pack, budget)),
+        explanations=tuple(_explanations(plan, pack)),
         warnings=(
             *account.lines,
             *_warnings(plan, budget),
-            *filter(None, [about_few_people(plan, find_pack(plan.corpus.domain), budget)]),
+            *filter(None, [about_few_people(plan, budget)]),
             *cautions_of(plan),
             *forecast.refusals(plan),
             *forecast.warnings(lines),
@@ -153,7 +134,7 @@ def _stage(release: PlannedRelease, budget: Budget) -> StageCost:
         sensitivity=math.sqrt(square),
         noise=release.sigma,
         share=release.mu2(budget.adjacency) / budget.mu2,
-        in_words=IN_WORDS.get(release.stage.partition("[")[0], release.stage),
+        in_words=release.words or release.stage,
     )
 
 
@@ -178,22 +159,15 @@ def _seconds(plan: Plan, tokens: int) -> float | None:
     return tokens * size / (BYTES_A_SECOND * threads)
 
 
-def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> Iterator[str]:
+def _explanations(plan: Plan, pack: Pack) -> Iterator[str]:
     method = method_of(plan)
-    what = "prompts come" if method.has_seeds else "schema and the prompts come"
+    what = "schema and the prompts come" if method.cards else "prompts come"
     yield f"The {what} from the domain pack {pack.name}: {pack.title.lower()}."
     if pack.language:
         yield (
             f"The pack writes in one language ({pack.language}), whatever the language of the private texts. "
             "For another language give a pack in it with --domain."
         )
-    if budget is not None and counts_cards(budget):
-        yield from _counted(plan, pack, budget)
-    if budget is not None and plans_votes(budget):
-        apart = 2 * first_votes(budget).sigma
-        yield f"With this noise the votes of n people can distinguish n / {apart:.1f} candidates."
-    if budget is not None and counts_cards(budget) and not plan.privacy.shares.keyphrases:
-        yield "No budget goes to keyphrases: for a few thousand texts a detailed topic list does as well."
     if plan.data.audit_holdout and method.reads_private:
         yield (
             f"A secret draw holds out about {100 * plan.data.audit_holdout:g} % of the people for `rpsg "
@@ -209,24 +183,6 @@ def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> Iterator[str
         yield from method.explain(plan, pack)
 
 
-def _counted(plan: Plan, pack: Pack, budget: Budget) -> Iterator[str]:
-    """What is counted, and what a number of people can resolve."""
-    n = plan.privacy.n_public
-    if words := plan.data.passage_words:
-        whom = "each user" if plan.data.user else "each row"
-        take = "takes" if plan.records_per_unit == 1 else "take"
-        yield (
-            f"Texts of more than {1.5 * words:,.0f} words are read in passages of about {words:,}, cut at "
-            f"ends of sentences; of {whom} at most {plan.records_per_unit}, drawn at random, {take} part."
-        )
-    few = "" if n is not None else " With few people, groups of values are counted instead of values."
-    yield f"Counted: {in_words(pack)}.{few}"
-    people = n or smallest_size(plan, pack, budget)
-    if n is None:
-        yield f"The next figures are for {people:,} people, the minimum number for this plan."
-    yield from resolutions(pack, people, budget)
-
-
 def _warnings(plan: Plan, budget: Budget | None) -> tuple[str, ...]:
     lines = list(forecast.unencrypted(plan))
     if budget is None:
@@ -235,8 +191,6 @@ def _warnings(plan: Plan, budget: Budget | None) -> tuple[str, ...]:
         lines.append("No --user column: what is protected is one row. Name it if people have several rows.")
     if plan.privacy.n_public is not None and plan.privacy.delta > 0.1 / plan.privacy.n_public:
         lines.append("Delta is large for this number n of people: keep it below 0.1 / n.")
-    if any(release.stage == "labels" for release in budget.releases):
-        lines.append("Label values are found with noise: rare ones vanish. Declare them with --labels.")
     if not plan.corpus.about:
         lines.append("No --about line: the pack's own description of the corpus is used.")
     if plan.privacy.epsilon > 8:

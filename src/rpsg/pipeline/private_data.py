@@ -26,7 +26,7 @@ from rpsg.privacy.kernel import Kernel
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.odometer import Odometer, account_name
 from rpsg.privacy.units import Unit
-from rpsg.storage.layout import ANSWERS, DONORS, EMBEDDINGS, NOTES, ROWS
+from rpsg.storage.layout import ANSWERS, DONORS, EMBEDDINGS, NOTES, PRIVATE, ROWS
 from rpsg.storage.readers import check_readable, read_by_rule
 from rpsg.storage.readers.source import STDIN
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 #: Noted in every run, whatever the file holds.
 LEFT_OUT = (
-    f"Unusable rows are treated as the plan says; how many there are is written only to private/{ROWS}."
+    f"Unusable rows are treated as the plan says; how many there are is written only to {PRIVATE}/{ROWS}."
 )
 
 
@@ -120,7 +120,8 @@ def open_side(
     """
     method = method_of(plan)
     if not method.reads_private:
-        return PrivateSide(nobody(tools, progress), NoQuestions())
+        undeclared = f"The method {method.name!r} declares that it reads nothing, and asked for private data."
+        return PrivateSide(nobody(tools, progress, undeclared), NoQuestions())
     check_data(plan)
     account = account_of(plan, Odometer())
     report_paid(account, progress)
@@ -138,7 +139,12 @@ def open_side(
             same_seeds(folder, corpus)
             everybody = gathered(corpus, EMBEDDINGS, bounded=False)
             seeding = open_seeding(folder, everybody, source)
-            return PrivateSide(nobody(tools, progress), NoQuestions(), account, commitment, seeding)
+            around = (
+                f"The method {method.name!r} reads records, and asked for them past the record of reads: "
+                "each read goes through job.seeding.unprotected."
+            )
+            people = nobody(tools, progress, around)
+            return PrivateSide(people, NoQuestions(), account, commitment, seeding)
         seeding = None
         if method.has_donors:
             donors, corpus = donors_and_voters(plan, folder, corpus)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.disk.files import PUBLIC_MODE, write_atomic
 from rpsg.errors import PrivacyError
-from rpsg.pipeline.ledger_facts import ledger_facts
+from rpsg.pipeline.ledger_facts import extensions, ledger_facts
 from rpsg.pipeline.made import Made, public_plan
 from rpsg.pipeline.planting import refuse_canaries
 from rpsg.pipeline.release_files import (
@@ -26,6 +26,7 @@ from rpsg.registry import built_in
 from rpsg.report.files import write_release_report
 from rpsg.storage.checkpoints import table
 from rpsg.storage.layout import (
+    COMMITMENT,
     CROISSANT,
     EGRESS,
     EVIDENCE,
@@ -86,7 +87,7 @@ def publish(
     else:
         sigma, flows = made.method.choice_sigma(job.plan), side.unprotected.flows
         is_plugin = made.method.name not in built_in("methods")
-        if is_plugin and flows != tuple(made.method.flows(made.plan, made.tools)):
+        if is_plugin and flows != made.method.flows_of(made.plan, made.tools):
             raise PrivacyError(
                 f"The method {made.method.name!r} read private text in other ways than it declares. "
                 "Nothing was released.",
@@ -96,12 +97,12 @@ def publish(
         write_atomic(folder.private_path(STAGE_TABLE), (table(side.checkpoints.lines) + "\n").encode())
     commitment = private.commitment
     with folder.assemble_release() as target:
-        ledger = build_release(target, made, new_free(commitment))
+        ledger = build_release(target, made, new_free(commitment, extensions(job.plan)))
         refuse_canaries(folder.vault, made.plan, target)
         if commitment is not None:
             mine = build_private_ledger(ledger, commitment, private.paid())
             folder.vault.write(PRIVATE_LEDGER, pretty_json(mine))
-            write_atomic(folder.private_path("commitment"), commitment.value.encode())
+            write_atomic(folder.private_path(COMMITMENT), commitment.value.encode())
 
 
 def build_release(target: Path, made: Made, free: Free, *, parquet: bytes | None = None) -> Mapping[str, Any]:

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING
 from rpsg.disk.files import descriptor_of, file_errors, sync_dir, write_atomic
 from rpsg.disk.json_text import canonical_json
 from rpsg.errors import RunError
-from rpsg.storage.layout import EVIDENCE, LEDGER, PRIVATE, RELEASE, RUN
+from rpsg.storage.layout import COMMITMENT, EVIDENCE, LEDGER, PRIVATE, PURGED, RELEASE, RUN, VAULT
 from rpsg.storage.ownership import MARK
-from rpsg.storage.run_folder import PURGED, locked
-from rpsg.storage.vault import VAULT
+from rpsg.storage.run_folder import locked
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -27,9 +26,9 @@ if TYPE_CHECKING:
 
 #: Remains in the private folder: the public value of the commitment, the mark of a run that began here, and
 #: the note of the purge.
-KEPT = ("commitment", MARK, PURGED)
+KEPT = (COMMITMENT, MARK, PURGED)
 NOT_REACHED = (
-    "copies and backups of the run folder: those that hold vault.json can still be opened",
+    f"copies and backups of the run folder: those that hold {VAULT} can still be opened",
     "what a drive keeps of deleted blocks, above all a solid-state drive",
     "memory that was swapped to the disk",
     "the private file that the run read",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.disk.files import PUBLIC_MODE, file_sha256, write_atomic
 from rpsg.pipeline.ledger_facts import short_claim
+from rpsg.privacy.evidence import evidence_names
 from rpsg.release.history import write_history
 from rpsg.release.public_plan import told_toml
 from rpsg.release.reader import Release
@@ -86,8 +87,8 @@ def write_evidence(target: Path, made: Made) -> dict[str, str]:
     private records, replies and history are left out.
     """
     target.mkdir()
-    for file in (*sorted(made.evidence.glob("release-*.json")), *made.evidence.glob(CHANGED)):
-        shutil.copyfile(file, target / file.name)
+    for name in evidence_names(made.evidence) | {file.name for file in made.evidence.glob(CHANGED)}:
+        shutil.copyfile(made.evidence / name, target / name)
     shutil.copytree(made.evidence / PACK, target / PACK)
     public = told_toml(made.plan, made.method).encode()
     written = {PLAN: write_atomic(target / PLAN, public, PUBLIC_MODE)}

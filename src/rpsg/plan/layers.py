@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from rpsg.disk.toml_text import read_toml_file
 from rpsg.errors import UsageError, in_plain_words
 from rpsg.plan.plan import Plan
 
@@ -24,14 +24,7 @@ _WORD = re.compile(r"\w{1,40}")
 
 def read_toml(path: Path) -> dict[str, Any]:
     """The settings of an ``rpsg.toml``, not yet checked."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"There is no plan file {path}.", hint="Write one with: rpsg init") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not valid TOML: {error}") from None
-    except RecursionError:
-        raise UsageError(f"{path} is nested too deeply to be a plan.") from None
+    return read_toml_file(path, "plan file", hint="Write one with: rpsg init")
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,12 +59,12 @@ def resolve(*layers: Mapping[str, Any]) -> Plan:
         return Plan.model_validate(merge(*layers))
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-        problems = "; ".join(_problem(item) for item in details)
+        problems = "; ".join(map(_setting_and_problem, details))
     # Raised out here, so that it is not chained to pydantic's error, which holds all the values.
     raise UsageError(f"The plan is not valid: {problems}.")
 
 
-def _problem(item: ErrorDetails) -> str:
+def _setting_and_problem(item: ErrorDetails) -> str:
     where = ".".join(_key(part) for part in item["loc"]) or "plan"
     if item["type"] == "extra_forbidden":
         return f"{where}: there is no such setting; {_meant(item['loc'])}"

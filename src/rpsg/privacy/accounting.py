@@ -19,7 +19,7 @@ from rpsg.privacy.sensitivity import EXACT, Adjacency, Rule, selection_threshold
 from rpsg.privacy.sources import LARGEST_SIGMA, ROUNDED_GAUSSIAN, tv_bound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 SIGMA_STEP = 1_000_000  # sigmas are multiples of 1e-6
 UNKNOWN_DIM = 1_000_000  # cells assumed for the sampler's error where a stage's size is not known yet
@@ -31,7 +31,9 @@ class StagePlan:
     """One stage of a method: its share of mu^2, its contribution rule, its number of rounds.
 
     ``selects`` marks partition selection (an open set of strings). ``dim`` may stay 0 when the
-    number of cells is not known yet.
+    number of cells is not known yet. ``words`` say in previews what is read ("how long the texts are"), and
+    ``needs`` gives the smallest number of people whose answer tells something under noise of a given sigma;
+    without it that number is not known. Neither is part of a release.
     """
 
     stage: str
@@ -43,11 +45,16 @@ class StagePlan:
     rounds: int = 1
     selects: bool = False
     dim: int = 0
+    words: str = ""
+    needs: Callable[[float], int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedRelease:
-    """One noisy vector that will be released: ``threshold`` and ``delta_fail`` belong to selection."""
+    """One noisy vector that will be released: ``threshold`` and ``delta_fail`` belong to selection.
+
+    ``words`` and ``fewest`` are what the stage says for previews, see ``StagePlan``.
+    """
 
     stage: str
     rule: Rule
@@ -57,6 +64,12 @@ class PlannedRelease:
     sigma: float
     delta_fail: float = 0.0
     threshold: int | None = None
+    words: str = field(default="", compare=False)
+    fewest: int | None = field(default=None, compare=False)
+
+    def to_json(self) -> dict[str, object]:
+        """The release as the ledger holds it."""
+        return {key: value for key, value in asdict(self).items() if key not in {"words", "fewest"}}
 
     def sensitivity2(self, adjacency: Adjacency) -> int:
         return sensitivity2(self.rule, self.k, self.w, self.c, adjacency)
@@ -110,7 +123,7 @@ class Budget:
             "epsilon": self.epsilon,
             "delta": self.delta,
             "adjacency": self.adjacency,
-            "releases": [asdict(r) for r in self.releases],
+            "releases": [r.to_json() for r in self.releases],
         }
 
     def sha256(self) -> str:
@@ -185,8 +198,9 @@ def _releases(
         sigma = sigma_for(mu * math.sqrt(s.share / s.rounds), square)
         fail = fail_each if s.selects else 0.0
         threshold = selection_threshold(sigma, s.k, fail) if s.selects else None
+        fewest = None if s.needs is None else s.needs(sigma)
         for name in _round_names(s):
-            yield PlannedRelease(name, s.rule, s.k, s.w, s.c, sigma, fail, threshold)
+            yield PlannedRelease(name, s.rule, s.k, s.w, s.c, sigma, fail, threshold, s.words, fewest)
 
 
 def _round_names(stage: StagePlan) -> list[str]:

@@ -21,6 +21,8 @@ from rpsg.privacy.claims import (
     claim_numbers,
     claim_text,
     not_covered,
+    rests_on_data,
+    taken_at_its_word,
 )
 from rpsg.privacy.published_audit import audit_holds
 from rpsg.privacy.schema import ledger_schema, violations
@@ -232,11 +234,13 @@ def words(ledger: Ledger) -> Iterator[str]:
 
 def caveats(ledger: Ledger) -> Iterator[str]:
     unit = ledger["privacy_unit"]
+    has_data = rests_on_data(ledger["reads"], ledger["code"]["version"])
     told = {a["id"] for a in ledger["assumptions"]}
-    if not {a["id"] for a in assumptions(unit)} <= told:
+    if not {a["id"] for a in assumptions(unit, on_data=has_data)} <= told:
         yield "an assumption of the claim is not stated"
     claims = ledger["claim"]["type"] != "no_formal_guarantee"
-    if not set(not_covered(unit, claims=claims)) <= set(ledger["not_covered"]):
+    trusted = map(taken_at_its_word, ledger["code"].get("extensions", ()))
+    if not {*not_covered(unit, claims=claims, on_data=has_data), *trusted} <= set(ledger["not_covered"]):
         yield "something the claim does not cover is not stated"
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from rpsg.privacy.sensitivity import Adjacency
 
+#: The versions whose releases have the form of the first one, which never changes.
+FIRST_FORM = frozenset({"0.1.0"})
 GROUPS = (2, 3, 5, 10)
 NOT_PRIVATE = "NOT PRIVATE. The noise came from a test source. There is no guarantee of any kind."
 NO_PRIVATE_DATA = "No private data were read: the release is a function of public inputs alone."
@@ -24,6 +26,8 @@ UNREADABLE = (
     "no row that can be used ends the run with an error"
 )
 REFUSED = "whether every row could be used: the plan ends the run with an error where one cannot"
+REMEMBERED = "text a language model remembers from its own training"
+MACHINE = "the machine itself: whoever controls it or its clock"
 DONORS = "The records of seed donors are not protected."
 IN_THE_CLEAR = "private files of the run, which lie without encryption on the machine that made it"
 
@@ -180,8 +184,8 @@ def paper_claim_text(
     )
 
 
-def assumptions(unit: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Assumptions of the claim that this program cannot check."""
+def assumptions(unit: Mapping[str, Any], *, on_data: bool = True) -> list[dict[str, str]]:
+    """Assumptions of the claim that this program cannot check; without private data that of public inputs."""
     first = (
         {"id": "A1", "text": "the user column identifies the protected person", "checked_by": "operator"}
         if unit["unit"] == "user"
@@ -193,16 +197,33 @@ def assumptions(unit: Mapping[str, Any]) -> list[dict[str, str]]:
     )
     public = "public inputs were fixed without looking at the private data"
     random = "the operating system's random numbers are uniform and are not stored"
-    return [
-        first,
-        {"id": "A2", "text": public, "checked_by": "operator"},
-        {"id": "A3", "text": random, "checked_by": "unchecked"},
-    ]
+    second = {"id": "A2", "text": public, "checked_by": "operator"}
+    if not on_data:
+        return [second]
+    return [first, second, {"id": "A3", "text": random, "checked_by": "unchecked"}]
 
 
-def not_covered(unit: Mapping[str, Any], *, claims: bool = True) -> list[str]:
-    """What the claim does not cover, for every ledger; unless it ``claims`` something, that is all."""
+def rests_on_data(reads: str, version: str) -> bool:
+    """Whether a ledger says what rests on private data: 0.1.0 said it for methods that read nothing, too."""
+    return reads != "nothing" or version in FIRST_FORM
+
+
+def taken_at_its_word(extension: Mapping[str, str]) -> str:
+    """That nothing checks a method or model of another package, in words."""
+    return (
+        f"what the {extension['kind']} {extension['name']} does besides what it declares: it is code of the "
+        f"package {extension['package']} {extension['version']}, and was taken at its word"
+    )
+
+
+def not_covered(unit: Mapping[str, Any], *, claims: bool = True, on_data: bool = True) -> list[str]:
+    """What the claim does not cover, for every ledger; unless it ``claims`` something, that is all.
+
+    Without private data there is nothing about people, their rows or their file.
+    """
     who = unit["unit"]
+    if not on_data:
+        return [REMEMBERED, "results of an audit, if they are published", MACHINE]
     if not claims:
         return [
             f"what the release tells about any {who}, alone or in a group: nothing bounds it",
@@ -214,10 +235,10 @@ def not_covered(unit: Mapping[str, Any], *, claims: bool = True) -> list[str]:
     return [
         f"facts about groups of more than one {who} (see epsilon_group)",
         f"people who are only mentioned in the rows of another {who}",
-        "text a language model remembers from its own training",
+        REMEMBERED,
         "results of an audit, if they are published",
         OTHER_RELEASES,
-        "the machine itself: whoever controls it or its clock",
+        MACHINE,
         "when something is printed or sent: pauses grow with the number and length of the private texts",
         "whether the user column is right" if who == "user" else "who wrote which row",
         UNREADABLE,

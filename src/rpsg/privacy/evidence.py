@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 SCHEMA = "rpsg-evidence/2"
 _DRAW = re.compile(r"[0-9a-f]{32}")
-_NAME = re.compile(r"release-\d{3,}\.json")
+#: The name of a file with one noisy answer.
+ANSWER_FILE = re.compile(r"release-[0-9]{3,}\.json")
 
 Selected = list[tuple[str, int]]
 #: A token: its number in the vocabulary and its bytes, as text of one character for each byte. The empty
@@ -86,8 +87,13 @@ def evidence_file(folder: Path, seq: int) -> Path:
 
 
 def evidence_names(folder: Path) -> set[str]:
-    """The names of all evidence files in ``folder``."""
-    return {p.name for p in folder.iterdir() if _NAME.fullmatch(p.name)}
+    """The names of all files with noisy answers in ``folder``."""
+    return {p.name for p in folder.glob("*") if ANSWER_FILE.fullmatch(p.name)}
+
+
+def read_answers(folder: Path) -> list[Evidence]:
+    """All noisy answers in ``folder``, in the order of their files; RunError as ``parse_evidence``."""
+    return [parse_evidence((folder / name).read_bytes()) for name in sorted(evidence_names(folder))]
 
 
 def write_evidence(folder: Path, evidence: Evidence, scratch: Path) -> str:

@@ -19,7 +19,16 @@ from typing import TYPE_CHECKING, Any
 from rpsg.errors import PrivacyError
 from rpsg.privacy.cautions import cautions
 from rpsg.privacy.checks import CHECKS, form
-from rpsg.privacy.claims import IN_THE_CLEAR, NOT_PRIVATE, Threshold, assumptions, claim_numbers, claim_text
+from rpsg.privacy.claims import (
+    IN_THE_CLEAR,
+    NOT_PRIVATE,
+    Threshold,
+    assumptions,
+    claim_numbers,
+    claim_text,
+    rests_on_data,
+    taken_at_its_word,
+)
 from rpsg.privacy.claims import not_covered as uncovered
 from rpsg.privacy.facts import Free
 from rpsg.privacy.published_audit import NOT_COVERED, summary_of
@@ -29,7 +38,7 @@ from rpsg.privacy.token_sampling import RULE
 from rpsg.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rpsg.privacy.commitment import Commitment
     from rpsg.privacy.facts import Facts
@@ -56,6 +65,7 @@ def build_public_ledger(
     testing = bool(drawn_from) and not supports_claims(drawn_from)
     unit = facts.unit.to_json()
     free = free or new_free(None)
+    has_data = rests_on_data(facts.reads, free.code["version"])
     body: dict[str, Any] = {
         "schema": SCHEMA,
         "ledger_id": free.ledger_id,
@@ -64,7 +74,7 @@ def build_public_ledger(
         "status": "not_private_testing" if testing else facts.status,
         "claim": _claim(facts, performed, testing=testing),
         "privacy_unit": unit,
-        "assumptions": assumptions(unit),
+        "assumptions": assumptions(unit, on_data=has_data),
         "public_inputs": [_without_empty(asdict(p)) for p in facts.public_inputs],
         "mechanisms": list(_mechanisms(performed, facts.reads)) if performed else [],
         "non_dp_flows": [{"from": f.origin, "to": f.to, "what": f.what} for f in facts.flows],
@@ -74,19 +84,16 @@ def build_public_ledger(
         "outputs": [asdict(o) for o in facts.outputs],
         "audit": _audit(facts),
         "cost": _cost(facts, performed),
-        "not_covered": uncovered(unit, claims=claims_something(facts, testing)),
+        "not_covered": uncovered(unit, claims=claims_something(facts, testing), on_data=has_data),
     }
-    body["cautions"] = (
-        cautions(
-            body["claim"],
-            unit,
-            n_public=facts.n_public,
-            counted=facts.counted,
-            noise_decides=facts.noise_decides,
-        )
-        if "epsilon" in body["claim"]
-        else []
-    )
+    body["cautions"] = _cautions(facts, body["claim"], unit)
+    body["not_covered"] += map(taken_at_its_word, free.code.get("extensions", ()))
+    _add_what_some_have(body, facts, performed, free)
+    return _checked(seal(body, free.previous_sha256))
+
+
+def _add_what_some_have(body: dict[str, Any], facts: Facts, performed: Performed | None, free: Free) -> None:
+    """Add the fields that only some ledgers have, and what they say is not covered."""
     if facts.in_the_clear:
         body["vault"] = "none"
         body["not_covered"].append(IN_THE_CLEAR)
@@ -100,13 +107,16 @@ def build_public_ledger(
         body["private_commitment"] = dict(free.commitment)
     if performed is not None:
         body |= _plan(performed)
-    return _checked(seal(body, free.previous_sha256))
 
 
-def new_free(commitment: Commitment | None) -> Free:
-    """The free facts of a new ledger: a random id, and the version of this program."""
+def new_free(commitment: Commitment | None, extensions: Sequence[Mapping[str, str]] = ()) -> Free:
+    """The free facts of a new ledger: a random id, and the program.
+
+    This is the version of RPSG, and the ``extensions`` of other packages that the run used, if there are any.
+    """
     told = None if commitment is None else commitment.to_json()
-    return Free(secrets.token_hex(16), code_facts(), told)
+    code = {**code_facts(), **({"extensions": list(extensions)} if extensions else {})}
+    return Free(secrets.token_hex(16), code, told)
 
 
 def claims_something(facts: Facts, testing: bool) -> bool:
@@ -183,6 +193,13 @@ def _dp_claim(facts: Facts, performed: Performed) -> dict[str, Any]:
     if not claim["epsilon_by_accountant"]["gdp-closed-form"] <= budget.epsilon:
         raise PrivacyError("The noise that was drawn does not bear the claim; nothing is released.")
     return {**claim, "text": claim_text(claim, facts.unit.to_json())}
+
+
+def _cautions(facts: Facts, claim: Mapping[str, Any], unit: Mapping[str, Any]) -> list[str]:
+    if "epsilon" not in claim:
+        return []
+    declared, counted, decides = facts.n_public, facts.counted, facts.noise_decides
+    return cautions(claim, unit, n_public=declared, counted=counted, noise_decides=decides)
 
 
 def _mechanisms(performed: Performed, reads: str = "noisy_histograms") -> Iterator[dict[str, Any]]:

@@ -15,7 +15,7 @@ from rpsg.domains import read_pack
 from rpsg.errors import RunError
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.egress import EgressRecord
-from rpsg.privacy.evidence import Evidence, parse_evidence
+from rpsg.privacy.evidence import Evidence, read_answers
 from rpsg.privacy.sources import noisy_answers
 from rpsg.records import Candidate, Card, Pool
 from rpsg.release.coverage import coverage, labels_of, noisy_counts, people, without_topic
@@ -171,8 +171,7 @@ class Release:
     @_part
     def answers(self) -> Mapping[str, Evidence]:
         """The noisy answers by stage."""
-        files = sorted((self._folder / EVIDENCE).glob("release-*.json"))
-        return {evidence.stage: evidence for evidence in (parse_evidence(f.read_bytes()) for f in files)}
+        return {evidence.stage: evidence for evidence in read_answers(self._folder / EVIDENCE)}
 
     @_part
     def egress(self) -> tuple[EgressRecord, ...]:

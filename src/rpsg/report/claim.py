@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from rpsg.display.markup import Html, isolate, joined, tag
-from rpsg.privacy.claims import GROUPS
+from rpsg.privacy.claims import GROUPS, taken_at_its_word
 from rpsg.privacy.egress import hosts
 from rpsg.privacy.gaussian import normal_cdf, normal_upper_quantile, rounded_up
 from rpsg.report.html import (
@@ -22,6 +22,7 @@ from rpsg.report.html import (
     table,
 )
 from rpsg.report.svg import bar, curve
+from rpsg.storage.layout import LEDGER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +40,7 @@ def claim_part(release: Release, *, first: bool = False) -> Html:
     return part(
         "claim",
         "The claim",
-        "For the privacy officer. Every figure here follows from ledger.json.",
+        f"For the privacy officer. Every figure here follows from {LEDGER}.",
         block("In full", tag("blockquote", tag("p", release.claim["text"]))),
         _cautions(release),
         _meaning(release) if release.is_private else None,
@@ -214,7 +215,9 @@ def _unprotected(release: Release) -> Html | None:
 def _not_covered(release: Release) -> Html:
     if not release.reads_private:
         said = "No private data were read, so there is nothing to cover."
-        return block("What is not covered", paragraph(said))
+        code = release.ledger["code"].get("extensions", ())
+        trusted = listed(map(taken_at_its_word, code)) if code else None
+        return block("What is not covered", paragraph(said), trusted)
     lines = release.ledger.get("not_covered", [])
     return block("What is not covered", listed(lines))
 

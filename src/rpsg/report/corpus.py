@@ -10,6 +10,7 @@ from rpsg.report.html import block, listed, paragraph, part, table
 from rpsg.report.marks import told_of_marks
 from rpsg.report.people import people
 from rpsg.report.summary import held_fields
+from rpsg.storage.layout import CORPUS
 
 if TYPE_CHECKING:
     from rpsg.records import Candidate
@@ -43,7 +44,7 @@ def _fields(release: Release) -> Html:
     rows = held_fields(release)
     return block(
         "What a record holds",
-        table("Fields of corpus.jsonl", ("field", "what it is"), rows),
+        table(f"Fields of {CORPUS}", ("field", "what it is"), rows),
         paragraph(
             "Every text is written by a language model. "
             + ("It was made from a private record." if release.is_seeded else "None is a record of a person.")

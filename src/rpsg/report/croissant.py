@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.disk.files import PUBLIC_MODE, write_atomic
 from rpsg.report.summary import attribute, fields
-from rpsg.storage.layout import CORPUS, CROISSANT, PARQUET
+from rpsg.storage.layout import CORPUS, CROISSANT, CSV, LEDGER, PARQUET
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CONFORMS_TO = "http://mlcommons.org/croissant/1.0"
 FORMATS = {
     CORPUS: "application/jsonlines",
-    "corpus.csv": "text/csv",
+    CSV: "text/csv",
     PARQUET: "application/x-parquet",
 }
 #: Licences by their SPDX identifiers (spdx.org/licenses); hubs write them in small letters.
@@ -105,7 +105,7 @@ def croissant(
         "name": "synthetic-texts",
         "description": (
             f"Synthetic texts: {about}. Every text was written by a language model; {source}. What is "
-            "claimed about privacy stands in ledger.json beside this file."
+            f"claimed about privacy stands in {LEDGER} beside this file."
         ),
         "keywords": ["synthetic", "text"],
         **({"license": _license(license_name)} if license_name else {}),

@@ -30,23 +30,8 @@ def deployment(release: Release) -> dict[str, Any]:
         VerificationError: the ledger or the plan of the release cannot be read.
         UsageError: the release makes no claim of differential privacy.
     """
-    try:
-        ledger = release.ledger
-        broken = next(violations(ledger, ledger_schema()), "")
-        about = release.plan.corpus.about or release.pack.about
-    except (ValueError, RecursionError, RpsgError):
-        broken = "a file is missing or is not in its form"
-    if broken:
-        raise VerificationError(
-            f"The ledger or the plan of this release cannot be read ({broken}).",
-            hint=f"Look at it with: rpsg verify {release.path}",
-        )
+    ledger, about = _claiming(release)
     claim, unit = ledger["claim"], ledger["privacy_unit"]
-    if "epsilon" not in claim:
-        raise UsageError(
-            "This release claims no differential privacy, so it has no place in a registry of such releases.",
-            hint="Its ledger says what it does claim: rpsg report RUN",
-        )
     slug = re.sub(r"[^a-z0-9]+", "-", about.lower()).strip("-") or "synthetic-texts"
     return {
         "url_slug": slug,
@@ -103,6 +88,27 @@ def deployment(release: Release) -> dict[str, Any]:
             "administrative": {"sources": None, "registry_authors": [None]},
         },
     }
+
+
+def _claiming(release: Release) -> tuple[Mapping[str, Any], str]:
+    """The ledger of a release that claims differential privacy, and what its texts are about."""
+    try:
+        ledger = release.ledger
+        broken = next(violations(ledger, ledger_schema()), "")
+        about = release.plan.corpus.about or release.pack.about
+    except (ValueError, RecursionError, RpsgError):
+        broken = "a file is missing or is not in its form"
+    if broken:
+        raise VerificationError(
+            f"The ledger or the plan of this release cannot be read ({broken}).",
+            hint=f"Look at it with: rpsg verify {release.path}",
+        )
+    if "epsilon" not in ledger["claim"]:
+        raise UsageError(
+            "This release claims no differential privacy, so it has no place in a registry of such releases.",
+            hint="Its ledger says what it does claim: rpsg report RUN",
+        )
+    return ledger, about
 
 
 def missing(entry: Any, path: str = "") -> Iterator[str]:

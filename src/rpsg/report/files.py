@@ -23,6 +23,7 @@ from rpsg.storage.layout import (
     PUBLIC_RESULTS,
     REPORT,
     RESULTS,
+    SEEDS,
     STAGE_TABLE,
 )
 from rpsg.storage.run_folder import open_vault
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from rpsg.report.private_page import PrivateExtras
     from rpsg.storage.vault import Vault
 
-SEEDS = "stages/00-seeds.json"
 #: In English in every locale, as the page is.
 MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -69,13 +69,13 @@ def write_public(release: Release, out: Path | None) -> tuple[Path, Report | Non
     if out is None and release.run is None:
         raise UsageError(
             "This is a release without its run, so it is not clear where the report should go.",
-            hint="Say it with -o report.html. (The release holds the report it was made with.)",
+            hint=f"Say it with -o {REPORT}. (The release holds the report it was made with.)",
         )
     target = out or release.path.parent / REPORT
     if _in_release(target):
         raise RunError(
             "A release is never changed, and this file would lie in one.",
-            hint="Write it somewhere else with -o report.html.",
+            hint=f"Write it somewhere else with -o {REPORT}.",
         )
     scores = None if release.own_run is None else read_scores(release.own_run / PRIVATE / PUBLIC_RESULTS)
     write_atomic(target, report(release, scores, day=today()).encode(), PUBLIC_MODE)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.display.markup import Html, isolate, joined, tag
 from rpsg.display.overview import counted
-from rpsg.privacy.claims import not_below
+from rpsg.privacy.claims import FIRST_FORM, not_below
 from rpsg.report.claim import claim_part
 from rpsg.report.corpus import corpus_part
 from rpsg.report.html import document, listed, paragraph, percent, percent_up, power
@@ -24,13 +24,10 @@ if TYPE_CHECKING:
     from rpsg.display.markup import Child
     from rpsg.release.reader import Release
 
-#: The versions whose releases hold this page.
-VERSIONS = frozenset({"0.1.0"})
-
 
 def has_first_form(release: Release) -> bool:
     """Whether the page inside this release is the one that is made here."""
-    return release.ledger["code"]["version"] in VERSIONS
+    return release.ledger["code"]["version"] in FIRST_FORM
 
 
 def first_report(release: Release) -> str:

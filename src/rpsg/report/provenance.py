@@ -234,5 +234,9 @@ def _code(release: Release) -> Html:
     code = release.ledger["code"]
     rows: list[tuple[Child, ...]] = [("rpsg", code["version"]), ("Python", code["python"])]
     rows.append(("hash of the source", tag("code", code["source_sha256"])))
+    rows.extend(
+        (joined(f"{e['kind']} ", isolate(e["name"])), f"{e['package']} {e['version']}")
+        for e in code.get("extensions", ())
+    )
     rows.append(("source of the noise", release.ledger["rng"]["source"]))
     return table("What ran", ("what", "which"), rows)

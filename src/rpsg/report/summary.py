@@ -7,18 +7,15 @@ import json
 from typing import TYPE_CHECKING
 
 from rpsg.models.catalog import licence_of
+from rpsg.privacy.claims import FIRST_FORM
 from rpsg.privacy.egress import hosts
 from rpsg.privacy.gaussian import rounded_up
 from rpsg.privacy.published_audit import LIKE_IT
-from rpsg.storage.layout import CORPUS
+from rpsg.storage.layout import CORPUS, EVIDENCE, LEDGER
 
 if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.release.reader import Release
-
-
-#: Versions whose cards have one name for every corpus; their releases are derived again as they were.
-_WITHOUT_NAMES = frozenset({"0.1.0"})
 
 
 def summary(release: Release) -> str:
@@ -244,11 +241,11 @@ def card(release: Release) -> str:
     check = [
         "## Check it",
         "",
-        "`rpsg verify .` in this folder checks what `ledger.json` says, and the files that it names"
+        f"`rpsg verify .` in this folder checks what `{LEDGER}` says, and the files that it names"
         + (
             ". The corpus cannot be derived again: it began with private records."
             if seeded
-            else " and derives the corpus again from the noisy counts in `evidence/`. "
+            else f" and derives the corpus again from the noisy counts in `{EVIDENCE}/`. "
             "It needs no private data."
         ),
     ]
@@ -273,7 +270,7 @@ def _front(release: Release) -> list[str]:
         f"size_categories: [{_size_category(len(release.pool.alive()))}]",
         "configs:",
         f"  - config_name: {_config_name(release)}",
-        "    data_files: corpus.jsonl",
+        f"    data_files: {CORPUS}",
         "---",
     ]
 
@@ -284,7 +281,7 @@ def _config_name(release: Release) -> str:
     ``datasets.load_dataset`` keeps what it has read by the name of the folder and this one, so with one name
     for all it would give the rows of one release for another.
     """
-    if release.ledger["code"]["version"] in _WITHOUT_NAMES:
+    if release.ledger["code"]["version"] in FIRST_FORM:
         return "default"
     return f"rpsg-{hashlib.sha256((release.path / CORPUS).read_bytes()).hexdigest()[:16]}"
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.errors import PlugInError, PrivacyError, RpsgError, RunError
+from rpsg.errors import PlugInError, RpsgError, RunError
 from rpsg.stages.partition import content_tag
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ class People:
     """The private corpus with bounded contributions. Nothing is read before it is needed.
 
     ``max_records`` is the bound; None, for a method without a claim, keeps every row. With ``passage_words``
-    long rows are split into passages of about that many words, and the bound applies to these. A replay
-    passes ``read=None``: then every use is an error, which proves that it needed no private data.
+    long rows are split into passages of about that many words, and the bound applies to these. A job that
+    must not use private data gets a ``read`` that raises PrivacyError: each use is then an error.
     """
 
     def __init__(
         self,
-        read: Callable[[], Private[PrivateCorpus]] | None,
+        read: Callable[[], Private[PrivateCorpus]],
         *,
         max_records: int | None,
         passage_words: int = 0,
@@ -67,8 +67,6 @@ class People:
     @cached_property
     def rows(self) -> Private[tuple[Document, ...]]:
         """The rows (or passages) that take part: at most c of each person under a bound, in file order."""
-        if self._read is None:
-            raise PrivacyError("A replay asked for private data; the evidence of this run is not complete.")
         return self._read().map(
             lambda corpus: bound(corpus, self._max_records, self._key, self._passage_words)
         )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rpsg.errors import ModelError
+from rpsg.plan import toml_value
 from rpsg.protocols import Message, Request
 from rpsg.stages.rng import stream, text_seed
 
@@ -141,7 +142,6 @@ def write_pack(generic: Path, target: Path, name: str, about: str, topics: Seque
 
 def _named(pack: str, name: str, about: str) -> str:
     for key, value in (("name", name), ("about", about), ("title", about)):
-        quoted = value.replace("\\", "\\\\").replace('"', '\\"')
-        line = f'{key} = "{quoted}"'.replace("\\", r"\\")  # ``re.sub`` interprets backslashes
+        line = f"{key} = {toml_value(value)}".replace("\\", r"\\")  # ``re.sub`` interprets backslashes
         pack = re.sub(rf'^{key} = ".*"$', line, pack, count=1, flags=re.MULTILINE)
     return pack

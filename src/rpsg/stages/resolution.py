@@ -1,7 +1,4 @@
-"""What noisy counts can show: which values are significant, and how precise the results of a budget will be.
-
-The report, the evaluation and the preview take these figures from here.
-"""
+"""What noisy counts can show: which values are significant. Report and evaluation take this from here."""
 
 from __future__ import annotations
 
@@ -9,14 +6,10 @@ import math
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from rpsg.stages.cards import is_coarse
-from rpsg.stages.levels import thinned
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
-    from rpsg.domains import Attribute, Pack
-    from rpsg.privacy.accounting import Budget
+    from rpsg.domains import Attribute
 
 CONFIDENT = 1.96
 #: From this share on the pack does not fit the corpus, or lacks topics.
@@ -67,34 +60,3 @@ def poor_fit_line(share: float, standard_error: float) -> str:
     if share - margin > MANY:
         line += " Another pack, or one with more topics (rpsg propose), would describe them better."
     return line
-
-
-def resolutions(pack: Pack, n: int, budget: Budget) -> Iterator[str]:
-    """For each stage whose noise has an intuitive meaning a sentence on its precision with ``n`` people."""
-    for release in budget.releases:
-        if release.stage == "size":
-            yield (
-                f"The number of people will be known to within about {CONFIDENT * release.sigma:,.0f} either "
-                "way, in 95 of 100 runs."
-            )
-        elif release.stage == "cards":
-            yield _cards(pack, n, release.sigma)
-        elif release.stage == "sketch":
-            within = CONFIDENT * release.sigma / (release.w * n)
-            yield (
-                f"Each entry of the sketch, a mean over {n:,} people of vectors of length at most 1, will be "
-                f"known to within {within:.2g} either way, in 95 of 100 runs. It is corrected for what noise "
-                "alone explains."
-            )
-
-
-def _cards(pack: Pack, n: int, sigma: float) -> str:
-    counted = thinned(pack, n, sigma)
-    root = counted.marginals[0][0]
-    together = 1
-    for name in counted.marginals[0][1:]:
-        together *= len(pack.attribute(name).values)
-    least = CONFIDENT * sigma * together**0.5
-    what = f"A group of the attribute {root}" if is_coarse(counted, 0, root) else f"A value of {root}"
-    share = f"{least:,.0f} people ({least / n:.1%} of {n:,})"
-    return f"{what} can be told from noise if more than {share} write about it."

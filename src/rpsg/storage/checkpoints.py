@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.disk.json_text import canonical_json
 from rpsg.errors import RunError
+from rpsg.storage.layout import STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from rpsg.storage.vault import Vault
-
-#: The folder of the stages in the private one.
-STAGES = "stages"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,14 @@
-"""The names of all files of a run folder and of a release, here and nowhere else.
+"""The names of the files of a run folder, of a release and of a comparison.
 
-RUN/                 the run folder: only its owner can open it
-run.json           whose run this is; the plan as it was resolved is beside it
-private/           the vault: rows, embeddings, keys, private calls
-evidence/          noisy answers and the pack, while the run works
-release/           what may be shared
-evidence/        what lets anyone make the release again
+    RUN/                 the run folder: only its owner can open it
+        run.json         whose run this is; the plan as it was resolved is beside it
+        private/         the vault: rows, embeddings, keys, private calls
+        evidence/        noisy answers and the pack, while the run works
+        release/         what may be shared
+            evidence/    what lets anyone make the release again
+
+They are here and nowhere else, except for those that the privacy package, which lies below this one, writes
+by itself: noisy answers (``privacy.evidence``) and the signature. Names inside a pack are in ``domains``.
 """
 
 from __future__ import annotations
@@ -15,10 +18,12 @@ PLAN = "plan.toml"
 PRIVATE = "private"
 EVIDENCE = "evidence"
 RELEASE = "release"
+JOURNAL = "journal.jsonl"
 
 # -- in a release -----------------------------------------------------------------------------------------
 CORPUS = "corpus.jsonl"
 PARQUET = "corpus.parquet"
+CSV = "corpus.csv"
 LEDGER = "ledger.json"
 SIGNATURE = "ledger.sig"
 EGRESS = "egress.json"
@@ -38,6 +43,20 @@ CHANGED = "changed.json"
 CALLS = "calls.sqlite"
 
 # -- in the private folder --------------------------------------------------------------------------------
+#: The run's data key, wrapped; the public value of the commitment; a note that private files were destroyed.
+VAULT = "vault.json"
+COMMITMENT = "commitment"
+PURGED = "purged.json"
+#: What is kept of stages on private text, and the unprotected reads of a run.
+STAGES = "stages"
+SEEDS = f"{STAGES}/00-seeds.json"
+DISCLOSURES = "disclosures.jsonl"
+#: Keyed hashes of the rows that were read last, of the records that give seeds, and of the list of donors.
+ROWS_TAG = "rows"
+SEEDS_TAG = "seeds"
+DONORS_TAG = "donors"
+#: The run of the floor, made with the same plan.
+FLOOR_RUN = "floor"
 #: The nonce of the commitment, and what the account has paid.
 PRIVATE_LEDGER = "ledger.private.json"
 ANSWERS = "releases.jsonl"

@@ -32,17 +32,15 @@ from rpsg.disk.files import (
 )
 from rpsg.disk.journals import Journal
 from rpsg.errors import RunError
-from rpsg.storage.layout import EVIDENCE, PLAN, PRIVATE, RELEASE, RUN
+from rpsg.storage.layout import EVIDENCE, JOURNAL, PLAN, PRIVATE, PURGED, RELEASE, RUN, VAULT
 from rpsg.storage.ownership import is_own, mark_own
 from rpsg.storage.run_identity import make_run_id, make_way, read_about
-from rpsg.storage.vault import VAULT, Vault, VaultKey
+from rpsg.storage.vault import Vault, VaultKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _LOCK = ".lock"
-#: In the private folder of a run whose private files were destroyed.
-PURGED = "purged.json"
 #: The purpose of a run whose corpus is attacked and destroyed.
 AUDIT_RUN = "audit"
 
@@ -92,7 +90,7 @@ class RunFolder:
             changed_after = make_way(folder, plan_fingerprint, questions, plan_toml, purpose)
             run_id = make_run_id(folder, plan_fingerprint, questions, purpose)
             opened = _layout(folder, plan_toml, vault)
-            journal = Journal(folder / "journal.jsonl")
+            journal = Journal(folder / JOURNAL)
         except BaseException:
             os.close(lock)
             raise
@@ -116,7 +114,7 @@ class RunFolder:
         lock = hold_lock(path / _LOCK)
         try:
             run_id = str(read_about(path)["run_id"])
-            return cls(path, lock, run_id, open_vault(path), Journal(path / "journal.jsonl"))
+            return cls(path, lock, run_id, open_vault(path), Journal(path / JOURNAL))
         except BaseException:
             os.close(lock)
             raise
@@ -265,7 +263,7 @@ def open_vault(run: Path) -> Vault:
 
 def _layout(folder: Path, plan_toml: str, key: VaultKey) -> Vault | None:
     """Make missing folders and files; gives the vault, or None for a released run, which may lack it."""
-    is_begun = (folder / "journal.jsonl").exists()
+    is_begun = (folder / JOURNAL).exists()
     for part in (folder, private_dir(folder / PRIVATE), private_dir(folder / EVIDENCE)):
         remove_parts(part)
     if not (folder / PLAN).exists():
@@ -276,7 +274,7 @@ def _layout(folder: Path, plan_toml: str, key: VaultKey) -> Vault | None:
     vault = Vault.create(folder / PRIVATE, key) if fresh else open_vault(folder)
     if key != "none" and not vault.is_sealed:
         raise RunError(
-            "The plan wants private files encrypted, and private/vault.json says that they are not.",
+            f"The plan wants private files encrypted, and {PRIVATE}/{VAULT} says that they are not.",
             hint="Somebody changed that file. Start a new run in another folder with -o.",
         )
     if not is_begun:

@@ -25,7 +25,19 @@ from rpsg.disk.journals import read_journal
 from rpsg.disk.json_text import canonical_json
 from rpsg.errors import RunError
 from rpsg.plan import NOT_IDENTITY, flat
-from rpsg.storage.layout import ANSWERS, CHANGED, EVIDENCE, PLAN, PRIVATE, RELEASE, RUN
+from rpsg.storage.layout import (
+    ANSWERS,
+    CHANGED,
+    EVIDENCE,
+    FAILED,
+    JOURNAL,
+    PACK,
+    PLAN,
+    PRIVATE,
+    RELEASE,
+    RUN,
+    STAGES,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +108,7 @@ def _keep_about(folder: Path, run_id: str, fingerprint: str, questions: str, pur
 
 
 def read_about(folder: Path) -> dict[str, Any]:
-    with file_errors("read run.json"):
+    with file_errors(f"read {RUN}"):
         content = (folder / RUN).read_bytes()
     try:
         about = json.loads(content)
@@ -136,7 +148,7 @@ def charged(folder: Path) -> tuple[str, ...]:
 def only_tried(folder: Path) -> bool:
     """Whether writers were sent nothing but the prompts of the trial in this run."""
     with file_errors("read the journal"):
-        file = folder / "journal.jsonl"
+        file = folder / JOURNAL
         lines = file.read_bytes().splitlines() if file.exists() else []
     return not any(_sends_more(line) for line in lines)
 
@@ -152,8 +164,8 @@ def _sends_more(line: bytes) -> bool:
 def begin_anew(folder: Path) -> None:
     """Remove all files of the run, its id last."""
     with file_errors("begin the run anew"):
-        (folder / "journal.jsonl").unlink(missing_ok=True)
-        for part in ("private", "evidence"):
+        (folder / JOURNAL).unlink(missing_ok=True)
+        for part in (PRIVATE, EVIDENCE):
             shutil.rmtree(folder / part, ignore_errors=True)
         for name in (PLAN, RUN):
             (folder / name).unlink(missing_ok=True)
@@ -171,7 +183,7 @@ def change_generation(folder: Path, after: Sequence[str]) -> None:
     """
     write_atomic(folder / EVIDENCE / CHANGED, changed_after(after))
     with file_errors("put away what the writer before wrote"):
-        for part in ("private/stages", "evidence/pack"):
-            shutil.rmtree(folder / part, ignore_errors=True)
-        for name in ("private/failed.txt", "evidence/failed.txt", PLAN):
-            (folder / name).unlink(missing_ok=True)
+        for part in (folder / PRIVATE / STAGES, folder / EVIDENCE / PACK):
+            shutil.rmtree(part, ignore_errors=True)
+        for file in (folder / PRIVATE / FAILED, folder / EVIDENCE / FAILED, folder / PLAN):
+            file.unlink(missing_ok=True)

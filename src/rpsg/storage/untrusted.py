@@ -18,30 +18,56 @@ from typing import TYPE_CHECKING
 from rpsg.disk.files import descriptor_of
 from rpsg.disk.system import FOLDER, NO_WAITING, open_plain
 from rpsg.errors import VerificationError
-from rpsg.storage.layout import LEDGER, RELEASE
+from rpsg.privacy.evidence import ANSWER_FILE
+from rpsg.storage.layout import (
+    CANDIDATES,
+    CARD,
+    CHANGED,
+    CORPUS,
+    CROISSANT,
+    CSV,
+    EGRESS,
+    EVIDENCE,
+    FAILED,
+    LEDGER,
+    PACK,
+    PARQUET,
+    PLAN,
+    RELEASE,
+    REPORT,
+    SIGNATURE,
+    SUMMARY,
+    TEXTS,
+    VECTORS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _KIB, _MIB = 1 << 10, 1 << 20
 #: The names that a release may have, each with its maximum size in bytes.
+_FIXED = {
+    LEDGER: 16 * _MIB,
+    SIGNATURE: _KIB,
+    SUMMARY: 16 * _MIB,
+    CARD: 16 * _MIB,
+    EGRESS: 4 * _MIB,
+    CROISSANT: 4 * _MIB,
+    REPORT: 256 * _MIB,
+    **dict.fromkeys((CORPUS, CSV, PARQUET), 4096 * _MIB),
+    **dict.fromkeys((f"{EVIDENCE}/{TEXTS}", f"{EVIDENCE}/{CANDIDATES}"), 8192 * _MIB),
+    f"{EVIDENCE}/{VECTORS}": 4096 * _MIB,
+    f"{EVIDENCE}/{FAILED}": 512 * _MIB,
+    f"{EVIDENCE}/{CHANGED}": 64 * _KIB,
+    f"{EVIDENCE}/{PLAN}": 64 * _KIB,
+    f"{EVIDENCE}/{PACK}/pack.toml": 256 * _KIB,
+}
 NAMES: tuple[tuple[re.Pattern[str], int], ...] = (
-    (re.compile(r"ledger\.json"), 16 * _MIB),
-    (re.compile(r"ledger\.sig"), _KIB),
-    (re.compile(r"(summary|README)\.md"), 16 * _MIB),
-    (re.compile(r"(egress|croissant)\.json"), 4 * _MIB),
-    (re.compile(r"report\.html"), 256 * _MIB),
-    (re.compile(r"corpus\.(jsonl|csv|parquet)"), 4096 * _MIB),
-    (re.compile(r"evidence/(texts|candidates)\.jsonl"), 8192 * _MIB),
-    (re.compile(r"evidence/vectors\.bin"), 4096 * _MIB),
-    (re.compile(r"evidence/failed\.txt"), 512 * _MIB),
-    (re.compile(r"evidence/changed\.json"), 64 * _KIB),
-    (re.compile(r"evidence/plan\.toml"), 64 * _KIB),
-    (re.compile(r"evidence/release-[0-9]{3}\.json"), 256 * _MIB),
-    (re.compile(r"evidence/pack/pack\.toml"), 256 * _KIB),
-    (re.compile(r"evidence/pack/[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\.(toml|txt)"), 4 * _MIB),
+    *((re.compile(re.escape(name)), most) for name, most in _FIXED.items()),
+    (re.compile(f"{EVIDENCE}/{ANSWER_FILE.pattern}"), 256 * _MIB),
+    (re.compile(rf"{EVIDENCE}/{PACK}/[A-Za-z0-9_][A-Za-z0-9_.-]{{0,99}}\.(toml|txt)"), 4 * _MIB),
 )
-FOLDERS = frozenset({"evidence", "evidence/pack"})
+FOLDERS = frozenset({EVIDENCE, f"{EVIDENCE}/{PACK}"})
 #: A release has a few dozen files.
 MOST_FILES = 500
 #: The memory of a TOML reader is quadratic in the dots of a key.

@@ -20,6 +20,7 @@ from rpsg.disk.files import file_errors, private_dir, safe_join, write_atomic, w
 from rpsg.disk.json_text import canonical_json
 from rpsg.disk.system import open_plain
 from rpsg.errors import RunError
+from rpsg.storage.layout import PRIVATE, VAULT
 from rpsg.storage.sealing import CHUNK, SealBroken, TextSeal, content_size, derived_key, sealed, unsealed
 from rpsg.storage.vault_keys import KEY_BYTES, KeySource, vault_key
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VaultKey = Literal["file", "env", "keyring", "none"]
-VAULT = "vault.json"
 SEALED = ".sealed"
 TAG = ".tag"
 _FORMAT = "rpsg-vault/1"
@@ -123,7 +123,7 @@ class Vault:
         Raises:
             RunError: it is missing or was changed.
         """
-        with file_errors(f"read private/{name}"):
+        with file_errors(f"read {PRIVATE}/{name}"):
             descriptor = open_plain(self.path(name), os.O_RDONLY)
             with os.fdopen(descriptor, "rb") as file:
                 try:
@@ -134,7 +134,7 @@ class Vault:
                     yield from _tagged(iter(lambda: file.read(CHUNK), b""), tag)
                 except SealBroken:
                     raise broken(name) from None
-        with file_errors(f"read the tag of private/{name}"):
+        with file_errors(f"read the tag of {PRIVATE}/{name}"):
             kept = safe_join(self.folder, name + TAG).read_text(encoding="ascii", errors="replace")
         if not hmac.compare_digest(tag.hexdigest(), kept):
             raise broken(name)
@@ -158,7 +158,7 @@ class Vault:
 
 def broken(name: str) -> RunError:
     """The error of a private file that is not as it was kept."""
-    return RunError(f"private/{name} was changed, is cut off or belongs to another run.", hint=_NEW_RUN)
+    return RunError(f"{PRIVATE}/{name} was changed, is cut off or belongs to another run.", hint=_NEW_RUN)
 
 
 def _tagged(pieces: Iterable[bytes], tag: hmac.HMAC) -> Iterator[bytes]:
@@ -168,7 +168,7 @@ def _tagged(pieces: Iterable[bytes], tag: hmac.HMAC) -> Iterator[bytes]:
 
 
 def _about(folder: Path) -> dict[str, Any]:
-    with file_errors("read private/vault.json"):
+    with file_errors(f"read {PRIVATE}/{VAULT}"):
         descriptor = open_plain(folder / VAULT, os.O_RDONLY)
         with os.fdopen(descriptor, "rb") as file:
             content = file.read(1 << 16)
@@ -180,7 +180,7 @@ def _about(folder: Path) -> dict[str, Any]:
                 return dict(about)
     except (ValueError, KeyError, TypeError):
         pass
-    raise RunError("private/vault.json of this run is damaged.", hint=_NEW_RUN)
+    raise RunError(f"{PRIVATE}/{VAULT} of this run is damaged.", hint=_NEW_RUN)
 
 
 def _key_id(wrapping: bytes) -> str:
@@ -202,4 +202,4 @@ def _unwrap(wrapping: bytes, wrapped: str) -> bytes:
     try:
         return AESGCM(wrapping).decrypt(raw[:12], raw[12:], _WRAPPED)
     except (InvalidTag, ValueError):
-        raise RunError("private/vault.json of this run is damaged.", hint=_NEW_RUN) from None
+        raise RunError(f"{PRIVATE}/{VAULT} of this run is damaged.", hint=_NEW_RUN) from None

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.disk.files import PART, descriptor_of, file_errors, sync_dir
+from rpsg.storage.layout import PRIVATE
 from rpsg.storage.sealing import CHUNK
 from rpsg.storage.vault import broken
 
@@ -64,7 +65,7 @@ class Vectors:
             written = _copied(blocks, vectors)
             self._vault.write_pieces(self._name, (part.astype(_ROW).tobytes() for part in written))
             return vectors
-        with file_errors(f"write private/{self._name}"):
+        with file_errors(f"write {PRIVATE}/{self._name}"):
             return self._fill_file((rows, self._dim), blocks)
 
     def _decrypted(self, shape: tuple[int, int]) -> Floats:

@@ -22,13 +22,12 @@ from rpsg.models.openai.endpoint import address_of
 from rpsg.pipeline.made import roles
 from rpsg.plan import LimitsSection, VaultSection, resolve
 from rpsg.privacy import egress
-from rpsg.privacy.evidence import checked_text
+from rpsg.privacy.claims import FIRST_FORM
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.sources import supports_claims
-from rpsg.records import Candidate, Card, Pool
 from rpsg.release.public_plan import ACCOUNT, PLACE, told_toml
 from rpsg.stages.cards import shapes
-from rpsg.storage.layout import CHANGED, CORPUS, EGRESS, EVIDENCE, PACK, PLAN
+from rpsg.storage.layout import CHANGED, EGRESS, EVIDENCE, PACK, PLAN
 from rpsg.storage.run_identity import ABOUT_TEXTS, changed_after
 
 if TYPE_CHECKING:
@@ -91,6 +90,7 @@ def read_claimed(folder: Path, ledger: Mapping[str, Any], plugins: Collection[st
             f"The release was made by the method {name[:60]!a}, which is not one of RPSG's own.",
             hint="If you trust the package that brings it, say so: --allow-plugin NAME",
         )
+    _check_extensions(plan, ledger)
     method = find_method(name)
     _check_public(plan, method, folder / EVIDENCE / PLAN)
     pack = _pack(folder / EVIDENCE / PACK, plan)
@@ -99,6 +99,15 @@ def read_claimed(folder: Path, ledger: Mapping[str, Any], plugins: Collection[st
     if ("private_commitment" in ledger) != method.reads_private:
         raise VerificationError("A run that reads private data commits to them, and no other run does.")
     return Claimed(folder, ledger, plan, pack, method, budget, _writer(plan, ledger))
+
+
+def _check_extensions(plan: Plan, ledger: Mapping[str, Any]) -> None:
+    """Check that the ledger names a package for the method exactly if the method is not one of RPSG's own."""
+    told = [e["name"] for e in ledger["code"].get("extensions", ()) if e["kind"] == "method"]
+    name = plan.method.name
+    named = [] if name in registry.built_in("methods") else [ascii(name[:60])[1:-1]]
+    if told != named and ledger["code"]["version"] not in FIRST_FORM:
+        raise VerificationError("The ledger does not say which package its method comes from.")
 
 
 def _plan(path: Path) -> Plan:
@@ -262,31 +271,3 @@ def check_ways(claimed: Claimed, tools: Tools) -> None:
     """Check that no model was sent what the method may not send there; PrivacyError otherwise."""
     method = claimed.method
     egress.check(method.egress_of(claimed.plan), roles(tools), private=method.reads_private)
-
-
-def read_rows(claimed: Claimed) -> Pool:
-    """The texts of a release from private seeds, from its rows: they cannot be derived.
-
-    Raises:
-        VerificationError: a row is not one of such a release.
-    """
-    labels, pack = claimed.plan.data.label_values, claimed.pack
-    allowed = {a.name for a in pack.attributes} | {"sentiment"}
-    found = []
-    try:
-        with (claimed.folder / CORPUS).open("rb") as lines:
-            for index, line in enumerate(lines):
-                row = strict_json(line)
-                values = {str(name): checked_text(value) for name, value in row["attributes"].items()}
-                if row["id"] != index or not values.keys() <= allowed:
-                    raise VerificationError(f"Line {index + 1} of {CORPUS} is no row of such a release.")
-                if "label" in row:
-                    values["label"] = checked_text(row["label"])
-                    if claimed.plan.data.label is None or (labels and values["label"] not in labels):
-                        raise VerificationError(
-                            f"Line {index + 1} of {CORPUS} has a label that no plan names."
-                        )
-                found.append(Candidate(index, checked_text(row["text"]), Card(values)))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        raise VerificationError(f"{CORPUS} cannot be read.") from None
-    return Pool(tuple(found))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rpsg.disk.json_text import strict_json
 from rpsg.errors import ModelError, UsageError, VerificationError
 from rpsg.methods.base import Job, Tools
 from rpsg.models.catalog import KNOWN, check_known
@@ -18,13 +19,15 @@ from rpsg.pipeline.made import Made
 from rpsg.pipeline.models_of_run import load_tools
 from rpsg.pipeline.people import nobody
 from rpsg.pipeline.private_data import NoQuestions
+from rpsg.privacy.evidence import checked_text
 from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.privacy.replay import ReplayKernel
 from rpsg.privacy.sources import TOKENS, noisy_answers
 from rpsg.protocols import Silent
+from rpsg.records import Candidate, Card, Pool
 from rpsg.storage.cached_writer import ReplayWriter
 from rpsg.storage.failed_requests import SettledWriter
-from rpsg.storage.layout import FAILED, TEXTS, VECTORS
+from rpsg.storage.layout import CORPUS, FAILED, TEXTS, VECTORS
 from rpsg.storage.public_vectors import PublicVectors, read_vectors
 from rpsg.verification.claimed import (
     check_amount,
@@ -32,7 +35,6 @@ from rpsg.verification.claimed import (
     check_ways,
     earlier_writers,
     named_tools,
-    read_rows,
 )
 
 if TYPE_CHECKING:
@@ -42,7 +44,6 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.privacy.released import Performed
     from rpsg.protocols import Progress, Writer
-    from rpsg.records import Pool
     from rpsg.verification.claimed import Claimed
 
 ROLES = tuple(KNOWN)
@@ -124,11 +125,11 @@ def _from_replies(
 
 def _from_rows(claimed: Claimed, progress: Progress) -> Made:
     """Take the rows as they are, and repeat the queries to voters."""
-    tools, pool = named_tools(claimed), read_rows(claimed)
+    tools, pool = named_tools(claimed), _read_rows(claimed)
     changed = check_changed(claimed)
     check_ways(claimed, tools)
     ledger = claimed.ledger
-    expected = claimed.method.flows(claimed.plan, tools)
+    expected = claimed.method.flows_of(claimed.plan, tools)
     flows = tuple(UnprotectedFlow(f["from"], f["to"], f["what"]) for f in ledger["non_dp_flows"])
     if _of_one_writer(flows, expected, tools.writer.name, changed=changed) != expected:
         raise VerificationError("The ways of private text in the ledger are not those of this plan.")
@@ -148,6 +149,34 @@ def _from_rows(claimed: Claimed, progress: Progress) -> Made:
         sigma=sigma_told(ledger["claim"]["text"]),
         flows=flows,
     )
+
+
+def _read_rows(claimed: Claimed) -> Pool:
+    """The texts of a release from private seeds, from its rows: they cannot be derived.
+
+    Raises:
+        VerificationError: a row is not one of such a release.
+    """
+    labels, pack = claimed.plan.data.label_values, claimed.pack
+    allowed = {a.name for a in pack.attributes} | {"sentiment"}
+    found = []
+    try:
+        with (claimed.folder / CORPUS).open("rb") as lines:
+            for index, line in enumerate(lines):
+                row = strict_json(line)
+                values = {str(name): checked_text(value) for name, value in row["attributes"].items()}
+                if row["id"] != index or not values.keys() <= allowed:
+                    raise VerificationError(f"Line {index + 1} of {CORPUS} is no row of such a release.")
+                if "label" in row:
+                    values["label"] = checked_text(row["label"])
+                    if claimed.plan.data.label is None or (labels and values["label"] not in labels):
+                        raise VerificationError(
+                            f"Line {index + 1} of {CORPUS} has a label that no plan names."
+                        )
+                found.append(Candidate(index, checked_text(row["text"]), Card(values)))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        raise VerificationError(f"{CORPUS} cannot be read.") from None
+    return Pool(tuple(found))
 
 
 def _of_one_writer(
@@ -188,7 +217,9 @@ def kept_vectors(evidence: Path, tools: Tools) -> PublicVectors:
 
 
 def _job(claimed: Claimed, tools: Tools, kernel: ReplayKernel | None, progress: Progress) -> Job:
-    people = nobody(tools, progress)
+    people = nobody(
+        tools, progress, "A replay asked for private data; the evidence of this run is not complete."
+    )
     return Job(claimed.plan, claimed.pack, claimed.budget, people, kernel or NoQuestions(), tools, progress)
 
 

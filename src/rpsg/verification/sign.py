@@ -26,9 +26,20 @@ from rpsg.privacy.facts import Free
 from rpsg.privacy.odometer import Odometer
 from rpsg.privacy.published_audit import LIKE_IT, THIS, published
 from rpsg.privacy.signing import SIGNATURE, private_key, signature_of, signer_of
-from rpsg.storage.layout import AUDIT, CORPUS, EVIDENCE, LEDGER, PACK, PLAN, PRIVATE, RELEASE, RUN
+from rpsg.storage.layout import (
+    AUDIT,
+    CORPUS,
+    EVIDENCE,
+    LEDGER,
+    PACK,
+    PLAN,
+    PRIVATE,
+    PURGED,
+    RELEASE,
+    RUN,
+)
 from rpsg.storage.readers import read_by_rule
-from rpsg.storage.run_folder import AUDIT_RUN, PURGED, locked, open_vault, purpose_of, run_id_of
+from rpsg.storage.run_folder import AUDIT_RUN, locked, open_vault, purpose_of, run_id_of
 from rpsg.storage.untrusted import copied
 from rpsg.verification.audited import audit_fits
 from rpsg.verification.claimed import read_claimed

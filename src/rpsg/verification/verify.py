@@ -12,6 +12,7 @@ from rpsg.errors import RpsgError, UsageError, VerificationError
 from rpsg.pipeline.logs import logged
 from rpsg.plan import Plan, ServerSection, read_toml, resolve
 from rpsg.privacy.checks import makes_dp_claim
+from rpsg.privacy.claims import taken_at_its_word
 from rpsg.privacy.ledger import code_facts
 from rpsg.privacy.published_audit import CANNOT_SHOW as COUNTS_OF_AUDIT
 from rpsg.privacy.published_audit import CANNOT_SHOW_LIKE_IT, LIKE_IT
@@ -148,6 +149,7 @@ def _of_copy(
     program, note = _program(ledger)
     checks.append(program)
     cannot_show += (note,) if note else ()
+    cannot_show += tuple(map(taken_at_its_word, ledger["code"].get("extensions", ())))
     try:
         claimed = read_claimed(copy, ledger, plugins) if program.ok else None
     except RpsgError as error:

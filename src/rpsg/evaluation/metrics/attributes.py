@@ -41,7 +41,6 @@ def attribute_coverage(inputs: Inputs) -> Measure:
     return inputs.measured(
         "attribute_coverage",
         value,
-        better=True,
         interval=interval,
         real=False,
         details={"attributes": tables},
@@ -53,7 +52,7 @@ def attribute_distance(inputs: Inputs) -> Measure:
     tables = _tables(inputs)
     value = float(np.mean([_distance(*_shares(rows)) for rows in tables.values()]))
     interval = around(value, _spread(inputs, tables, _distance), 0.0, 1.0)
-    return inputs.measured("attribute_distance", value, better=False, interval=interval, real=False)
+    return inputs.measured("attribute_distance", value, interval=interval, real=False)
 
 
 def _held(share: Floats, noisy: Floats) -> Any:
@@ -136,7 +135,7 @@ def word_counts(corpus: Texts) -> Floats:
 def length_mean(inputs: Inputs) -> Measure:
     """Mean number of words."""
     value, interval = of_mean(word_counts(inputs.corpus), inputs.seed, "length", 0.0)
-    return inputs.measured("length_mean", value, better=None, interval=interval, real=False)
+    return inputs.measured("length_mean", value, interval=interval, real=False)
 
 
 def length_distance(inputs: Inputs) -> Measure:
@@ -150,7 +149,7 @@ def length_distance(inputs: Inputs) -> Measure:
         "real": second.mean(axis=0).tolist(),
     }
     interval = around(value, NORMAL * spread, 0.0, 1.0)
-    return inputs.measured("length_distance", value, better=False, interval=interval, details=details)
+    return inputs.measured("length_distance", value, interval=interval, details=details)
 
 
 def _buckets(corpus: Texts) -> Floats:
@@ -186,7 +185,6 @@ def sentiment_distance(inputs: Inputs) -> Measure:
     return inputs.measured(
         "sentiment_distance",
         value,
-        better=False,
         interval=around(value, NORMAL * spread, 0.0, 1.0),
         model=inputs.models.sentiment.name,
         details={"corpus, real": shares},
@@ -212,7 +210,6 @@ def sentiment_agreement(inputs: Inputs) -> Measure:
     return inputs.measured(
         "sentiment_agreement",
         value,
-        better=True,
         interval=interval,
         real=False,
         model=inputs.models.sentiment.name,

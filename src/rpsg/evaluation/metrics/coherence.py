@@ -86,7 +86,6 @@ def _measure(inputs: Inputs, name: str, which: str, how: str) -> Measure:
     return inputs.measured(
         name,
         value,
-        better=True,
         interval=interval,
         real=False,
         model=f"{judged.judge}; {how}",

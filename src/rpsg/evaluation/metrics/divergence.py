@@ -40,28 +40,28 @@ def mauve(inputs: Inputs) -> Measure:
     value, without, model = _of_buckets(inputs, mauve_score)
     low, high = around_root(1 - value, ([1 - left for left in side] for side in without))
     interval = max(1 - high, 0.0), 1 - low
-    return inputs.measured("mauve", value, better=True, interval=interval, model=model)
+    return inputs.measured("mauve", value, interval=interval, model=model)
 
 
 def kl(inputs: Inputs) -> Measure:
     """KL divergence of the corpus' bucket shares from the real ones, empty buckets as 1e-8."""
     value, without, model = _of_buckets(inputs, kl_divergence)
     interval = around_root(value, without)
-    return inputs.measured("kl", value, better=False, interval=interval, model=model)
+    return inputs.measured("kl", value, interval=interval, model=model)
 
 
 def tv(inputs: Inputs) -> Measure:
     """Total variation between the bucket shares, in [0, 1]."""
     value, without, model = _of_buckets(inputs, total_variation)
     interval = around_distance(value, without, high=1.0)
-    return inputs.measured("tv", value, better=False, interval=interval, model=model)
+    return inputs.measured("tv", value, interval=interval, model=model)
 
 
 def wasserstein(inputs: Inputs) -> Measure:
     """1-Wasserstein distance between the sorted heights of the two histograms, as in AUG-PE."""
     value, without, model = _of_buckets(inputs, heights_distance)
     interval = around_distance(value, without)
-    return inputs.measured("wasserstein", value, better=False, interval=interval, model=model)
+    return inputs.measured("wasserstein", value, interval=interval, model=model)
 
 
 def _of_buckets(inputs: Inputs, distance: Distance) -> tuple[float, Without, str]:
@@ -145,7 +145,7 @@ def word_distance(inputs: Inputs) -> Measure:
 
     value, without = _apart(variation, corpus, real)
     interval = around_distance(value, without, high=1.0)
-    return inputs.measured("word_distance", value, better=False, interval=interval, model=MODEL)
+    return inputs.measured("word_distance", value, interval=interval, model=MODEL)
 
 
 def _word_tables(inputs: Inputs) -> tuple[Floats, Floats]:

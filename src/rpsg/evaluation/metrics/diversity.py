@@ -50,7 +50,7 @@ def vocabulary(inputs: Inputs) -> Measure:
     grams, owner, count = _grams(inputs, 1)
     different, _ = _without_each_group(inputs, grams, owner, count)
     interval = from_jackknife(count, jackknife_error(different), low=0.0)
-    return inputs.measured("vocabulary", count, better=None, interval=interval, real=False, model=MODEL)
+    return inputs.measured("vocabulary", count, interval=interval, real=False, model=MODEL)
 
 
 def _grams(inputs: Inputs, n: int) -> tuple[Ints, Ints, int]:
@@ -66,7 +66,7 @@ def _distinct(inputs: Inputs, name: str, n: int) -> Measure:
     different, left = _without_each_group(inputs, grams, owner, count)
     error = jackknife_error(different / np.maximum(left, 1))
     interval = from_jackknife(value, error, low=0.0, high=1.0)
-    return inputs.measured(name, value, better=None, interval=interval, real=False, model=MODEL)
+    return inputs.measured(name, value, interval=interval, real=False, model=MODEL)
 
 
 def _without_each_group(inputs: Inputs, grams: Ints, owner: Ints, count: int) -> tuple[Ints, Ints]:
@@ -88,7 +88,7 @@ def type_token_ratio(inputs: Inputs) -> Measure:
     if not some.any():
         raise UnavailableError("No text has a word.")
     value, interval = of_mean(different[some] / tokens.lengths[some], inputs.seed, "ttr", 0.0, 1.0)
-    return inputs.measured("type_token_ratio", value, better=None, interval=interval, real=False, model=MODEL)
+    return inputs.measured("type_token_ratio", value, interval=interval, real=False, model=MODEL)
 
 
 def readability(inputs: Inputs) -> Measure:
@@ -102,7 +102,7 @@ def readability(inputs: Inputs) -> Measure:
         raise UnavailableError("No text has a word.")
     value, interval = of_mean(np.array(scores), inputs.seed, "readability")
     return inputs.measured(
-        "readability", value, better=None, interval=interval, real=False, model="Flesch reading ease, English"
+        "readability", value, interval=interval, real=False, model="Flesch reading ease, English"
     )
 
 
@@ -134,5 +134,5 @@ def self_bleu(inputs: Inputs) -> Measure:
         left = (scores[g + 1, group != g].mean() for g in range(len(scores) - 1))
         interval = from_jackknife(value, jackknife_error(left), low=0.0, high=1.0)
     return inputs.measured(
-        "self_bleu", value, better=False, interval=interval, real=False, model="words between spaces, 4-gram"
+        "self_bleu", value, interval=interval, real=False, model="words between spaces, 4-gram"
     )

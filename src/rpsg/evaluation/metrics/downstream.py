@@ -34,7 +34,6 @@ def downstream_accuracy(inputs: Inputs) -> Measure:
     return inputs.measured(
         "downstream_accuracy",
         value,
-        better=True,
         interval=interval,
         model=MODEL.format(inputs.models.embedder.name),
         details={"labels": list(names)},
@@ -54,7 +53,6 @@ def downstream_f1(inputs: Inputs) -> Measure:
     return inputs.measured(
         "downstream_f1",
         value,
-        better=True,
         interval=around_share(value, float(spread), len(truth)),
         model=MODEL.format(inputs.models.embedder.name),
         details={"by label": {names[c]: float(f) for c, f in zip(present, by_label, strict=True)}},

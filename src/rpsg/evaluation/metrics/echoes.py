@@ -35,7 +35,6 @@ def echo_rate(inputs: Inputs) -> Measure:
     return inputs.measured(
         "echo_rate",
         value,
-        better=False,
         interval=interval,
         real=False,
         model=MARKS if inputs.form is None else f"{MARKS}; the prompts of the pack",
@@ -58,7 +57,6 @@ def repetition_rate(inputs: Inputs) -> Measure:
     return inputs.measured(
         "repetition_rate",
         value,
-        better=False,
         interval=interval,
         real=False,
         model=f"{OWN}-grams within a text, runs of {SHARED} words between texts",

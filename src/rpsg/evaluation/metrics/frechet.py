@@ -82,7 +82,7 @@ def fid(inputs: Inputs) -> Measure:
             [frechet_distance(corpus, part, root) for part in _parts(inputs.real, inputs.seed)],
         )
         interval = around_distance(value, without)
-    return inputs.measured("fid", value, better=False, interval=interval, model=inputs.models.embedder.name)
+    return inputs.measured("fid", value, interval=interval, model=inputs.models.embedder.name)
 
 
 def moments(texts: Texts) -> Moments:
@@ -112,7 +112,7 @@ def self_similarity(inputs: Inputs) -> Measure:
     )
     interval = from_jackknife(value, jackknife_error(left), low=-1.0, high=1.0)
     model = inputs.models.embedder.name
-    return inputs.measured("self_similarity", value, better=None, interval=interval, real=False, model=model)
+    return inputs.measured("self_similarity", value, interval=interval, real=False, model=model)
 
 
 def mean_cosine(total: Floats, squares: float, n: int) -> float:

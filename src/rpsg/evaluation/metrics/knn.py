@@ -179,7 +179,7 @@ def _share(inputs: Inputs, name: str, figure: Callable[[Found], Floats], texts: 
     figures = figure(found)
     value = float(figures[0])
     interval = around_share(value, found.error(figures), texts, STUDENT)
-    return inputs.measured(name, value, better=True, interval=interval, model=_model(inputs))
+    return inputs.measured(name, value, interval=interval, model=_model(inputs))
 
 
 def _model(inputs: Inputs) -> str:
@@ -203,7 +203,7 @@ def density(inputs: Inputs) -> Measure:
     value = float(figures[0])
     least = float(found.balls.crowd[0].std()) / np.sqrt(len(inputs.corpus))
     interval = from_jackknife(value, found.error(figures, least), low=0.0)
-    return inputs.measured("density", value, better=True, interval=interval, model=_model(inputs))
+    return inputs.measured("density", value, interval=interval, model=_model(inputs))
 
 
 def coverage(inputs: Inputs) -> Measure:

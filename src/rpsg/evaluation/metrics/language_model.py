@@ -36,7 +36,7 @@ def next_word_accuracy(inputs: Inputs) -> Measure:
     found = _tested(inputs)
     value, error = of_ratio(found.right, found.positions, inputs.seed, "next word")
     interval = around(value, NORMAL * error, 0.0, 1.0)
-    return inputs.measured("next_word_accuracy", value, better=True, interval=interval, model=found.model)
+    return inputs.measured("next_word_accuracy", value, interval=interval, model=found.model)
 
 
 def perplexity(inputs: Inputs) -> Measure:
@@ -44,7 +44,7 @@ def perplexity(inputs: Inputs) -> Measure:
     found = _tested(inputs)
     mean, error = of_ratio(found.surprise, found.positions, inputs.seed, "perplexity")
     interval = (math.exp(mean - NORMAL * error), math.exp(mean + NORMAL * error))
-    return inputs.measured("perplexity", math.exp(mean), better=False, interval=interval, model=found.model)
+    return inputs.measured("perplexity", math.exp(mean), interval=interval, model=found.model)
 
 
 def _tested(inputs: Inputs) -> Tested:

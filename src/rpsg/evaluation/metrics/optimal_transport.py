@@ -39,7 +39,6 @@ def sliced_wasserstein(inputs: Inputs) -> Measure:
     return inputs.measured(
         "sliced_wasserstein",
         value,
-        better=False,
         interval=around_distance(value, without, is_root=True),
         model=inputs.models.embedder.name,
     )
@@ -76,7 +75,6 @@ def sinkhorn(inputs: Inputs) -> Measure:
     return inputs.measured(
         "sinkhorn",
         value,
-        better=False,
         interval=around(value, spread, 0.0),
         model=f"{inputs.models.embedder.name}, {len(a)} x {len(b)} texts, blur {BLUR:g}",
     )

@@ -100,7 +100,6 @@ def two_sample_auc(inputs: Inputs) -> Measure:
     return inputs.measured(
         "two_sample_auc",
         value,
-        better=False,
         interval=around_share(value, error, len(corpus)),
         model=MODEL,
         details={"texts of each side": len(corpus), "by fold": areas},

@@ -22,7 +22,7 @@ _WIDTH = 110
 _INTRO = """\
 # The Python interface
 
-This page is written by `python -m rpsg.cli.reference`.
+This page is written by `make reference`.
 
 ```python
 import rpsg

@@ -1,4 +1,4 @@
-"""Generates files from the commands and the plan: ``python -m rpsg.cli.reference``, in a checkout.
+"""Generates files from the commands and the plan: ``make reference``, in a checkout.
 
 These are ``docs/cli.md``, ``docs/settings.md``, ``docs/api.md``, and the table of options that the command
 line loads.
@@ -12,9 +12,10 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rpsg.cli.api_reference import api_page
+from docs.api_reference import api_page
+
 from rpsg.cli.app import EXIT_CODES, parser
-from rpsg.cli.options import FILE, SETTINGS
+from rpsg.cli.options import SETTINGS
 from rpsg.plan import Plan, described, toml_value
 from rpsg.plan.setting import Section
 
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
 
     from rpsg.plan import Described
 
-_DOCS = Path(__file__).parents[3] / "docs"
+_DOCS = Path(__file__).parent
+#: In the checkout, whichever RPSG is installed.
+_OPTIONS = _DOCS.parent / "src" / "rpsg" / "cli" / "options.json"
 _CLI = """\
 # The command line
 
-This page is written by `python -m rpsg.cli.reference`.
+This page is written by `make reference`.
 
 Settings come from four places; later ones win: the defaults, a plan file (`rpsg.toml`), the environment
 (`RPSG_PRIVACY__EPSILON=2` sets `epsilon` in `[privacy]`: two underscores separate section and key), and the
@@ -49,7 +52,7 @@ Before the command, as in `rpsg --log-level info run ...`:
 _SETTINGS = """\
 # Settings
 
-This page is written by `python -m rpsg.cli.reference`.
+This page is written by `make reference`.
 
 Every setting of a plan. `rpsg init --all` writes them into `rpsg.toml`, with a comment on each. They can also
 be set in the environment (`RPSG_PRIVACY__EPSILON=2`), and many have an option. A setting marked * is not
@@ -160,7 +163,7 @@ def _cell(text: str) -> str:
 
 
 if __name__ == "__main__":
-    FILE.write_text(option_table(), encoding="utf-8")
+    _OPTIONS.write_text(option_table(), encoding="utf-8")
     (_DOCS / "settings.md").write_text(settings_page(), encoding="utf-8")
     (_DOCS / "cli.md").write_text(reference(), encoding="utf-8")
     (_DOCS / "api.md").write_text(api_page(), encoding="utf-8")

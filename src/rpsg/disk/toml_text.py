@@ -1,0 +1,31 @@
+"""A strict reader of TOML files, whose errors say what the file was to be."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+from rpsg.errors import UsageError
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+    from pathlib import Path
+
+
+def read_toml_file(path: Path | Traversable, what: str, *, hint: str = "") -> dict[str, Any]:
+    """The content of a TOML file in UTF-8; ``what`` is its kind in messages, e.g. "plan file".
+
+    Raises:
+        UsageError: there is no such file, it cannot be read, or it is no TOML; with ``hint``.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        problem = f"There is no {what} {path}."
+    except OSError as error:
+        problem = f"The {what} {path} cannot be read: {error.strerror}."
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problem = f"The {what} {path} is not valid TOML: {error}."
+    except RecursionError:
+        problem = f"The {what} {path} is nested too deeply."
+    raise UsageError(problem, hint=hint)

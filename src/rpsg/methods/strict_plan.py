@@ -1,0 +1,86 @@
+"""What the rest of RPSG has to know of strict mode: what its stages can show, and what is lost in noise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rpsg.domains import find_pack
+from rpsg.methods.budget import smallest_size, strict_budget, voted_apart
+from rpsg.stages.cards import in_words, is_coarse
+from rpsg.stages.levels import thinned
+from rpsg.stages.resolution import CONFIDENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rpsg.domains import Pack
+    from rpsg.plan import Plan
+    from rpsg.privacy.accounting import Budget
+
+
+def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
+    """What is counted, and what a number of people can resolve."""
+    budget = strict_budget(plan, find_pack(plan.corpus.domain))  # ``pack`` has the label and may be thinned
+    lines = list(_counted(plan, pack, budget))
+    if plan.method.select == "votes":
+        lines.append(voted_apart(budget))
+    if not plan.privacy.shares.keyphrases:
+        lines.append(
+            "No budget goes to keyphrases: for a few thousand texts a detailed topic list does as well."
+        )
+    return tuple(lines)
+
+
+def cautions(plan: Plan) -> tuple[str, ...]:
+    """That label values which nobody declared are found with noise."""
+    if plan.data.label is None or plan.data.labels:
+        return ()
+    return ("Label values are found with noise: rare ones vanish. Declare them with --labels.",)
+
+
+def _counted(plan: Plan, pack: Pack, budget: Budget) -> Iterator[str]:
+    n = plan.privacy.n_public
+    if words := plan.data.passage_words:
+        whom = "each user" if plan.data.user else "each row"
+        take = "takes" if plan.records_per_unit == 1 else "take"
+        yield (
+            f"Texts of more than {1.5 * words:,.0f} words are read in passages of about {words:,}, cut at "
+            f"ends of sentences; of {whom} at most {plan.records_per_unit}, drawn at random, {take} part."
+        )
+    few = "" if n is not None else " With few people, groups of values are counted instead of values."
+    yield f"Counted: {in_words(pack)}.{few}"
+    people = n or smallest_size(budget) or 1
+    if n is None:
+        yield f"The next figures are for {people:,} people, the minimum number for this plan."
+    yield from resolutions(pack, people, budget)
+
+
+def resolutions(pack: Pack, n: int, budget: Budget) -> Iterator[str]:
+    """For each stage whose noise has an intuitive meaning a sentence on its precision with ``n`` people."""
+    for release in budget.releases:
+        if release.stage == "size":
+            yield (
+                f"The number of people will be known to within about {CONFIDENT * release.sigma:,.0f} either "
+                "way, in 95 of 100 runs."
+            )
+        elif release.stage == "cards":
+            yield _cards(pack, n, release.sigma)
+        elif release.stage == "sketch":
+            within = CONFIDENT * release.sigma / (release.w * n)
+            yield (
+                f"Each entry of the sketch, a mean over {n:,} people of vectors of length at most 1, will be "
+                f"known to within {within:.2g} either way, in 95 of 100 runs. It is corrected for what noise "
+                "alone explains."
+            )
+
+
+def _cards(pack: Pack, n: int, sigma: float) -> str:
+    counted = thinned(pack, n, sigma)
+    root = counted.marginals[0][0]
+    together = 1
+    for name in counted.marginals[0][1:]:
+        together *= len(pack.attribute(name).values)
+    least = CONFIDENT * sigma * together**0.5
+    what = f"A group of the attribute {root}" if is_coarse(counted, 0, root) else f"A value of {root}"
+    share = f"{least:,.0f} people ({least / n:.1%} of {n:,})"
+    return f"{what} can be told from noise if more than {share} write about it."
