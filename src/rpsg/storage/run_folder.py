@@ -32,7 +32,7 @@ from rpsg.disk.files import (
 )
 from rpsg.disk.journals import Journal
 from rpsg.errors import RunError
-from rpsg.storage.layout import EVIDENCE, PLAN, PRIVATE, RELEASE, RUN
+from rpsg.storage.layout import EVIDENCE, JOURNAL, PLAN, PRIVATE, RELEASE, RUN
 from rpsg.storage.ownership import is_own, mark_own
 from rpsg.storage.run_identity import make_run_id, make_way, read_about
 from rpsg.storage.vault import VAULT, Vault, VaultKey
@@ -40,7 +40,8 @@ from rpsg.storage.vault import VAULT, Vault, VaultKey
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_LOCK = ".lock"
+#: The file that a process locks while it works in the folder of a run, or of a comparison.
+LOCK = ".lock"
 #: In the private folder of a run whose private files were destroyed.
 PURGED = "purged.json"
 #: The purpose of a run whose corpus is attacked and destroyed.
@@ -87,12 +88,12 @@ class RunFolder:
         """
         folder = Path(path)
         _refuse_strangers(folder)
-        lock = hold_lock(private_dir(folder) / _LOCK)
+        lock = hold_lock(private_dir(folder) / LOCK)
         try:
             changed_after = make_way(folder, plan_fingerprint, questions, plan_toml, purpose)
             run_id = make_run_id(folder, plan_fingerprint, questions, purpose)
             opened = _layout(folder, plan_toml, vault)
-            journal = Journal(folder / "journal.jsonl")
+            journal = Journal(folder / JOURNAL)
         except BaseException:
             os.close(lock)
             raise
@@ -113,10 +114,10 @@ class RunFolder:
         Raises:
             RunError: it is in use, damaged or purged, or its key is not there.
         """
-        lock = hold_lock(path / _LOCK)
+        lock = hold_lock(path / LOCK)
         try:
             run_id = str(read_about(path)["run_id"])
-            return cls(path, lock, run_id, open_vault(path), Journal(path / "journal.jsonl"))
+            return cls(path, lock, run_id, open_vault(path), Journal(path / JOURNAL))
         except BaseException:
             os.close(lock)
             raise
@@ -225,7 +226,7 @@ def _refuse_strangers(folder: Path) -> None:
         names = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
     if RUN in names:
         read_about(folder)
-    elif any(name != _LOCK and not name.startswith(PART) for name in names):
+    elif any(name != LOCK and not name.startswith(PART) for name in names):
         raise RunError(
             f"{folder} holds other files and is not a run folder.",
             hint="Choose a new or empty folder with -o.",
@@ -235,7 +236,7 @@ def _refuse_strangers(folder: Path) -> None:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Lock the run folder for this block; RunError if another process works in it."""
-    lock = hold_lock(folder / _LOCK)
+    lock = hold_lock(folder / LOCK)
     try:
         yield
     finally:
@@ -263,7 +264,7 @@ def open_vault(run: Path) -> Vault:
 
 def _layout(folder: Path, plan_toml: str, key: VaultKey) -> Vault | None:
     """Make missing folders and files; gives the vault, or None for a released run, which may lack it."""
-    is_begun = (folder / "journal.jsonl").exists()
+    is_begun = (folder / JOURNAL).exists()
     for part in (folder, private_dir(folder / PRIVATE), private_dir(folder / EVIDENCE)):
         remove_parts(part)
     if not (folder / PLAN).exists():

@@ -25,7 +25,7 @@ from rpsg.disk.journals import read_journal
 from rpsg.disk.json_text import canonical_json
 from rpsg.errors import RunError
 from rpsg.plan import NOT_IDENTITY, flat
-from rpsg.storage.layout import ANSWERS, CHANGED, EVIDENCE, PLAN, PRIVATE, RELEASE, RUN
+from rpsg.storage.layout import ANSWERS, CHANGED, EVIDENCE, JOURNAL, PLAN, PRIVATE, RELEASE, RUN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,7 +136,7 @@ def charged(folder: Path) -> tuple[str, ...]:
 def only_tried(folder: Path) -> bool:
     """Whether writers were sent nothing but the prompts of the trial in this run."""
     with file_errors("read the journal"):
-        file = folder / "journal.jsonl"
+        file = folder / JOURNAL
         lines = file.read_bytes().splitlines() if file.exists() else []
     return not any(_sends_more(line) for line in lines)
 
@@ -152,7 +152,7 @@ def _sends_more(line: bytes) -> bool:
 def begin_anew(folder: Path) -> None:
     """Remove all files of the run, its id last."""
     with file_errors("begin the run anew"):
-        (folder / "journal.jsonl").unlink(missing_ok=True)
+        (folder / JOURNAL).unlink(missing_ok=True)
         for part in ("private", "evidence"):
             shutil.rmtree(folder / part, ignore_errors=True)
         for name in (PLAN, RUN):
