@@ -34,8 +34,8 @@ def view(
         bool,
         typer.Option(
             "--open/--no-open",
-            help="Open the page in the browser. Other accounts of this machine may then see the address, with "
-            "its token, in the list of processes.",
+            help="Open the page in the browser. Other accounts of this machine may then see the address "
+            "and its token in the list of processes.",
         ),
     ] = False,
     as_json: AsJson = False,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.compare.page_tables import STATES
 from rpsg.display.markup import visible
+from rpsg.display.overview import counted
 from rpsg.storage.run_state import progress_of
 from rpsg.viewer.lines import comparison_of, comparison_state
 
@@ -63,5 +64,5 @@ def _of_comparison(root: Path, found: Found) -> Followed:
     comparison = comparison_of(root, found)
     state = comparison_state(found, comparison)
     counts = {} if comparison is None else comparison.counts()
-    lines = tuple(f"{STATES.get(name, name)}: {count:,} cells." for name, count in counts.items())
+    lines = tuple(f"{STATES.get(name, name)}: {counted(count, 'cell')}." for name, count in counts.items())
     return Followed(_STATES[state], lines, state == "finished")

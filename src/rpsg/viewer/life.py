@@ -147,10 +147,12 @@ def drafts_part(opened: OpenRelease, text: Candidate, home: str) -> Html | None:
         for draft in drafts[:MOST_DRAFTS]
     ]
     more = len(drafts) - MOST_DRAFTS
-    return block(
-        "Drafts beside it",
+    return tag(
+        "div",
+        tag("h3", "Drafts beside it"),
         table(name, ("draft", "what became of it", "as it was written"), rows),
         paragraph(f"... and {more:,} more.") if more > 0 else None,
+        class_="block wide",
     )
 
 
@@ -184,4 +186,4 @@ def _fate(draft: Candidate) -> Child:
         if draft.dropped is None
         else joined(draft.dropped.stage, ": ", isolate(draft.dropped.reason))
     )
-    return joined(said, tag("small", scores) if scores else None)
+    return joined(said, " ", tag("small", scores) if scores else None)

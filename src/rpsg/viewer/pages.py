@@ -24,7 +24,7 @@ from rpsg.viewer.sides import figures, shares, side
 from rpsg.viewer.texts import text_page
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from rpsg.display.markup import Child
@@ -213,6 +213,7 @@ class Pages:
     def _tabs(self, found: Found, current: str) -> list[Html]:
         place = self._place(found)
         return [
+            isolate(found.name),
             link("Report", place, current=current == "report"),
             link("Texts", f"{place}/texts", current=current == "texts"),
         ]
@@ -247,7 +248,6 @@ class Pages:
         return table("Comparisons", columns, rows)
 
 
-def _card(values: Any) -> Html:
-    return joined(
-        *(tag("span", isolate(name), ": ", isolate(value), " ") for name, value in sorted(values.items()))
-    )
+def _card(values: Mapping[str, str]) -> Html:
+    named = [joined(isolate(name), ": ", isolate(value)) for name, value in sorted(values.items())]
+    return joined(*((each, "; ") for each in named[:-1]), *named[-1:])
