@@ -7,7 +7,7 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.viewer.conftest import MARKER, Visitor, viewing
+from tests.viewer.conftest import MARKER, Answer, Visitor, viewing
 
 from rpsg.viewer.guard import CLOSED, NOT_HERE
 
@@ -138,15 +138,19 @@ def test_a_page_of_another_address_gets_nothing_in_the_background(visitor: Visit
         assert (answer.status, answer.text) == (403, NOT_HERE)
 
 
+def led(visitor: Visitor, path: str) -> Answer:
+    """What a link on somebody else's page leads to."""
+    return visitor.ask(visitor.home + path, sec_fetch_site="cross-site", sec_fetch_mode="navigate")
+
+
 def test_a_link_from_elsewhere_works_after_one_step_of_our_own(stranger: Visitor, visitor: Visitor) -> None:
     """A browser keeps a strict cookie back until the request comes from a page of ours."""
-    led = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate"}
-    first = stranger.ask(f"{stranger.home}/", **led)
+    first = led(stranger, "/")
     assert first.status == 200
     assert f"url={stranger.home}/?once=more" in first.text
     assert "strict" not in first.text
-    assert stranger.ask(f"{stranger.home}/?once=more", **led).status == 403
-    assert visitor.ask(f"{visitor.home}/?once=more", **led).status == 200
+    assert led(stranger, "/?once=more").status == 403
+    assert led(visitor, "/?once=more").status == 200
 
 
 ABOVE = (

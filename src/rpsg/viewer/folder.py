@@ -24,7 +24,7 @@ _KINDS: tuple[tuple[str, Kind], ...] = ((RUN, "run"), (LEDGER, "release"), (MATR
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FolderEntry:
     """A run, a release without its run, or a comparison.
 
     ``id`` is its name in addresses, ``name`` its path below the folder that is shown, and ``within`` the id
@@ -62,12 +62,12 @@ def folder_to_show(path: Path) -> Path:
     return root
 
 
-def find(root: Path) -> list[Found]:
+def find(root: Path) -> list[FolderEntry]:
     """Everything that is shown of the folder ``root``, by name."""
     return sorted(_walk(root), key=lambda found: found.name)
 
 
-def _walk(root: Path) -> Iterator[Found]:
+def _walk(root: Path) -> Iterator[FolderEntry]:
     waiting: list[tuple[Path, int, str]] = [(root, 0, "")]
     for _ in range(MOST_FOLDERS):
         if not waiting:
@@ -76,7 +76,7 @@ def _walk(root: Path) -> Iterator[Found]:
         files, folders = _entries(folder)
         kind = next((kind for file, kind in _KINDS if file in files), None)
         if kind is not None:
-            found = Found(_id(root, folder), kind, _name(root, folder), folder, within)
+            found = FolderEntry(_id(root, folder), kind, _name(root, folder), folder, within)
             yield found
             within = found.id
         if kind in {None, "comparison"} and depth < DEEPEST:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rpsg.storage.run_state import RunProgress, Sending
-    from rpsg.viewer.folder import Found
+    from rpsg.viewer.folder import FolderEntry
 
 _STATES = {
     "running": "Running. This page is kept up to date.",
@@ -38,7 +38,7 @@ class Followed:
     ended: bool
 
 
-def followed(root: Path, found: Found) -> Followed:
+def followed(root: Path, found: FolderEntry) -> Followed:
     """The progress of a run or a comparison; RunError if its files are damaged."""
     if found.kind == "comparison":
         return _of_comparison(root, found)
@@ -60,7 +60,7 @@ def _sent(sending: Sending) -> str:
     return f"{sending.stage}: {sending.replies:,} of {sending.requests:,} replies from {sending.host}."
 
 
-def _of_comparison(root: Path, found: Found) -> Followed:
+def _of_comparison(root: Path, found: FolderEntry) -> Followed:
     comparison = comparison_of(root, found)
     state = comparison_state(found, comparison)
     counts = {} if comparison is None else comparison.counts()

@@ -44,7 +44,7 @@ FAILED = "This page could not be made. The other pages can."
 _ONCE_MORE = '<!DOCTYPE html><meta http-equiv="refresh" content="0;url={home}/?once=more"><title>...</title>'
 
 
-class Guard:
+class GuardedApp:
     """An ASGI application that lets only its own browser through to ``app``, and only for reading.
 
     ``host`` is "127.0.0.1:PORT"; ``home`` is the path of all pages, as ``new_home`` gives it.

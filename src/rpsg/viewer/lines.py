@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from rpsg.compare.outcome import Comparison
     from rpsg.display.markup import Child
-    from rpsg.viewer.folder import Found
+    from rpsg.viewer.folder import FolderEntry
 
 ShownState = Literal["running", "finished", "stopped", "released", "damaged"]
 #: Larger files of these names are not read for the list.
@@ -37,7 +37,7 @@ AUDITED = "An audit run: its corpus was attacked, and is never released."
 class ListLine:
     """One line of the list. ``texts`` is None where no number is known, ``day`` that of the last change."""
 
-    found: Found
+    found: FolderEntry
     state: ShownState
     method: str
     claim: Child
@@ -50,7 +50,7 @@ class ListLine:
         return self.state in {"finished", "released"} and self.found.kind != "comparison"
 
 
-def line_of(root: Path, found: Found) -> ListLine:
+def line_of(root: Path, found: FolderEntry) -> ListLine:
     """The line of a run, a release or a comparison; of a damaged one it says what is wrong."""
     try:
         if found.kind == "comparison":
@@ -62,7 +62,7 @@ def line_of(root: Path, found: Found) -> ListLine:
         return ListLine(found, "damaged", "", error.message, None, "")
 
 
-def _line_of_release(root: Path, found: Found) -> ListLine:
+def _line_of_release(root: Path, found: FolderEntry) -> ListLine:
     file = plain_file(root, found.release / LEDGER)
     release = Release(found.release, in_place=True)  # nothing but the ledger is read
     try:
@@ -76,7 +76,7 @@ def _line_of_release(root: Path, found: Found) -> ListLine:
     return ListLine(found, state, method, claim, texts, _day(file))
 
 
-def _line_of_run(root: Path, found: Found) -> ListLine:
+def _line_of_run(root: Path, found: FolderEntry) -> ListLine:
     file = plain_file(root, found.path / RUN)
     plan = planned(found.path)
     method = str(plan.get("method", {}).get("name", ""))
@@ -84,7 +84,7 @@ def _line_of_run(root: Path, found: Found) -> ListLine:
     return ListLine(found, state_of(found.path), method, claim, None, _day(file))
 
 
-def _line_of_comparison(root: Path, found: Found) -> ListLine:
+def _line_of_comparison(root: Path, found: FolderEntry) -> ListLine:
     comparison = comparison_of(root, found)
     if comparison is None:
         file = plain_file(root, found.path / MATRIX)
@@ -104,14 +104,14 @@ def _line_of_comparison(root: Path, found: Found) -> ListLine:
     return ListLine(found, comparison_state(found, comparison), ", ".join(methods), said, None, day)
 
 
-def comparison_of(root: Path, found: Found) -> Comparison | None:
+def comparison_of(root: Path, found: FolderEntry) -> Comparison | None:
     """What is known of a comparison; None if no cell of it was run. RunError if its file is damaged."""
     if not (found.path / COMPARISON).exists():
         return None
     return read_comparison(plain_file(root, found.path / COMPARISON))
 
 
-def comparison_state(found: Found, comparison: Comparison | None) -> ShownState:
+def comparison_state(found: FolderEntry, comparison: Comparison | None) -> ShownState:
     """Running while a process works in its folder; finished if nothing is left to do."""
     if is_at_work(found.path):
         return "running"

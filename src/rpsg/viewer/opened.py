@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from rpsg.protocols import Reply
     from rpsg.records import Candidate
-    from rpsg.viewer.folder import Found
+    from rpsg.viewer.folder import FolderEntry
 
 #: How many stay open; more are closed, the one that was used longest ago first.
 MOST_OPEN = 4
@@ -63,7 +63,7 @@ class OpenReleases:
         self._lock = threading.Lock()
         self._open: OrderedDict[tuple[Path, int], OpenRelease] = OrderedDict()
 
-    def open(self, found: Found) -> OpenRelease:
+    def open(self, found: FolderEntry) -> OpenRelease:
         """The release of a run, copied unless that is done already.
 
         Raises:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rpsg.display.markup import Child
-    from rpsg.viewer.folder import Found
+    from rpsg.viewer.folder import FolderEntry
     from rpsg.viewer.lines import ListLine
 
 GONE = "There is nothing of that name in the folder."
@@ -47,7 +47,7 @@ class Pages:
 
     def __init__(self, root: Path, home: str) -> None:
         self.root, self.home = root, home
-        self._known: dict[str, Found] = {}
+        self._known: dict[str, FolderEntry] = {}
         self._releases = OpenReleases(root)
 
     def close(self) -> None:
@@ -155,7 +155,7 @@ class Pages:
             )
             body = internal if comparison.internal else comparison_body(comparison)
         return self._page(
-            "comparison.html",
+            "compared.html",
             f"{found.name}: comparison",
             follow=None if state == "finished" else followed(self.root, found),
             progress=f"{self._place(found)}/progress",
@@ -177,7 +177,7 @@ class Pages:
     def _page(self, template: str, title: str, tabs: Sequence[Html] = (), **values: object) -> str:
         return render(template, title=title, home=self.home, tabs=tabs, **values)
 
-    def _following(self, found: Found, line: ListLine) -> str:
+    def _following(self, found: FolderEntry, line: ListLine) -> str:
         if found.kind == "release" or line.state == "damaged":
             raise RunError(str(line.claim), hint=SEE_LIST)
         facts: list[tuple[Child, Child]] = [
@@ -193,12 +193,12 @@ class Pages:
             facts=pairs(facts),
         )
 
-    def _look(self) -> list[Found]:
+    def _look(self) -> list[FolderEntry]:
         found = find(self.root)
         self._known = {each.id: each for each in found}
         return found
 
-    def _found(self, name: str, *kinds: str) -> Found:
+    def _found(self, name: str, *kinds: str) -> FolderEntry:
         if name not in self._known:
             self._look()
         found = self._known.get(name)
@@ -206,11 +206,11 @@ class Pages:
             raise RunError(GONE, hint=SEE_LIST)
         return found
 
-    def _place(self, found: Found) -> str:
+    def _place(self, found: FolderEntry) -> str:
         part = "comparison" if found.kind == "comparison" else "run"
         return f"{self.home}/{part}/{found.id}"
 
-    def _tabs(self, found: Found, current: str) -> list[Html]:
+    def _tabs(self, found: FolderEntry, current: str) -> list[Html]:
         place = self._place(found)
         return [
             isolate(found.name),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rpsg.errors import RunError, needed
 from rpsg.viewer.app import make_app
 from rpsg.viewer.folder import folder_to_show
-from rpsg.viewer.guard import TOKEN, Guard, new_home
+from rpsg.viewer.guard import TOKEN, GuardedApp, new_home
 from rpsg.viewer.pages import Pages
 from rpsg.viewer.render import render
 
@@ -44,7 +44,7 @@ class Viewer:
         )  # a missing package shows now
         self._socket = _listening(port)
         self.port = int(self._socket.getsockname()[1])
-        guard = Guard(app, f"{HOST}:{self.port}", home)
+        guard = GuardedApp(app, f"{HOST}:{self.port}", home)
         #: The address to open, with the token.
         self.address = f"http://{HOST}:{self.port}{home}/?{TOKEN}={guard.token}"
         self._server = uvicorn.Server(
