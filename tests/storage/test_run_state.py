@@ -16,7 +16,7 @@ from rpsg.disk.system import is_locked
 from rpsg.models.fake import FakeWriter
 from rpsg.storage import layout
 from rpsg.storage.run_folder import LOCK
-from rpsg.storage.run_state import planned, progress_of, state_of
+from rpsg.storage.run_state import method_of_run, progress_of, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,7 +118,25 @@ def test_damaged_files_count_as_empty(tmp_path: Path, name: str, content: bytes)
     (tmp_path / name).write_bytes(content)
     seen = progress_of(tmp_path)
     assert (seen.state, seen.sent, seen.answers) == ("stopped", (), ())
-    assert planned(tmp_path) == {}
+    assert method_of_run(tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ('[method]\nname = "strict"\n', "strict"),
+        ('method = "x"\n', ""),
+        ("[method]\n", ""),
+        ("a" + ".a" * 20_000 + " = 1\n", ""),
+        (f"{'[' * 30_000}\n", ""),
+        ('[method]\nname = "strict"\n' + "# long\n" * 10_000, ""),
+    ],
+    ids=["plain", "no section", "no name", "deep", "nested", "large"],
+)
+def test_the_method_is_read_from_a_plan_of_the_usual_size(tmp_path: Path, content: str, name: str) -> None:
+    """Memory of a TOML reader is quadratic in the dots of a key."""
+    (tmp_path / layout.PLAN).write_text(content)
+    assert method_of_run(tmp_path) == name
 
 
 def test_links_and_pipes_are_not_read(tmp_path: Path) -> None:
@@ -129,7 +147,7 @@ def test_links_and_pipes_are_not_read(tmp_path: Path) -> None:
     (run / layout.JOURNAL).symlink_to(outside)
     os.mkfifo(run / layout.PLAN)
     assert progress_of(run).sent == ()
-    assert planned(run) == {}
+    assert method_of_run(run) == ""
 
 
 LOCKING = """

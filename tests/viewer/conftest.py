@@ -74,6 +74,8 @@ def fill(lab: Lab) -> Path:
             shown / name / layout.RELEASE, shown / name / layout.PRIVATE / "inner" / layout.RELEASE
         )
     shutil.copytree(shown / "strict" / layout.RELEASE, shown / "given")
+    # A folder of that name is never looked into, whatever it is beside.
+    shutil.copytree(shown / "strict" / layout.RELEASE, shown / layout.PRIVATE / "given")
     make_comparison(lab, shown / "compared", "Ours and theirs")
     make_comparison(lab, shown / "internal", "<script>alert(1)</script>", public=False)
     make_comparison(lab, shown / "unfinished", "Half of it", done=False)

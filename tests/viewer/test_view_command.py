@@ -155,3 +155,49 @@ def test_it_opens_the_browser_only_if_asked(
     assert seen == []
     assert main(["view", str(shown), "--port", "0", "--open"]) == 0
     assert seen == [capsys.readouterr().out.split()[-1]]
+
+
+WATCHED = """
+import sys, threading, urllib.request
+from pathlib import Path
+from opentelemetry import trace
+
+begun = []
+
+class Tracer(trace.NoOpTracer):
+    def start_span(self, *words, **more):
+        begun.append(words)
+        return super().start_span(*words, **more)
+
+class Provider(trace.NoOpTracerProvider):
+    def get_tracer(self, *words, **more):
+        return Tracer()
+
+trace.set_tracer_provider(Provider())
+from rpsg.viewer.server import Viewer
+
+viewer = Viewer(Path(sys.argv[1]), 0)
+thread = threading.Thread(target=viewer.serve)
+thread.start()
+opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+print(opener.open(viewer.address).status, len(begun))
+viewer.stop()
+thread.join()
+"""
+
+
+def test_no_collector_is_told_what_is_looked_at(shown: Path) -> None:
+    """FastAPI can report each request to a collector that variables of the environment name."""
+    pytest.importorskip("fastapi.telemetry", reason="this version of FastAPI reports nothing")
+    telling = {
+        "FASTAPI_OTEL_AUTO_CONFIGURE": "true",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", WATCHED, str(shown)],
+        env={**os.environ, **telling},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "200 0\n"), done.stderr

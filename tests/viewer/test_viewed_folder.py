@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import sys
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.viewer.conftest import MARKER, Visitor, viewing
+from tests.viewer.conftest import MARKER, Visitor, make_comparison, viewing
 
 from rpsg.errors import RunError, UsageError
 from rpsg.storage import layout
@@ -17,7 +20,8 @@ from rpsg.viewer.folder import find, folder_to_show, require_inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from tests.conftest import Lab
 
 
 def test_everything_is_found_by_its_path(shown: Path) -> None:
@@ -209,3 +213,53 @@ def test_a_damaged_ledger_spoils_only_its_own_line(shown: Path, tmp_path: Path, 
         assert "damaged" in page
         assert "Nothing private inside" in page
         assert visitor.ask(visitor.home + visitor.place("strict")).status == 404
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"format": "rpsg-comparison/1"}', "[" * 100_000, '{"cells": [1]}']
+)
+def test_a_damaged_comparison_spoils_only_its_own_line(lab: Lab, content: str) -> None:
+    for name in ("whole", "broken"):
+        make_comparison(lab, lab.folder / name, f"The {name} one")
+    (lab.folder / "broken" / layout.COMPARISON).write_text(content)
+    with viewing(lab.folder) as viewer:
+        visitor = Visitor(viewer).let_in()
+        page = visitor.page()
+        assert "damaged" in page
+        assert "The whole one: 3 of 3 cells are done." in page
+        assert visitor.ask(visitor.home + visitor.place("broken")).status in {404, 500}
+
+
+def test_the_name_of_a_folder_is_text(shown: Path, tmp_path: Path) -> None:
+    name = b"\xff<script>alert(1)</script>\xe2\x80\xae\n".replace(b"/", b"|")
+    shutil.copytree(shown / "floor", Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)))
+    with viewing(tmp_path) as viewer:
+        visitor = Visitor(viewer).let_in()
+        page = visitor.page()
+        assert "<script" not in page
+        assert "&lt;script&gt;" in page
+        assert "\u27e8U+202E\u27e9" in page
+        (place,) = re.findall(r'href="([^"]+/run/[0-9a-f]+)"', page)
+        for path in (place, f"{place}/texts"):
+            answer = visitor.ask(path)
+            assert answer.status == 200
+            assert "<script" not in answer.text
+
+
+def test_a_page_that_fails_says_so_without_a_word_of_the_error(
+    shown: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> str:
+        raise KeyError(SECRET)
+
+    monkeypatch.setattr("rpsg.viewer.pages.report_body", fail)
+    with viewing(shown) as viewer:
+        visitor = Visitor(viewer).let_in()
+        answer = visitor.ask(visitor.home + visitor.place("strict"))
+        assert answer.status == 500
+        assert "This page could not be made" in answer.text
+        assert answer.header("content-security-policy")
+        assert visitor.ask(f"{visitor.home}/").status == 200
+    out, err = capfd.readouterr()
+    assert SECRET not in answer.text + out + err
+    assert "Traceback" not in out + err

@@ -24,6 +24,7 @@ from rpsg.privacy.evidence import parse_evidence
 from rpsg.storage.call_report import replies_by_stage
 from rpsg.storage.layout import EVIDENCE, JOURNAL, LEDGER, PLAN, RELEASE
 from rpsg.storage.run_folder import LOCK
+from rpsg.storage.untrusted import MOST_DOTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,15 +71,18 @@ def progress_of(folder: Path) -> RunProgress:
     return RunProgress(state, _sent(folder, state), _answers(folder))
 
 
-def planned(folder: Path) -> Mapping[str, Any]:
-    """The plan of the run in this folder as it is written there; empty if it cannot be read.
+def method_of_run(folder: Path) -> str:
+    """The name of the method in the plan of the run in this folder; "" if it cannot be read.
 
-    It holds paths of this machine, so only public settings of it may be shown.
+    The plan also holds paths of this machine, which are not for others, so nothing else of it is given.
     """
     try:
-        return tomllib.loads(_plain_file(folder / PLAN, _LARGEST_PLAN).decode())
-    except (OSError, RpsgError, ValueError, RecursionError):
-        return {}
+        content = _plain_file(folder / PLAN, _LARGEST_PLAN)
+        if any(line.count(b".") > MOST_DOTS for line in content.splitlines()):
+            return ""
+        return str(tomllib.loads(content.decode())["method"]["name"])
+    except (OSError, RpsgError, ValueError, LookupError, TypeError, RecursionError):
+        return ""
 
 
 def _sent(folder: Path, state: State) -> tuple[Sending, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RpsgError, needed
-from rpsg.viewer.guard import SCRIPT, STYLE
+from rpsg.release.reader import CHECK_IT
+from rpsg.viewer.guard import FAILED, SCRIPT, STYLE
 from rpsg.viewer.pages import GONE, SEE_LIST
 from rpsg.viewer.render import script, style
 
@@ -35,13 +36,21 @@ def make_app(pages: Pages) -> App:
     def missing(_request: Any, _error: Any) -> Any:
         return HTMLResponse(pages.problem(GONE, SEE_LIST), status_code=404)
 
+    def failed(_request: Any, _error: Any) -> Any:
+        return HTMLResponse(pages.problem(FAILED, CHECK_IT), status_code=500)
+
     app = FastAPI(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
         telemetry=NO_TELEMETRY,
-        exception_handlers={RpsgError: refused, HTTPException: missing, RequestValidationError: missing},
+        exception_handlers={
+            RpsgError: refused,
+            HTTPException: missing,
+            RequestValidationError: missing,
+            Exception: failed,
+        },
     )
 
     def texts(name: str, q: str = "", page: int = 1) -> str:

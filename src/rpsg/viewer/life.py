@@ -103,7 +103,7 @@ def request_part(opened: OpenRelease, text: Candidate) -> Html:
     before = len(messages) - 1
     return block(
         "The request",
-        paragraph("The prompt was made from the card, the domain pack and nothing else."),
+        paragraph(_sources(text)),
         folded(
             f"What comes before: instructions and invented examples ({before})",
             listed(messages[:-1], kind="plain"),
@@ -114,6 +114,13 @@ def request_part(opened: OpenRelease, text: Candidate) -> Html:
         pairs(facts),
         paragraph("Key among the published replies: ", tag("code", asked.key)),
     )
+
+
+def _sources(text: Candidate) -> str:
+    """What the prompt was made from, in a sentence."""
+    if text.parent is None:
+        return "The prompt was made from the card, the plan and the domain pack alone."
+    return f"The prompt was made from the card, the plan, the domain pack and text {text.parent} alone."
 
 
 def filters_part(opened: OpenRelease) -> Html | None:

@@ -14,7 +14,7 @@ from rpsg.report.files import day_in_words
 from rpsg.report.front import promise
 from rpsg.storage.layout import COMPARISON, CORPUS, LEDGER, MATRIX, RUN
 from rpsg.storage.run_folder import AUDIT_RUN, purpose_of
-from rpsg.storage.run_state import is_at_work, planned, state_of
+from rpsg.storage.run_state import is_at_work, method_of_run, state_of
 from rpsg.viewer.folder import require_inside
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 ShownState = Literal["running", "finished", "stopped", "released", "damaged"]
 #: Larger files of these names are not read for the list.
 LARGEST = 1 << 26
+#: The errors that a damaged or hostile file can cause.
+_BROKEN = (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
 NOTHING_YET = "Nothing was released yet."
 AUDITED = "An audit run: its corpus was attacked, and is never released."
 
@@ -60,28 +62,23 @@ def line_of(root: Path, found: FolderEntry) -> ListLine:
         return _line_of_run(root, found)
     except RpsgError as error:
         return ListLine(found, "damaged", "", error.message, None, "")
+    except _BROKEN:
+        return ListLine(found, "damaged", "", "Its files are damaged.", None, "")
 
 
 def _line_of_release(root: Path, found: FolderEntry) -> ListLine:
     file = plain_file(root, found.release / LEDGER)
     release = Release(found.release, in_place=True)  # nothing but the ledger is read
-    try:
-        method = str(release.ledger["method"])
-        outputs: list[Mapping[str, Any]] = release.ledger["outputs"]
-        texts = next((int(line["records"]) for line in outputs if line["name"] == CORPUS), None)
-        claim = promise(release)
-    except (LookupError, TypeError, ValueError, ArithmeticError):
-        raise RunError("Its ledger is damaged.") from None
+    outputs: list[Mapping[str, Any]] = release.ledger["outputs"]
+    texts = next((int(line["records"]) for line in outputs if line["name"] == CORPUS), None)
     state: ShownState = "finished" if found.kind == "run" else "released"
-    return ListLine(found, state, method, claim, texts, _day(file))
+    return ListLine(found, state, str(release.ledger["method"]), promise(release), texts, _day(file))
 
 
 def _line_of_run(root: Path, found: FolderEntry) -> ListLine:
     file = plain_file(root, found.path / RUN)
-    plan = planned(found.path)
-    method = str(plan.get("method", {}).get("name", ""))
     claim = AUDITED if purpose_of(found.path) == AUDIT_RUN else NOTHING_YET
-    return ListLine(found, state_of(found.path), method, claim, None, _day(file))
+    return ListLine(found, state_of(found.path), method_of_run(found.path), claim, None, _day(file))
 
 
 def _line_of_comparison(root: Path, found: FolderEntry) -> ListLine:
