@@ -164,14 +164,10 @@ from opentelemetry import trace
 
 begun = []
 
-class Tracer(trace.NoOpTracer):
-    def start_span(self, *words, **more):
-        begun.append(words)
-        return super().start_span(*words, **more)
-
-class Provider(trace.NoOpTracerProvider):
+class Provider(trace.TracerProvider):
     def get_tracer(self, *words, **more):
-        return Tracer()
+        begun.append(words)
+        return trace.NoOpTracer()
 
 trace.set_tracer_provider(Provider())
 from rpsg.viewer.server import Viewer

@@ -188,7 +188,8 @@ def test_a_folder_that_becomes_a_link_while_it_is_shown_is_refused(shown: Path, 
         assert "synthetic texts" in visitor.page(place)
         shutil.move(folder / "strict", tmp_path / "moved")
         (folder / "strict").symlink_to(tmp_path / "moved")
-        assert visitor.ask(visitor.home + place).status == 404
+        for path in ("", "/texts", "/progress"):
+            assert visitor.ask(visitor.home + place + path).status == 404
         assert "There is no run" in visitor.page()
 
 

@@ -13,6 +13,7 @@ from rpsg.compare.page_tables import STATES
 from rpsg.display.markup import visible
 from rpsg.display.overview import counted
 from rpsg.storage.run_state import progress_of
+from rpsg.viewer.folder import require_inside
 from rpsg.viewer.lines import comparison_of, comparison_state
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class Followed:
 
 
 def followed(root: Path, found: FolderEntry) -> Followed:
-    """The progress of a run or a comparison; RunError if its files are damaged."""
+    """The progress of a run or a comparison; RunError if it is not there, or its files are damaged."""
+    require_inside(root, found.path)
     if found.kind == "comparison":
         return _of_comparison(root, found)
     progress = progress_of(found.path)
