@@ -166,7 +166,7 @@ def test_from_the_list_to_a_text_and_back(opened: Callable[..., Any]) -> None:
     page.get_by_role("button", name="Search").click()
     assert page.locator(".shelf li").count() >= 1
     page.locator(".card a").first.click()
-    assert page.get_by_role("heading", name="Its life").is_visible()
+    assert page.get_by_role("heading", name="How it came about").is_visible()
     page.get_by_role("link", name="All runs").click()
     assert page.get_by_role("table", name="Comparisons").is_visible()
 

@@ -17,7 +17,7 @@ def view(
     folder: Annotated[
         Path,
         typer.Argument(
-            metavar="[FOLDER]", help="A folder of runs and comparisons.", show_default="this folder"
+            metavar="FOLDER", help="A folder of runs and comparisons.", show_default="this folder"
         ),
     ] = Path(),
     port: Annotated[
@@ -42,9 +42,9 @@ def view(
 ) -> None:
     """Show the runs and comparisons of a folder in the browser, until Ctrl-C.
 
-    The pages are those of the report, and besides: all texts, the life of each, two releases side by side,
-    and how far a run is. Nothing can be changed, and private folders are never read. Only this machine
-    can reach it, and only who has the token in the address that is printed.
+    The pages are those of the report. In addition there are all texts with the history of each, two releases
+    side by side, and the progress of a run. Nothing can be changed, and private folders are never read. Only
+    this machine can reach the viewer, and only with the token in the address that is printed.
 
     It needs an extra: pip install 'rpsg[view]'
     """

@@ -92,6 +92,7 @@ def request_part(opened: OpenRelease, text: Candidate) -> Html:
     request, reply = asked.request, asked.reply
     facts: list[tuple[Child, Child]] = [
         ("Writer", isolate(opened.release.writer)),
+        *([("Begins with", isolate(request.begins))] if request.begins else []),
         ("Seed", str(request.seed)),
         ("Temperature, top p", f"{request.temperature:g}, {request.top_p:g}"),
         ("Tokens", f"{reply.prompt_tokens:,} read, {reply.completion_tokens:,} written"),
