@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import tomllib
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +24,9 @@ from rpsg.cli.view import ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/viewer.md").read_text(encoding="utf-8")
 
 
 @contextmanager
@@ -71,6 +76,20 @@ def test_it_serves_until_it_is_stopped_and_ends_with_a_sentence(shown: Path, num
         process.send_signal(number)
         out, err = process.communicate(timeout=30)
         assert (process.returncode, err, out) == (0, f"{ENDED}\n", "")
+
+
+def test_the_document_can_be_typed(shown: Path, tmp_path: Path) -> None:
+    """Its block installs an extra of the package, and then shows a folder that is called runs."""
+    ((installed, shows),) = [
+        block.splitlines() for block in re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
+    ]
+    (extra,) = re.findall(r"pip install '\.\[(\w+)\]'", installed)
+    assert extra in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    program, command, folder = shows.split()
+    assert (program, command) == ("rpsg", "view")
+    (tmp_path / folder).symlink_to(shown)
+    with typed(tmp_path / folder, "--json", "--port", "0") as process:
+        assert "Runs and releases" in opened(str(read_json(process)["address"]))
 
 
 def test_the_address_is_printed_for_people(shown: Path) -> None:
