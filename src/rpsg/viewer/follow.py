@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _STATES = {
     "running": "Running. This page is kept up to date.",
-    "stopped": "Stopped. The same command resumes it, and this page then goes on.",
+    "stopped": "Stopped. The same command resumes it, and this page then continues.",
     "finished": "Finished.",
 }
 

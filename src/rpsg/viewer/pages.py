@@ -34,9 +34,7 @@ if TYPE_CHECKING:
 GONE = "There is nothing of that name in the folder."
 SEE_LIST = "See the list of all runs."
 #: What is shown in place of the page of a comparison that read private texts.
-NOT_SHOWN = (
-    "Its page is not shown here. It is in the folder of the comparison, for the owner of the texts alone."
-)
+NOT_SHOWN = "Its page is not shown here. It is a file in its folder, and only for the owner of the texts."
 
 
 class Pages:
@@ -100,7 +98,7 @@ class Pages:
         )
 
     def text(self, name: str, number: int) -> str:
-        """The life of one released text."""
+        """How one released text came about."""
         found = self._found(name, "run", "release")
         opened = self._releases.open(found)
         text = opened.by_id.get(number)
