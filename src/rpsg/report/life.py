@@ -17,11 +17,15 @@ if TYPE_CHECKING:
     from rpsg.report.marks import ShowText
 
 
-def life_steps(release: Release, text: Candidate, shown: ShowText) -> Iterator[Child]:
-    """The steps of a released text, in order, from the values that it was written from to the text itself."""
+def life_steps(release: Release, text: Candidate, shown: ShowText, *, first: bool = False) -> Iterator[Child]:
+    """The steps of a released text, in order, from the values that it was written from to the text itself.
+
+    ``first``: in the words of the first form of the page.
+    """
     if release.is_seeded:
         yield from _seeded_steps(release, text, shown)
         return
+    kept, close = ("it stayed", "near") if first else ("it was kept", "close")
     source = "drawn by the noisy counts" if release.reads_private else "drawn evenly, without private data"
     values = listed(
         joined(isolate(name), ": ", isolate(value)) for name, value in sorted(text.card.values.items())
@@ -34,16 +38,16 @@ def life_steps(release: Release, text: Candidate, shown: ShowText) -> Iterator[C
         )
     yield joined(tag("strong", "Writing"), ": ", isolate(release.writer), f" wrote it as text {text.id}.")
     if release.is_whole:
-        yield joined(tag("strong", "Filters"), ": no near-copy, not cut, no talk about the task; it stayed.")
+        yield joined(tag("strong", "Filters"), f": no near-copy, not cut, no talk about the task; {kept}.")
     if "votes" in text.scores:
         yield joined(
             tag("strong", "Votes"),
-            f": {text.scores['votes']:.0f}, noise included{_noise(release)}; it stayed.",
+            f": {text.scores['votes']:.0f}, noise included{_noise(release)}; {kept}.",
         )
     elif "sketch" in text.scores:
         yield joined(
             tag("strong", "Choice"),
-            ": together with the other released texts it comes near to the noisy sketch; it stayed.",
+            f": together with the other released texts it comes {close} to the noisy sketch; {kept}.",
         )
     yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", shown(text.text))))
 

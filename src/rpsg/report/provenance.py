@@ -33,7 +33,7 @@ def provenance_part(release: Release, shown: ShowText, *, first: bool = False) -
         "making",
         "How it was made",
         "For the engineer.",
-        _life(release, shown),
+        _life(release, shown, first=first),
         _fates(release),
         _votes(release, first=first),
         *_particulars(release, first=first),
@@ -59,17 +59,21 @@ def _particulars(release: Release, *, first: bool) -> Iterator[Html]:
         )
 
 
-def _life(release: Release, shown: ShowText) -> Html | None:
+def _life(release: Release, shown: ShowText, *, first: bool) -> Html | None:
     """The steps of one text from card to release: the text with the best score, or else the first."""
     if not release.texts:
         return None
     best = max(release.texts, key=lambda c: (c.scores.get("votes", c.scores.get("sketch", 0.0)), -c.id))
-    steps = list(life_steps(release, best, shown))
+    steps = list(life_steps(release, best, shown, first=first))
     intro = "The first released text."
     if "votes" in best.scores:
         intro = "The released text with the most votes."
     elif "sketch" in best.scores:
-        intro = "The released text that lies most in the direction of the private ones."
+        intro = (
+            "The released text that lies most in the direction of the private ones."
+            if first
+            else "The released text that is most like the private ones, as far as the noisy answers show."
+        )
     return block("The life of one text", paragraph(intro), listed(steps, ordered=True, kind="life"))
 
 
@@ -137,8 +141,8 @@ def _votes(release: Release, *, first: bool) -> Html | None:
 
 
 def _ranks(votes: Sequence[float]) -> Html:
-    places = sorted({0, *(len(votes) * i // 10 for i in range(1, 10)), len(votes) - 1})
-    rows = [(f"{place + 1:,}", f"{votes[place]:.0f}") for place in places]
+    indices = sorted({0, *(len(votes) * i // 10 for i in range(1, 10)), len(votes) - 1})
+    rows = [(f"{index + 1:,}", f"{votes[index]:.0f}") for index in indices]
     return table("Noisy votes by rank", ("rank", "votes"), rows, ("rank", "votes"))
 
 
