@@ -11,6 +11,7 @@ import pytest
 from tests.report.conftest import ATTACKS, read_page
 from tests.viewer.conftest import Visitor, viewing
 
+from rpsg.compare.outcome import INTERNAL
 from rpsg.display.markup import Html
 from rpsg.records import Candidate, Card
 from rpsg.release.reader import Release
@@ -58,7 +59,7 @@ def test_the_list_says_what_each_comparison_is(visitor: Visitor) -> None:
         "Ours and theirs: 3 of 3 cells are done.",
     ]
     assert rows["unfinished"][0] == "stopped"
-    assert "Internal: these figures were read from private texts" in rows["internal"][2]
+    assert INTERNAL in rows["internal"][2]
 
 
 def test_the_page_of_a_release_is_its_report(visitor: Visitor, shown: Path) -> None:
@@ -244,7 +245,7 @@ def test_the_page_of_a_comparison_is_that_of_the_command(visitor: Visitor) -> No
 
 def test_figures_that_read_private_texts_are_not_shown(visitor: Visitor) -> None:
     page = visitor.page(visitor.place("internal"))
-    assert "Do not publish" in page
+    assert INTERNAL in page
     assert "Who wins where" not in page
     assert "&lt;script&gt;" in page
     assert "<script" not in page

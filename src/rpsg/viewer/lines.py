@@ -92,7 +92,7 @@ def _line_of_comparison(root: Path, found: FolderEntry) -> ListLine:
         return ListLine(
             found, comparison_state(found, None), "", f"{title}: no cell is done yet.", None, _day(file)
         )
-    methods = dict.fromkeys(cell.place.method for cell in comparison.cells)
+    methods = dict.fromkeys(cell.family for cell in comparison.cells)
     done = sum(cell.is_done for cell in comparison.cells)
     said = f"{comparison.title}: {done:,} of {len(comparison.cells):,} cells are done."
     if comparison.internal:
