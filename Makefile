@@ -11,7 +11,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 # What the tests are installed with. Tests of an extra that is not here skip and say so: hf brings PyTorch,
 # which is gigabytes unless its build for processors was installed first; pii brings spaCy.
-EXTRAS ?= local,server,int8,static,vader,parquet,excel,verify,opendp
+EXTRAS ?= local,server,int8,static,vader,parquet,excel,verify,opendp,view
 # The writer of the demo. The default has terms of use, which are shown before it is brought.
 WRITER ?= gemma-3-270m
 # How many tests run at the same time; 0 runs them one after another, in this process.

@@ -19,6 +19,7 @@ OWN_TESTS = {
     "docs/clinical-csv.md": "tests/docs/test_ways_in.py",
     "docs/dialogues.md": "tests/docs/test_ways_in.py",
     "docs/gateway.md": "tests/docs/test_ways_in.py",
+    "docs/viewer.md": "tests/viewer/test_view_command.py",
 }
 TYPED = [
     page for page, blocks in BLOCKS.items() if page not in OWN_TESTS and any(not b.reason for b in blocks)

@@ -30,6 +30,7 @@ from rpsg.cli.publish import keygen, publish
 from rpsg.cli.purge import purge
 from rpsg.cli.report import report
 from rpsg.cli.streams import UNWRITTEN
+from rpsg.cli.view import view
 
 EXIT_CODES = (
     (0, "success"),
@@ -105,6 +106,7 @@ app.command("audit")(audit)
 app.command("audit-run")(audit_run)
 app.command("compare")(compare)
 app.command("report")(report)
+app.command("view")(view)
 app.command("calls")(calls)
 app.command("publish")(publish)
 app.command("keygen")(keygen)

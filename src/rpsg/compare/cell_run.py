@@ -20,6 +20,7 @@ from rpsg.methods.named import method_of
 from rpsg.pipeline.execute import execute
 from rpsg.pipeline.models_of_run import load_tools
 from rpsg.storage.layout import CELL
+from rpsg.storage.run_folder import LOCK
 from rpsg.version import VERSION
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def run_cell(matrix: Matrix, cells: Sequence[Cell], cell: Cell, out: Path, progr
         KeyboardInterrupt: the cell was stopped; it can be resumed.
     """
     folder = private_dir(private_dir(out / "cells") / cell.id)
-    lock = hold_lock(folder / ".lock")
+    lock = hold_lock(folder / LOCK)
     try:
         record = read_record(out, cell)
         if record.is_done and record.measured_with == measuring_digest(matrix):

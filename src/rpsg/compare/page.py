@@ -14,6 +14,7 @@ from rpsg.compare.winners import all_together, standings
 from rpsg.display.markup import Html, isolate, joined, tag
 from rpsg.display.overview import counted
 from rpsg.report.html import block, document, folded, listed, pairs, paragraph, part, table
+from rpsg.report.page_style import page_style
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,6 +41,17 @@ PEOPLE = (
 
 def comparison_page(comparison: Comparison) -> str:
     """The page as HTML. Nothing in it comes from outside as mark-up: all names and reasons are text."""
+    body = joined(
+        tag("a", "To the comparison", href="#main", class_="skip"),
+        comparison_body(comparison),
+        tag("footer", paragraph(f"Made by rpsg {comparison.versions['rpsg']}. This page runs nothing.")),
+    )
+    title = ("PRIVATE: " if comparison.internal else "") + comparison.title
+    return document(title, _style(), body)
+
+
+def comparison_body(comparison: Comparison) -> Html:
+    """Header and main part of the page, whose id is ``main``."""
     settings = settings_of(comparison)
     names = [cell.key.method for cell in comparison.cells]
     legend = legend_of(list(dict.fromkeys(names)))
@@ -56,8 +68,7 @@ def comparison_page(comparison: Comparison) -> str:
     there = [(name, title, section) for name, title, section in parts if section is not None]
     links = listed(tag("a", title, href=f"#{name}") for name, title, _ in there)
     mark = tag("p", INTERNAL, class_="mark") if comparison.internal else None
-    body = joined(
-        tag("a", "To the comparison", href="#main", class_="skip"),
+    return joined(
         tag("header", mark, tag("h1", isolate(comparison.title)), _line(comparison)),
         tag(
             "main",
@@ -66,16 +77,17 @@ def comparison_page(comparison: Comparison) -> str:
             *(section for _, _, section in there),
             id="main",
         ),
-        tag("footer", paragraph(f"Made by rpsg {comparison.versions['rpsg']}. This page runs nothing.")),
     )
-    title = ("PRIVATE: " if comparison.internal else "") + comparison.title
-    return document(title, _style(), body)
+
+
+def chart_style() -> str:
+    """The colours of charts, beside the style of all pages."""
+    return files("rpsg.compare").joinpath("compare.css").read_text(encoding="utf-8")
 
 
 def _style() -> str:
     """The style of all pages, and the colours of charts."""
-    own = files("rpsg.compare").joinpath("compare.css").read_text(encoding="utf-8")
-    return files("rpsg.report").joinpath("style.css").read_text(encoding="utf-8") + own
+    return page_style(is_private=False) + chart_style()
 
 
 def _line(comparison: Comparison) -> Html:

@@ -29,6 +29,7 @@ from rpsg.evaluation.models import check_names
 from rpsg.evaluation.runner import find_metrics
 from rpsg.protocols import Silent
 from rpsg.storage.layout import COMPARISON, MATRIX
+from rpsg.storage.run_folder import LOCK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -149,12 +150,12 @@ def read_begun(out: Path) -> Matrix:
 def _begin(matrix: Matrix, out: Path) -> int:
     """Lock the folder and keep the comparison in it; returns the lock."""
     strangers = out.is_dir() and any(out.iterdir()) and not (out / MATRIX).is_file()
-    if strangers and {entry.name for entry in out.iterdir()} - {".lock"}:
+    if strangers and {entry.name for entry in out.iterdir()} - {LOCK}:
         raise RunError(
             f"{out} holds other files and is not the folder of a comparison.",
             hint="Choose a new or empty folder with -o.",
         )
-    lock = hold_lock(private_dir(out) / ".lock")
+    lock = hold_lock(private_dir(out) / LOCK)
     write_atomic(out / MATRIX, matrix.model_dump_json().encode())
     return lock
 

@@ -8,6 +8,8 @@ anything was read or written.
 from __future__ import annotations
 
 import os
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rpsg.errors import RunError
@@ -27,6 +29,8 @@ FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 NO_WAITING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
 CANNOT = "This needs Linux or macOS: this system cannot keep private files for their owner alone."
 WAY_ROUND = "On Windows, run RPSG in the Windows Subsystem for Linux (WSL) or in a container."
+#: How often, and after how many seconds, a lock is tried again that is held for a moment only.
+_TRIES, _MOMENT = 3, 0.02
 _NEEDED = ("O_NOFOLLOW", "O_CLOEXEC", "O_DIRECTORY", "O_NONBLOCK", "fchmod")
 
 
@@ -53,5 +57,28 @@ def open_plain(path: Path | str, flags: int, *, within: int | None = None) -> in
 
 
 def lock(descriptor: int, *, wait: bool) -> None:
-    """Lock an open file for this process; BlockingIOError if another one has it and ``wait`` is False."""
+    """Lock an open file for this process; BlockingIOError if another one has it and ``wait`` is False.
+
+    Without ``wait`` it still takes a moment: ``is_locked`` of another process may just be looking.
+    """
+    for _ in range(0 if wait else _TRIES):
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(_MOMENT)
     fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process has locked this file; False if it is missing or a link. It is not changed."""
+    try:
+        descriptor = open_plain(path, NO_WAITING)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -52,9 +52,13 @@ def write_release_report(folder: Path) -> str:
 
 
 def today() -> str:
-    """The day in words, such as 29 November 2026."""
-    now = datetime.now().astimezone()
-    return f"{now.day} {MONTHS[now.month - 1]} {now.year}"
+    """The day in words."""
+    return day_in_words(datetime.now().astimezone())
+
+
+def day_in_words(moment: datetime) -> str:
+    """The day of a moment, such as 29 November 2026."""
+    return f"{moment.day} {MONTHS[moment.month - 1]} {moment.year}"
 
 
 def write_public(release: Release, out: Path | None) -> tuple[Path, Report | None]:

@@ -40,8 +40,11 @@ def bins_of(words: Sequence[int]) -> list[Bin]:
     return [(start + i * width, start + (i + 1) * width - 1, n) for i, n in enumerate(counts)]
 
 
-def lengths(texts: Sequence[Candidate], *, first: bool = False) -> Html | None:
-    """How many words the texts have: a sentence, a picture and a table; ``first`` as for ``sentiments``."""
+def lengths(texts: Sequence[Candidate], *, first: bool = False, name: str = "lengths") -> Html | None:
+    """How many words the texts have: a sentence, a picture and a table; ``first`` as for ``sentiments``.
+
+    ``name`` is that of the picture, which no other on the page may have.
+    """
     words = sorted(len(text.text.split()) for text in texts)
     if not words:
         return None
@@ -56,7 +59,7 @@ def lengths(texts: Sequence[Candidate], *, first: bool = False) -> Html | None:
     step = -(-len(bins) // MOST_LABELS)
     edges = [first for first, _, _ in bins] + [bins[-1][1] + 1]
     picture = columns(
-        "lengths",
+        name,
         [n / len(words) for n in counts],
         title="Words per synthetic text",
         desc=f"A histogram. {said} The highest bar, {percent(counts[fullest] / len(words))} of the texts, "

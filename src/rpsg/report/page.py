@@ -37,6 +37,20 @@ def report(
     ``scores`` are shown only if no real texts were read for them. ``day`` is the day on which the page is
     made, in words; the page inside a release has none, since anybody can make that again.
     """
+    skip = tag("a", "To the report", href="#main", class_="skip")
+    body = joined(skip, report_body(release, scores, private, day=day), footer(release))
+    mark = "" if private is None else "PRIVATE: "
+    return document(f"{mark}{len(release.texts)} synthetic texts", page_style(is_private=bool(private)), body)
+
+
+def report_body(
+    release: Release,
+    scores: Report | None = None,
+    private: PrivateExtras | None = None,
+    *,
+    day: str = "",
+) -> Html:
+    """Header and main part of the page, whose id is ``main``; arguments as for ``report``."""
     public = scores if scores is not None and not scores.internal else None
     shown = private.scores if private is not None and private.scores is not None else public
     marks = marks_of(release)
@@ -53,18 +67,17 @@ def report(
         rest.append(
             ("scores", "Metrics", part("scores", "Metrics", "For the engineer and the analyst.", block))
         )
-    mark: tuple[Html | None, str] = (None, "")
+    mark: Html | None = None
     if private is not None:
         from rpsg.report.private_page import private_mark, private_part
 
         first.append(("private", "Only for the owner of the data", private_part(private)))
         if private.audit is not None:
             first.append(("audit", "The audit", audit_part(private.audit, private.matches)))
-        mark = (private_mark(), "PRIVATE: ")
+        mark = private_mark()
     others = [(name, title) for name, title, _ in (*first, *rest[3:])]
-    body = joined(
-        tag("a", "To the report", href="#main", class_="skip"),
-        tag("header", mark[0], headline(release)),
+    return joined(
+        tag("header", mark, headline(release)),
         tag(
             "main",
             samples(release, marks),
@@ -74,8 +87,4 @@ def report(
             *(section for _, _, section in rest),
             id="main",
         ),
-        footer(release),
-    )
-    return document(
-        f"{mark[1]}{len(release.texts)} synthetic texts", page_style(is_private=bool(private)), body
     )

@@ -12,6 +12,7 @@ from rpsg.methods.named import method_of
 from rpsg.release.coverage import CONFIDENT
 from rpsg.release.public_plan import PLACE, is_published
 from rpsg.report.html import block, figure, folded, listed, paragraph, part, percent, table
+from rpsg.report.life import life_steps, sigma_of_votes
 from rpsg.report.svg import bar, curve
 from rpsg.storage.layout import REPORT
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rpsg.display.markup import Child
-    from rpsg.records import Candidate
     from rpsg.release.reader import Release
     from rpsg.report.marks import ShowText
 
@@ -64,7 +64,7 @@ def _life(release: Release, shown: ShowText, *, first: bool) -> Html | None:
     if not release.texts:
         return None
     best = max(release.texts, key=lambda c: (c.scores.get("votes", c.scores.get("sketch", 0.0)), -c.id))
-    steps = list(_steps(release, best, shown, first=first))
+    steps = list(life_steps(release, best, shown, first=first))
     intro = "The first released text."
     if "votes" in best.scores:
         intro = "The released text with the most votes."
@@ -75,56 +75,6 @@ def _life(release: Release, shown: ShowText, *, first: bool) -> Html | None:
             else "The released text that is most like the private ones, as far as the noisy answers show."
         )
     return block("The life of one text", paragraph(intro), listed(steps, ordered=True, kind="life"))
-
-
-def _steps(release: Release, text: Candidate, shown: ShowText, *, first: bool) -> Iterator[Child]:
-    if release.is_seeded:
-        yield from _seeded_steps(release, text, shown)
-        return
-    kept, close = ("it stayed", "near") if first else ("it was kept", "close")
-    source = "drawn by the noisy counts" if release.reads_private else "drawn evenly, without private data"
-    values = listed(
-        joined(isolate(name), ": ", isolate(value)) for name, value in sorted(text.card.values.items())
-    )
-    phrases = joined("Released words: ", isolate(", ".join(text.card.phrases))) if text.card.phrases else None
-    yield joined(tag("strong", "Card"), f": {source}.", values, phrases)
-    if text.parent is not None:
-        yield joined(
-            tag("strong", "Parent"), f": written in the manner of text {text.parent}, which was chosen."
-        )
-    yield joined(tag("strong", "Writing"), ": ", isolate(release.writer), f" wrote it as text {text.id}.")
-    if release.is_whole:
-        yield joined(tag("strong", "Filters"), f": no near-copy, not cut, no talk about the task; {kept}.")
-    if "votes" in text.scores:
-        yield joined(
-            tag("strong", "Votes"),
-            f": {text.scores['votes']:.0f}, noise included{_noise(release)}; {kept}.",
-        )
-    elif "sketch" in text.scores:
-        yield joined(
-            tag("strong", "Choice"),
-            f": together with the other released texts it comes {close} to the noisy sketch; {kept}.",
-        )
-    yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", shown(text.text))))
-
-
-def _seeded_steps(release: Release, text: Candidate, shown: ShowText) -> Iterator[Child]:
-    """The steps of a text that was made from a private record; which one is not published."""
-    whose = "a seed donor's record" if release.ledger["reads"] == "donors" else "a private record"
-    values = [joined(isolate(name), ": ", isolate(value)) for name, value in sorted(text.card.values.items())]
-    yield joined(tag("strong", "Record"), f": the values of {whose}, without noise.", listed(values))
-    writer = isolate(release.writer)
-    yield joined(tag("strong", "Writing"), ": ", writer, " wrote it from a summary of that record.")
-    yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", shown(text.text))))
-
-
-def _sigma_of_votes(release: Release) -> float | None:
-    return next((float(m["sigma"]) for m in release.mechanisms if m["stage"].startswith("votes")), None)
-
-
-def _noise(release: Release) -> str:
-    sigma = _sigma_of_votes(release)
-    return "" if sigma is None else f" (± {CONFIDENT * sigma:.0f})"
 
 
 def _fates(release: Release) -> Html:
@@ -154,7 +104,7 @@ def _fates(release: Release) -> Html:
 def _votes(release: Release, *, first: bool) -> Html | None:
     """All noisy votes in descending order, with the range of the noise."""
     votes = sorted((c.scores["votes"] for c in release.pool if "votes" in c.scores), reverse=True)
-    sigma = _sigma_of_votes(release)
+    sigma = sigma_of_votes(release)
     if not release.is_whole or sigma is None or len(votes) < 2:
         return None
     low, high = min(*votes, -CONFIDENT * sigma), max(*votes, CONFIDENT * sigma)
@@ -234,9 +184,5 @@ def _code(release: Release) -> Html:
     code = release.ledger["code"]
     rows: list[tuple[Child, ...]] = [("rpsg", code["version"]), ("Python", code["python"])]
     rows.append(("hash of the source", tag("code", code["source_sha256"])))
-    rows.extend(
-        (joined(f"{e['kind']} ", isolate(e["name"])), f"{e['package']} {e['version']}")
-        for e in code.get("extensions", ())
-    )
     rows.append(("source of the noise", release.ledger["rng"]["source"]))
     return table("What ran", ("what", "which"), rows)

@@ -29,6 +29,9 @@ ORDER BY calls.number
 """
 
 
+_BY_STAGE = """
+SELECT batches.stage, count(*) FROM calls JOIN batches ON batches.number = calls.batch GROUP BY batches.stage
+"""
 #: Each reply that came back: its key, who asked for it, and its share of the seconds of its batch.
 _SHARES = """
 SELECT calls.key, batches.stage, batches.seconds / max(batches.landed, 1) FROM calls
@@ -108,6 +111,21 @@ def used_in(path: Path) -> Used:
         return used_of(connection)
 
 
+def replies_by_stage(run: Path, *, idle: bool) -> Mapping[str, int]:
+    """How many public requests of each stage came back in the run folder ``run``.
+
+    ``idle``: no process works in the run, so nothing has to be written beside the store to read it.
+
+    Raises:
+        RunError: no public request was sent there, or the store is damaged.
+    """
+    path = run / EVIDENCE / CALLS
+    if not path.is_file():
+        raise RunError(f"{run} holds no public calls.")
+    with _reading(path, idle=idle) as connection:
+        return dict(connection.execute(_BY_STAGE).fetchall())
+
+
 def seconds_of_others(path: Path, keys: Iterable[str], stage: str) -> float:
     """Seconds that it took to write the replies with these keys, without those that ``stage`` requested.
 
@@ -124,7 +142,7 @@ def seconds_of_others(path: Path, keys: Iterable[str], stage: str) -> float:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+def _reading(path: Path, *, idle: bool = False) -> Iterator[sqlite3.Connection]:
     """A read-only connection, which does not disturb a running process.
 
     The folder may be untrusted. A database can hold views and triggers in place of tables, which run code of
@@ -136,7 +154,7 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
         )
     # SQLite writes beside the file even to read it, unless the file is said never to change.
     waiting = path.with_name(f"{path.name}-wal")
-    is_fixed = not os.access(path.parent, os.W_OK) and not waiting.exists()
+    is_fixed = (idle or not os.access(path.parent, os.W_OK)) and not waiting.exists()
     how = "immutable=1" if is_fixed else "mode=ro"
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True)) as connection:

@@ -2,6 +2,7 @@
 
     RUN/                 the run folder: only its owner can open it
         run.json         whose run this is; the plan as it was resolved is beside it
+        journal.jsonl    what happened in each stage, without private text
         private/         the vault: rows, embeddings, keys, private calls
         evidence/        noisy answers and the pack, while the run works
         release/         what may be shared
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 RUN = "run.json"
 PLAN = "plan.toml"
+JOURNAL = "journal.jsonl"
 PRIVATE = "private"
 EVIDENCE = "evidence"
 RELEASE = "release"

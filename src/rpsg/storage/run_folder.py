@@ -40,7 +40,8 @@ from rpsg.storage.vault import Vault, VaultKey
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_LOCK = ".lock"
+#: The file that a process locks while it works in the folder of a run, or of a comparison.
+LOCK = ".lock"
 #: The purpose of a run whose corpus is attacked and destroyed.
 AUDIT_RUN = "audit"
 
@@ -85,7 +86,7 @@ class RunFolder:
         """
         folder = Path(path)
         _refuse_strangers(folder)
-        lock = hold_lock(private_dir(folder) / _LOCK)
+        lock = hold_lock(private_dir(folder) / LOCK)
         try:
             changed_after = make_way(folder, plan_fingerprint, questions, plan_toml, purpose)
             run_id = make_run_id(folder, plan_fingerprint, questions, purpose)
@@ -111,7 +112,7 @@ class RunFolder:
         Raises:
             RunError: it is in use, damaged or purged, or its key is not there.
         """
-        lock = hold_lock(path / _LOCK)
+        lock = hold_lock(path / LOCK)
         try:
             run_id = str(read_about(path)["run_id"])
             return cls(path, lock, run_id, open_vault(path), Journal(path / JOURNAL))
@@ -223,7 +224,7 @@ def _refuse_strangers(folder: Path) -> None:
         names = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
     if RUN in names:
         read_about(folder)
-    elif any(name != _LOCK and not name.startswith(PART) for name in names):
+    elif any(name != LOCK and not name.startswith(PART) for name in names):
         raise RunError(
             f"{folder} holds other files and is not a run folder.",
             hint="Choose a new or empty folder with -o.",
@@ -233,7 +234,7 @@ def _refuse_strangers(folder: Path) -> None:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Lock the run folder for this block; RunError if another process works in it."""
-    lock = hold_lock(folder / _LOCK)
+    lock = hold_lock(folder / LOCK)
     try:
         yield
     finally:

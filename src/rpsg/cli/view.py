@@ -1,0 +1,71 @@
+"""``rpsg view``: the runs and comparisons of a folder in the browser."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
+
+ENDED = "The viewer has ended."
+
+
+def view(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER", help="A folder of runs and comparisons.", show_default="this folder"
+        ),
+    ] = Path(),
+    port: Annotated[
+        int,
+        typer.Option(
+            "--port",
+            min=0,
+            max=65535,
+            metavar="N",
+            help="The port to listen on; another one is taken if it is in use. 0: any.",
+        ),
+    ] = 8765,
+    opened: Annotated[
+        bool,
+        typer.Option(
+            "--open/--no-open",
+            help="Open the page in the browser. Other accounts of this machine may then see the address "
+            "and its token in the list of processes.",
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the runs and comparisons of a folder in the browser, until Ctrl-C.
+
+    The pages are those of the report. In addition there are all texts with the history of each, two releases
+    side by side, and the progress of a run. Nothing can be changed, and private folders are never read. Only
+    this machine can reach the viewer, and only with the token in the address that is printed.
+
+    It needs an extra: pip install 'rpsg[view]'
+    """
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.viewer.server import Viewer
+
+    viewer = Viewer(folder, port)
+    if as_json:
+        print_json({"view": {"address": viewer.address, "port": viewer.port, "folder": viewer.folder}})
+    else:
+        screen = Screen.stdout()
+        if port not in {0, viewer.port}:
+            screen.line(f"Port {port} is in use, so the viewer listens on {viewer.port}.")
+        screen.line("Open this address in a browser of this machine. Ctrl-C ends the viewer.")
+        screen.command(viewer.address)
+    sys.stdout.flush()
+    if opened:
+        import webbrowser
+
+        webbrowser.open(viewer.address)
+    try:
+        viewer.serve()
+    except KeyboardInterrupt:
+        Screen.stderr().line(ENDED)

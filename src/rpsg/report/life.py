@@ -1,0 +1,72 @@
+"""The life of one synthetic text, step by step, from what its release publishes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rpsg.display.markup import isolate, joined, tag
+from rpsg.release.coverage import CONFIDENT
+from rpsg.report.html import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rpsg.display.markup import Child
+    from rpsg.records import Candidate
+    from rpsg.release.reader import Release
+    from rpsg.report.marks import ShowText
+
+
+def life_steps(release: Release, text: Candidate, shown: ShowText, *, first: bool = False) -> Iterator[Child]:
+    """The steps of a released text, in order, from the values that it was written from to the text itself.
+
+    ``first``: in the words of the first form of the page.
+    """
+    if release.is_seeded:
+        yield from _seeded_steps(release, text, shown)
+        return
+    kept, close = ("it stayed", "near") if first else ("it was kept", "close")
+    source = "drawn by the noisy counts" if release.reads_private else "drawn evenly, without private data"
+    values = listed(
+        joined(isolate(name), ": ", isolate(value)) for name, value in sorted(text.card.values.items())
+    )
+    phrases = joined("Released words: ", isolate(", ".join(text.card.phrases))) if text.card.phrases else None
+    yield joined(tag("strong", "Card"), f": {source}.", values, phrases)
+    if text.parent is not None:
+        yield joined(
+            tag("strong", "Parent"), f": written in the manner of text {text.parent}, which was chosen."
+        )
+    yield joined(tag("strong", "Writing"), ": ", isolate(release.writer), f" wrote it as text {text.id}.")
+    if release.is_whole:
+        yield joined(tag("strong", "Filters"), f": no near-copy, not cut, no talk about the task; {kept}.")
+    if "votes" in text.scores:
+        yield joined(
+            tag("strong", "Votes"),
+            f": {text.scores['votes']:.0f}, noise included{_noise(release)}; {kept}.",
+        )
+    elif "sketch" in text.scores:
+        yield joined(
+            tag("strong", "Choice"),
+            f": together with the other released texts it comes {close} to the noisy sketch; {kept}.",
+        )
+    yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", shown(text.text))))
+
+
+def _seeded_steps(release: Release, text: Candidate, shown: ShowText) -> Iterator[Child]:
+    """The steps of a text that was made from a private record; which one is not published."""
+    whose = "a seed donor's record" if release.ledger["reads"] == "donors" else "a private record"
+    values = [joined(isolate(name), ": ", isolate(value)) for name, value in sorted(text.card.values.items())]
+    yield joined(tag("strong", "Record"), f": the values of {whose}, without noise.", listed(values))
+    writer = isolate(release.writer)
+    yield joined(tag("strong", "Writing"), ": ", writer, " wrote it from a summary of that record.")
+    yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", shown(text.text))))
+
+
+def sigma_of_votes(release: Release) -> float | None:
+    """The standard deviation of the noise on votes; None if there were none."""
+    return next((float(m["sigma"]) for m in release.mechanisms if m["stage"].startswith("votes")), None)
+
+
+def _noise(release: Release) -> str:
+    sigma = sigma_of_votes(release)
+    return "" if sigma is None else f" (± {CONFIDENT * sigma:.0f})"

@@ -1,0 +1,93 @@
+"""Releases that are open. Each is copied first, under the rules for somebody else's release.
+
+So nothing outside its folder is ever read: a release that holds a link is refused, and what its files become
+later changes nothing. Private folders are not even looked for, since the copy has none beside it.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import OrderedDict
+from contextlib import ExitStack
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from rpsg.release.reader import Release
+from rpsg.report.marks import Marks, marks_of
+from rpsg.storage.cached_writer import read_replies
+from rpsg.storage.layout import EVIDENCE, LEDGER, TEXTS
+from rpsg.storage.untrusted import copied
+from rpsg.viewer.folder import require_inside
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from rpsg.protocols import Reply
+    from rpsg.records import Candidate
+    from rpsg.viewer.folder import FolderEntry
+
+#: How many stay open; more are closed, the one that was used longest ago first.
+MOST_OPEN = 4
+
+
+class OpenRelease:
+    """A release with what its pages need, each computed once."""
+
+    def __init__(self, release: Release) -> None:
+        self.release = release
+
+    @cached_property
+    def marks(self) -> Marks:
+        """What marks names and dates in its texts."""
+        return marks_of(self.release)
+
+    @cached_property
+    def by_id(self) -> Mapping[int, Candidate]:
+        """Its candidates by their ids."""
+        return {candidate.id: candidate for candidate in self.release.pool}
+
+    @cached_property
+    def replies(self) -> Mapping[str, Reply]:
+        """The published replies of the writer by their keys; empty if prompts held private texts."""
+        file = self.release.path / EVIDENCE / TEXTS
+        return dict(read_replies(file)) if file.is_file() else {}
+
+
+class OpenReleases:
+    """The releases that are open. Safe to use from several threads."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._lock = threading.Lock()
+        self._open: OrderedDict[tuple[Path, int], OpenRelease] = OrderedDict()
+
+    def open(self, found: FolderEntry) -> OpenRelease:
+        """The release of a run, copied unless that is done already.
+
+        Raises:
+            RunError: there is no release, or it is not inside the folder that is shown.
+            VerificationError: it holds a link, or a file that no release has.
+        """
+        ledger = require_inside(self._root, found.release / LEDGER)
+        key = (found.release, ledger.stat().st_mtime_ns)
+        with self._lock:
+            opened = self._open.get(key) or _opened(found.release)
+            self._open[key] = opened
+            self._open.move_to_end(key)
+            while len(self._open) > MOST_OPEN:
+                self._open.popitem(last=False)
+            return opened
+
+    def close(self) -> None:
+        """Let go of all copies. Each is deleted as soon as no page is being made from it."""
+        with self._lock:
+            self._open.clear()
+
+
+def _opened(release: Path) -> OpenRelease:
+    stack = ExitStack()
+    opened = OpenRelease(Release(stack.enter_context(copied(release)), in_place=True))
+    weakref.finalize(opened, stack.close)
+    return opened

@@ -1,0 +1,69 @@
+"""Fills the templates. What is no ready markup is text, also in attributes."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from rpsg.compare.page import chart_style
+from rpsg.display.markup import Html, isolate, visible
+from rpsg.errors import needed
+from rpsg.report.page_style import page_style
+from rpsg.version import VERSION
+from rpsg.viewer.links import address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def render(template: str, **values: object) -> str:
+    """The page of a template, with these values in it.
+
+    Results of ``rpsg.display.markup`` are markup, everything else is escaped, with invisible and reordering
+    characters written out. A value that the template needs and does not get is an error.
+    """
+    return str(_environment().get_template(template).render(version=VERSION, **values))
+
+
+def style() -> str:
+    """The style of all pages: that of the report and of comparisons, and a few lines of the viewer's own."""
+    return page_style(is_private=False) + chart_style() + _read("viewer.css")
+
+
+def script() -> str:
+    """The only script: it keeps the progress of a run up to date."""
+    return _read("follow.js")
+
+
+@cache
+def _environment() -> Any:
+    with needed("view", "jinja2"):
+        from jinja2 import Environment, FunctionLoader, StrictUndefined
+        from markupsafe import Markup
+
+    environment = Environment(
+        loader=FunctionLoader(lambda name: _read(f"templates/{name}")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown_as(Markup),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["isolate"] = isolate
+    environment.globals["address"] = address
+    return environment
+
+
+def _shown_as(markup: Callable[[str], Any]) -> Callable[[Any], Any]:
+    def shown(value: Any) -> Any:
+        if isinstance(value, Html):
+            return markup(value)
+        # What the template made itself has this method; text of others never has.
+        return value if hasattr(value, "__html__") else visible("" if value is None else str(value))
+
+    return shown
+
+
+def _read(name: str) -> str:
+    return files("rpsg.viewer").joinpath(name).read_text(encoding="utf-8")
