@@ -34,6 +34,8 @@ OTHER_FILES = {
     r"(\w*_)?(system|abstract|candidate|rewrite)\.txt": "domains|stages",
     r"(rpsg|OTHER|FILE)\.toml": "cli|compare",
     r"prices\.toml": "pipeline.cost",
+    # Pages, style and script of the viewer.
+    r"\w+\.html|viewer\.css|follow\.js": "viewer",
     # Of models, of packages, of the documentation, and examples of what somebody types.
     r"[\w/-]*(config|tokenizer|modules|minilm)\.json|_GroundTruth\.txt|\w+\.jsonl": "models",
     r"entry_points\.txt|data\.jsonl|others\.jsonl": "testing",

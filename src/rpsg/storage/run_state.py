@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rpsg.disk.files import descriptor_of
 from rpsg.disk.system import NO_WAITING, is_locked
 from rpsg.errors import RpsgError
-from rpsg.privacy.evidence import parse_evidence
+from rpsg.privacy.evidence import ANSWER_FILE, parse_evidence
 from rpsg.storage.call_report import replies_by_stage
 from rpsg.storage.layout import EVIDENCE, JOURNAL, LEDGER, PLAN, RELEASE
 from rpsg.storage.run_folder import LOCK
@@ -115,7 +115,8 @@ def _events(folder: Path) -> list[Mapping[str, Any]]:
 
 def _answers(folder: Path) -> tuple[str, ...]:
     stages = []
-    for file in sorted((folder / EVIDENCE).glob("release-*.json")):
+    answers = (folder / EVIDENCE).glob("*")
+    for file in sorted(file for file in answers if ANSWER_FILE.fullmatch(file.name)):
         try:
             stages.append(parse_evidence(_plain_file(file, _LARGEST_ANSWER)).stage)
         except (OSError, RpsgError, ValueError, LookupError, TypeError, RecursionError):
