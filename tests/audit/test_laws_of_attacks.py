@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from rpsg.audit.finding import Attack, Finding
     from rpsg.audit.subject import Subject
-    from rpsg.protocols import Endpoint
+    from rpsg.protocols import Endpoint, Progress
 
 CANARIES, IDENTIFIERS, TUNED, NAMES = ("exposure", "extraction"), "identities", "tuned", "names"
 KNOWN: tuple[Canary, ...] = make_canaries(200, planted_texts(300, 40)).canaries
@@ -61,13 +61,13 @@ class Reachable:
 
 
 class Trigrams:
-    """What is tuned is a trigram model; one that was tuned on nothing finds all words equally likely."""
+    """What is tuned is a trigram model, and nothing is drawn; one that was tuned on nothing finds all words equally likely."""
 
     name = "trigrams"
     endpoint: Endpoint = "local_model"
     model: Surrogate | None = None
 
-    def train(self, texts: Sequence[str], seed: int) -> Trigrams:  # nothing is drawn
+    def train(self, texts: Sequence[str], seed: int, progress: Progress, stage: str) -> Trigrams:
         made = Trigrams()
         made.model = Surrogate.of(texts) if texts else None
         return made

@@ -31,13 +31,14 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
         "rpsg.audit.embedding:closest_ratio",
         "texts that are much nearer to one synthetic text than to the next",
     ),
-    "tuned": ("rpsg.audit.tuned:tuned", "texts that are likely under a transformer tuned on the corpus"),
+    "extraction": ("rpsg.audit.canaries:extraction", "ends of planted canaries that stand in the corpus"),
+    "exposure": ("rpsg.audit.canaries:exposure", "ends of planted canaries that the corpus makes likely"),
+    # The slowest are the last: with progress of their own they end the stage of those before them.
     "lira-shadow": (
         "rpsg.audit.shadow:lira_shadow",
         "likelihoods, beside those where the pipeline ran again",
     ),
-    "extraction": ("rpsg.audit.canaries:extraction", "ends of planted canaries that stand in the corpus"),
-    "exposure": ("rpsg.audit.canaries:exposure", "ends of planted canaries that the corpus makes likely"),
+    "tuned": ("rpsg.audit.tuned:tuned", "texts that are likely under a transformer tuned on the corpus"),
 }
 #: What an attack cannot do without: canaries in the data, or one of ``Aids``.
 NEEDS: Mapping[str, str] = {

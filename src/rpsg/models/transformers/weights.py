@@ -12,6 +12,7 @@ import math
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from inspect import signature
 from pathlib import Path
@@ -251,13 +252,18 @@ def _unpacked(weights: Weights, auto: Any, transformers: Any) -> Any:
     """
     with needed("hf", "gguf"):
         import gguf  # noqa: F401 - optional package, used by the next one
-    from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
+    from transformers import modeling_gguf_pytorch_utils as reading
 
     config = transformers.AutoConfig.from_pretrained(weights.folder, **_safely(weights))
     model = auto.from_config(config, trust_remote_code=False)
-    found = load_gguf_checkpoint(
-        str(weights.folder / str(weights.gguf)), return_tensors=True, model_to_load=model
-    )
+    bar = reading.tqdm  # not one of those that transformers can be told not to show
+    reading.tqdm = partial(bar, disable=True)
+    try:
+        found = reading.load_gguf_checkpoint(
+            str(weights.folder / str(weights.gguf)), return_tensors=True, model_to_load=model
+        )
+    finally:
+        reading.tqdm = bar
     missing = set(model.load_state_dict(found["tensors"], strict=False).missing_keys)
     model.tie_weights()
     if missing - set(getattr(model, "all_tied_weights_keys", None) or ()):
