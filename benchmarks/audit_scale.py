@@ -4,9 +4,10 @@
     python benchmarks/audit_scale.py memory --sizes 10000 30000 100000 --out benchmarks/results/audit.json
     python benchmarks/audit_scale.py slope --kept 262144 --out benchmarks/results/audit.json
     python benchmarks/audit_scale.py slope --sizes 1000000 --words 20 --out benchmarks/results/audit.json
-    python benchmarks/audit_scale.py command --sizes 50000 200000 1000000 --words 20 --out benchmarks/results/audit.json
+    python benchmarks/audit_scale.py command --sizes 50000 200000 1000000 --out benchmarks/results/audit.json
 
-``command`` is ``rpsg audit`` itself on files, with all that needs no aid, its baseline and its controls.
+``command`` is ``rpsg audit`` itself on files of short texts, with all that needs no aid, its baseline and its
+controls; it adds its sizes to those in the file.
 ``slope`` says what a private text costs where so many words are no longer kept, without waiting for millions:
 ``--kept`` lowers the number that is, and only the attacks that hold most are run, once. With ``--words`` the
 texts are shorter, so that a million of them take minutes.
@@ -124,6 +125,8 @@ def memory(sizes: Sequence[int], seen: Sequence[dict[str, Any]]) -> dict[str, An
 SIZES, SLOPE_SIZES = (10_000, 30_000, 100_000), (10_000, 40_000)
 #: Words of a text at most, where nothing else is said: all that the reviews have.
 LONG = 5000
+#: Words of a text at most, where a million of them are read.
+SHORT = 20
 #: Attacks that hold most: arrays for each text and model, runs of words and of characters.
 HEAVY = ("lira", "passage", "phantom", "copies")
 SIDES = ("members", "nonmembers")
@@ -174,14 +177,14 @@ def slope(sizes: Sequence[int], kept: int, most: int) -> dict[str, Any]:
     return {"sizes": rows, "attacks": list(HEAVY), "bytes for each text more": per_text}
 
 
-def command(sizes: Sequence[int], most: int) -> dict[str, Any]:
+def command(sizes: Sequence[int], seen: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """``rpsg audit --synthetic --members --nonmembers`` on files: its seconds and its peak memory."""
-    rows = []
+    rows = [dict(row) for row in seen if row["private"] not in sizes]
     with tempfile.TemporaryDirectory() as folder:
         for size in sizes:
             files = {name: str(Path(folder) / f"{name}.jsonl") for name in ("synthetic", *SIDES, "report")}
             context = multiprocessing.get_context("spawn")
-            writing = context.Process(target=_write, args=(size, most, files))
+            writing = context.Process(target=_write, args=(size, files))
             writing.start()
             writing.join()
             given = [part for name in ("synthetic", *SIDES) for part in (f"--{name}", files[name])]
@@ -193,22 +196,22 @@ def command(sizes: Sequence[int], most: int) -> dict[str, Any]:
             rows.append(
                 {
                     "private": size,
-                    "words of a text at most": most,
+                    "words of a text at most": SHORT,
                     "exit code": os.waitstatus_to_exitcode(status),
                     "verdict": told["verdict"],
                     "seconds": round(time.monotonic() - began),
                     "seconds of one core": round(used.ru_utime + used.ru_stime),
-                    "MiB of files": round(sum(os.path.getsize(files[name]) for name in SIDES) / 2**20),
+                    "MiB of files": round(sum(Path(files[name]).stat().st_size for name in SIDES) / 2**20),
                     "MiB at most": round(used.ru_maxrss / 1024),
                 }
             )
             print(json.dumps(rows[-1]), flush=True)
-    return {"sizes": rows}
+    return {"sizes": sorted(rows, key=lambda row: row["private"])}
 
 
-def _write(private: int, most: int, files: Mapping[str, str]) -> None:
+def _write(private: int, files: Mapping[str, str]) -> None:
     """The files of one audit, in a process of its own: what it holds is not counted."""
-    many, half = many_texts(2000 + private, most), 2000 + private // 2
+    many, half = many_texts(2000 + private, SHORT), 2000 + private // 2
     parts = {"synthetic": many[:2000], "members": many[2000:half], "nonmembers": many[half:]}
     for name, texts in parts.items():
         with Path(files[name]).open("w", encoding="utf-8") as file:
@@ -237,7 +240,7 @@ def main() -> None:
     if given.what == "speed":
         kept["speed"] = speed(given.private)
     elif given.what == "command":
-        kept["command"] = command(given.sizes or SIZES, given.words)
+        kept["command"] = command(given.sizes or SIZES, kept.get("command", {}).get("sizes", ()))
     elif given.what == "slope":
         name = "slope" if given.words == LONG else f"slope, {given.words} words"
         kept[name] = slope(given.sizes or SLOPE_SIZES, given.kept, given.words)

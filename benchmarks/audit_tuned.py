@@ -2,10 +2,10 @@
 
     python benchmarks/audit_tuned.py --people 80 --out benchmarks/results/audit-tuned.json
 
-Public reviews of 40 words or more, cut to 60, play members, people held out, and a corpus of as many texts that
-learnt nothing. The corpus is attacked as it is, with a fifth of its texts exchanged for those of members, word
-for word, and exchanged for those of members altogether. Nothing is claimed and ``tuned`` is the only attack,
-so it has all of the 5 % of false alarms. Each audit has both controls; they need no corpus of their own here.
+Public reviews of 40 words or more, cut to 60, stand in for members, for people held out, and for a corpus of
+as many texts that learnt nothing. This corpus is attacked as it is, with a fifth of its texts exchanged for
+those of members, word for word, and with all of them exchanged. Nothing is claimed, and ``tuned`` is the only
+attack, so it has all of the 5 % of false alarms. Each audit has both of its controls.
 """
 
 from __future__ import annotations

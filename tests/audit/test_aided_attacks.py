@@ -19,7 +19,9 @@ from rpsg.audit.subject import NotRunError, subject_of
 from rpsg.errors import UsageError
 from rpsg.models.fake import FakeEmbedder
 from rpsg.models.pii import PresidioRecognizer
+from rpsg.pipeline.progress import may_show_time
 from rpsg.protocols import Span
+from rpsg.stages.canaries import make_canaries
 from rpsg.testing.laws import AttackLaws
 from rpsg.testing.planted import WORDS, subject, texts
 
@@ -286,35 +288,14 @@ def test_aids_are_found_by_their_names() -> None:
         aids_of(embedder="magic")
 
 
-def test_a_model_is_tuned_for_three_passes_unless_somebody_says_otherwise(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After a single one it knows its texts too little for any attack: the third pitfall of the paper."""
-    torch = pytest.importorskip("torch", reason="the extra hf is not installed")
-    pytest.importorskip("transformers", reason="the extra hf is not installed")
-    from tests.models.local.tiny import causal_folder
-
-    trainer = aids_of(surrogate=str(causal_folder(tmp_path / "tiny"))).surrogate
-    assert trainer is not None
-    passes, shuffled = list[int](), torch.randperm
-
-    def counted(count: int) -> Any:
-        passes.append(count)
-        return shuffled(count)
-
-    monkeypatch.setattr(torch, "randperm", counted)
-    trainer.train(texts(10, 1), 0)
-    assert passes == [10, 10, 10]
-
-
 def test_a_tiny_transformer_is_fine_tuned_on_the_corpus_and_finds_it(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="the extra hf is not installed")
     pytest.importorskip("transformers", reason="the extra hf is not installed")
     from tests.models.local.tiny import causal_folder
 
-    from rpsg.models.transformers.surrogate import FineTuned
+    from rpsg.models.transformers.last_layers import LastLayers
 
-    trainer = FineTuned(causal_folder(tmp_path / "tiny"), epochs=40, rate=5e-3, batch=8, accumulate=1)
+    trainer = LastLayers(causal_folder(tmp_path / "tiny"), rate=1e-2)
     rows = [" ".join(text.split()[:6]) for text in texts(200, 15)]
     case = subject_of(rows[:30], rows[:30], rows[100:130], aids=Aids(surrogate=trainer))
     found = find_attacks(["tuned"])["tuned"](case)
@@ -322,3 +303,23 @@ def test_a_tiny_transformer_is_fine_tuned_on_the_corpus_and_finds_it(tmp_path: P
     assert found.auc > 0.8
     nothing = find_attacks(["tuned"])["tuned"](replace(case, synthetic=tuple(rows[150:180])))
     assert nothing.epsilon_lower == 0.0
+
+
+def test_the_time_of_tuning_is_shown_for_a_corpus_that_is_published_alone() -> None:
+    class Learner(FakeEmbedder):
+        def train(self, given: Sequence[str], seed: int, progress: Any, stage: str) -> Learner:
+            stages.append((stage, list(given)))
+            return self
+
+        def score(self, given: Sequence[str]) -> list[list[float]]:
+            return [[-1.0] for _ in given]
+
+    stages: list[tuple[str, list[str]]] = []
+    case = subject(reference=150, size=20, aids=Aids(surrogate=Learner()))
+    planted = make_canaries(40, texts(60, 40))
+    for each in (case, case.with_synthetic(case.texts[:40]), replace(case, canaries=planted)):
+        find_attacks(["tuned"])["tuned"](each)
+    shown = [may_show_time(stage) for stage, _ in stages]
+    assert shown == [True, True, False, False]  # the reference, once, and the three corpora
+    assert [len(given) for _, given in stages] == [20, 20, 40, 20]
+    assert set(stages[0][1]) <= set(case.reference)

@@ -61,7 +61,7 @@ class Reachable:
 
 
 class Trigrams:
-    """What is tuned is a trigram model, and nothing is drawn; one that was tuned on nothing finds all words equally likely."""
+    """What is tuned is a trigram model; one that was tuned on nothing finds all words equally likely."""
 
     name = "trigrams"
     endpoint: Endpoint = "local_model"

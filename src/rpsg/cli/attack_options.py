@@ -42,7 +42,7 @@ WithSurrogate = Annotated[
     typer.Option(
         "--with-surrogate",
         metavar="MODEL",
-        help="Attack by a small model too, tuned on the corpus: tuned. Best smollm2-135m; or a folder of weights.",
+        help="Attack by a small model too, tuned on the corpus: tuned. Try smollm2-135m.",
     ),
 ]
 WithShadows = Annotated[

@@ -1,9 +1,8 @@
 """A causal model whose last layers are fine-tuned on a corpus, to see which other texts it then finds likely.
 
 Only the last layers are trained. What the layers below make of a text never changes, so it is computed once
-for each text and kept. On a processor this makes training on a few dozen texts a matter of a minute: the whole
-model would have to be run, forwards and backwards, in every pass. A model of the language that was trained on
-far more text is needed: one whose head is new, as an encoder's, learns nothing from a few dozen texts.
+for each text and kept; otherwise each pass would run the whole model, forwards and backwards. The model must be
+a language model already: an encoder's head would be new, and a few dozen texts are too few to train one.
 """
 
 from __future__ import annotations
@@ -51,9 +50,9 @@ CLOSE = 1e-2
 class LastLayers:
     """The model to train. Its weights are loaded at the first use, once for all corpora.
 
-    name: a folder of weights, a GGUF file, a name of the catalogue, or OWNER/REPO of a hub that was downloaded
-    before. Raises MissingExtraError without the packages; ModelError when weights are missing, damaged, in a
-    form that could run code, or too large for this machine.
+    name: a name of the catalogue, a GGUF file, a folder of weights, or OWNER/REPO of a hub that was
+    downloaded before. Raises MissingExtraError without the packages; ModelError when weights are missing,
+    damaged, in a form that could run code, or too large for this machine.
     """
 
     endpoint: Endpoint = "local_model"
@@ -121,10 +120,10 @@ class LastLayers:
         progress: Progress,
     ) -> None:
         torch = import_torch()
-        upper.layers.requires_grad_(True)
+        upper.layers.requires_grad_(True)  # noqa: FBT003  # torch's own face
         optimiser = torch.optim.AdamW(upper.layers.parameters(), lr=self._rate, weight_decay=0.0)
         order = torch.Generator().manual_seed(seed)
-        # Words that the corpus does not have are left out of the softmax of training, which is half of the work.
+        # Words that the corpus does not have are left out of the softmax of training: it is half of the work.
         words = torch.tensor(sorted({token for row in rows for token in row[1:]}))
         step = 0
         for _ in range(passes):
@@ -155,18 +154,18 @@ class Halves:
     upper: Any
     head: Any
     kept: dict[tuple[int, ...], Any] = field(default_factory=dict)
-    room: int = MOST_KEPT
+    room: int = 0
 
     @classmethod
     def of(cls, model: Any, tokenizer: Any, trained: int) -> Halves:
-        """The parts of a model of which the last ``trained`` layers are the upper one, or all if it has less."""
+        """The parts of a model whose last ``trained`` layers are the upper one, or all of fewer."""
         base = model.base_model
         place = max(0, len(base.layers) - trained)
         start = tokenizer.bos_token_id
         start = tokenizer.eos_token_id if start is None else start
         lower, upper = _part(base, slice(place)), _part(base, slice(place, None))
         lower.norm = import_torch().nn.Identity()
-        return cls(tokenizer, start, lower, upper, model.get_output_embeddings())
+        return cls(tokenizer, start, lower, upper, model.get_output_embeddings(), room=MOST_KEPT)
 
     def tokens(self, text: str) -> list[int]:
         """The token of a beginning, if the model has one, and the first tokens of the text."""
@@ -227,7 +226,7 @@ class Halves:
 def _part(base: Any, layers: slice) -> Any:
     """The model with some of its layers alone; all that is not replaced in it stays shared."""
     part = copy(base)
-    part.__dict__["_modules"] = dict(base._modules)
+    part.__dict__["_modules"] = dict(base.named_children())
     part.layers = base.layers[layers]
     part.config = copy(base.config)
     part.config.num_hidden_layers = len(part.layers)

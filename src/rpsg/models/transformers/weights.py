@@ -12,7 +12,7 @@ import math
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from inspect import signature
 from pathlib import Path
@@ -250,25 +250,37 @@ def _unpacked(weights: Weights, auto: Any, transformers: Any) -> Any:
 
     Not by ``from_pretrained``, which needs another package and leaves the model marked as quantised.
     """
-    with needed("hf", "gguf"):
-        import gguf  # noqa: F401 - optional package, used by the next one
-    from transformers import modeling_gguf_pytorch_utils as reading
+    with _parsed_once():
+        from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
 
-    config = transformers.AutoConfig.from_pretrained(weights.folder, **_safely(weights))
-    model = auto.from_config(config, trust_remote_code=False)
-    bar = reading.tqdm  # not one of those that transformers can be told not to show
-    reading.tqdm = partial(bar, disable=True)
-    try:
-        found = reading.load_gguf_checkpoint(
+        config = transformers.AutoConfig.from_pretrained(weights.folder, **_safely(weights))
+        model = auto.from_config(config, trust_remote_code=False)
+        found = load_gguf_checkpoint(
             str(weights.folder / str(weights.gguf)), return_tensors=True, model_to_load=model
         )
-    finally:
-        reading.tqdm = bar
     missing = set(model.load_state_dict(found["tensors"], strict=False).missing_keys)
     model.tie_weights()
     if missing - set(getattr(model, "all_tied_weights_keys", None) or ()):
         raise ValueError("tensors are missing")
     return model
+
+
+@contextmanager
+def _parsed_once() -> Iterator[None]:
+    """Within it a GGUF file is parsed once, for settings and tensors, and without a progress bar.
+
+    Parsing takes seconds. The bar is not among those that transformers can be told not to show.
+    """
+    with needed("hf", "gguf"):
+        import gguf
+    from transformers import modeling_gguf_pytorch_utils as reading
+
+    reader, bar = gguf.GGUFReader, reading.tqdm
+    gguf.GGUFReader, reading.tqdm = cache(reader), partial(bar, disable=True)
+    try:
+        yield
+    finally:
+        gguf.GGUFReader, reading.tqdm = reader, bar
 
 
 def _safely(weights: Weights) -> dict[str, Any]:
