@@ -20,13 +20,13 @@ from rpsg.errors import UsageError
 from rpsg.models.fake import FakeEmbedder
 from rpsg.models.pii import PresidioRecognizer
 from rpsg.pipeline.progress import may_show_time
-from rpsg.protocols import Span
+from rpsg.protocols import Silent, Span
 from rpsg.stages.canaries import make_canaries
 from rpsg.testing.laws import AttackLaws
 from rpsg.testing.planted import WORDS, subject, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from rpsg.audit.finding import Attack, Finding
@@ -305,21 +305,44 @@ def test_a_tiny_transformer_is_fine_tuned_on_the_corpus_and_finds_it(tmp_path: P
     assert nothing.epsilon_lower == 0.0
 
 
+class Learner(FakeEmbedder):
+    """Learns nothing, in two steps; ``given`` is what it was given."""
+
+    given: list[list[str]]
+
+    def train(self, texts: Sequence[str], seed: int, told: Callable[[float], object]) -> Learner:
+        self.given.append(list(texts))
+        told(0.5)
+        told(1.0)
+        return self
+
+    def score(self, texts: Sequence[str]) -> list[list[float]]:
+        return [[-1.0] for _ in texts]
+
+
+class Heard(Silent):
+    def __init__(self) -> None:
+        self.stages: list[tuple[str, int | None]] = []
+        self.moved = 0
+
+    def start(self, stage: str, total: int | None = None) -> None:
+        self.stages.append((stage, total))
+
+    def advance(self, n: int = 1, *, tokens: int = 0) -> None:
+        self.moved += n
+
+
 def test_the_time_of_tuning_is_shown_for_a_corpus_that_is_published_alone() -> None:
-    class Learner(FakeEmbedder):
-        def train(self, given: Sequence[str], seed: int, progress: Any, stage: str) -> Learner:
-            stages.append((stage, list(given)))
-            return self
-
-        def score(self, given: Sequence[str]) -> list[list[float]]:
-            return [[-1.0] for _ in given]
-
-    stages: list[tuple[str, list[str]]] = []
-    case = subject(reference=150, size=20, aids=Aids(surrogate=Learner()))
+    learner, heard = Learner(), Heard()
+    learner.given = []
+    case = replace(subject(reference=150, size=20, aids=Aids(surrogate=learner)), progress=heard)
     planted = make_canaries(40, texts(60, 40))
     for each in (case, case.with_synthetic(case.texts[:40]), replace(case, canaries=planted)):
         find_attacks(["tuned"])["tuned"](each)
-    shown = [may_show_time(stage) for stage, _ in stages]
-    assert shown == [True, True, False, False]  # the reference, once, and the three corpora
-    assert [len(given) for _, given in stages] == [20, 20, 40, 20]
-    assert set(stages[0][1]) <= set(case.reference)
+    tuning = [may_show_time(stage) for stage, _ in heard.stages if "tune" in stage]
+    assert tuning == [True, True, False, False]  # the reference, once, and the three corpora
+    assert not any(may_show_time(stage) for stage, _ in heard.stages if "ask" in stage)
+    assert {total for _, total in heard.stages} == {100}, "no number of texts"
+    assert heard.moved == 100 * len(heard.stages)
+    assert [len(given) for given in learner.given] == [20, 20, 40, 20]
+    assert set(learner.given[0]) <= set(case.reference)

@@ -19,11 +19,11 @@ from rpsg.testing.planted import texts as planted_texts
 from rpsg.textstats.words import word_marks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rpsg.audit.finding import Attack, Finding
     from rpsg.audit.subject import Subject
-    from rpsg.protocols import Endpoint, Progress
+    from rpsg.protocols import Endpoint
 
 CANARIES, IDENTIFIERS, TUNED, NAMES = ("exposure", "extraction"), "identities", "tuned", "names"
 KNOWN: tuple[Canary, ...] = make_canaries(200, planted_texts(300, 40)).canaries
@@ -67,7 +67,7 @@ class Trigrams:
     endpoint: Endpoint = "local_model"
     model: Surrogate | None = None
 
-    def train(self, texts: Sequence[str], seed: int, progress: Progress, stage: str) -> Trigrams:
+    def train(self, texts: Sequence[str], seed: int, told: Callable[[float], object]) -> Trigrams:
         made = Trigrams()
         made.model = Surrogate.of(texts) if texts else None
         return made

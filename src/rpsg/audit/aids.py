@@ -15,21 +15,21 @@ from rpsg.privacy.egress import is_here
 from rpsg.protocols import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     import numpy.typing as npt
 
-    from rpsg.protocols import Embedder, Progress, Recognizer, Scorer
+    from rpsg.protocols import Embedder, Recognizer, Scorer
 
 
 class Tuner(Model, Protocol):
     """Fine-tunes a small model, for example ``rpsg.models.transformers.last_layers.LastLayers``."""
 
-    def train(self, texts: Sequence[str], seed: int, progress: Progress, stage: str, /) -> Scorer:
+    def train(self, texts: Sequence[str], seed: int, told: Callable[[float], object], /) -> Scorer:
         """The model trained on ``texts``, or as it is if there are none.
 
-        Training is the stage ``stage`` of ``progress``.
+        ``told`` is called with the share of the work that is done, 0 to 1.
         """
         ...
 

@@ -222,10 +222,13 @@ def _verdict(findings: Sequence[Finding], baseline: Baseline, leak: Sequence[Con
     refuted = [found for found in findings if found.verdict == "refuted"]
     if refuted:
         best = max(refuted, key=lambda found: found.epsilon_lower or 0.0)
-        return "refuted", f"{best.reason} ({best.name})"
+        return "refuted", f"The attack {best.name}{best.reason.removeprefix('It')}"
     quiet = {found.name for found in findings if found.verdict == "no violation seen"}
     if not quiet:
         return "not run", "No attack could be run with power; each says why."
     if not any(control.outcome == "caught" for control in leak if control.name in quiet):
-        return "not run", "A corpus in which one text in twenty is a member's would have passed unseen."
+        return "not run", (
+            "A corpus in which one text in twenty is a member's would have passed unseen. More people on "
+            "each side, more synthetic texts, or canaries make smaller leaks visible."
+        )
     return "no violation seen", "No attack names more members than the claim allows to chance."

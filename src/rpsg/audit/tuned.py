@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,11 @@ from rpsg.audit.subject import NotRunError
 from rpsg.pipeline.progress import TUNING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rpsg.audit.finding import Finding
     from rpsg.audit.subject import Subject
+    from rpsg.protocols import Progress
 
 Floats = npt.NDArray[np.float64]
 #: Texts that are scored between two steps of the progress.
@@ -32,7 +34,8 @@ def tuned(subject: Subject) -> Finding:
     """
     public = chain.from_iterable(subject.references) if subject.reference else ()
     reference = tuple(islice(public, len(subject.synthetic)))
-    before = subject.of_private.once("tuned", lambda: _mean_scores(subject, reference, TUNING[1]))
+    first = TUNING[1] if reference else "load the small model"
+    before = subject.of_private.once("tuned", lambda: _mean_scores(subject, reference, first))
     # The time of the corpus is shown where it is to be published, and not where it is a control or destroyed.
     is_shown = not subject.is_control and subject.canaries is None
     stage = TUNING[0] if is_shown else "tune a model on a corpus that is not published"
@@ -46,12 +49,27 @@ def _mean_scores(subject: Subject, on: Sequence[str], stage: str) -> Floats:
         raise NotRunError(
             "It needs a small model to fine-tune on the corpus: --with-surrogate, or `aids` in Python."
         )
-    scorer = trainer.train(on, subject.seed, subject.progress, stage)
-    subject.progress.start("ask the tuned model about the texts", len(subject.texts))
+    with _share_of(subject.progress, stage) as told:
+        scorer = trainer.train(on, subject.seed, told)
     found: list[float] = []
-    for start in range(0, len(subject.texts), BLOCK):
-        rows = scorer.score(subject.texts[start : start + BLOCK])
-        found += [float(np.mean(row)) if row else 0.0 for row in rows]
-        subject.progress.advance(len(rows))
-    subject.progress.done()
+    with _share_of(subject.progress, "ask the small model about the texts") as told:
+        for start in range(0, len(subject.texts), BLOCK):
+            rows = scorer.score(subject.texts[start : start + BLOCK])
+            found += [float(np.mean(row)) if row else 0.0 for row in rows]
+            told(len(found) / len(subject.texts))
     return np.array(found)
+
+
+@contextmanager
+def _share_of(progress: Progress, stage: str) -> Iterator[Callable[[float], None]]:
+    """A stage in hundredths: progress is told no number of private texts."""
+    progress.start(stage, 100)
+    shown = 0
+
+    def told(share: float) -> None:
+        nonlocal shown
+        progress.advance(int(100 * share) - shown)
+        shown = int(100 * share)
+
+    yield told
+    progress.done()

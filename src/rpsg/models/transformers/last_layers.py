@@ -1,8 +1,8 @@
 """A causal model whose last layers are fine-tuned on a corpus, to see which other texts it then finds likely.
 
 Only the last layers are trained. What the layers below make of a text never changes, so it is computed once
-for each text and kept; otherwise each pass would run the whole model, forwards and backwards. The model must be
-a language model already: an encoder's head would be new, and a few dozen texts are too few to train one.
+for each text and kept; otherwise each pass would run the whole model, forwards and backwards. The model must
+be a language model already: an encoder's head would be new, and a few dozen texts are too few to train one.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ from rpsg.models.transformers.weights import (
     load_tokenizer,
     refuse_too_large,
 )
-from rpsg.protocols import Silent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from rpsg.protocols import Endpoint, Progress
+    from rpsg.protocols import Endpoint
+
+    Told = Callable[[float], object]
 
 #: Tokens of a text that are looked at, with the one for its beginning.
 LONGEST = 128
@@ -68,29 +69,26 @@ class LastLayers:
     def name(self) -> str:
         return f"last-layers:{self._weights.identity}:{self._trained}-{self._rate:g}"
 
-    def train(
-        self, texts: Sequence[str], seed: int, progress: Progress | None = None, stage: str = "tune a model"
-    ) -> LastLayersScorer:
+    def train(self, texts: Sequence[str], seed: int, told: Told | None = None) -> LastLayersScorer:
         """A scorer trained on ``texts``, or on nothing; ``seed`` decides their order.
 
-        Training is the stage ``stage`` of ``progress``.
+        ``told`` is called with the share of the work that is done.
 
         Raises:
             ModelError: the model cannot be loaded, or is of a kind that cannot be divided between layers.
         """
-        progress = progress or Silent()
         with one_thread_each():
             halves = self._halves = self._halves or self._load()
             rows = [row for row in map(halves.tokens, texts) if len(row) > 1]
             upper = halves.upper_copy()
             if rows:
                 passes = min(max(PASSES, math.ceil(STEPS / math.ceil(len(rows) / BATCH))), MOST)
-                progress.start(stage, (1 + passes) * len(rows))
-                for row in rows:
+                rounds = passes + 1  # the first is that of the lower layers
+                say = told or float  # to nobody
+                for number, row in enumerate(rows, start=1):
                     halves.below(row)
-                    progress.advance()
-                self._fit(halves, upper, rows, passes, seed, progress)
-                progress.done()
+                    say(number / len(rows) / rounds)
+                self._fit(halves, upper, rows, passes, seed, lambda share: say((1 + passes * share) / rounds))
         digest = sha256("\0".join(texts).encode(errors="surrogatepass")).hexdigest()
         return LastLayersScorer(halves, upper, f"{self.name}@{digest[:12]}")
 
@@ -117,7 +115,7 @@ class LastLayers:
         rows: Sequence[list[int]],
         passes: int,
         seed: int,
-        progress: Progress,
+        told: Told,
     ) -> None:
         torch = import_torch()
         upper.layers.requires_grad_(True)  # noqa: FBT003  # torch's own face
@@ -126,10 +124,11 @@ class LastLayers:
         # Words that the corpus does not have are left out of the softmax of training: it is half of the work.
         words = torch.tensor(sorted({token for row in rows for token in row[1:]}))
         step = 0
-        for _ in range(passes):
+        for own in range(passes):
             total = 0.0
             drawn = torch.randperm(len(rows), generator=order).tolist()
-            for part in (drawn[i : i + BATCH] for i in range(0, len(drawn), BATCH)):
+            for start in range(0, len(drawn), BATCH):
+                part = drawn[start : start + BATCH]
                 step += 1
                 for group in optimiser.param_groups:
                     group["lr"] = self._rate * min(1.0, step / WARM_UP)
@@ -138,7 +137,7 @@ class LastLayers:
                 optimiser.step()
                 optimiser.zero_grad()
                 total += loss.item() * len(part)
-                progress.advance(len(part))
+                told((own + (start + len(part)) / len(rows)) / passes)
             if total / len(rows) < KNOWN:
                 break
         upper.layers.requires_grad_(False)  # noqa: FBT003  # torch's own face
