@@ -140,22 +140,18 @@ def _plain(value: float | str) -> str:
 
 def of_tuned(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """What ``tuned`` made of corpora with a leak and without, and of its control."""
-    head = ["people of each side", "texts", "members who leaked", "AUC", "right of named", "ε at least"]
-    head += ["`tuned`", "AUC of its control", "ε of its control", "seconds of one core"]
+    people = ("people of each side", "texts", "members who leaked")
+    control = ("auc of the control", "epsilon of the control")
+    head = [*people, "AUC", "right of named", "ε at least", "AUC of the control", "ε of the control"]
     rows = []
     for row in found.values():
         low, high = row["auc_interval"]
-        people = [f"{row[name]:,}" for name in head[:3]]
-        area = f"{row['auc']:.2f} ({low:.2f} to {high:.2f})"
-        seen = [
-            area,
-            f"{row['right']} of {row['guesses']}",
-            f"{row['epsilon']:.2f}",
-            row["verdict of the attack"],
-        ]
-        control = [f"{row['auc of the control']:.2f}", f"{row['epsilon of the control']:.2f}"]
-        rows.append([*people, *seen, *control, f"{row['seconds of one core']:,}"])
-    return table(head, rows)
+        seen = [f"{row['auc']:.2f} ({low:.2f} to {high:.2f})", f"{row['right']} of {row['guesses']}"]
+        shown = [f"{row[name]:.2f}" for name in ("epsilon", *control)]
+        rows.append(
+            [*(f"{row[name]:,}" for name in people), *seen, *shown, f"{row['seconds of one core']:,}"]
+        )
+    return table([*head, "seconds of one core"], rows)
 
 
 def attacked(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
