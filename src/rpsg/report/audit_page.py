@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.display.markup import Html, isolate, joined, tag
 from rpsg.display.overview import counted
-from rpsg.privacy.attack_bounds import most_true_positives
 from rpsg.registry import built_in
+from rpsg.report.audit_curves import curves_of
 from rpsg.report.html import (
     block,
     document,
-    figure,
     folded,
     listed,
     pairs,
@@ -27,7 +26,7 @@ from rpsg.report.html import (
     table,
 )
 from rpsg.report.page_style import page_style
-from rpsg.report.svg import curve, strip
+from rpsg.report.svg import strip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,13 +37,8 @@ if TYPE_CHECKING:
 
 #: The closest pairs of a private and a synthetic text that are shown.
 MOST_MATCHES = 20
-#: The smallest share on the axes of the curves, and where they are read off for the table.
-LEAST = 0.001
-READ_AT = (0.001, 0.01, 0.1)
 #: Shares of wrong accusations at which an attack says how many members it finds.
 RATES = (0.01, 0.001)
-#: Curves beside the claim's; more could not be told apart.
-MOST_CURVES = 3
 #: Characters of one of the closest texts before the rest is folded, and what may be left over unfolded.
 SHOWN, REST = 400, 100
 WRONGLY = "Found at 1 % is the share of members found where 1 % of the people held out are accused wrongly. "
@@ -69,7 +63,7 @@ def audit_page(found: str, matches: Sequence[Found] = ()) -> str:
         tag("main", audit_part(json.loads(found), matches), id="main"),
         tag("footer", tag("p", "This page loads nothing and runs nothing.")),
     )
-    return document(f"PRIVATE: {TITLE}", page_style(is_private=True), body)
+    return document("PRIVATE: an audit", page_style(is_private=True), body)
 
 
 def audit_part(found: Found, matches: Sequence[Found]) -> Html:
@@ -80,7 +74,7 @@ def audit_part(found: Found, matches: Sequence[Found]) -> Html:
         "For the privacy officer. Private: nothing of it is in a release, unless it is published on purpose.",
         _verdict(found),
         _attacks(found),
-        _curves(found),
+        curves_of(found),
         _canaries(found),
         _matches(matches),
         _compared(found),
@@ -180,69 +174,6 @@ def _quiet(found: Found) -> Html | None:
     told = "Some attacks do not count here:"
     lines = [f"{reason} ({', '.join(names)})" for reason, names in reasons.items()]
     return joined(paragraph(told), listed(map(isolate, lines)))
-
-
-def _curves(found: Found) -> Html | None:
-    """The curves of the attacks that proved most, on log axes, and the curve that the claim allows."""
-    drawn = [each for each in found["findings"] if each["curve"] and each["verdict"] != "not run"]
-    drawn.sort(key=lambda each: (-(each["epsilon_lower"] or 0.0), -(each["auc"] or 0.0)))
-    drawn = drawn[:MOST_CURVES]
-    if not drawn:
-        return None
-    claim = found["claim"]
-
-    def allowed(rate: float) -> float:
-        return most_true_positives(claim["epsilon"], claim["delta"], rate)
-
-    steps = [LEAST ** (1 - i / 60) for i in range(61)]
-    marks = [(_on_log(rate), percent(rate, 0 if rate >= LEAST * 10 else 1)) for rate in (*READ_AT, 1.0)]
-    guess = ("guess line", [(_on_log(s), _on_log(s)) for s in steps])
-    most = ("second line", [(_on_log(s), _on_log(allowed(s))) for s in steps])
-    kinds = ("first line", "first soft line", "first faint line")
-    lines = [
-        (kind, [(_on_log(x), _on_log(y)) for x, y in each["curve"]])
-        for kind, each in zip(kinds, drawn, strict=False)
-    ]
-    picture = curve(
-        "audit-roc",
-        [guess, *([most] if claim["is_made"] else []), *reversed(lines)],
-        title="Members found, for the people wrongly accused",
-        desc="Both axes are logarithmic. The curves of the attacks that proved most, the curve that the "
-        "claim allows against one person, and the diagonal of guessing.",
-        axes=("people held out and accused", "members found"),
-        ticks=(marks, marks),
-    )
-    columns = ("accused", "allowed by the claim", *(each["name"] for each in drawn))
-    rows = [
-        (
-            percent(rate, 1),
-            percent(allowed(rate), 1),
-            *(percent(_read(each["curve"], rate), 1) for each in drawn),
-        )
-        for rate in READ_AT
-    ]
-    paler = ", ".join(each["name"] for each in drawn[1:])
-    limit = "In the other colour: the most that the claim allows against one person. "
-    words = (
-        f"Darkest: {drawn[0]['name']}{f'; paler: {paler}' if paler else ''}. "
-        f"{limit if claim['is_made'] else ''}Dashed: guessing. A curve above "
-        f"{'the claim' if claim['is_made'] else 'guessing'} refutes nothing by itself; the epsilon of the "
-        "table does."
-    )
-    return block(
-        "Who is found",
-        figure(picture, words, table("Members found", columns, rows, columns[1:])),
-    )
-
-
-def _on_log(share: float) -> float:
-    """A share of LEAST to 1 as a place on a log axis, 0 to 1."""
-    return 1 - math.log10(max(share, LEAST)) / math.log10(LEAST)
-
-
-def _read(points: Sequence[Sequence[float]], rate: float) -> float:
-    """The height of a curve at the largest of its rates that is not above ``rate``."""
-    return max((height for at, height in points if at <= rate + 1e-12), default=0.0)
 
 
 def _canaries(found: Found) -> Html | None:

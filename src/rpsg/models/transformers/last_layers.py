@@ -44,7 +44,7 @@ PASSES, STEPS, MOST = 3, 60, 10
 WARM_UP, KNOWN = 10, 1.0
 #: Bytes of what the lower layers make of texts that are kept at most; beyond it they are run again.
 MOST_KEPT = 1 << 29
-#: How far the two halves may be from the whole, as log-probabilities: more than rounding is another model.
+#: How far the two parts may be from the whole, as log-probabilities: more than rounding is another model.
 CLOSE = 1e-2
 
 
@@ -63,7 +63,7 @@ class LastLayers:
         self._weights = find_weights(str(name))
         refuse_too_large(self._weights, BYTES["float32"], extra=MOST_KEPT)
         self._rate, self._trained = rate, trained
-        self._halves: Halves | None = None
+        self._divided: DividedModel | None = None
 
     @property
     def name(self) -> str:
@@ -78,27 +78,29 @@ class LastLayers:
             ModelError: the model cannot be loaded, or is of a kind that cannot be divided between layers.
         """
         with one_thread_each():
-            halves = self._halves = self._halves or self._load()
-            rows = [row for row in map(halves.tokens, texts) if len(row) > 1]
-            upper = halves.upper_copy()
+            divided = self._divided = self._divided or self._load()
+            rows = [row for row in map(divided.tokens, texts) if len(row) > 1]
+            upper = divided.upper_copy()
             if rows:
                 passes = min(max(PASSES, math.ceil(STEPS / math.ceil(len(rows) / BATCH))), MOST)
                 rounds = passes + 1  # the first is that of the lower layers
                 say = told or float  # to nobody
                 for number, row in enumerate(rows, start=1):
-                    halves.below(row)
+                    divided.below(row)
                     say(number / len(rows) / rounds)
-                self._fit(halves, upper, rows, passes, seed, lambda share: say((1 + passes * share) / rounds))
+                self._fit(
+                    divided, upper, rows, passes, seed, lambda share: say((1 + passes * share) / rounds)
+                )
         digest = sha256("\0".join(texts).encode(errors="surrogatepass")).hexdigest()
-        return LastLayersScorer(halves, upper, f"{self.name}@{digest[:12]}")
+        return LastLayersScorer(divided, upper, f"{self.name}@{digest[:12]}")
 
-    def _load(self) -> Halves:
+    def _load(self) -> DividedModel:
         tokenizer = load_tokenizer(self._weights)
         model = load_model(self._weights, "causal", "float32", best_device())
         model.requires_grad_(False)  # noqa: FBT003  # torch's own face
         try:
-            halves = Halves.of(model, tokenizer, self._trained)
-            is_whole = halves.is_close_to(model)
+            divided = DividedModel.of(model, tokenizer, self._trained)
+            is_whole = divided.is_close_to(model)
         except (AttributeError, TypeError, KeyError, ValueError, RuntimeError):
             is_whole = False
         if not is_whole:
@@ -106,11 +108,11 @@ class LastLayers:
                 f"{self._weights.label} cannot be divided between its layers.",
                 hint="Take a causal model built as Llama is, for example: smollm2-135m",
             )
-        return halves
+        return divided
 
     def _fit(
         self,
-        halves: Halves,
+        divided: DividedModel,
         upper: Any,
         rows: Sequence[list[int]],
         passes: int,
@@ -132,7 +134,7 @@ class LastLayers:
                 step += 1
                 for group in optimiser.param_groups:
                     group["lr"] = self._rate * min(1.0, step / WARM_UP)
-                loss = halves.loss(upper, [rows[i] for i in part], words)
+                loss = divided.loss(upper, [rows[i] for i in part], words)
                 loss.backward()
                 optimiser.step()
                 optimiser.zero_grad()
@@ -144,7 +146,7 @@ class LastLayers:
 
 
 @dataclass
-class Halves:
+class DividedModel:
     """A model in two parts: ``lower`` makes a text into states, ``upper`` and ``head`` these into words."""
 
     tokenizer: Any
@@ -156,7 +158,7 @@ class Halves:
     room: int = 0
 
     @classmethod
-    def of(cls, model: Any, tokenizer: Any, trained: int) -> Halves:
+    def of(cls, model: Any, tokenizer: Any, trained: int) -> DividedModel:
         """The parts of a model whose last ``trained`` layers are the upper one, or all of fewer."""
         base = model.base_model
         place = max(0, len(base.layers) - trained)
@@ -239,11 +241,11 @@ class LastLayersScorer:
 
     endpoint: Endpoint = "local_model"
 
-    def __init__(self, halves: Halves, upper: Any, name: str) -> None:
-        self._halves, self._upper, self.name = halves, upper, name
+    def __init__(self, divided: DividedModel, upper: Any, name: str) -> None:
+        self._divided, self._upper, self.name = divided, upper, name
 
     def score(self, texts: Sequence[str]) -> list[list[float]]:
         """For each text the natural-log probability of each of its first tokens; none for an empty text."""
-        rows = [self._halves.tokens(text) for text in texts]
+        rows = [self._divided.tokens(text) for text in texts]
         with import_torch().no_grad(), one_thread_each():
-            return [self._halves.scores(self._upper, row).tolist() if len(row) > 1 else [] for row in rows]
+            return [self._divided.scores(self._upper, row).tolist() if len(row) > 1 else [] for row in rows]

@@ -12,7 +12,6 @@ import math
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, partial
 from hashlib import sha256
 from inspect import signature
 from pathlib import Path
@@ -22,7 +21,7 @@ from rpsg.errors import MissingExtraError, ModelError, UsageError, needed
 from rpsg.hardening import stay_offline
 from rpsg.models.catalog import CATALOGUE
 from rpsg.models.download import file_digest, locate
-from rpsg.models.gguf import read_header
+from rpsg.models.gguf import parsed_once, read_header
 from rpsg.models.hardware import available_memory
 
 if TYPE_CHECKING:
@@ -250,7 +249,7 @@ def _unpacked(weights: Weights, auto: Any, transformers: Any) -> Any:
 
     Not by ``from_pretrained``, which needs another package and leaves the model marked as quantised.
     """
-    with _parsed_once():
+    with parsed_once():
         from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
 
         config = transformers.AutoConfig.from_pretrained(weights.folder, **_safely(weights))
@@ -263,24 +262,6 @@ def _unpacked(weights: Weights, auto: Any, transformers: Any) -> Any:
     if missing - set(getattr(model, "all_tied_weights_keys", None) or ()):
         raise ValueError("tensors are missing")
     return model
-
-
-@contextmanager
-def _parsed_once() -> Iterator[None]:
-    """Within it a GGUF file is parsed once, for settings and tensors, and without a progress bar.
-
-    Parsing takes seconds. The bar is not among those that transformers can be told not to show.
-    """
-    with needed("hf", "gguf"):
-        import gguf
-    from transformers import modeling_gguf_pytorch_utils as reading
-
-    reader, bar = gguf.GGUFReader, reading.tqdm
-    gguf.GGUFReader, reading.tqdm = cache(reader), partial(bar, disable=True)
-    try:
-        yield
-    finally:
-        gguf.GGUFReader, reading.tqdm = reader, bar
 
 
 def _safely(weights: Weights) -> dict[str, Any]:
