@@ -127,16 +127,31 @@ def beyond(found: Mapping[str, Any]) -> list[str]:
     return table(["private texts", *columns], rows)
 
 
-def most_texts(found: Mapping[str, Any]) -> list[str]:
-    """Time and memory of the largest corpora, one pass of the attacks that hold most."""
-    columns = ("words of a text", "seconds of one core", "MiB of text", "MiB before", "MiB at most")
-    rows = [
-        [f"{row['private']:,}", *(f"{row[name]:,.0f}" for name in columns)]
-        for name, part in found.items()
-        if name.startswith("slope, ")
-        for row in part["sizes"]
-    ]
+def whole(found: Mapping[str, Any]) -> list[str]:
+    """Time and memory of the command itself, on files."""
+    columns = ("seconds of one core", "MiB of files", "MiB at most", "verdict")
+    rows = [[f"{row['private']:,}", *(_plain(row[name]) for name in columns)] for row in found["sizes"]]
     return table(["private texts", *columns], rows)
+
+
+def _plain(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:,}"
+
+
+def of_tuned(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What ``tuned`` made of corpora with a leak and without, and of its control."""
+    people = ("people of each side", "texts", "members who leaked")
+    control = ("auc of the control", "epsilon of the control")
+    head = [*people, "AUC", "right of named", "ε at least", "AUC of the control", "ε of the control"]
+    rows = []
+    for row in found.values():
+        low, high = row["auc_interval"]
+        seen = [f"{row['auc']:.2f} ({low:.2f} to {high:.2f})", f"{row['right']} of {row['guesses']}"]
+        shown = [f"{row[name]:.2f}" for name in ("epsilon", *control)]
+        rows.append(
+            [*(f"{row[name]:,}" for name in people), *seen, *shown, f"{row['seconds of one core']:,}"]
+        )
+    return table([*head, "seconds of one core"], rows)
 
 
 def attacked(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
@@ -176,8 +191,10 @@ def tables() -> dict[str, list[str]]:
         made["memory"] = scale(found["memory"])
     if "slope" in found:
         made["slope"] = beyond(found["slope"])
-    if any(name.startswith("slope, ") for name in found):
-        made["most texts"] = most_texts(found)
+    if "command" in found:
+        made["whole audits"] = whole(found["command"])
+    if (RESULTS / "audit-tuned.json").is_file():
+        made["tuned"] = of_tuned(json.loads((RESULTS / "audit-tuned.json").read_text("utf-8")))
     runs = json.loads((RESULTS / "audit-runs.json").read_text("utf-8"))
     made["runs"] = attacked(runs)
     posts = json.loads((RESULTS / "audit-posts.json").read_text("utf-8"))

@@ -4,7 +4,10 @@
     python benchmarks/audit_scale.py memory --sizes 10000 30000 100000 --out benchmarks/results/audit.json
     python benchmarks/audit_scale.py slope --kept 262144 --out benchmarks/results/audit.json
     python benchmarks/audit_scale.py slope --sizes 1000000 --words 20 --out benchmarks/results/audit.json
+    python benchmarks/audit_scale.py command --sizes 50000 200000 1000000 --out benchmarks/results/audit.json
 
+``command`` is ``rpsg audit`` itself on files of short texts, with all that needs no aid, its baseline and its
+controls; it adds its sizes to those in the file.
 ``slope`` says what a private text costs where so many words are no longer kept, without waiting for millions:
 ``--kept`` lowers the number that is, and only the attacks that hold most are run, once. With ``--words`` the
 texts are shorter, so that a million of them take minutes.
@@ -18,7 +21,11 @@ import argparse
 import json
 import math
 import multiprocessing
+import os
 import resource
+import subprocess
+import sys
+import tempfile
 import time
 from dataclasses import replace
 from itertools import repeat
@@ -36,7 +43,7 @@ from rpsg.audit.subject import subject_of
 from rpsg.audit.surrogate import BLOCK
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 def many_texts(count: int, most: int) -> list[str]:
@@ -118,8 +125,11 @@ def memory(sizes: Sequence[int], seen: Sequence[dict[str, Any]]) -> dict[str, An
 SIZES, SLOPE_SIZES = (10_000, 30_000, 100_000), (10_000, 40_000)
 #: Words of a text at most, where nothing else is said: all that the reviews have.
 LONG = 5000
+#: Words of a text at most, where a million of them are read.
+SHORT = 20
 #: Attacks that hold most: arrays for each text and model, runs of words and of characters.
 HEAVY = ("lira", "passage", "phantom", "copies")
+SIDES = ("members", "nonmembers")
 
 
 def _one_pass(private: int, kept: int, most: int, told: Any) -> None:
@@ -167,6 +177,47 @@ def slope(sizes: Sequence[int], kept: int, most: int) -> dict[str, Any]:
     return {"sizes": rows, "attacks": list(HEAVY), "bytes for each text more": per_text}
 
 
+def command(sizes: Sequence[int], seen: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """``rpsg audit --synthetic --members --nonmembers`` on files: its seconds and its peak memory."""
+    rows = [dict(row) for row in seen if row["private"] not in sizes]
+    with tempfile.TemporaryDirectory() as folder:
+        for size in sizes:
+            files = {name: str(Path(folder) / f"{name}.jsonl") for name in ("synthetic", *SIDES, "report")}
+            context = multiprocessing.get_context("spawn")
+            writing = context.Process(target=_write, args=(size, files))
+            writing.start()
+            writing.join()
+            given = [part for name in ("synthetic", *SIDES) for part in (f"--{name}", files[name])]
+            run = [sys.executable, "-m", "rpsg", "audit", *given, "--out", files["report"], "--quiet"]
+            began = time.monotonic()
+            process = subprocess.Popen(run, stdout=subprocess.DEVNULL)
+            _, status, used = os.wait4(process.pid, 0)
+            told = json.loads(Path(files["report"]).read_text("utf-8"))
+            rows.append(
+                {
+                    "private": size,
+                    "words of a text at most": SHORT,
+                    "exit code": os.waitstatus_to_exitcode(status),
+                    "verdict": told["verdict"],
+                    "seconds": round(time.monotonic() - began),
+                    "seconds of one core": round(used.ru_utime + used.ru_stime),
+                    "MiB of files": round(sum(Path(files[name]).stat().st_size for name in SIDES) / 2**20),
+                    "MiB at most": round(used.ru_maxrss / 1024),
+                }
+            )
+            print(json.dumps(rows[-1]), flush=True)
+    return {"sizes": sorted(rows, key=lambda row: row["private"])}
+
+
+def _write(private: int, files: Mapping[str, str]) -> None:
+    """The files of one audit, in a process of its own: what it holds is not counted."""
+    many, half = many_texts(2000 + private, SHORT), 2000 + private // 2
+    parts = {"synthetic": many[:2000], "members": many[2000:half], "nonmembers": many[half:]}
+    for name, texts in parts.items():
+        with Path(files[name]).open("w", encoding="utf-8") as file:
+            file.writelines(json.dumps({"text": text}) + "\n" for text in texts)
+
+
 def extrapolated(points: Sequence[tuple[int, float]], to: int = 1_000_000) -> dict[str, float]:
     """What three sizes, smallest first, come to: a constant and a power of the size beyond the smallest."""
     (start, least), (middle, more), (end, most) = points
@@ -178,7 +229,7 @@ def extrapolated(points: Sequence[tuple[int, float]], to: int = 1_000_000) -> di
 def main() -> None:
     """Measure one thing and add it to the file."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("speed", "memory", "slope"))
+    parser.add_argument("what", choices=("speed", "memory", "slope", "command"))
     parser.add_argument("--private", type=int, default=5000)
     parser.add_argument("--sizes", nargs="*", type=int)
     parser.add_argument("--words", type=int, default=LONG, help="of a text, at most")
@@ -188,6 +239,8 @@ def main() -> None:
     kept = json.loads(given.out.read_text("utf-8")) if given.out.is_file() else {}
     if given.what == "speed":
         kept["speed"] = speed(given.private)
+    elif given.what == "command":
+        kept["command"] = command(given.sizes or SIZES, kept.get("command", {}).get("sizes", ()))
     elif given.what == "slope":
         name = "slope" if given.words == LONG else f"slope, {given.words} words"
         kept[name] = slope(given.sizes or SLOPE_SIZES, given.kept, given.words)

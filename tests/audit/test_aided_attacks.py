@@ -19,12 +19,14 @@ from rpsg.audit.subject import NotRunError, subject_of
 from rpsg.errors import UsageError
 from rpsg.models.fake import FakeEmbedder
 from rpsg.models.pii import PresidioRecognizer
-from rpsg.protocols import Span
+from rpsg.pipeline.progress import may_show_time
+from rpsg.protocols import Silent, Span
+from rpsg.stages.canaries import make_canaries
 from rpsg.testing.laws import AttackLaws
 from rpsg.testing.planted import WORDS, subject, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from rpsg.audit.finding import Attack, Finding
@@ -286,35 +288,14 @@ def test_aids_are_found_by_their_names() -> None:
         aids_of(embedder="magic")
 
 
-def test_a_model_is_tuned_for_three_passes_unless_somebody_says_otherwise(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After a single one it knows its texts too little for any attack: the third pitfall of the paper."""
-    torch = pytest.importorskip("torch", reason="the extra hf is not installed")
-    pytest.importorskip("transformers", reason="the extra hf is not installed")
-    from tests.models.local.tiny import causal_folder
-
-    trainer = aids_of(surrogate=str(causal_folder(tmp_path / "tiny"))).surrogate
-    assert trainer is not None
-    passes, shuffled = list[int](), torch.randperm
-
-    def counted(count: int) -> Any:
-        passes.append(count)
-        return shuffled(count)
-
-    monkeypatch.setattr(torch, "randperm", counted)
-    trainer.train(texts(10, 1), 0)
-    assert passes == [10, 10, 10]
-
-
 def test_a_tiny_transformer_is_fine_tuned_on_the_corpus_and_finds_it(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="the extra hf is not installed")
     pytest.importorskip("transformers", reason="the extra hf is not installed")
     from tests.models.local.tiny import causal_folder
 
-    from rpsg.models.transformers.surrogate import FineTuned
+    from rpsg.models.transformers.last_layers import LastLayers
 
-    trainer = FineTuned(causal_folder(tmp_path / "tiny"), epochs=40, rate=5e-3, batch=8, accumulate=1)
+    trainer = LastLayers(causal_folder(tmp_path / "tiny"), rate=1e-2)
     rows = [" ".join(text.split()[:6]) for text in texts(200, 15)]
     case = subject_of(rows[:30], rows[:30], rows[100:130], aids=Aids(surrogate=trainer))
     found = find_attacks(["tuned"])["tuned"](case)
@@ -322,3 +303,46 @@ def test_a_tiny_transformer_is_fine_tuned_on_the_corpus_and_finds_it(tmp_path: P
     assert found.auc > 0.8
     nothing = find_attacks(["tuned"])["tuned"](replace(case, synthetic=tuple(rows[150:180])))
     assert nothing.epsilon_lower == 0.0
+
+
+class Learner(FakeEmbedder):
+    """Learns nothing, in two steps; ``given`` is what it was given."""
+
+    given: list[list[str]]
+
+    def train(self, texts: Sequence[str], seed: int, told: Callable[[float], object]) -> Learner:
+        self.given.append(list(texts))
+        told(0.5)
+        told(1.0)
+        return self
+
+    def score(self, texts: Sequence[str]) -> list[list[float]]:
+        return [[-1.0] for _ in texts]
+
+
+class Heard(Silent):
+    def __init__(self) -> None:
+        self.stages: list[tuple[str, int | None]] = []
+        self.moved = 0
+
+    def start(self, stage: str, total: int | None = None) -> None:
+        self.stages.append((stage, total))
+
+    def advance(self, n: int = 1, *, tokens: int = 0) -> None:
+        self.moved += n
+
+
+def test_the_time_of_tuning_is_shown_for_a_corpus_that_is_published_alone() -> None:
+    learner, heard = Learner(), Heard()
+    learner.given = []
+    case = replace(subject(reference=150, size=20, aids=Aids(surrogate=learner)), progress=heard)
+    planted = make_canaries(40, texts(60, 40))
+    for each in (case, case.with_synthetic(case.texts[:40]), replace(case, canaries=planted)):
+        find_attacks(["tuned"])["tuned"](each)
+    tuning = [may_show_time(stage) for stage, _ in heard.stages if "tune" in stage]
+    assert tuning == [True, True, False, False]  # the reference, once, and the three corpora
+    assert not any(may_show_time(stage) for stage, _ in heard.stages if "ask" in stage)
+    assert {total for _, total in heard.stages} == {100}, "no number of texts"
+    assert heard.moved == 100 * len(heard.stages)
+    assert [len(given) for given in learner.given] == [20, 20, 40, 20]
+    assert set(learner.given[0]) <= set(case.reference)

@@ -19,7 +19,7 @@ from rpsg.testing.planted import texts as planted_texts
 from rpsg.textstats.words import word_marks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rpsg.audit.finding import Attack, Finding
     from rpsg.audit.subject import Subject
@@ -67,7 +67,7 @@ class Trigrams:
     endpoint: Endpoint = "local_model"
     model: Surrogate | None = None
 
-    def train(self, texts: Sequence[str], seed: int) -> Trigrams:  # nothing is drawn
+    def train(self, texts: Sequence[str], seed: int, told: Callable[[float], object]) -> Trigrams:
         made = Trigrams()
         made.model = Surrogate.of(texts) if texts else None
         return made

@@ -12,9 +12,12 @@ from tests.report.conftest import ATTACKS, read_page
 
 from rpsg import api
 from rpsg.audit import audit, audit_run
+from rpsg.audit.claim import Claim
+from rpsg.audit.finding import not_run
 from rpsg.cli import main
 from rpsg.models.fake import FakeWriter
 from rpsg.privacy.attack_bounds import most_true_positives
+from rpsg.registry import built_in
 from rpsg.report.audit_page import MOST_MATCHES, audit_page, audit_part
 from rpsg.report.html import percent
 from rpsg.stages.canaries import make_canaries
@@ -63,14 +66,42 @@ def test_the_page_says_the_verdict_why_and_what_was_claimed(leaky: AuditReport) 
 def test_every_attack_has_a_row_and_those_that_did_not_run_a_reason(leaky: AuditReport) -> None:
     page = page_of(leaky)
     found = {row[0]: row for row in rows(page, "What each attack found")}
-    assert found.keys() == set(FEW)
+    about = {name + built_in("attacks")[name][1]: name for name in FEW if name != "identities"}
+    assert found.keys() == about.keys()
+    found = {about[told]: row for told, row in found.items()}
     assert found["extraction"][1] == "refuted"
     assert found["extraction"][3] == "3 of 3"
-    assert found["identities"][1] == "not run"
-    rate, fewer = found["refer"][5:7]
-    assert re.fullmatch(r"\d+\.\d\s% \(\d+\.\d\s% to \d+\.\d\s%\)", rate)
-    assert fewer == "needs 1,000 held out"
+    assert re.fullmatch(r"\d+\.\d\s% \(\d+\.\d\s% to \d+\.\d\s%\)", found["refer"][5])
+    assert len(found["refer"]) == 7, "0.1 % of a hundred people is nobody, so no column is about it"
     assert leaky.finding("identities").reason in page.text
+
+
+def test_an_audit_that_does_not_count_has_its_reasons_and_no_empty_table(leaky: AuditReport) -> None:
+    lacking = not_run("closest", "It needs an embedder.")
+    page = page_of(replace(leaky, findings=(*leaky.findings, lacking)))
+    assert not any(row[0].startswith("closest") for row in rows(page, "What each attack found"))
+    assert "It needs an embedder. (closest)" in page.text
+    void = replace(
+        leaky, verdict="not run", findings=(replace(leaky.findings[0], verdict="not run"), lacking)
+    )
+    page = page_of(void)
+    assert "What each attack found" not in page.text
+    assert "It needs an embedder. (closest)" in page.text
+
+
+def test_without_a_claim_no_curve_is_its(leaky: AuditReport) -> None:
+    page = page_of(replace(leaky, claim=Claim()))
+    assert "second line" not in {line.attributes["class"] for line in page.all("polyline")}
+    assert "In the other colour" not in page.text
+
+
+def test_the_end_of_a_long_text_is_folded_and_nothing_of_it_is_lost(leaky: AuditReport) -> None:
+    long = " ".join(f"word{k}" for k in range(200))
+    pair = {"attack": "copies", "similarity": 1.0, "private": long, "synthetic": "x" * 600}
+    page = read_page(str(audit_part(json.loads(leaky.to_json()), [pair])))
+    first, unbroken = (cell for cell in page.all("td") if cell.all("details"))
+    assert "".join(each.text for each in first.all("bdi")) == long
+    assert "".join(each.text for each in unbroken.all("bdi")) == "x" * 600
 
 
 def test_the_curves_have_the_claim_s_beside_them_on_log_axes(leaky: AuditReport) -> None:

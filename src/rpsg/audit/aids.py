@@ -12,15 +12,26 @@ from typing import TYPE_CHECKING, Any, Protocol
 from rpsg import registry
 from rpsg.errors import UsageError
 from rpsg.privacy.egress import is_here
+from rpsg.protocols import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     import numpy.typing as npt
 
-    from rpsg.protocols import Embedder, Recognizer
-    from rpsg.stages.surrogate import SurrogateTrainer
+    from rpsg.protocols import Embedder, Recognizer, Scorer
+
+
+class Tuner(Model, Protocol):
+    """Fine-tunes a small model, for example ``rpsg.models.transformers.last_layers.LastLayers``."""
+
+    def train(self, texts: Sequence[str], seed: int, told: Callable[[float], object], /) -> Scorer:
+        """The model trained on ``texts``, or as it is if there are none.
+
+        ``told`` is called with the share of the work that is done, 0 to 1.
+        """
+        ...
 
 
 class Pipeline(Protocol):
@@ -44,7 +55,7 @@ class Aids:
 
     embedder: Embedder | None = None
     recogniser: Recognizer | None = None
-    surrogate: SurrogateTrainer | None = None
+    surrogate: Tuner | None = None
     pipeline: Pipeline | None = None
 
     def __post_init__(self) -> None:
@@ -71,7 +82,7 @@ def aids_of(
     pipeline: Pipeline | None = None,
 ) -> Aids:
     """The aids by their names: those of ``rpsg list embedders`` and ``rpsg list recognizers``, and for
-    ``surrogate`` a folder of weights or OWNER/REPO.
+    ``surrogate`` a name of the catalogue (smollm2-135m), a GGUF file, a folder of weights or OWNER/REPO.
 
     ``recogniser_model`` is an installed spaCy model, without which Presidio finds no names.
 
@@ -86,7 +97,7 @@ def aids_of(
     if recogniser:
         made["recogniser"] = registry.recognizer(recogniser, model=recogniser_model)
     if surrogate:
-        from rpsg.models.transformers.surrogate import FineTuned  # noqa: PLC0415  # optional packages
+        from rpsg.models.transformers.last_layers import LastLayers  # noqa: PLC0415  # optional packages
 
-        made["surrogate"] = FineTuned(surrogate)
+        made["surrogate"] = LastLayers(surrogate)
     return Aids(**made)

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 #: other packages come from the entry points ``rpsg.attacks``.
 ATTACKS: Mapping[str, tuple[str, str]] = {
     "ppl": ("rpsg.audit.membership:ppl", "texts that are likely under a model of the corpus"),
-    "refer": ("rpsg.audit.membership:refer", "the same, compared with what is likely anyhow"),
+    "refer": (
+        "rpsg.audit.membership:refer",
+        "texts that are likelier under a model of the corpus than anyhow",
+    ),
     "lira": ("rpsg.audit.membership:lira", "likelihood ratios, ranked among those of other texts"),
     "neighbours": ("rpsg.audit.membership:neighbours", "texts that are likelier than slightly changed ones"),
     "zlib": ("rpsg.audit.membership:compressed", "texts that are likely for how well they compress"),
@@ -19,7 +22,7 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
     "echo-pairs": ("rpsg.audit.echo:echo_pairs", "texts whose pairs of words are frequent in the corpus"),
     "echo-similarity": ("rpsg.audit.echo:echo_similarity", "texts with the words of their 25 nearest"),
     "phantom": ("rpsg.audit.phantom:phantom", "words of one person alone that stand in the corpus"),
-    "copies": ("rpsg.audit.copies:copies", "fifty characters in a row of one person alone"),
+    "copies": ("rpsg.audit.copies:copies", "fifty characters in a row that one person alone wrote"),
     "near-copies": (
         "rpsg.audit.copies:near_copies",
         "texts that share most runs of three words with another",
@@ -31,13 +34,14 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
         "rpsg.audit.embedding:closest_ratio",
         "texts that are much nearer to one synthetic text than to the next",
     ),
-    "tuned": ("rpsg.audit.tuned:tuned", "texts that are likely under a transformer tuned on the corpus"),
+    "extraction": ("rpsg.audit.canaries:extraction", "ends of planted canaries that stand in the corpus"),
+    "exposure": ("rpsg.audit.canaries:exposure", "ends of planted canaries that the corpus makes likely"),
+    # The slowest are the last: with progress of their own they end the stage of those before them.
     "lira-shadow": (
         "rpsg.audit.shadow:lira_shadow",
         "likelihoods, beside those where the pipeline ran again",
     ),
-    "extraction": ("rpsg.audit.canaries:extraction", "ends of planted canaries that stand in the corpus"),
-    "exposure": ("rpsg.audit.canaries:exposure", "ends of planted canaries that the corpus makes likely"),
+    "tuned": ("rpsg.audit.tuned:tuned", "texts that are likely under a transformer tuned on the corpus"),
 }
 #: What an attack cannot do without: canaries in the data, or one of ``Aids``.
 NEEDS: Mapping[str, str] = {

@@ -18,6 +18,7 @@ from rpsg.errors import RpsgError
 from rpsg.pipeline.logs import logged
 from rpsg.privacy.private import place_of
 from rpsg.privacy.published_audit import LEVEL
+from rpsg.protocols import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -121,22 +122,19 @@ def audit_subject(
     subject: Subject, attacks: Mapping[str, Attack], progress: Progress | None = None
 ) -> AuditReport:
     """The audit of a checked subject, whose ``level`` is what each of the attacks may get wrong."""
-    if progress is not None:
-        progress.start("audit", 1 + 3 * len(attacks))
+    subject = replace(subject, progress=progress or Silent())
+    subject.progress.start("try without the corpus")
     baseline = blind_baseline(subject)
-    if progress is not None:
-        progress.advance()
-    findings = _ask(subject, attacks, progress)
+    findings = _ask("attack the corpus", subject, attacks)
     planted = {"fitted on members": fitted_on_members, "leaky": leaky}
     controls = {
         name: tuple(
             outcome_of(found, needs_area=name != "leaky")
-            for found in _ask(change(subject), attacks, progress)
+            for found in _ask(f"attack a planted leak, {number} of {len(planted)}", change(subject), attacks)
         )
-        for name, change in planted.items()
+        for number, (name, change) in enumerate(planted.items(), start=1)
     }
-    if progress is not None:
-        progress.done()
+    subject.progress.done()
     powered = tuple(map(_with_power, findings, controls["fitted on members"]))
     verdict, reason = _verdict(powered, baseline, controls["leaky"])
     told = powered if verdict != "not run" else tuple(map(_of_void_audit, powered))
@@ -176,12 +174,12 @@ def _closest(subject: Subject, findings: Sequence[Finding]) -> tuple[Closest, ..
     return tuple(first.values())[:MOST_CLOSEST]
 
 
-def _ask(subject: Subject, attacks: Mapping[str, Attack], progress: Progress | None) -> list[Finding]:
+def _ask(stage: str, subject: Subject, attacks: Mapping[str, Attack]) -> list[Finding]:
+    subject.progress.start(stage, len(attacks))
     findings = []
     for name, attack in attacks.items():
         findings.append(_found(name, attack, subject))
-        if progress is not None:
-            progress.advance()
+        subject.progress.advance()
     return findings
 
 
@@ -224,10 +222,13 @@ def _verdict(findings: Sequence[Finding], baseline: Baseline, leak: Sequence[Con
     refuted = [found for found in findings if found.verdict == "refuted"]
     if refuted:
         best = max(refuted, key=lambda found: found.epsilon_lower or 0.0)
-        return "refuted", f"{best.reason} ({best.name})"
+        return "refuted", f"The attack {best.name}{best.reason.removeprefix('It')}"
     quiet = {found.name for found in findings if found.verdict == "no violation seen"}
     if not quiet:
         return "not run", "No attack could be run with power; each says why."
     if not any(control.outcome == "caught" for control in leak if control.name in quiet):
-        return "not run", "A corpus in which one text in twenty is a member's would have passed unseen."
+        return "not run", (
+            "A corpus in which one text in twenty is a member's would have passed unseen. More people on "
+            "each side, more synthetic texts, or canaries make smaller leaks visible."
+        )
     return "no violation seen", "No attack names more members than the claim allows to chance."

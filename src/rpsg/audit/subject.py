@@ -19,11 +19,13 @@ from rpsg.audit.aids import Aids
 from rpsg.audit.claim import Claim
 from rpsg.errors import DataError, RpsgError, UsageError
 from rpsg.evaluation.inputs import Memory
+from rpsg.protocols import Silent
 from rpsg.stages.rng import stream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rpsg.protocols import Progress
     from rpsg.stages.canaries import Canaries
 
 
@@ -47,7 +49,8 @@ class Subject:
     ``texts`` are the private texts of both sides, ``owner`` the person of each, and ``is_in`` says of each
     person whether their texts were in the data of the synthetic corpus. ``reference`` are public texts of the
     same kind, none of them private. ``level`` is the error that one attack may use up. ``left_out`` is how
-    many of each side are not looked at because others wrote the same texts.
+    many of each side are not looked at because others wrote the same texts. ``is_control`` says that
+    ``synthetic`` was put together by the audit. An attack that takes long tells ``progress`` how far it is.
     """
 
     synthetic: tuple[str, ...] = field(repr=False)
@@ -63,6 +66,8 @@ class Subject:
     notes: tuple[str, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
     of_private: Memory = field(default_factory=Memory, repr=False)
+    is_control: bool = False
+    progress: Progress = field(default_factory=Silent, repr=False, compare=False)
 
     @cached_property
     def memory(self) -> Memory:
@@ -133,7 +138,7 @@ class Subject:
 
     def with_synthetic(self, synthetic: Sequence[str]) -> Subject:
         """The same question about another corpus, for a control."""
-        return replace(self, synthetic=tuple(synthetic))
+        return replace(self, synthetic=tuple(synthetic), is_control=True)
 
 
 def subject_of(

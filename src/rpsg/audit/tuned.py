@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,32 +11,65 @@ import numpy.typing as npt
 
 from rpsg.audit.finding import of_scores
 from rpsg.audit.subject import NotRunError
+from rpsg.pipeline.progress import TUNING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rpsg.audit.finding import Finding
     from rpsg.audit.subject import Subject
+    from rpsg.protocols import Progress
 
 Floats = npt.NDArray[np.float64]
+#: Texts that are scored between two steps of the progress.
+BLOCK = 20
 
 
 def tuned(subject: Subject) -> Finding:
     """s(x) = l_ref(x) - l(x), as ``refer``: mean surprise of the tokens of x, under two models of one kind.
 
-    The one was fine-tuned on the synthetic texts, the other on the public reference, or on nothing where
-    there is none: it must not have seen a private text. A text of less than two tokens has the score 0.
+    The one was fine-tuned on the synthetic texts, the other on as many texts of the public reference, or on
+    nothing where there is none: it must not have seen a private text. A text of less than two tokens has the
+    score 0.
     """
-    before = subject.of_private.once("tuned", lambda: _mean_scores(subject, subject.reference))
-    return of_scores("tuned", subject, _mean_scores(subject, subject.synthetic) - before)
+    public = chain.from_iterable(subject.references) if subject.reference else ()
+    reference = tuple(islice(public, len(subject.synthetic)))
+    first = TUNING[1] if reference else "load the small model"
+    before = subject.of_private.once("tuned", lambda: _mean_scores(subject, reference, first))
+    # The time of the corpus is shown where it is to be published, and not where it is a control or destroyed.
+    is_shown = not subject.is_control and subject.canaries is None
+    stage = TUNING[0] if is_shown else "tune a model on a corpus that is not published"
+    return of_scores("tuned", subject, _mean_scores(subject, subject.synthetic, stage) - before)
 
 
-def _mean_scores(subject: Subject, on: Sequence[str]) -> Floats:
+def _mean_scores(subject: Subject, on: Sequence[str], stage: str) -> Floats:
     """The mean log-probability of the tokens of each private text; the text itself is not trained on."""
     trainer = subject.aids.surrogate
     if trainer is None:
         raise NotRunError(
             "It needs a small model to fine-tune on the corpus: --with-surrogate, or `aids` in Python."
         )
-    scorer = trainer.train(on, subject.seed)
-    return np.array([float(np.mean(row)) if row else 0.0 for row in scorer.score(subject.texts)])
+    with _share_of(subject.progress, stage) as told:
+        scorer = trainer.train(on, subject.seed, told)
+    found: list[float] = []
+    with _share_of(subject.progress, "ask the small model about the texts") as told:
+        for start in range(0, len(subject.texts), BLOCK):
+            rows = scorer.score(subject.texts[start : start + BLOCK])
+            found += [float(np.mean(row)) if row else 0.0 for row in rows]
+            told(len(found) / len(subject.texts))
+    return np.array(found)
+
+
+@contextmanager
+def _share_of(progress: Progress, stage: str) -> Iterator[Callable[[float], None]]:
+    """A stage in hundredths: progress is told no number of private texts."""
+    progress.start(stage, 100)
+    shown = 0
+
+    def told(share: float) -> None:
+        nonlocal shown
+        progress.advance(int(100 * share) - shown)
+        shown = int(100 * share)
+
+    yield told
+    progress.done()

@@ -55,8 +55,8 @@ WithSurrogate = Annotated[
     str | None,
     typer.Option(
         "--with-surrogate",
-        metavar="FOLDER",
-        help="Attack by a small model too, tuned on the corpus: tuned. A folder of weights, or OWNER/REPO.",
+        metavar="MODEL",
+        help="Attack by a small model too, tuned on the corpus: tuned. Try smollm2-135m.",
     ),
 ]
 WithShadows = Annotated[

@@ -252,8 +252,12 @@ def show(screen: Screen, report: AuditReport, kept: Path | None) -> None:
 
 
 def _show_attacks(screen: Screen, report: AuditReport) -> None:
+    """A row for each attack that had something to go by, if any of them counts."""
+    if all(found.verdict == "not run" for found in report.findings):
+        return
+    tried = [found for found in report.findings if (found.guesses, found.auc) != (None, None)]
     screen.heading("The attacks")
-    screen.table(COLUMNS, [figures(found) for found in report.findings], numbers=COLUMNS[1:5])
+    screen.table(COLUMNS, [figures(found) for found in tried], numbers=COLUMNS[1:5])
     screen.line()
     screen.items(
         [

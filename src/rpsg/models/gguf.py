@@ -7,11 +7,16 @@ these as key, type, value; for each tensor name, shape, type, offset; then the a
 from __future__ import annotations
 
 import struct
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from rpsg.errors import ModelError
+from rpsg.errors import ModelError, needed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAGIC = b"GGUF"
 _STRING, _ARRAY = 8, 9
@@ -162,3 +167,21 @@ def _take(source: BinaryIO, size: int) -> bytes:
     if len(data) != size:
         raise EOFError
     return data
+
+
+@contextmanager
+def parsed_once() -> Iterator[None]:
+    """Within it transformers parses a GGUF file once, for settings and tensors, and without a progress bar.
+
+    Parsing takes seconds. The bar is not among those that transformers can be told not to show.
+    """
+    with needed("hf", "gguf"):
+        import gguf
+    from transformers import modeling_gguf_pytorch_utils as reading
+
+    reader, bar = gguf.GGUFReader, reading.tqdm
+    gguf.GGUFReader, reading.tqdm = cache(reader), partial(bar, disable=True)
+    try:
+        yield
+    finally:
+        gguf.GGUFReader, reading.tqdm = reader, bar

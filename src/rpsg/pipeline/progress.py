@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 
 #: Stages that send a writer public prompts, and those that read no private data.
 PUBLIC_STAGES = frozenset({"writing candidates", "writing variants", "make the table of word vectors"})
+#: Stages of an audit that read a corpus that is to be published, and public texts.
+TUNING = ("tune a model on the corpus", "tune a model on the reference")
 #: Prefixes of such stages; the name of a model follows.
 _PUBLIC_BEGINNINGS = ("pull ",)
 
 
 def may_show_time(stage: str) -> bool:
     """Whether the time of the stage may be shown."""
-    return stage in PUBLIC_STAGES or stage.startswith(_PUBLIC_BEGINNINGS)
+    return stage in PUBLIC_STAGES or stage in TUNING or stage.startswith(_PUBLIC_BEGINNINGS)
 
 
 def public_seconds(seconds: Mapping[str, float]) -> dict[str, float]:

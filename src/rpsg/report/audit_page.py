@@ -12,10 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.display.markup import Html, isolate, joined, tag
 from rpsg.display.overview import counted
-from rpsg.privacy.attack_bounds import most_true_positives
-from rpsg.report.html import block, document, figure, listed, pairs, paragraph, part, percent, table
+from rpsg.registry import built_in
+from rpsg.report.audit_curves import curves_of
+from rpsg.report.html import (
+    block,
+    document,
+    folded,
+    listed,
+    pairs,
+    paragraph,
+    part,
+    percent,
+    table,
+)
 from rpsg.report.page_style import page_style
-from rpsg.report.svg import curve, strip
+from rpsg.report.svg import strip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,13 +37,12 @@ if TYPE_CHECKING:
 
 #: The closest pairs of a private and a synthetic text that are shown.
 MOST_MATCHES = 20
-#: The smallest share on the axes of the curves, and where they are read off for the table.
-LEAST = 0.001
-READ_AT = (0.001, 0.01, 0.1)
 #: Shares of wrong accusations at which an attack says how many members it finds.
 RATES = (0.01, 0.001)
-#: Curves beside the claim's; more could not be told apart.
-MOST_CURVES = 3
+#: Characters of one of the closest texts before the rest is folded, and what may be left over unfolded.
+SHOWN, REST = 400, 100
+WRONGLY = "Found at 1 % is the share of members found where 1 % of the people held out are accused wrongly. "
+TITLE = "Does the corpus reveal who was in its data?"
 MARK = "PRIVATE: never share this page. An audit reads private texts without noise, and no budget covers it."
 PROOF = (
     "An audit can refute a claim and can never prove one. Each figure here is an answer to a question about "
@@ -47,7 +57,7 @@ def audit_page(found: str, matches: Sequence[Found] = ()) -> str:
     """
     body = joined(
         tag("a", "To the report", href="#main", class_="skip"),
-        tag("header", tag("p", MARK, class_="mark"), tag("h1", "An audit")),
+        tag("header", tag("p", MARK, class_="mark"), tag("h1", TITLE)),
         tag("main", audit_part(json.loads(found), matches), id="main"),
         tag("footer", tag("p", "This page loads nothing and runs nothing.")),
     )
@@ -62,7 +72,7 @@ def audit_part(found: Found, matches: Sequence[Found]) -> Html:
         "For the privacy officer. Private: nothing of it is in a release, unless it is published on purpose.",
         _verdict(found),
         _attacks(found),
-        _curves(found),
+        curves_of(found),
         _canaries(found),
         _matches(matches),
         _compared(found),
@@ -77,55 +87,74 @@ def _verdict(found: Found) -> Html:
         else "nothing; the test is that members cannot be told from the others"
     )
     heading, *reasons = found["words"]
-    return block(heading, listed(map(isolate, reasons)), pairs([("claimed", tested)]), paragraph(PROOF))
+    kind = f"block verdict {_VERDICTS.get(found['verdict'], '')}".strip()
+    told = listed(map(isolate, reasons))
+    return joined(
+        tag("div", tag("h3", heading), told, class_=kind),
+        pairs([("claimed", tested)]),
+        paragraph(PROOF),
+    )
+
+
+_VERDICTS = {"refuted": "refuted", "no violation seen": "unrefuted"}
 
 
 def _attacks(found: Found) -> Html:
+    """A row for each attack that had something to go by; if none of them counts, the reasons alone."""
+    counting = [each for each in found["findings"] if each["verdict"] != "not run"]
+    if not counting:
+        return block("The attacks", _quiet(found))
+    rates = [rate for rate in RATES if any(_is_known(each, rate) for each in counting)]
     columns = (
         *("attack", "verdict", "epsilon at least", "right of named", "AUC"),
-        *(f"found at {100 * rate:g}\u00a0%" for rate in RATES),
+        *(f"found at {100 * rate:g}\u00a0%" for rate in rates),
         "sees a leak of",
     )
-    rows = [_row(each) for each in found["findings"]]
+    tried = [each for each in found["findings"] if (each["guesses"], each["auc"]) != (None, None)]
     told = (
         "Each attack names people as members, from the corpus alone. Epsilon is what its right guesses "
-        "prove, with 95 % for all attacks together; above the claim it refutes it. Found at 1 % is the share "
-        "of members found where 1 % of the people held out are accused wrongly. In brackets are 95 % "
-        "intervals. "
+        "prove, with 95 % for all attacks together; above the claim it refutes it. "
+        + (WRONGLY if rates else "")
+        + "In brackets are 95 % intervals. "
         "The last column is the share of members that had to leak, and to stand out from all others, for the "
         "attack to see it in 95 of 100 cases; for extraction and exposure, the share of planted canaries."
     )
     return block(
         "The attacks",
         paragraph(told),
-        table("What each attack found", columns, rows, columns[2:]),
+        table("What each attack found", columns, [_row(each, rates) for each in tried], columns[2:]),
         _quiet(found),
     )
 
 
-def _row(each: Found) -> tuple[Child, ...]:
+def _is_known(each: Found, rate: float) -> bool:
+    """Whether enough people were held out to say what an attack finds at a rate of wrong accusations."""
+    return any(own["false_positive_rate"] == rate and own["value"] is not None for own in each["rates"])
+
+
+def _row(each: Found, rates: Sequence[float]) -> tuple[Child, ...]:
     """The figures of an attack; none for one that does not count."""
+    about = built_in("attacks").get(each["name"])
+    name = each["name"] if about is None else joined(each["name"], tag("small", about[1]))
     if each["verdict"] == "not run":
-        return (each["name"], each["verdict"], *[""] * 6)
+        return (name, each["verdict"], *[""] * (4 + len(rates)))
     lower, limit, auc = each["epsilon_lower"], each["limit"], each["auc"]
     return (
-        each["name"],
+        name,
         each["verdict"],
         "" if lower is None else f"{math.floor(100 * lower) / 100:.2f}",
         "" if each["guesses"] is None else f"{each['right']:,} of {each['guesses']:,}",
         "" if auc is None else _between(auc, each["auc_interval"], lambda value: f"{value:.2f}"),
-        *(_rate(each, rate) for rate in RATES),
+        *(_rate(each, rate) for rate in rates),
         "" if limit is None else percent(limit, 1),
     )
 
 
 def _rate(each: Found, rate: float) -> str:
-    """The share of members found at a rate of wrong accusations, or how many people that needs."""
+    """The share of members found at a rate of wrong accusations."""
     found = next((own for own in each["rates"] if own["false_positive_rate"] == rate), None)
-    if found is None:
+    if found is None or found["value"] is None:
         return ""
-    if found["value"] is None:
-        return f"needs {round(1 / rate):,} held out"
     return _between(found["value"], found["interval"], lambda value: percent(value, 1))
 
 
@@ -140,70 +169,9 @@ def _quiet(found: Found) -> Html | None:
             reasons.setdefault(each["reason"], []).append(each["name"])
     if not reasons:
         return None
-    told = "These attacks count for nothing here, and why:"
-    lines = (f"{', '.join(names)}: {reason}" for reason, names in reasons.items())
-    return joined(paragraph(told), listed(lines))
-
-
-def _curves(found: Found) -> Html | None:
-    """The curves of the attacks that proved most, on log axes, and the curve that the claim allows."""
-    drawn = [each for each in found["findings"] if each["curve"] and each["verdict"] != "not run"]
-    drawn.sort(key=lambda each: (-(each["epsilon_lower"] or 0.0), -(each["auc"] or 0.0)))
-    drawn = drawn[:MOST_CURVES]
-    if not drawn:
-        return None
-    claim = found["claim"]
-
-    def allowed(rate: float) -> float:
-        return most_true_positives(claim["epsilon"], claim["delta"], rate)
-
-    steps = [LEAST ** (1 - i / 60) for i in range(61)]
-    marks = [(_on_log(rate), percent(rate, 0 if rate >= LEAST * 10 else 1)) for rate in (*READ_AT, 1.0)]
-    guess = ("guess line", [(_on_log(s), _on_log(s)) for s in steps])
-    most = ("second line", [(_on_log(s), _on_log(allowed(s))) for s in steps])
-    kinds = ("first line", "first soft line", "first faint line")
-    lines = [
-        (kind, [(_on_log(x), _on_log(y)) for x, y in each["curve"]])
-        for kind, each in zip(kinds, drawn, strict=False)
-    ]
-    picture = curve(
-        "audit-roc",
-        [guess, most, *reversed(lines)],
-        title="Members found, for the people wrongly accused",
-        desc="Both axes are logarithmic. The curves of the attacks that proved most, the curve that the "
-        "claim allows against one person, and the diagonal of guessing.",
-        axes=("people held out and accused", "members found"),
-        ticks=(marks, marks),
-    )
-    columns = ("accused", "allowed by the claim", *(each["name"] for each in drawn))
-    rows = [
-        (
-            percent(rate, 1),
-            percent(allowed(rate), 1),
-            *(percent(_read(each["curve"], rate), 1) for each in drawn),
-        )
-        for rate in READ_AT
-    ]
-    paler = ", ".join(each["name"] for each in drawn[1:])
-    words = (
-        f"Darkest: {drawn[0]['name']}{f'; paler: {paler}' if paler else ''}. In the other colour: the most "
-        "that the claim allows against one person. Dashed: guessing. A curve above the claim's refutes "
-        "nothing by itself; the epsilon of the table does."
-    )
-    return block(
-        "Who is found",
-        figure(picture, words, table("Members found", columns, rows, columns[1:])),
-    )
-
-
-def _on_log(share: float) -> float:
-    """A share of LEAST to 1 as a place on a log axis, 0 to 1."""
-    return 1 - math.log10(max(share, LEAST)) / math.log10(LEAST)
-
-
-def _read(points: Sequence[Sequence[float]], rate: float) -> float:
-    """The height of a curve at the largest of its rates that is not above ``rate``."""
-    return max((height for at, height in points if at <= rate + 1e-12), default=0.0)
+    told = "Some attacks do not count here:"
+    lines = [f"{reason} ({', '.join(names)})" for reason, names in reasons.items()]
+    return joined(paragraph(told), listed(map(isolate, lines)))
 
 
 def _canaries(found: Found) -> Html | None:
@@ -243,17 +211,27 @@ def _matches(matches: Sequence[Found]) -> Html | None:
             str(rank),
             each["attack"],
             f"{each['similarity']:.2f}",
-            isolate(each["private"]),
-            isolate(each["synthetic"]),
+            _shortened(each["private"]),
+            _shortened(each["synthetic"]),
         )
         for rank, each in enumerate(matches[:MOST_MATCHES], start=1)
     ]
     told = (
         f"The {counted(len(rows), 'pair')} that are most alike, from the attacks that look for copies. These "
-        "are private texts, word for word. Two texts on one subject may be alike without a leak."
+        "are private texts, word for word. Copies are alike by 1. Two texts on one subject may be a little "
+        "alike without a leak."
     )
     columns = ("", "attack", "alike", "private text", "synthetic text")
     return block("The closest texts", paragraph(told), table("The closest texts", columns, rows, ("alike",)))
+
+
+def _shortened(text: str) -> Html:
+    """The text, the end of a long one to be unfolded."""
+    if len(text) <= SHOWN + REST:
+        return isolate(text)
+    end = text.rfind(" ", 0, SHOWN)
+    end = SHOWN if end < REST else end
+    return joined(isolate(text[:end]), folded(f"{len(text) - end:,} characters more", isolate(text[end:])))
 
 
 def _compared(found: Found) -> Html:

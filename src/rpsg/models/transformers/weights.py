@@ -21,7 +21,7 @@ from rpsg.errors import MissingExtraError, ModelError, UsageError, needed
 from rpsg.hardening import stay_offline
 from rpsg.models.catalog import CATALOGUE
 from rpsg.models.download import file_digest, locate
-from rpsg.models.gguf import read_header
+from rpsg.models.gguf import parsed_once, read_header
 from rpsg.models.hardware import available_memory
 
 if TYPE_CHECKING:
@@ -249,15 +249,14 @@ def _unpacked(weights: Weights, auto: Any, transformers: Any) -> Any:
 
     Not by ``from_pretrained``, which needs another package and leaves the model marked as quantised.
     """
-    with needed("hf", "gguf"):
-        import gguf  # noqa: F401 - optional package, used by the next one
-    from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
+    with parsed_once():
+        from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
 
-    config = transformers.AutoConfig.from_pretrained(weights.folder, **_safely(weights))
-    model = auto.from_config(config, trust_remote_code=False)
-    found = load_gguf_checkpoint(
-        str(weights.folder / str(weights.gguf)), return_tensors=True, model_to_load=model
-    )
+        config = transformers.AutoConfig.from_pretrained(weights.folder, **_safely(weights))
+        model = auto.from_config(config, trust_remote_code=False)
+        found = load_gguf_checkpoint(
+            str(weights.folder / str(weights.gguf)), return_tensors=True, model_to_load=model
+        )
     missing = set(model.load_state_dict(found["tensors"], strict=False).missing_keys)
     model.tie_weights()
     if missing - set(getattr(model, "all_tied_weights_keys", None) or ()):

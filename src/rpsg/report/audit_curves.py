@@ -1,0 +1,84 @@
+"""The curves of an audit: how many members are found, for how many people who are wrongly accused."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from rpsg.privacy.attack_bounds import most_true_positives
+from rpsg.report.html import block, figure, percent, table
+from rpsg.report.svg import curve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rpsg.display.markup import Html
+
+#: The smallest share on the axes, and where the curves are read off for the table.
+LEAST = 0.001
+READ_AT = (0.001, 0.01, 0.1)
+#: Curves beside the claim's; more could not be told apart.
+MOST_CURVES = 3
+
+
+def curves_of(found: Mapping[str, Any]) -> Html | None:
+    """The curves of the attacks that proved most, on log axes, and the curve that the claim allows."""
+    drawn = [each for each in found["findings"] if each["curve"] and each["verdict"] != "not run"]
+    drawn.sort(key=lambda each: (-(each["epsilon_lower"] or 0.0), -(each["auc"] or 0.0)))
+    drawn = drawn[:MOST_CURVES]
+    if not drawn:
+        return None
+    claim = found["claim"]
+
+    def allowed(rate: float) -> float:
+        return most_true_positives(claim["epsilon"], claim["delta"], rate)
+
+    steps = [LEAST ** (1 - i / 60) for i in range(61)]
+    marks = [(_on_log(rate), percent(rate, 0 if rate >= LEAST * 10 else 1)) for rate in (*READ_AT, 1.0)]
+    guess = ("guess line", [(_on_log(s), _on_log(s)) for s in steps])
+    most = ("second line", [(_on_log(s), _on_log(allowed(s))) for s in steps])
+    kinds = ("first line", "first soft line", "first faint line")
+    lines = [
+        (kind, [(_on_log(x), _on_log(y)) for x, y in each["curve"]])
+        for kind, each in zip(kinds, drawn, strict=False)
+    ]
+    picture = curve(
+        "audit-roc",
+        [guess, *([most] if claim["is_made"] else []), *reversed(lines)],
+        title="Members found, for the people wrongly accused",
+        desc="Both axes are logarithmic. The curves of the attacks that proved most, the curve that the "
+        "claim allows against one person, and the diagonal of guessing.",
+        axes=("people held out and accused", "members found"),
+        ticks=(marks, marks),
+    )
+    columns = ("accused", "allowed by the claim", *(each["name"] for each in drawn))
+    rows = [
+        (
+            percent(rate, 1),
+            percent(allowed(rate), 1),
+            *(percent(_read(each["curve"], rate), 1) for each in drawn),
+        )
+        for rate in READ_AT
+    ]
+    paler = ", ".join(each["name"] for each in drawn[1:])
+    limit = "In the other colour: the most that the claim allows against one person. "
+    words = (
+        f"Darkest: {drawn[0]['name']}{f'; paler: {paler}' if paler else ''}. "
+        f"{limit if claim['is_made'] else ''}Dashed: guessing. A curve above "
+        f"{'the claim' if claim['is_made'] else 'guessing'} refutes nothing by itself; the epsilon of the "
+        "table does."
+    )
+    return block(
+        "Who is found",
+        figure(picture, words, table("Members found", columns, rows, columns[1:])),
+    )
+
+
+def _on_log(share: float) -> float:
+    """A share of LEAST to 1 as a place on a log axis, 0 to 1."""
+    return 1 - math.log10(max(share, LEAST)) / math.log10(LEAST)
+
+
+def _read(points: Sequence[Sequence[float]], rate: float) -> float:
+    """The height of a curve at the largest of its rates that is not above ``rate``."""
+    return max((height for at, height in points if at <= rate + 1e-12), default=0.0)
