@@ -8,6 +8,7 @@ whose cache still has the prompt.
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
 from collections import deque
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 _WORTH_SHARING = 400
 _KEPT_PREFIXES = 16
 _PATIENCE = 5.0
+#: The same at the end of the process, when nothing else is left to do.
+_LAST_PATIENCE = 60.0
 
 Group = tuple[Message, ...]
 
@@ -145,6 +148,13 @@ class PrefixCache:
             prefix.ready.set()
 
 
+def _let_end(workers: Sequence[threading.Thread]) -> None:
+    """Wait for workers that compute a long prompt: if Python ended under one, the process would crash."""
+    deadline = time.monotonic() + _LAST_PATIENCE
+    for worker in workers:
+        worker.join(max(0.0, deadline - time.monotonic()))
+
+
 class SlotScheduler:
     """One worker thread for each slot, with one queue. ``slots`` is the number of slots of each server."""
 
@@ -178,6 +188,8 @@ class SlotScheduler:
             deadline = time.monotonic() + _PATIENCE  # a worker may be in the middle of a long prompt
             for worker in workers:
                 worker.join(max(0.0, deadline - time.monotonic()))
+            if late := [worker for worker in workers if worker.is_alive()]:
+                atexit.register(_let_end, late)
 
     def _write(
         self,

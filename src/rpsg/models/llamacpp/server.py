@@ -19,6 +19,9 @@ from __future__ import annotations
 import http.client
 import json
 import secrets
+import signal
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -27,7 +30,7 @@ from rpsg.models.documents import document_of, is_document
 from rpsg.protocols import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from rpsg.protocols import Request
@@ -88,9 +91,11 @@ class LlamaServer:
 
         Raises ServerGoneError when the server is lost.
         """
+        if (server := self._server) is None:  # closed while this request waited for its prompt
+            return Reply("", "error", error="the writer was stopped")
         answer = _Answer(stopped, request.begins)
         chat = self._chat and not (self._documents and is_document(request))
-        ask = self._server.handle_chat_completions if chat else self._server.handle_completions
+        ask = server.handle_chat_completions if chat else server.handle_completions
         try:
             ask(_payload(request, slot, chat=chat), answer.take)
         except (ValueError, RuntimeError, TypeError) as error:
@@ -234,11 +239,39 @@ def _parameters(path: Path, slots: int, context: int, threads: int, state: Path,
     return parameters
 
 
+#: Servers whose threads may not run yet. One that was destroyed now, because Ctrl-C took it from its caller,
+#: would wait for a thread that has missed its end; here it lives until Python ends.
+_STARTING: list[Any] = []
+
+
 def start(parameters: Any, failed: Callable[[Exception], ModelError]) -> Any:
     """A server with these parameters; what ``failed`` makes of the error if it cannot load its weights."""
     import xllamacpp
 
     try:
-        return xllamacpp.Server(parameters)
+        with _signals_later():
+            server = xllamacpp.Server(parameters)
+            _STARTING.append(server)
     except (RuntimeError, ValueError, MemoryError) as error:
         raise failed(error) from error
+    _STARTING.remove(server)
+    return server
+
+
+@contextmanager
+def _signals_later() -> Iterator[None]:
+    """Ctrl-C and SIGTERM take effect at the end of the block, when the server is in ``_STARTING``."""
+    if threading.current_thread() is not threading.main_thread():  # handlers run in the main thread alone
+        yield
+        return
+    seen: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, lambda number, _: seen.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        if seen:
+            signal.raise_signal(seen[0])
