@@ -20,7 +20,7 @@ from rpsg.errors import DataError, UsageError
 from rpsg.privacy.private import open_private
 from rpsg.stages.rng import stream
 from rpsg.storage.readers import read_corpus
-from rpsg.storage.readers.rows import clean
+from rpsg.storage.readers.spelling import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -34,7 +34,7 @@ def strict_stages(plan: Plan, pack: Pack) -> list[StagePlan]:
         stages.append(StagePlan("size", shares.size, "S1_unit_count", dim=1))
     if plan.data.label is not None and not plan.data.labels:  # values that nobody declared must be found
         stages.append(StagePlan("labels", shares.labels, "S3_k_items_per_unit", k=c, selects=True))
-    k_cards = len(pack.marginals) + (plan.data.label is not None)
+    k_cards = len(pack.marginals) + (plan.data.label is not None) + len(plan.data.columns)
     stages.append(StagePlan("cards", shares.cards, "S2_one_cell", k=k_cards, c=c))
     if shares.keyphrases:
         k = plan.method.phrases_per_record
@@ -182,7 +182,7 @@ def check_declared(plan: Plan, pack: Pack, budget: Budget | None, n: int | None)
         InfeasibleError: nothing can be learnt; it says what to do instead.
     """
     if budget is not None and n is not None:
-        check_people(plan, pack.with_label(plan.data.label_values), n, budget)
+        check_people(plan, plan.data.added_to(pack), n, budget)
 
 
 def check_people(plan: Plan, pack: Pack, n: int, budget: Budget) -> None:
@@ -218,7 +218,7 @@ def noise_decides(plan: Plan, pack: Pack, budget: Budget | None, counted: int | 
     if budget is None or size is None or counted is None:
         return False
     n = safe_size(counted, size.sigma)
-    return is_too_few(plan, pack.with_label(plan.data.label_values), n, budget)
+    return is_too_few(plan, plan.data.added_to(pack), n, budget)
 
 
 def about_few_people(plan: Plan, pack: Pack, budget: Budget | None) -> str:
@@ -227,7 +227,7 @@ def about_few_people(plan: Plan, pack: Pack, budget: Budget | None) -> str:
     """
     if budget is None or plan.privacy.n_public is not None or not knows_its_people(budget):
         return ""
-    fewest = smallest_size(plan, pack.with_label(plan.data.label_values), budget)
+    fewest = smallest_size(plan, plan.data.added_to(pack), budget)
     warned = (
         f"With fewer than {fewest:,} {_who(budget)} the noise outweighs what they say: the budget is spent "
         "on texts about as good as those of --method floor, which costs nothing. Wait for more, pool your "

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 WEIGHT_OF_SPREAD = 16.0
 #: The same for the shares of an attribute's values, and for roots of the shares of words.
 WEIGHT_OF_SHARES, WEIGHT_OF_WORDS = 0.3, 1.0
+#: The same for the shares of columns' values, alone and together: readers will count these.
+WEIGHT_OF_COLUMNS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,8 @@ def choose_by_sketch(job: Job, pack: Pack, model: CardModel, sketch: Sketch, poo
     for code, quota in enumerate(shares(mass, job.plan.corpus.size)):
         mine = np.flatnonzero(of_label == code)
         target = sketch.target(code)
-        blocks = [replace(block, entries=block.entries[mine]) for block in shared]
+        beside = _columns_wanted(model, [drafts[i] for i in mine], label, code)
+        blocks = [*(replace(block, entries=block.entries[mine]) for block in shared), *beside]
         blocks.append(Block(roots[mine], target.words, WEIGHT_OF_WORDS))
         objective = Objective.of(z[mine], target, WEIGHT_OF_SPREAD / job.plan.method.diversity, blocks)
         kept |= {drafts[mine[i]].id for i in choose(objective, int(quota))}
@@ -176,3 +179,31 @@ def _shares_wanted(
         for a in pack.attributes
         if a.kind in {"sentiment", "words"}
     )
+
+
+def _columns_wanted(
+    model: CardModel, drafts: Sequence[Candidate], label: str | None, code: int
+) -> list[Block]:
+    """The noisy joint shares of the columns beside the text, and what the drafts' cards say.
+
+    Where a column was counted together with the label, its shares are those of the label with this index.
+    """
+    blocks = []
+    for group, counted in zip(model.pack.marginals, model.marginals, strict=True):
+        if model.pack.attribute(group[0]).kind != "column":
+            continue
+        names, table = group, counted
+        if label in group:
+            table = np.take(counted, code, axis=group.index(label))
+            names = tuple(name for name in group if name != label)
+        values = [model.pack.attribute(name).values for name in names]
+        codes = [
+            np.array([known.index(draft.card.values[name]) for draft in drafts], np.int64)
+            for name, known in zip(names, values, strict=True)
+        ]
+        alone = table.sum(axis=tuple(range(1, len(names))))
+        blocks.append(Block.of_codes(codes[0], alone / alone.sum(), WEIGHT_OF_COLUMNS))
+        if len(names) > 1:
+            together = np.ravel_multi_index(codes, table.shape).astype(np.int64)
+            blocks.append(Block.of_codes(together, table.ravel() / table.sum(), WEIGHT_OF_COLUMNS))
+    return blocks

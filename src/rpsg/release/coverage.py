@@ -111,7 +111,7 @@ class Coverage:
 
 
 def coverage(pack: Pack, counts: NoisyCounts | None, texts: Sequence[Candidate]) -> tuple[Coverage, ...]:
-    """Each counted attribute of the pack, which includes the run's labels; ``texts``: the released ones."""
+    """Each counted attribute of the pack, with label and columns; ``texts``: those released."""
     return tuple(_covered(a, counts, texts) for a in pack.attributes if a.counted)
 
 
@@ -137,6 +137,11 @@ def labels_of(plan: Plan, evidence: Mapping[str, Evidence]) -> tuple[str, ...]:
     if plan.data.label is None or plan.data.labels or "labels" not in evidence:
         return plan.data.label_values
     return labels_found(evidence["labels"].items or ())
+
+
+def counted_pack(plan: Plan, pack: Pack, evidence: Mapping[str, Evidence]) -> Pack:
+    """The pack with the label and the columns of the run, as it was counted."""
+    return pack.with_label(labels_of(plan, evidence)).with_columns(plan.data.column_values)
 
 
 def noisy_counts(

@@ -40,7 +40,9 @@ def corpus_part(release: Release, shown: ShowText, *, first: bool = False) -> Ht
 
 
 def _fields(release: Release) -> Html:
-    rows = fields(label=release.plan.data.label is not None, seeded=release.is_seeded)
+    data = release.plan.data
+    beside = [name for name, _ in data.column_values]
+    rows = fields(label=data.label is not None, seeded=release.is_seeded, columns=beside)
     return block(
         "What a record holds",
         table("Fields of corpus.jsonl", ("field", "what it is"), rows),

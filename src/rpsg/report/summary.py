@@ -13,6 +13,8 @@ from rpsg.privacy.published_audit import LIKE_IT
 from rpsg.storage.layout import CORPUS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rpsg.plan import Plan
     from rpsg.release.reader import Release
 
@@ -193,8 +195,9 @@ def _signed(release: Release) -> str:
     )
 
 
-def fields(*, label: bool, seeded: bool) -> list[tuple[str, str]]:
+def fields(*, label: bool, seeded: bool, columns: Sequence[str] = ()) -> list[tuple[str, str]]:
     """The fields of ``corpus.jsonl`` with their meaning; ``seeded`` rows were made from private records."""
+    beside = [(name, f"the {name} it was written for: a declared value of this column") for name in columns]
     if seeded:
         return [
             ("id", "number of the row in this file"),
@@ -210,6 +213,7 @@ def fields(*, label: bool, seeded: bool) -> list[tuple[str, str]]:
         ("id", "number of the text in the run that wrote it"),
         ("text", "the synthetic text"),
         *([("label", "the label it was written for")] if label else []),
+        *beside,
         ("attributes", "the values of the card it was written from; the text may not keep to all of them"),
     ]
 
@@ -225,10 +229,13 @@ def card(release: Release) -> str:
     """The data card: front matter for dataset hubs, then the summary and how to verify it."""
     plan, seeded = release.plan, release.is_seeded
     front = _front(release)
+    told = fields(
+        label=plan.data.label is not None, seeded=seeded, columns=[n for n, _ in plan.data.column_values]
+    )
     held = [
         "## Fields",
         "",
-        *(f"- `{name}`: {told}" for name, told in fields(label=plan.data.label is not None, seeded=seeded)),
+        *(f"- `{name}`: {meaning}" for name, meaning in told),
         "",
         "Every text is written by a language model."
         + (" It was made from a private record." if seeded else " None is a record of a person."),
@@ -253,6 +260,7 @@ def _front(release: Release) -> list[str]:
     if "epsilon" in release.claim:
         tags.append("differential-privacy")
     about = plan.corpus.about or release.pack.about
+    task = "text-classification" if plan.data.label or plan.data.columns else "text-generation"
     return [
         "---",
         f"pretty_name: {_quoted(f'Synthetic texts: {about}')}",
@@ -260,7 +268,7 @@ def _front(release: Release) -> list[str]:
         f"license: {plan.corpus.license or 'unknown'}",
         "annotations_creators: [machine-generated]",
         "language_creators: [machine-generated]",
-        f"task_categories: [{'text-classification' if plan.data.label else 'text-generation'}]",
+        f"task_categories: [{task}]",
         f"tags: [{', '.join(tags)}]",
         f"size_categories: [{_size_category(len(release.pool.alive()))}]",
         "configs:",

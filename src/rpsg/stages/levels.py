@@ -1,7 +1,8 @@
 """In how much detail the schema is counted: by values or by groups of values, jointly or separately.
 
 Attributes are counted jointly if there are enough people for every combination of their values; otherwise
-each is counted separately, by its values if there are enough people for those, else by its groups. "Enough"
+each is counted separately, by its values if there are enough people for those, else by its groups. A column
+beside the text is counted with as many of the columns before it as there are people for. "Enough"
 is relative to the standard deviation of the noise and the same for every pack. It depends only on public
 numbers and DP outputs, and the number of marginals never changes, so the planned budget remains right. Every
 attribute is always counted; the fit (``shrinking``) discards what is only noise.
@@ -37,7 +38,10 @@ def thinned(pack: Pack, n: int, sigma: float) -> Pack:
     homes = _homes(pack)
     for index, group in enumerate(pack.marginals):
         kept = group
-        if n < PER_COMBINATION * sigma * _cells(pack, group):
+        if pack.attribute(group[0]).kind == "column":  # every other name in it has another home
+            while len(kept) > 1 and n < PER_COMBINATION * sigma * _cells(pack, kept):
+                kept = kept[:-1]
+        elif n < PER_COMBINATION * sigma * _cells(pack, group):
             kept = tuple(name for name in group if homes[name] == index) or group[:1]
         least = PER_VALUE if len(kept) == 1 else PER_COMBINATION
         if n < least * sigma * _cells(pack, kept) and any(pack.attribute(name).has_levels for name in kept):
@@ -54,11 +58,15 @@ def fewest_people(pack: Pack, sigma: float) -> int:
 
 
 def _homes(pack: Pack) -> dict[str, int]:
-    """For each attribute the marginal that must keep it: one that begins with it, else the smallest."""
+    """For each attribute the marginal that must keep it: one that begins with it, else the smallest.
+
+    The marginal of a column beside the text is home to that column alone.
+    """
     homes: dict[str, int] = {}
     for index, group in enumerate(pack.marginals):
         homes.setdefault(group[0], index)
-    smallest = sorted(range(len(pack.marginals)), key=lambda index: _cells(pack, pack.marginals[index]))
+    others = [i for i, group in enumerate(pack.marginals) if pack.attribute(group[0]).kind != "column"]
+    smallest = sorted(others, key=lambda index: _cells(pack, pack.marginals[index]))
     for index in smallest:
         for name in pack.marginals[index]:
             homes.setdefault(name, index)

@@ -29,13 +29,17 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class SyntheticText:
-    """One row of a release; a row that is not an output of mechanisms says so in ``claim``."""
+    """One row of a release; a row that is not an output of mechanisms says so in ``claim``.
+
+    ``columns`` are those beside the text, under their own names; ``attributes`` are the other card values.
+    """
 
     id: int
     text: str
     label: str | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
     claim: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_corpus(
@@ -60,7 +64,7 @@ def write_corpus(
 
 
 def write_jsonl(path: Path, rows: Sequence[SyntheticText]) -> str:
-    """One canonical JSON object a line (id, text, label if there is one, attributes); gives its SHA-256."""
+    """One canonical JSON object a line (id, text, label if any, columns, attributes); gives its SHA-256."""
     return write_chunks(path, (canonical_json(_object(row)) + b"\n" for row in rows))
 
 
@@ -70,7 +74,7 @@ def _object(row: SyntheticText) -> dict[str, Any]:
         value["label"] = row.label
     if row.claim:
         value["claim"] = row.claim
-    return value
+    return value | dict(row.columns)
 
 
 def write_csv(path: Path, rows: Sequence[SyntheticText], *, raw: bool = False) -> str:
@@ -93,14 +97,17 @@ def _csv_lines(rows: Sequence[SyntheticText], cell: Callable[[str], str]) -> Ite
 
 
 def _columns(rows: Sequence[SyntheticText]) -> dict[str, list[Any]]:
-    """Column by column: id, text, label if any row has one, then the attributes by name."""
+    """Column by column: id, text, label if any row has one, columns by name, then attributes by name."""
     columns: dict[str, list[Any]] = {"id": [row.id for row in rows], "text": [row.text for row in rows]}
     if any(row.label is not None for row in rows):
         columns["label"] = [row.label for row in rows]
     if any(row.claim for row in rows):
         columns["claim"] = [row.claim for row in rows]
+    for name in sorted({name for row in rows for name in row.columns}):
+        columns[name] = [row.columns.get(name) for row in rows]
+    taken = {*_FIRST, *columns}
     for name in sorted({name for row in rows for name in row.attributes}):
-        title = f"attribute_{name}" if name in _FIRST else name
+        title = f"attribute_{name}" if name in taken else name
         columns[title] = [row.attributes.get(name) for row in rows]
     return columns
 
