@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from rpsg import api
+from rpsg.domains import find_pack
 from rpsg.domains.pack import MOST_COMBINATIONS
 from rpsg.errors import UsageError
 from rpsg.methods.budget import strict_budget
@@ -24,7 +25,7 @@ from rpsg.records import Document
 from rpsg.registry import built_in
 from rpsg.release.reader import Release
 from rpsg.stages.annotate import annotate, describe
-from rpsg.stages.cards import card_row_cells, cells, in_words, shapes
+from rpsg.stages.cards import CardModel, card_row_cells, cells, in_words, shapes
 from rpsg.stages.contributions import unit_numbers
 from rpsg.stages.levels import thinned
 from rpsg.stages.prompts import candidate_request
@@ -68,19 +69,40 @@ def run(lab: Lab) -> Run:
 # -- what is counted --------------------------------------------------------------------------------------
 
 
-def test_each_column_is_counted_with_those_before_it_and_with_the_label(tiny: Pack) -> None:
+def test_each_column_is_counted_with_those_before_it_then_label_and_sentiment(tiny: Pack) -> None:
     pack = tiny.with_label(("food", "drink")).with_columns(list(VALUES.items()))
     own = pack.marginals[len(tiny.marginals) + 1 :]
     assert own == (
-        ("column priority", "label"),
-        ("column product", "column priority", "label"),
+        ("column priority", "label", "sentiment"),
+        ("column product", "column priority", "label", "sentiment"),
         ("column opened", "column product", "column priority", "label"),
     )
 
 
-def test_without_a_label_the_sentiment_takes_its_place(tiny: Pack) -> None:
-    pack = tiny.with_columns([("product", ("router", "app"))])
-    assert pack.marginals[-1] == ("column product", "sentiment")
+def test_a_column_is_tied_to_what_texts_are_about_by_groups_of_topics() -> None:
+    """With few people it is counted alone; the topics are counted by themselves in any case."""
+    pack = find_pack("support").with_columns([("product", ("router", "app"))])
+    groups = len(pack.attribute("topic").groups)
+    assert pack.marginals[-1] == ("column product", "topic", "sentiment")
+    assert shapes(pack)[-1] == (2, groups, 3)
+    assert shapes(thinned(pack, 100_000, 5.0)) == shapes(pack)
+    assert shapes(thinned(pack, 10 * 2 * groups, 5.0))[-1] == (2, groups)
+    assert shapes(thinned(pack, 10 * 2 * groups - 1, 5.0))[-1] == (2,)
+    assert in_words(pack).endswith("; column product x topic groups x sentiment")
+
+
+def test_cards_have_the_column_that_goes_with_the_group_of_their_topic() -> None:
+    pack = find_pack("support").with_columns([("product", ("router", "app"))])
+    topic = pack.attribute("topic")
+    first = next(iter(topic.groups))
+    counts = [np.full(shape, 100.0) for shape in shapes(pack)]
+    counts[-1][0, 0], counts[-1][1, 0] = 300.0, 0.0  # of the first group's texts all are about a router
+    model = CardModel(pack, tuple(table / table.sum() for table in counts))
+    cards = model.draw(4_000, np.random.default_rng(0))
+    of_first = [card.values for card in cards if topic.headings[card.values["topic"]] == first]
+    assert len(of_first) > 100
+    assert {values["column product"] for values in of_first} == {"router"}
+    assert {card.values["column product"] for card in cards} == {"router", "app"}
 
 
 @pytest.mark.parametrize("widths", [(60, 60, 60), (2,) * 8, (9, 8, 2, 30), (3, 4, 12, 7)])
@@ -106,8 +128,8 @@ def test_few_people_take_detail_and_never_a_column_or_a_marginal(tiny: Pack, n: 
     }
     for group, whole in zip(counted.marginals[3:], pack.marginals[3:], strict=True):
         assert group == whole[: len(group)]
-        assert len(group) == 1 or n >= 6.0 * prod(len(pack.attribute(name).values) for name in group)
-    assert (cells(counted) == cells(pack)) == (n >= 400)
+        assert len(group) == 1 or n >= 12.0 * prod(len(pack.attribute(name).values) for name in group)
+    assert (cells(counted) == cells(pack)) == (n > 10_000)
 
 
 def test_a_pack_s_file_has_no_column(lab: Lab) -> None:

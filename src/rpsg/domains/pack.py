@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: Before the name of a column beside the text, in that of its attribute: no attribute of a file has a space.
 COLUMN = "column "
 #: A column is counted together with others as long as there are at most this many combinations of values.
-MOST_COMBINATIONS = 64
+MOST_COMBINATIONS = 128
 Name = Annotated[str, Field(pattern=rf"^([a-z][a-z0-9_]*|{COLUMN}[^\n]+)$")]
 
 
@@ -227,23 +227,31 @@ class Pack(Strict):
     def with_columns(self, columns: Sequence[tuple[str, tuple[str, ...]]]) -> Pack:
         """This pack, which has its label already, with the columns beside the text as further attributes.
 
-        Each column has a marginal of its own. In it are also the columns before it, the nearest first, and
-        then the label, or the sentiment where there is no label; but none that would make more combinations
-        than ``MOST_COMBINATIONS``. So the number of cells is bounded.
+        Each column has a marginal of its own. In it are also the columns before it, the nearest first, then
+        the label, the first attribute of the pack by groups of its values, and the sentiment; but none that
+        would make more combinations than ``MOST_COMBINATIONS``. So the number of cells is bounded.
         """
-        kinds = {a.kind: a for a in self.attributes}
-        first = kinds.get("label") or kinds.get("sentiment")
-        earlier = [first] if first else []
-        marginals = []
+        labels = [a for a in self.attributes if a.kind == "label"]
+        first = [a for a in self.attributes if a.name == self.marginals[0][0] and a.has_levels]
+        sentiments = [a for a in self.attributes if a.kind == "sentiment"]
+        earlier = [*sentiments, *first, *labels]
+        marginals, by_group = list(self.marginals), list(self.by_group)
         for name, values in columns:
             together = [Attribute(name=COLUMN + name, kind="column", values=values)]
             cells = len(values)
             for other in reversed(earlier):
-                if cells * len(other.values) <= MOST_COMBINATIONS:
-                    cells *= len(other.values)
+                width = len(other.groups) if other.has_levels else len(other.values)
+                if cells * width <= MOST_COMBINATIONS:
+                    cells *= width
                     together.append(other)
+            if any(attribute.has_levels for attribute in together):
+                by_group.append(len(marginals))
             marginals.append(tuple(attribute.name for attribute in together))
             earlier.append(together[0])
         added = tuple(a for a in earlier if a.kind == "column")
-        update = {"attributes": (*self.attributes, *added), "marginals": (*self.marginals, *marginals)}
+        update = {
+            "attributes": (*self.attributes, *added),
+            "marginals": tuple(marginals),
+            "by_group": tuple(by_group),
+        }
         return self.model_copy(update=update) if columns else self

@@ -11,6 +11,7 @@ from rpsg.errors import ModelError
 from rpsg.methods.dp_steps import ANOTHER_WRITER, ask, label_of, paid, report_spent
 from rpsg.records import Document
 from rpsg.stages.annotate import codes_of, fits_none
+from rpsg.stages.cards import positions
 from rpsg.stages.choose import Block, Objective, choose
 from rpsg.stages.resolution import poor_fit_line
 from rpsg.stages.sketch import (
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.private import Private
     from rpsg.privacy.vector_sum import BoundedVectors
     from rpsg.records import Candidate, Pool
-    from rpsg.stages.annotate import Landmarks, Traits
+    from rpsg.stages.annotate import Codes, Landmarks, Traits
     from rpsg.stages.cards import CardModel
     from rpsg.stages.sketch import Floats, Target
 
@@ -189,21 +190,23 @@ def _columns_wanted(
     Where a column was counted together with the label, its shares are those of the label with this index.
     """
     blocks = []
-    for group, counted in zip(model.pack.marginals, model.marginals, strict=True):
+    for index, (group, counted) in enumerate(zip(model.pack.marginals, model.marginals, strict=True)):
         if model.pack.attribute(group[0]).kind != "column":
             continue
         names, table = group, counted
         if label in group:
             table = np.take(counted, code, axis=group.index(label))
             names = tuple(name for name in group if name != label)
-        values = [model.pack.attribute(name).values for name in names]
-        codes = [
-            np.array([known.index(draft.card.values[name]) for draft in drafts], np.int64)
-            for name, known in zip(names, values, strict=True)
-        ]
+        codes = [_codes_on_cards(model.pack, index, name, drafts) for name in names]
         alone = table.sum(axis=tuple(range(1, len(names))))
         blocks.append(Block.of_codes(codes[0], alone / alone.sum(), WEIGHT_OF_COLUMNS))
         if len(names) > 1:
             together = np.ravel_multi_index(codes, table.shape).astype(np.int64)
             blocks.append(Block.of_codes(together, table.ravel() / table.sum(), WEIGHT_OF_COLUMNS))
     return blocks
+
+
+def _codes_on_cards(pack: Pack, index: int, name: str, drafts: Sequence[Candidate]) -> Codes:
+    """Where each draft's card is along an attribute's axis of the marginal at ``index``."""
+    values = {value: i for i, value in enumerate(pack.attribute(name).values)}
+    return positions(pack, index, name)[[values[draft.card.values[name]] for draft in drafts]]

@@ -168,6 +168,8 @@ def noisy_counts(
     parts = np.split(vector, np.cumsum([math.prod(size) for size in sizes])[:-1])
     for marginal, (group, size, cells) in enumerate(zip(pack.marginals, sizes, parts, strict=True)):
         for axis, name in enumerate(group):
+            if axis and pack.attribute(name).has_levels and pack.attribute(group[0]).column:
+                continue  # of its values' counts; here they are put together in groups for a column's sake
             attribute, by_group = pack.attribute(name), is_coarse(pack, marginal, name)
             spread = sigma * math.sqrt(math.prod(size) / size[axis])
             if spread < noise.get(name, math.inf):

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 #: People for each value, and for each combination of values, in standard deviations of the noise. Below that
 #: the coarser count was nearer to the truth in simulations (``benchmarks/card_levels.py``).
 PER_VALUE, PER_COMBINATION = 0.25, 1.0
+#: The same for each combination of a column beside the text with others: its own shares are what readers will
+#: look at, and they lose more (``benchmarks/column_levels.py``).
+PER_COLUMN = 2.0
 #: Bounds on the number of groups assumed: the commonest values of a longer list are still significant.
 LEAST_GROUPS, MOST_GROUPS = 8, 16
 #: The one-sided 99 % quantile of the normal law. It affects the quality of what is sized by it, not privacy.
@@ -37,17 +40,31 @@ def thinned(pack: Pack, n: int, sigma: float) -> Pack:
     marginals, by_group = list[tuple[str, ...]](), list[int]()
     homes = _homes(pack)
     for index, group in enumerate(pack.marginals):
-        kept = group
-        if pack.attribute(group[0]).kind == "column":  # every other name in it has another home
-            while len(kept) > 1 and n < PER_COMBINATION * sigma * _cells(pack, kept):
-                kept = kept[:-1]
-        elif n < PER_COMBINATION * sigma * _cells(pack, group):
-            kept = tuple(name for name in group if homes[name] == index) or group[:1]
-        least = PER_VALUE if len(kept) == 1 else PER_COMBINATION
-        if n < least * sigma * _cells(pack, kept) and any(pack.attribute(name).has_levels for name in kept):
+        if pack.attribute(group[0]).kind == "column":
+            kept = _of_column(pack, group, n / (PER_COLUMN * sigma))
+            coarse = any(pack.attribute(name).has_levels for name in kept)
+        else:
+            kept = group
+            if n < PER_COMBINATION * sigma * _cells(pack, group):
+                kept = tuple(name for name in group if homes[name] == index) or group[:1]
+            least = PER_VALUE if len(kept) == 1 else PER_COMBINATION
+            few = n < least * sigma * _cells(pack, kept)
+            coarse = few and any(pack.attribute(name).has_levels for name in kept)
+        if coarse:
             by_group.append(index)
         marginals.append(kept)
     return pack.model_copy(update={"marginals": tuple(marginals), "by_group": tuple(by_group)})
+
+
+def _of_column(pack: Pack, group: tuple[str, ...], most: float) -> tuple[str, ...]:
+    """The marginal of a column without its last attributes, so that it has at most ``most`` combinations.
+
+    The column itself always stays; the others are counted elsewhere too.
+    """
+    widths = [len(a.groups) if a.has_levels else len(a.values) for a in map(pack.attribute, group)]
+    while len(widths) > 1 and math.prod(widths) > most:
+        widths.pop()
+    return group[: len(widths)]
 
 
 def fewest_people(pack: Pack, sigma: float) -> int:

@@ -31,6 +31,7 @@ _TABLE = (
     ("downstream", "downstream_f1", "the same classifier's mean F1 over labels"),
     ("attributes", "sentiment_distance", "total variation of sentiments; lower is better"),
     ("attributes", "sentiment_agreement", "share of texts with the sentiment asked for"),
+    ("columns", "column_distance", "total variation of pairs of columns (runs with --columns)"),
     ("attributes", "length_distance", "total variation of lengths; lower is better"),
     ("attributes", "length_mean", "mean number of words"),
     ("diversity", "self_bleu", "how well a text is foretold by the others"),

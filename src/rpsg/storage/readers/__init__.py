@@ -82,7 +82,7 @@ def read_corpus(
         user: the column that says whose row it is, if any.
         format: how to read it, if neither its name nor its content says so.
         labels: every label that may occur; any other in the file is a fault.
-        beside: the columns beside the text; a value that is not declared is a fault.
+        beside: the columns beside the text; a value that is not declared is "other".
         encoding: of a text file that is not UTF-8, such as "cp1252".
 
     Raises:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 _DATE = re.compile(
     r"(?:(?P<y>[0-9]{4})(?P<s>[-/]?)(?P<m>[0-9]{2})(?P=s)(?P<d>[0-9]{2})"
-    r"|(?P<day>[0-9]{1,2})\.(?P<month>[0-9]{1,2})\.(?P<year>[0-9]{4}))(?:[T ][0-9:.,+ A-Za-z-]{1,40}|Z)?"
+    r"|(?P<day>[0-9]{1,2})\.(?P<month>[0-9]{1,2})\.(?P<year>[0-9]{4}))"
+    r"(?:[T ][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?"
+    r"(?: ?(?:Z|UTC|[AP]M|[+-][0-9]{2}:?[0-9]{2}))?)?"
 )
 #: Longer numbers are names; Python needs hours for some of them.
 _LONGEST_NUMBER = 40

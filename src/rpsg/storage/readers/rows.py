@@ -236,7 +236,7 @@ class DocumentMaker:
             declared = None if name is None else column.value_of(name)
             if declared is None:
                 fault = self._fault(row, column.problem(value), column.hint)._replace(unlisted=True)
-                if self.rules is None or self.rules.unlisted != "other":
+                if self.rules is not None and self.rules.unlisted != "other":
                     return fault
                 self._note(self.as_other, fault)
                 declared = OTHER
