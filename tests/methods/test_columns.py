@@ -23,6 +23,7 @@ from rpsg.privacy.histogram import Query, clean_histogram
 from rpsg.privacy.private import Private, open_private
 from rpsg.records import Document
 from rpsg.registry import built_in
+from rpsg.release.coverage import columns_together
 from rpsg.release.reader import Release
 from rpsg.stages.annotate import annotate, describe
 from rpsg.stages.cards import CardModel, card_row_cells, cells, in_words, shapes
@@ -356,3 +357,25 @@ def test_undeclared_values_are_left_out_or_counted_as_other(lab: Lab) -> None:
     other = api.run(plan, lab.folder / "b")
     assert shares(other.records, "product")["other",] >= 5
     assert api.verify(other).ok
+
+
+def test_the_report_shows_columns_together_beside_their_noisy_counts(run: Run) -> None:
+    release = Release(run.release)
+    pairs = columns_together(release.plan, release.pack, release.ledger, release.answers, release.texts)
+    named = {pair.columns: pair for pair in pairs}
+    pair = named["product", "priority"]
+    assert {row[:2] for row in pair.rows} == {(a, b) for a in VALUES["product"] for b in VALUES["priority"]}
+    assert sum(row[3] for row in pair.rows) == len(run.texts)
+    assert {row[:2]: row[3] for row in pair.rows if row[3]} == shares(run.records, "product", "priority")
+    exact = shares(tickets_of(run), "product", "priority")
+    off = [row[2].count - exact[row[:2]] for row in pair.rows]
+    assert max(map(abs, off)) < 5 * pair.rows[0][2].sigma
+    page = (run.release / "report.html").read_text(encoding="utf-8")
+    assert "Columns together" in page
+    assert "A column of the release" in page
+
+
+def tickets_of(run: Run) -> list[dict[str, Any]]:
+    """The private rows that the run has read."""
+    file = run.path.parent / "data.jsonl"
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
