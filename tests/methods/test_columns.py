@@ -19,13 +19,15 @@ from rpsg.errors import UsageError
 from rpsg.methods.budget import strict_budget
 from rpsg.methods.named import find_method
 from rpsg.models.fake import FakeWriter
+from rpsg.pipeline.planting import planted_among
 from rpsg.privacy.histogram import Query, clean_histogram
 from rpsg.privacy.private import Private, open_private
-from rpsg.records import Document
+from rpsg.records import Document, PrivateCorpus
 from rpsg.registry import built_in
 from rpsg.release.coverage import columns_together
 from rpsg.release.reader import Release
 from rpsg.stages.annotate import annotate, describe
+from rpsg.stages.canaries import make_canaries
 from rpsg.stages.cards import CardModel, card_row_cells, cells, in_words, shapes
 from rpsg.stages.contributions import unit_numbers
 from rpsg.stages.levels import thinned
@@ -379,3 +381,20 @@ def tickets_of(run: Run) -> list[dict[str, Any]]:
     """The private rows that the run has read."""
     file = run.path.parent / "data.jsonl"
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def test_canaries_have_declared_values_that_depend_on_no_private_row(lab: Lab) -> None:
+    plan = lab.plan("", data={"columns": COLUMNS})
+    canaries = make_canaries(40, [f"word{i} " * 14 for i in range(60)])
+    alone = planted_among(PrivateCorpus(()), canaries, plan, b"k" * 32).documents
+    row = Document(0, "a text", None, "p", (("priority", "low"),))
+    among = planted_among(PrivateCorpus((row,)), canaries, plan, b"k" * 32).documents[1:]
+    assert [one.columns for one in alone] == [one.columns for one in among]
+    assert all(value in VALUES[name] for one in alone for name, value in one.columns)
+    assert len({one.columns for one in alone}) > 5
+
+
+def test_the_operator_can_open_a_run_with_columns(run: Run) -> None:
+    """The noise on the counts of columns is tested against the rows of the private file."""
+    found = api.verify(run, with_vault=True)
+    assert found.ok, [check for check in found.checks if not check.ok]
