@@ -302,12 +302,26 @@ def test_the_release_keeps_the_noisy_joint_shares_of_the_columns(lab: Lab) -> No
     assert shares(told, "priority", "product")["high", "app"] <= 3, "no private app is urgent"
 
 
-def test_verify_derives_the_columns_again_and_sees_one_that_was_changed(run: Run) -> None:
+@pytest.mark.parametrize(
+    ("file", "before", "after"),
+    [
+        ("corpus.jsonl", '"product":"app"', '"product":"router"'),
+        ("corpus.csv", '"router"', '"app"'),
+        ("evidence/plan.toml", "router|app", "app|router"),
+        ("evidence/plan.toml", '"product=router|app", ', ""),
+        ("evidence/plan.toml", "2025-Q4", "2026-Q1"),
+        ("evidence/candidates.jsonl", '"column product":"app"', '"column product":"router"'),
+    ],
+)
+def test_verify_derives_the_columns_again_and_sees_what_was_changed(
+    run: Run, file: str, before: str, after: str
+) -> None:
     assert api.verify(run).ok
-    corpus = run.release / "corpus.jsonl"
-    before = corpus.read_text()
-    corpus.write_text(before.replace('"product":"app"', '"product":"router"', 1))
-    assert not api.verify(run).ok
+    changed = run.release / file
+    content = changed.read_bytes().decode()
+    assert before in content
+    changed.write_bytes(content.replace(before, after, 1).encode())
+    assert not api.verify(run.release).ok
 
 
 def test_the_report_counts_the_columns(run: Run) -> None:

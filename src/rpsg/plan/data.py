@@ -25,6 +25,9 @@ class DataSection(Section):
 
     All runs on the same people must share one ``account``, wherever the files are; the operator declares it.
 
+    ``columns`` may also be a table of names and values: ``priority = ["low", "high"]``, ``opened = { from =
+    "2025-01", to = "2025-12" }``, ``age = { edges = [18, 40] }``.
+
     ``unusable`` and ``unlisted`` are decided row by row, so no row changes what happens to another one. A run
     that ``unusable = "refuse"`` stops has revealed that such a row exists, and no claim covers that.
 
@@ -89,7 +92,7 @@ class DataSection(Section):
     )
     unlisted: Literal["drop", "other"] = setting(
         "drop",
-        "Rows with a missing or undeclared label: drop skips them, other counts them as one more label.",
+        "Rows with a missing or undeclared label or column: drop skips them, other counts them as other.",
         option="--unlisted RULE",
     )
     passage_words: int = setting(
@@ -142,7 +145,7 @@ class DataSection(Section):
             )
         if self.unlisted == "other" and not (self.labels or self.columns):
             raise ValueError(
-                'unlisted = "other" needs declared labels; every undeclared one then counts as other'
+                'unlisted = "other" needs declared labels or columns; what is undeclared counts as other'
             )
         return self
 
