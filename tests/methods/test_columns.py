@@ -6,6 +6,7 @@ import csv
 import json
 import random
 from collections import Counter
+from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ from rpsg.stages.cards import CardModel, card_row_cells, cells, in_words, shapes
 from rpsg.stages.contributions import unit_numbers
 from rpsg.stages.levels import thinned
 from rpsg.stages.prompts import candidate_request
+from rpsg.testing.lab import plugged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -412,3 +414,21 @@ def test_the_operator_can_open_a_run_with_columns(run: Run) -> None:
     """The noise on the counts of columns is tested against the rows of the private file."""
     found = api.verify(run, with_vault=True)
     assert found.ok, [check for check in found.checks if not check.ok]
+
+
+@pytest.mark.parametrize("columns", [False, True], ids=["undeclared", "declared"])
+def test_a_method_of_another_package_gets_columns_only_if_it_says_that_it_takes_them(
+    lab: Lab, *, columns: bool
+) -> None:
+    """What a method does not declare is refused, so that no release claims columns that nothing counted."""
+    mine = replace(find_method("strict"), name="mine", columns=columns)
+    plan = lab.plan(lab.file(tickets(lab)), data={"columns": COLUMNS}, method={"name": "mine"})
+    with plugged("methods", {"mine": mine}):
+        if not columns:
+            with pytest.raises(UsageError, match="does not count columns"):
+                api.run(plan, lab.folder / "run")
+            assert not (lab.folder / "run" / "private").exists()
+            return
+        run = api.run(plan, lab.folder / "run")
+        assert set(VALUES) <= set(run.records[0])
+        assert api.verify(run, plugins=("mine",)).ok

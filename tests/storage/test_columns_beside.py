@@ -188,6 +188,8 @@ def test_a_folder_of_texts_has_no_columns(tmp_path: Path) -> None:
 def test_values_that_are_one_and_the_same_in_a_file_are_refused() -> None:
     with pytest.raises(UsageError, match="one and the same"):
         reader_of(declared("b=5|5.0"))
+    with pytest.raises(UsageError, match="one and the same"):
+        check_columns(DataSection(path="nowhere.csv", columns=("b=true|True",)))
 
 
 # -- what the plan takes ----------------------------------------------------------------------------------

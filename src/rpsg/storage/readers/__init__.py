@@ -113,6 +113,8 @@ def check_columns(data: DataSection) -> None:
     """
     source = Source(Path(data.path), data.encoding, data.format)
     columns = columns_of(data)
+    for column in data.declared_columns:
+        reader_of(column)  # refuses values that no file can tell apart
     kind = _format(source, data.format)
     _check_options(kind, columns, data.labels or None)
     if kind == "jsonl":
