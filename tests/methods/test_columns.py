@@ -91,8 +91,10 @@ def test_a_column_is_tied_to_what_texts_are_about_by_groups_of_topics() -> None:
     assert pack.marginals[-1] == ("column product", "topic", "sentiment")
     assert shapes(pack)[-1] == (2, groups, 3)
     assert shapes(thinned(pack, 100_000, 5.0)) == shapes(pack)
-    assert shapes(thinned(pack, 10 * 2 * groups, 5.0))[-1] == (2, groups)
-    assert shapes(thinned(pack, 10 * 2 * groups - 1, 5.0))[-1] == (2,)
+    assert shapes(thinned(pack, 10 * 2 * groups * 3, 5.0))[-1] == (2, groups, 3)
+    assert shapes(thinned(pack, 10 * 2 * groups * 3 - 1, 5.0))[-1] == (2, groups)
+    assert shapes(thinned(pack, 5 * groups, 5.0))[-1] == (2, groups)
+    assert shapes(thinned(pack, 5 * groups - 1, 5.0))[-1] == (2,)
     assert in_words(pack).endswith("; column product x topic groups x sentiment")
 
 

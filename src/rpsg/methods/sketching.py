@@ -198,7 +198,7 @@ def _columns_wanted(
             table = np.take(counted, code, axis=group.index(label))
             names = tuple(name for name in group if name != label)
         codes = [_codes_on_cards(model.pack, index, name, drafts) for name in names]
-        alone = table.sum(axis=tuple(range(1, len(names))))
+        alone = table.sum(axis=tuple(range(1, len(names)))) if label in group else model.shares(group[0])
         blocks.append(Block.of_codes(codes[0], alone / alone.sum(), WEIGHT_OF_COLUMNS))
         if len(names) > 1:
             together = np.ravel_multi_index(codes, table.shape).astype(np.int64)

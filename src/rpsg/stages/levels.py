@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 #: People for each value, and for each combination of values, in standard deviations of the noise. Below that
 #: the coarser count was nearer to the truth in simulations (``benchmarks/card_levels.py``).
 PER_VALUE, PER_COMBINATION = 0.25, 1.0
-#: The same for each combination of a column beside the text with others: its own shares are what readers will
-#: look at, and they lose more (``benchmarks/column_levels.py``).
-PER_COLUMN = 2.0
+#: The same for each combination of a column beside the text with others: readers look at its own shares, and
+#: these lose more (``benchmarks/column_levels.py``). For a column with the groups of topics alone: only this
+#: ties texts to their columns, so it is worth more noise (``benchmarks/column_topics.py``).
+PER_COLUMN, PER_COLUMN_AND_TOPIC = 2.0, 0.5
 #: Bounds on the number of groups assumed: the commonest values of a longer list are still significant.
 LEAST_GROUPS, MOST_GROUPS = 8, 16
 #: The one-sided 99 % quantile of the normal law. It affects the quality of what is sized by it, not privacy.
@@ -41,7 +42,7 @@ def thinned(pack: Pack, n: int, sigma: float) -> Pack:
     homes = _homes(pack)
     for index, group in enumerate(pack.marginals):
         if pack.attribute(group[0]).kind == "column":
-            kept = _of_column(pack, group, n / (PER_COLUMN * sigma))
+            kept = _of_column(pack, group, n / sigma)
             coarse = any(pack.attribute(name).has_levels for name in kept)
         else:
             kept = group
@@ -56,15 +57,20 @@ def thinned(pack: Pack, n: int, sigma: float) -> Pack:
     return pack.model_copy(update={"marginals": tuple(marginals), "by_group": tuple(by_group)})
 
 
-def _of_column(pack: Pack, group: tuple[str, ...], most: float) -> tuple[str, ...]:
-    """The marginal of a column without its last attributes, so that it has at most ``most`` combinations.
+def _of_column(pack: Pack, group: tuple[str, ...], people: float) -> tuple[str, ...]:
+    """The marginal of a column, without its last attributes if there are too few people for them.
 
-    The column itself always stays; the others are counted elsewhere too.
+    ``people`` is their number, in standard deviations of the noise. The column itself always stays; the
+    others are counted elsewhere too.
     """
-    widths = [len(a.groups) if a.has_levels else len(a.values) for a in map(pack.attribute, group)]
-    while len(widths) > 1 and math.prod(widths) > most:
-        widths.pop()
-    return group[: len(widths)]
+    held = [pack.attribute(name) for name in group]
+    while len(held) > 1:
+        cells = math.prod(len(a.groups) if a.has_levels else len(a.values) for a in held)
+        with_topic = len(held) == 2 and held[1].has_levels
+        if people >= (PER_COLUMN_AND_TOPIC if with_topic else PER_COLUMN) * cells:
+            break
+        held.pop()
+    return group[: len(held)]
 
 
 def fewest_people(pack: Pack, sigma: float) -> int:

@@ -98,15 +98,21 @@ def _cards(pack: Pack, n: int, sigma: float) -> str:
 def _columns(pack: Pack, n: int, sigma: float) -> Iterator[str]:
     """For each column beside the text how precisely its shares will be known, alone and with others."""
     counted = thinned(pack, n, sigma)
+    widths = [
+        {a.name: len(a.groups) if a.has_levels else len(a.values) for a in map(counted.attribute, group)}
+        for group in counted.marginals
+    ]
     for first, *others in counted.marginals:
         if not (column := counted.attribute(first).column):
             continue
-        held = [counted.attribute(name) for name in others]
-        beside = math.prod(len(a.groups) if a.has_levels else len(a.values) for a in held)
+        # Of the marginals that have it, the one with the fewest other combinations is the most precise.
+        beside = min(math.prod(held.values()) // held[first] for held in widths if first in held)
         alone, together = (CONFIDENT * sigma * root / n for root in (beside**0.5, 1.0))
         line = (
             f"The shares of the column {column} will be known to within {alone:.1%} either way, in 95 of 100 "
             "runs"
         )
-        names = " and ".join(f"{a.name} groups" if a.has_levels else a.name for a in held)
+        names = " and ".join(
+            f"{a.name} groups" if a.has_levels else a.name for a in map(counted.attribute, others)
+        )
         yield f"{line}; those with {names} to within {together:.1%}." if others else f"{line}."
