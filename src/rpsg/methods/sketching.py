@@ -47,7 +47,7 @@ WEIGHT_OF_SPREAD = 16.0
 #: The same for the shares of an attribute's values, and for roots of the shares of words.
 WEIGHT_OF_SHARES, WEIGHT_OF_WORDS = 0.3, 1.0
 #: The same for the shares of columns' values, alone and together: readers will count these.
-WEIGHT_OF_COLUMNS = 3.0
+WEIGHT_OF_COLUMNS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
