@@ -95,7 +95,8 @@ def _keywords() -> Iterator[str]:
             found = by_name[name]
             default = "" if found.default in (None, "", ()) else f"`{toml_value(found.default)}`"
             section = f" Or a dictionary: the section `[{name}]`." if name in Plan.model_fields else ""
-            yield f"| `{name}` | {default} | {found.about}{section} |".replace("  ", " ")
+            about = found.about.replace("|", "\\|")
+            yield f"| `{name}` | {default} | {about}{section} |".replace("  ", " ")
         else:
             yield f"| `{name}` | | A dictionary: the section `[{name}]`. |"
 

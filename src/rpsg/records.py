@@ -12,14 +12,22 @@ if TYPE_CHECKING:
 OTHER = "other"
 
 
+#: Column names of the release that RPSG fills, which no column beside the text can have.
+OWN_NAMES = ("id", "text", "label", "claim", "attributes")
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One row of the private input. ``id`` is its position among the rows that can be used (0-based)."""
+    """One row of the private input. ``id`` is its position among the rows that can be used (0-based).
+
+    ``columns`` holds the name and the value of each column beside the text, in the plan's order.
+    """
 
     id: int
     text: str = field(repr=False)  # a notebook or a debugger would show it
     label: str | None = field(default=None, repr=False)
     user: str | None = field(default=None, repr=False)
+    columns: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -276,6 +276,72 @@ def test_a_neighbour_changes_nothing_that_anybody_sees(
     assert base.said[0][0] == 0, base.said
 
 
+#: Columns beside the text, as a plan declares them, and the values of somebody in each.
+COLUMNS = "priority=low|normal|high,opened=2025-Q1..2025-Q4,age=18<40<65"
+BESIDE: Row = {"priority": "low", "opened": "2025-03-31", "age": 40}
+
+
+def beside(rows: list[Row], rng: random.Random) -> list[Row]:
+    """The rows with values in these columns."""
+    return [
+        {
+            **row,
+            "priority": rng.choice(["low", "normal", "high"]),
+            "opened": f"{rng.randint(1, 28):02}.{rng.randint(1, 12):02}.2025",
+            "age": rng.randint(1, 99),
+        }
+        for row in rows
+    ]
+
+
+def with_another(**changed: Any) -> Change:
+    """One row of somebody who is there already has other values."""
+
+    def change(rows: list[Row], rng: random.Random) -> list[Row]:
+        place = rng.randrange(len(rows))
+        return [{**row, **changed} if i == place else row for i, row in enumerate(rows)]
+
+    return change
+
+
+COLUMN_CHANGES: Mapping[str, Change] = {
+    "somebody left": without_somebody,
+    "somebody came": with_one_more(**BESIDE),
+    "somebody of no column": with_one_more(),
+    "another priority": with_another(priority="high"),
+    "a priority nobody else has": with_another(priority="yesterday"),
+    "a priority that is null": with_another(priority=None),
+    "a priority that is a list": with_another(priority=["low"]),
+    "a date of another year": with_another(opened="1987-01-01"),
+    "a date that is none": with_another(opened="31.02.2025"),
+    "a date of very many digits": with_another(opened="2" * 5_000),
+    "an age above all others": with_another(age=10**400),
+    "an age that is none": with_another(age="about forty"),
+    "values of the wrong columns": with_another(priority=40, opened="low", age="2025-03-31"),
+}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        (),
+        ("--unlisted", "other", "--label", "label", "--labels", "food,drink", "--max-records-per-user", "2"),
+    ],
+    ids=["left out", "as other"],
+)
+def test_a_neighbour_who_differs_in_a_column_changes_nothing_that_anybody_sees(
+    more: Sequence[str], world: Callable[..., World]
+) -> None:
+    rng = random.Random(6)
+    rows = beside(invented(PEOPLE * 2, seed=6, people=PEOPLE), rng)
+    settings = ("--user", "user", "--columns", COLUMNS, *more)
+    base = world({"month": rows}, settings)
+    for name, change in COLUMN_CHANGES.items():
+        found = list(differences(base, world({"month": change(rows, rng)}, settings)))
+        assert not found, f"{name}: {'; '.join(found)}"
+    assert base.said[0][0] == 0, base.said
+
+
 @pytest.mark.parametrize("name", ["somebody left", "somebody came", "no label", "a huge text"])
 def test_a_second_month_does_not_tell_whether_its_data_are_those_of_the_first(
     name: str, world: Callable[..., World]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -69,9 +69,12 @@ def test_a_pipeline_that_fails_leaves_nothing_behind(
     assert not list(tmp_path.glob("rpsg-shadow-*"))
 
 
-def test_a_plan_with_labels_cannot_be_run_again(lab: Lab) -> None:
+@pytest.mark.parametrize(
+    "data", [{"label": "label"}, {"columns": ["priority=low|high"]}], ids=["labels", "columns"]
+)
+def test_a_plan_with_labels_or_columns_cannot_be_run_again(lab: Lab, data: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="labels"):
-        pipeline_of(lab.plan("", data={"label": "label"}), lab.tools())
+        pipeline_of(lab.plan("", data=data), lab.tools())
 
 
 def test_a_method_without_private_data_has_nothing_to_run_again(lab: Lab) -> None:

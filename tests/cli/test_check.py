@@ -54,7 +54,7 @@ def test_rows_counted_as_other_are_no_fault(rpsg: Rpsg, file: Path) -> None:
     file.write_text("\n".join([ROWS[0], ROWS[2]]))
     seen = rpsg("check", str(file), *OPTIONS, "--unlisted", "other")
     assert seen.code == 0
-    assert 'Counted under the label "other" (1)' in seen.out
+    assert 'Counted as "other" (1)' in seen.out
     assert "Every row can be used." in seen.out
 
 

@@ -10,6 +10,7 @@ from tests.compare.conftest import small, written
 
 from rpsg.compare.matrix import read_matrix
 from rpsg.compare.splits import prepare, split_files
+from rpsg.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,3 +44,11 @@ def test_somebody_who_leaves_a_private_file_moves_at_most_one_other_person_into_
 def test_equal_rows_without_a_person_are_rows_of_their_own(lab: Lab) -> None:
     rows = [{"text": f"text number {i % 110}"} for i in range(220)]
     assert len(read_by_a_run(lab, rows, "twins", settings={})) > 75
+
+
+def test_columns_beside_the_text_are_refused_before_anything_is_read(lab: Lab) -> None:
+    settings = small(lab)
+    settings["data"][0]["settings"] = {"data": {"columns": ["priority=low|high"]}}
+    matrix = read_matrix(written(lab.folder / "columns.toml", settings))
+    with pytest.raises(UsageError, match="no columns beside the text"):
+        prepare(matrix, matrix.data[0], lab.folder / "columns")

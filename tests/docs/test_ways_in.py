@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import random
 import re
+import runpy
 import shlex
 import socket
 import ssl
 import subprocess
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("clinical-csv", "dialogues", "gateway")
-CLINIC, VISITS, GATEWAY = ((ROOT / "docs" / f"{name}.md").read_text("utf-8") for name in PAGES)
+PAGES = ("clinical-csv", "dialogues", "gateway", "tickets")
+CLINIC, VISITS, GATEWAY, TICKETS = ((ROOT / "docs" / f"{name}.md").read_text("utf-8") for name in PAGES)
 HOST, PORT, PLAIN_PORT = "gateway.llm.svc.cluster.local", 8443, 4000
 
 
@@ -49,7 +52,7 @@ def type_all(page: str, capsys: pytest.CaptureFixture[str]) -> str:
     return said.out
 
 
-@pytest.mark.parametrize("page", [CLINIC, VISITS, GATEWAY])
+@pytest.mark.parametrize("page", [CLINIC, VISITS, GATEWAY, TICKETS])
 def test_a_way_is_at_most_five_commands_from_installing_to_verifying(page: str) -> None:
     typed = commands(page)
     assert len(typed) <= 5
@@ -167,6 +170,92 @@ def test_conversations_get_from_their_turns_to_a_verified_release(
         assert [turn["speaker"] for turn in row["turns"]] == ["Doctor", "Patient"]
         assert row["text"] == "\n".join(f"{turn['speaker']}: {turn['text']}" for turn in row["turns"])
         assert shown[0]["turns"][0]["text"] not in row["text"]
+
+
+# -- the tickets ------------------------------------------------------------------------------------------
+
+COLUMNS = {
+    "product": ("router", "phone", "invoice", "app"),
+    "priority": ("low", "normal", "high"),
+    "opened": ("2025-Q1", "2025-Q2", "2025-Q3", "2025-Q4"),
+}
+
+
+@pytest.fixture
+def tickets(in_a_folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """The example's tickets, in the file that the page names; returns their rows."""
+    monkeypatch.setenv("RPSG_MODELS__WRITER", "fake")
+    runpy.run_path(str(ROOT / "examples" / "tickets" / "invent.py"), run_name="__main__")
+    with (in_a_folder / "tickets.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_tickets_have_the_columns_of_the_page_s_table(tickets: list[dict[str, str]]) -> None:
+    shown, _ = blocks(TICKETS, "csv")
+    table = list(csv.DictReader(shown.splitlines()))
+    assert table[0].keys() == tickets[0].keys()
+    assert all(row in tickets for row in table)
+
+
+def test_a_help_desk_gets_from_its_tickets_to_a_release_with_their_columns(
+    tickets: list[dict[str, str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    type_all(TICKETS, capsys)
+    run = rpsg.read_run(Path("run"))
+    assert len(run.texts) == 30
+    frame = run.to_pandas()
+    assert all(set(frame[name]) <= set(values) for name, values in COLUMNS.items())
+    with Path("run/release/corpus.csv").open(encoding="utf-8", newline="") as file:
+        header = next(csv.reader(file))
+    _, shown = blocks(TICKETS, "csv")
+    assert ",".join(header).startswith(shown.strip().removesuffix("..."))
+    released = b"\n".join(f.read_bytes() for f in Path("run/release").rglob("*") if f.is_file())
+    assert not [row for row in tickets if row["customer"].encode() in released]
+    assert not [row for row in tickets if row["opened"].encode() in released], "only quarters"
+
+
+def test_joint_shares_of_columns_are_within_the_noise_that_the_plan_states(
+    tickets: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """More texts than the page's, so that the noise and not the number of texts decides."""
+    monkeypatch.setenv("RPSG_CORPUS__SIZE", "200")
+    run = next(words for words in commands(TICKETS) if words[:2] == ["rpsg", "run"])
+    words = [word for word in run[1:] if word not in {"--size", "30"}]
+    assert main(words) == 0, capsys.readouterr().err
+    (cards,) = [line for line in rpsg.read_run("run").ledger["mechanisms"] if line["stage"] == "cards"]
+    with Path("run/release/corpus.csv").open(encoding="utf-8", newline="") as file:
+        released = list(csv.DictReader(file))
+    private = [{**row, "opened": f"2025-Q{(int(row['opened'][3:5]) + 2) // 3}"} for row in tickets]
+    noise = cards["sigma"] / len(private)
+    for pair, most in ((("product", "priority"), 1.9), (("priority", "opened"), 2.4)):
+        ours, theirs = (Counter(tuple(row[n] for n in pair) for row in rows) for rows in (released, private))
+        off = [ours[key] / len(released) - theirs[key] / len(private) for key in ours | theirs]
+        assert (sum(each * each for each in off) / len(off)) ** 0.5 < most * noise, (noise, off)
+    even = [
+        1 / 12 - count / len(private)
+        for count in Counter((row["product"], row["priority"]) for row in private).values()
+    ]
+    assert (sum(each * each for each in even) / 12) ** 0.5 > 2.2 * noise, "even shares would be told apart"
+
+
+@pytest.mark.usefixtures("tickets")
+def test_the_plan_says_of_columns_what_the_page_quotes(capsys: pytest.CaptureFixture[str]) -> None:
+    (table,) = blocks(TICKETS, "toml")
+    columns = tomllib.loads(table)["data"]["columns"]
+    assert rpsg.make_plan({"data": {"columns": columns}}).data.columns == (
+        "product=router|phone|invoice|app",
+        "opened=2025-Q1..2025-Q4",
+        "age=18<40<65",
+    )
+    line = next(words for words in commands(TICKETS) if words[:2] == ["rpsg", "run"])
+    given = line[line.index("--columns") + 1]
+    options = ["--domain", "support", "--n-public", "400", "--columns", given]
+    assert main(["plan", "tickets.csv", "--text", "message", "--user", "customer", *options]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    quoted = [part.strip() for part in re.sub(r"^> ?", "", TICKETS, flags=re.MULTILINE).split("\n\n")]
+    told = [" ".join(part.split()) for part in quoted if part.startswith(("Counted: ", "The shares of"))]
+    assert len(told) == 3
+    assert [sentence for sentence in told if sentence not in said] == []
 
 
 # -- the gateway ------------------------------------------------------------------------------------------

@@ -138,7 +138,8 @@ def shown(pack: Pack, file: str) -> Request:
     """The request that the stages make with this prompt, everything given that can be."""
     plan = resolve({"corpus": {"about": "told"}})
     values = {a.name: a.values[0] for a in pack.attributes} | {"label": "food"}
-    pack, card = pack.with_label(("food", "drink")), Card(values=values, phrases=("sweet", "warm"))
+    pack = pack.with_label(("food", "drink")).with_columns([("size", ("small", "large"))])
+    card = Card(values={**values, "column size": "large"}, phrases=("sweet", "warm"))
     if file in {"system.txt", "candidate.txt"}:
         return candidate_request(pack, plan, card, 0)
     if file.startswith("abstract"):

@@ -60,6 +60,7 @@ def test_every_metric_has_a_line_with_a_value_or_a_reason(files: dict[str, Path]
         "sentiment_agreement",
         "coherence",
         "word_order",
+        "column_distance",
         "attribute_coverage",
         "attribute_distance",
     }

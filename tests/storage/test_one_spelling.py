@@ -22,7 +22,7 @@ from rpsg.plan import DataSection, resolve
 from rpsg.privacy.private import open_private
 from rpsg.storage.readers import read_by_rule
 from rpsg.storage.readers.csv import _PhysicalLines
-from rpsg.storage.readers.rows import spelled
+from rpsg.storage.readers.spelling import spelled
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from rpsg.records import Document
 from rpsg.storage.readers import _read
 from rpsg.storage.readers.columns import Columns
-from rpsg.storage.readers.rows import clean
 from rpsg.storage.readers.source import Source
+from rpsg.storage.readers.spelling import clean
 
 if TYPE_CHECKING:
     from pathlib import Path

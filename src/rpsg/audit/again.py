@@ -44,16 +44,16 @@ def pipeline_of(plan: Plan, tools: Tools | None = None) -> Pipeline:
     lasts, ``RPSG_HOME`` of this process leads to a temporary folder.
 
     Raises:
-        UsageError: the plan needs labels, or its method reads no private data or lists donors by name.
+        UsageError: the plan needs labels or columns, its method reads no private data, or donors are listed.
     """
     if not method_of(plan).reads_private:
         raise UsageError(
             "This method reads no private data.",
             hint="Leave out lira-shadow: no text of its corpus can depend on who was in the data.",
         )
-    if plan.data.label is not None or plan.split.donor_list:
+    if plan.data.label is not None or plan.data.columns or plan.split.donor_list:
         raise UsageError(
-            "A plan with labels or with a list of donors cannot be run again on the texts of an audit.",
+            "A plan with labels, columns or a list of donors cannot be run again on the texts of an audit.",
             hint="Leave out lira-shadow, or give a pipeline of your own.",
         )
     loaded = tools or load_tools(plan)

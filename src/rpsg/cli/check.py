@@ -76,7 +76,7 @@ def _show(screen: Screen, reading: Reading, words: int, most: int | None) -> Non
         )
     screen.facts(facts)
     _show_rows(screen, "Left out of a run", reading.left_out, reading.unit, most)
-    _show_rows(screen, 'Counted under the label "other"', reading.as_other, reading.unit, most)
+    _show_rows(screen, 'Counted as "other"', reading.as_other, reading.unit, most)
     if reading.left_out:
         screen.heading("What to do")
         screen.items(f"{reason}: {reading.hints[reason]}" for reason in reading.left_out)

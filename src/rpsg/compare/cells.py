@@ -277,7 +277,7 @@ def problem_of(cell: Cell) -> RpsgError | None:
     """Why the method refuses the cell's plan; None when it does not. Nothing is read."""
     try:
         if cell.plan is not None:
-            find_method(cell.plan.method.name).check(cell.plan)
+            find_method(cell.plan.method.name).check_plan(cell.plan)
     except RpsgError as error:
         return error
     return None

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.disk.files import private_dir, write_atomic
 from rpsg.disk.json_text import canonical_json, strict_json, tagged_sha256
-from rpsg.errors import DataError, RunError
+from rpsg.errors import DataError, RunError, UsageError
 from rpsg.evaluation.corpora import Rows, read_rows, without_texts
 from rpsg.models.download import locate
 from rpsg.plan import resolve
@@ -60,8 +60,17 @@ def split_files(out: Path, data: ComparedData, seed: int) -> SplitFiles:
 
 
 def columns_of(matrix: Matrix, data: ComparedData) -> Columns:
-    """The columns of text, label and person, as the plan of the data set has them."""
+    """The columns of text, label and person, as the plan of the data set has them.
+
+    Raises:
+        UsageError: it declares columns beside the text.
+    """
     section = resolve(matrix.settings, data.settings).data
+    if section.columns:
+        raise UsageError(
+            f"A comparison reads no columns beside the text, and {data.name} declares some.",
+            hint="Leave [data] columns out of its settings.",
+        )
     return Columns(section.text, section.label, section.user)
 
 

@@ -73,6 +73,11 @@ def read_pack(folder: Path) -> Pack:
     raw = read_toml_file(path, "domain pack", hint=NEEDED)
     try:
         raw["attributes"] = [_read_values(folder, a) for a in raw.get("attributes", [])]
+        if any(a.get("kind") == "column" for a in raw["attributes"]):
+            raise UsageError(
+                f"{path} has an attribute of the kind column, which only a run adds.",
+                hint="Declare the column for a run: --columns 'priority=low|high'.",
+            )
         named = [str(a.get("file") or "") for a in raw["attributes"]]
         prompts = read_prompts(folder, GENERIC)
         found = {"prompts": prompts, "sha256": _fingerprint(folder, named), "by_group": ()}

@@ -9,11 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Before the name of a column beside the text, in that of its attribute: no attribute of a file has a space.
+COLUMN = "column "
+#: A column is counted together with others as long as there are at most this many combinations of values.
+MOST_COMBINATIONS = 128
+Name = Annotated[str, Field(pattern=rf"^([a-z][a-z0-9_]*|{COLUMN}[^\n]+)$")]
 
 
 class Strict(BaseModel):
@@ -26,17 +33,18 @@ class Attribute(Strict):
     """One property in which the texts differ.
 
     ``kind`` says how a private record gets its value, always by a public per-record rule: ``label`` (the
-    declared column), ``nearest`` (closest description by embedding), ``sentiment`` (a classifier),
-    ``words`` (word-count bucket). A ``free`` attribute is never read from private data: its values are
-    drawn uniformly, only to vary the prompts. With ``by`` it has a group of values for each value of another
-    attribute: a happy customer begins otherwise than an angry one.
+    declared column), ``nearest`` (closest description by embedding), ``sentiment`` (a classifier), ``words``
+    (word-count bucket), ``column`` (a column beside the text: a run adds those, no file has one). A ``free``
+    attribute is never read from private data: its values are drawn uniformly, only to vary the prompts. With
+    ``by`` it has a group of values for each value of another attribute: a happy customer begins otherwise
+    than an angry one.
 
     The values of a counted attribute may be arranged in ``groups`` (heading to values): its coarse level,
     which is counted where there are too few people for the values themselves.
     """
 
     name: Name
-    kind: Literal["label", "nearest", "sentiment", "words", "free"]
+    kind: Literal["label", "nearest", "sentiment", "words", "column", "free"]
     values: tuple[str, ...] = ()
     describe: str = "{value}"
     descriptions: tuple[str, ...] = ()
@@ -56,6 +64,8 @@ class Attribute(Strict):
 
     @model_validator(mode="after")
     def _shape(self) -> Self:
+        if (self.kind == "column") != self.name.startswith(COLUMN):
+            raise ValueError(f"attribute {self.name!r} is no column, or is not named like one")
         if len(self.values) < 2 and not self.file:
             raise ValueError(f"attribute {self.name!r} needs at least two values")
         if len(set(self.values)) != len(self.values):
@@ -102,6 +112,11 @@ class Attribute(Strict):
         """For each value the name of its group; empty where there are no groups."""
         named = self.groups.items() if self.has_levels else ()
         return {value: heading for heading, group in named for value in group}
+
+    @property
+    def column(self) -> str:
+        """The name of the column that it stands for; empty for any other attribute."""
+        return self.name.removeprefix(COLUMN) if self.kind == "column" else ""
 
     def spoken(self, value: str) -> str:
         """The wording of a value in a prompt."""
@@ -210,3 +225,35 @@ class Pack(Strict):
                 "marginals": (*self.marginals, ("label", *partners[:1])),
             }
         )
+
+    def with_columns(self, columns: Sequence[tuple[str, tuple[str, ...]]]) -> Pack:
+        """This pack, which has its label already, with the columns beside the text as further attributes.
+
+        Each column has a marginal of its own. In it are also the columns before it, the nearest first, then
+        the label, the first attribute of the pack by groups of its values, and the sentiment; but none that
+        would make more combinations than ``MOST_COMBINATIONS``. So the number of cells is bounded.
+        """
+        labels = [a for a in self.attributes if a.kind == "label"]
+        first = [a for a in self.attributes if a.name == self.marginals[0][0] and a.has_levels]
+        sentiments = [a for a in self.attributes if a.kind == "sentiment"]
+        earlier = [*sentiments, *first, *labels]
+        marginals, by_group = list(self.marginals), list(self.by_group)
+        for name, values in columns:
+            together = [Attribute(name=COLUMN + name, kind="column", values=values)]
+            cells = len(values)
+            for other in reversed(earlier):
+                width = len(other.groups) if other.has_levels else len(other.values)
+                if cells * width <= MOST_COMBINATIONS:
+                    cells *= width
+                    together.append(other)
+            if any(attribute.has_levels for attribute in together):
+                by_group.append(len(marginals))
+            marginals.append(tuple(attribute.name for attribute in together))
+            earlier.append(together[0])
+        added = tuple(a for a in earlier if a.kind == "column")
+        update = {
+            "attributes": (*self.attributes, *added),
+            "marginals": tuple(marginals),
+            "by_group": tuple(by_group),
+        }
+        return self.model_copy(update=update) if columns else self

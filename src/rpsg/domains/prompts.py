@@ -30,7 +30,7 @@ FIELD = re.compile(r"\{(\w+)\}")
 WRITTEN = re.compile(r"\{([ \t]*[\w-]+[ \t]*)\}")
 
 ABOUT = ("kind", "about")
-CARD = (*ABOUT, "words", "phrases", "label")
+CARD = (*ABOUT, "words", "phrases", "label", "columns")
 SUMMARY = (*ABOUT, "tone", "words")
 REWRITE = (*ABOUT, "sentiment", "words", "fewest", "most", "paragraphs")
 #: The fields of each prompt besides the pack's attributes, which only the prompts in ``OF_CARDS`` have.

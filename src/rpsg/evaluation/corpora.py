@@ -20,22 +20,27 @@ from rpsg.errors import DataError, UsageError
 from rpsg.privacy.private import open_private
 from rpsg.stages.rng import stream
 from rpsg.storage.readers import read_corpus
-from rpsg.storage.readers.rows import clean
+from rpsg.storage.readers.spelling import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from rpsg.plan import DataSection
     from rpsg.storage.readers.columns import Columns
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Texts and their columns. ``cards`` are the attribute values in the prompt of each synthetic text."""
+    """Texts and their columns. ``cards`` are the attribute values in the prompt of each synthetic text.
+
+    ``beside`` has the values of the columns beside each text, by name; none for a text that lacks one.
+    """
 
     texts: tuple[str, ...]
     labels: tuple[str, ...] | None = None
     users: tuple[str, ...] | None = None
     cards: tuple[Mapping[str, str], ...] | None = None
+    beside: tuple[Mapping[str, str], ...] | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -48,6 +53,7 @@ class Rows:
             _taken(self.labels, chosen),
             _taken(self.users, chosen),
             None if self.cards is None else tuple(self.cards[i] for i in chosen),
+            None if self.beside is None else tuple(self.beside[i] for i in chosen),
         )
 
 
@@ -71,22 +77,35 @@ def source_of(given: object) -> Source:
     return Rows(tuple(text for text in map(clean, given) if text))
 
 
-def read_rows(path: Source, columns: Columns) -> Rows:
-    """The rows that have a text; rows in memory as they are. DataError if there are none, or from readers."""
+def read_rows(path: Source, columns: Columns, data: DataSection | None = None) -> Rows:
+    """The rows that have a text; rows in memory as they are. DataError if there are none, or from readers.
+
+    ``data`` declares the columns beside the text that are read too.
+    """
     if isinstance(path, Rows):
         if not path.texts:
             raise DataError("A list of texts has no text.", hint="Give at least one that is not empty.")
         return path
-    corpus = open_private(read_corpus(path, text=columns.text, label=columns.label, user=columns.user))
+    beside = data.declared_columns if data else ()
+    corpus = open_private(
+        read_corpus(path, text=columns.text, label=columns.label, user=columns.user, beside=beside)
+    )
     rows = Rows(
         tuple(row.text for row in corpus),
         tuple(row.label or "" for row in corpus) if columns.label else None,
         tuple(row.user or "" for row in corpus) if columns.user else None,
+        beside=tuple(_declared(row.columns, data) for row in corpus) if data and beside else None,
     )
     kept = rows.take(i for i, text in enumerate(rows.texts) if text)
     if not kept.texts:
         raise DataError(f"{path} has no text.", hint="Name the column with the text: --text COLUMN")
     return kept
+
+
+def _declared(values: Iterable[tuple[str, str]], data: DataSection) -> dict[str, str]:
+    """The values of a row; none if one is undeclared and the plan leaves such rows out."""
+    known, row = dict(data.column_values), dict(values)
+    return row if all(value in known[name] for name, value in row.items()) else {}
 
 
 def halves(rows: Rows, seed: int) -> tuple[Rows, Rows]:

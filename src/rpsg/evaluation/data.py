@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rpsg.evaluation.config import EvaluationConfig
     from rpsg.evaluation.corpora import Source
     from rpsg.evaluation.floor import FinishedRun
+    from rpsg.plan import DataSection
     from rpsg.protocols import Progress
     from rpsg.release.coverage import NoisyCounts
     from rpsg.textstats.echoes import Form
@@ -76,7 +77,7 @@ def load_corpora(config: EvaluationConfig, run: FinishedRun | None, progress: Pr
     if config.real is not None:
         if run and isinstance(config.real, Path) and is_own_data(run, config.real):
             corpora.notes.append(OWN_DATA)
-        _read_real(config.real, config, columns, corpora)
+        _read_real(config.real, config, columns, corpora, run.plan.data if run else None)
     floor = _floor(config, run, theirs, corpora, progress)
     if floor:
         corpora.rows[FLOOR] = floor
@@ -154,14 +155,29 @@ def _columns(config: EvaluationConfig, run: FinishedRun | None) -> Columns:
     )
 
 
-def _read_real(source: Source, config: EvaluationConfig, columns: Columns, corpora: Corpora) -> None:
+def _with_columns(source: Source, columns: Columns, data: DataSection | None, corpora: Corpora) -> Rows:
+    """The real rows, with the run's columns beside the text if the file has all of them."""
+    if data is None or not data.columns or isinstance(source, Rows):
+        return read_rows(source, columns)
+    try:
+        return read_rows(source, columns, data)
+    except (DataError, UsageError) as error:
+        if "--columns" not in error.message + error.hint:
+            raise
+    corpora.notes.append(f"{source} lacks a column beside the text, so column_distance has no value.")
+    return read_rows(source, columns)
+
+
+def _read_real(
+    source: Source, config: EvaluationConfig, columns: Columns, corpora: Corpora, data: DataSection | None
+) -> None:
     """Load the real texts to compare with, and those that replace the corpus in the ceiling row."""
-    real = read_rows(source, columns)
+    real = _with_columns(source, columns, data, corpora)
     if config.train_real is None:
         corpora.real, ceiling = halves(real, config.seed)
         corpora.split = "by person" if real.users else "by row: no --user column is named"
     else:
-        ceiling = without_people(read_rows(config.train_real, columns), real)
+        ceiling = without_people(_with_columns(config.train_real, columns, data, corpora), real)
         corpora.real, corpora.split = real, "as given with --train-real"
     apart = without_texts(ceiling, corpora.real)
     if len(apart) < len(ceiling):

@@ -91,7 +91,7 @@ def _inputs(corpora: Corpora, n: int, models: EvaluationModels, seed: int) -> di
 
 
 def _texts(rows: Rows, models: EvaluationModels, *, public: bool = False) -> Texts:
-    return Texts(rows.texts, models, labels=rows.labels, cards=rows.cards, public=public)
+    return Texts(rows.texts, models, labels=rows.labels, cards=rows.cards, beside=rows.beside, public=public)
 
 
 def _uninformative(lines: Sequence[Line]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rpsg.domains import find_pack
+from rpsg.domains import COLUMN, find_pack
 from rpsg.errors import RpsgError, RunError
 from rpsg.evaluation.corpora import Rows
 from rpsg.methods.floor import METHOD
@@ -56,7 +56,7 @@ def read_finished(path: Path) -> FinishedRun:
     release = Release(path)
     plan = release.plan_with_models() if release.own_run else _foreign(release.plan)
     try:
-        return FinishedRun(release, plan, rows_of(release.records, release.pack))
+        return FinishedRun(release, plan, rows_of(release.records, release.pack, _columns(plan)))
     except (LookupError, TypeError, ValueError, AttributeError):
         raise RunError(f"{release.path} holds a row that cannot be read.", hint=CHECK_IT) from None
 
@@ -75,8 +75,9 @@ def embedder_of(run: FinishedRun) -> str:
     return run.plan.models.embedder
 
 
-def rows_of(records: Sequence[Mapping[str, Any]], pack: Pack) -> Rows:
-    """The texts of a release with labels and cards; attributes measurable on a text are measured."""
+def rows_of(records: Sequence[Mapping[str, Any]], pack: Pack, columns: Sequence[str]) -> Rows:
+    """The texts of a release with labels, columns and cards; what a text shows is measured on it."""
+    beside = tuple({name: str(record[name]) for name in columns} for record in records)
     labels = tuple(str(record.get("label") or "") for record in records)
     counted = [attribute for attribute in pack.attributes if is_measured(attribute)]
     cards = tuple(
@@ -84,10 +85,17 @@ def rows_of(records: Sequence[Mapping[str, Any]], pack: Pack) -> Rows:
             **dict(record.get("attributes", {})),
             **{attribute.name: value_of(attribute, str(record["text"]), {}) for attribute in counted},
             **({"label": label} if label else {}),
+            **{COLUMN + name: value for name, value in held.items()},
         }
-        for record, label in zip(records, labels, strict=True)
+        for record, label, held in zip(records, labels, beside, strict=True)
     )
-    return Rows(tuple(str(r["text"]) for r in records), labels if any(labels) else None, cards=cards)
+    texts = tuple(str(record["text"]) for record in records)
+    return Rows(texts, labels if any(labels) else None, cards=cards, beside=beside if columns else None)
+
+
+def _columns(plan: Plan) -> list[str]:
+    """The names of the columns beside the text."""
+    return [name for name, _ in plan.data.column_values]
 
 
 def write_floor(run: FinishedRun, progress: Progress | None) -> Rows:
@@ -107,7 +115,7 @@ def write_floor(run: FinishedRun, progress: Progress | None) -> Rows:
     tools = load_tools(plan)
     _refuse_stale(folder, fingerprint(plan, find_pack(plan.corpus.domain), tools))
     made = execute(plan, folder, progress=progress, tools=tools)
-    return rows_of(made.records, run.release.pack)
+    return rows_of(made.records, run.release.pack, _columns(plan))
 
 
 def floor_plan(run: FinishedRun) -> Plan:

@@ -49,7 +49,8 @@ class Memory:
 class Texts(Memory):
     """A corpus as metrics see it; embeddings and sentiments are computed when first used.
 
-    ``labels`` and ``cards`` (the attribute values each text was prompted with) are None if a corpus has none;
+    ``labels``, ``cards`` (the attribute values each text was prompted with) and ``beside`` (the values of its
+    columns by name, empty for a text without them) are None if a corpus has none;
     ``public`` texts are those of a release or of its floor.
     """
 
@@ -60,6 +61,7 @@ class Texts(Memory):
         *,
         labels: Sequence[str] | None = None,
         cards: Sequence[Mapping[str, str]] | None = None,
+        beside: Sequence[Mapping[str, str]] | None = None,
         public: bool = False,
     ) -> None:
         super().__init__()
@@ -67,6 +69,7 @@ class Texts(Memory):
         self.texts = tuple(texts)
         self.labels = None if labels is None else tuple(labels)
         self.cards = None if cards is None else tuple(cards)
+        self.beside = None if beside is None else tuple(beside)
         self._models = models
 
     def __len__(self) -> int:

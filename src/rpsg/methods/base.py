@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from rpsg.errors import UsageError
 from rpsg.privacy.egress import NOWHERE, PUBLIC, STRICT
 
 if TYPE_CHECKING:
@@ -135,7 +136,9 @@ class Method:
         sections: sections of the plan that this method reads and most others do not: "paper", "split",
             "augpe", "dpsgd", "rupta".
         untold: settings ("section.key") that it does not read, so that its releases leave them out.
-        check: raises UsageError for a plan that asks for something this method cannot do.
+        columns: whether it counts the columns beside the text and releases them. For any other method a plan
+            with columns is refused.
+        check: raises UsageError for a plan that asks for something this method cannot do; see ``check_plan``.
         models: how to make the models it needs besides embedder, sentiment and scorer, by the names of
             ``Tools``; a writer among them takes the place of the plan's.
         packages: the modules of optional packages that it imports besides those of the plan's models, each
@@ -173,6 +176,7 @@ class Method:
     budget: Callable[[Plan, Pack], Budget] | None = None
     sections: frozenset[str] = frozenset()
     untold: frozenset[str] = frozenset()
+    columns: bool = False
     check: Callable[[Plan], None] = lambda _: None
     models: Callable[[Plan], Mapping[str, Callable[[], Any]]] = lambda _: {}
     packages: Callable[[Plan], Mapping[str, str]] = lambda _: {}
@@ -205,6 +209,15 @@ class Method:
                 + ("lists in flows" if self.has_seeds else "has no flows: these list")
                 + " how private text gets into its release without noise"
             )
+
+    def check_plan(self, plan: Plan) -> None:
+        """Raise UsageError for a plan that asks for something this method cannot do."""
+        if plan.data.columns and not self.columns:
+            raise UsageError(
+                f"The method {self.name} does not count columns beside the text.",
+                hint="Leave --columns out ([data] columns), or take --method strict.",
+            )
+        self.check(plan)
 
     @property
     def claim(self) -> ClaimType:

@@ -46,8 +46,8 @@ def strict_stages(plan: Plan, pack: Pack) -> list[StagePlan]:
         stages.append(
             StagePlan("labels", shares.labels, "S3_k_items_per_unit", k=c, selects=True, words=LABELS)
         )
-    k_cards = len(pack.marginals) + (plan.data.label is not None)
-    needs = partial(fewest_people, pack)
+    k_cards = len(pack.marginals) + (plan.data.label is not None) + len(plan.data.columns)
+    needs = partial(fewest_people, plan.data.added_to(pack))
     stages.append(StagePlan("cards", shares.cards, "S2_one_cell", k=k_cards, c=c, words=CARDS, needs=needs))
     if shares.keyphrases:
         k = plan.method.phrases_per_record

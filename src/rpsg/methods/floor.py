@@ -27,7 +27,7 @@ OVERSAMPLE = 1.25  # filters drop some texts; more are written so that the size 
 def synthesize(job: Job) -> Pool:
     """The pool of texts from uniform cards; of those that pass the filters the first ``size`` are kept."""
     try_writer(job)
-    plan, pack = job.plan, job.pack.with_label(job.plan.data.label_values)
+    plan, pack = job.plan, job.plan.data.added_to(job.pack)
     cards = draw_cards(job, pack, CardModel.uniform(pack), {}, candidates(plan))
     pool = write_candidates(cards, pack, plan, job.tools.writer, job.progress)
     pool = public_filters(job, pack, pool)
@@ -48,4 +48,5 @@ METHOD = Method(
     cards="even",
     workload=lambda plan, pack: card_workload(plan, pack, candidates(plan)),
     untold=frozenset({"data.passage_words"}),
+    columns=True,
 )

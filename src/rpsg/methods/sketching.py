@@ -11,6 +11,7 @@ from rpsg.errors import ModelError
 from rpsg.methods.dp_steps import ANOTHER_WRITER, ask, label_of, paid, report_spent
 from rpsg.records import Document
 from rpsg.stages.annotate import codes_of, fits_none
+from rpsg.stages.cards import positions
 from rpsg.stages.choose import Block, Objective, choose
 from rpsg.stages.resolution import poor_fit_line
 from rpsg.stages.sketch import (
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.private import Private
     from rpsg.privacy.vector_sum import BoundedVectors
     from rpsg.records import Candidate, Pool
-    from rpsg.stages.annotate import Landmarks, Traits
+    from rpsg.stages.annotate import Codes, Landmarks, Traits
     from rpsg.stages.cards import CardModel
     from rpsg.stages.sketch import Floats, Target
 
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 WEIGHT_OF_SPREAD = 16.0
 #: The same for the shares of an attribute's values, and for roots of the shares of words.
 WEIGHT_OF_SHARES, WEIGHT_OF_WORDS = 0.3, 1.0
+#: The same for the shares of columns' values, alone and together: readers will count these.
+WEIGHT_OF_COLUMNS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,8 @@ def choose_by_sketch(job: Job, pack: Pack, model: CardModel, sketch: Sketch, poo
     for code, quota in enumerate(shares(mass, job.plan.corpus.size)):
         mine = np.flatnonzero(of_label == code)
         target = sketch.target(code)
-        blocks = [replace(block, entries=block.entries[mine]) for block in shared]
+        beside = _columns_wanted(model, [drafts[i] for i in mine], label, code)
+        blocks = [*(replace(block, entries=block.entries[mine]) for block in shared), *beside]
         blocks.append(Block(roots[mine], target.words, WEIGHT_OF_WORDS))
         objective = Objective.of(z[mine], target, WEIGHT_OF_SPREAD / job.plan.method.diversity, blocks)
         kept |= {drafts[mine[i]].id for i in choose(objective, int(quota))}
@@ -176,3 +180,33 @@ def _shares_wanted(
         for a in pack.attributes
         if a.kind in {"sentiment", "words"}
     )
+
+
+def _columns_wanted(
+    model: CardModel, drafts: Sequence[Candidate], label: str | None, code: int
+) -> list[Block]:
+    """The noisy joint shares of the columns beside the text, and what the drafts' cards say.
+
+    Where a column was counted together with the label, its shares are those of the label with this index.
+    """
+    blocks = []
+    for index, (group, counted) in enumerate(zip(model.pack.marginals, model.marginals, strict=True)):
+        if model.pack.attribute(group[0]).kind != "column":
+            continue
+        names, table = group, counted
+        if label in group:
+            table = np.take(counted, code, axis=group.index(label))
+            names = tuple(name for name in group if name != label)
+        codes = [_codes_on_cards(model.pack, index, name, drafts) for name in names]
+        alone = table.sum(axis=tuple(range(1, len(names)))) if label in group else model.shares(group[0])
+        blocks.append(Block.of_codes(codes[0], alone / alone.sum(), WEIGHT_OF_COLUMNS))
+        if len(names) > 1:
+            together = np.ravel_multi_index(codes, table.shape).astype(np.int64)
+            blocks.append(Block.of_codes(together, table.ravel() / table.sum(), WEIGHT_OF_COLUMNS))
+    return blocks
+
+
+def _codes_on_cards(pack: Pack, index: int, name: str, drafts: Sequence[Candidate]) -> Codes:
+    """Where each draft's card is along an attribute's axis of the marginal at ``index``."""
+    values = {value: i for i, value in enumerate(pack.attribute(name).values)}
+    return positions(pack, index, name)[[values[draft.card.values[name]] for draft in drafts]]

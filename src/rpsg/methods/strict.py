@@ -45,7 +45,7 @@ def synthesize(job: Job) -> Pool:
 
     # How many people there are, and which labels: from declarations, or with noise.
     people = count_people(job, plan.privacy.n_public)
-    pack = job.pack.with_label(find_labels(job))
+    pack = job.pack.with_label(find_labels(job)).with_columns(plan.data.column_values)
     pack = feasible(job, pack, people.safe)
 
     # Each private record is described by public models; noisy counts of the descriptions are the seeds.
@@ -80,4 +80,5 @@ METHOD = Method(
     workload=strict_workload,
     explain=explain,
     cautions=cautions,
+    columns=True,
 )

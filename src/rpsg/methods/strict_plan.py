@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from rpsg.domains import find_pack
@@ -65,6 +66,7 @@ def resolutions(pack: Pack, n: int, budget: Budget) -> Iterator[str]:
             )
         elif release.stage == "cards":
             yield _cards(pack, n, release.sigma)
+            yield from _columns(pack, n, release.sigma)
         elif release.stage == "sketch":
             within = CONFIDENT * release.sigma / (release.w * n)
             yield (
@@ -84,3 +86,26 @@ def _cards(pack: Pack, n: int, sigma: float) -> str:
     what = f"A group of the attribute {root}" if is_coarse(counted, 0, root) else f"A value of {root}"
     share = f"{least:,.0f} people ({least / n:.1%} of {n:,})"
     return f"{what} can be told from noise if more than {share} write about it."
+
+
+def _columns(pack: Pack, n: int, sigma: float) -> Iterator[str]:
+    """For each column beside the text how precisely its shares will be known, alone and with others."""
+    counted = thinned(pack, n, sigma)
+    widths = [
+        {a.name: len(a.groups) if a.has_levels else len(a.values) for a in map(counted.attribute, group)}
+        for group in counted.marginals
+    ]
+    for first, *others in counted.marginals:
+        if not (column := counted.attribute(first).column):
+            continue
+        # Of the marginals that have it, the one with the fewest other combinations is the most precise.
+        beside = min(math.prod(held.values()) // held[first] for held in widths if first in held)
+        alone, together = (CONFIDENT * sigma * root / n for root in (beside**0.5, 1.0))
+        line = (
+            f"The shares of the column {column} will be known to within {alone:.1%} either way, in 95 of 100 "
+            "runs"
+        )
+        names = " and ".join(
+            f"{a.name} groups" if a.has_levels else a.name for a in map(counted.attribute, others)
+        )
+        yield f"{line}; those with {names} to within {together:.1%}." if others else f"{line}."

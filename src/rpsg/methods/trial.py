@@ -97,7 +97,7 @@ def require_writer(job: Job, *, from_examples: bool) -> None:
     if from_examples and job.pack.examples:
         _try_rewrites(job, trial)
     else:
-        pack = job.pack.with_label(job.plan.data.label_values)
+        pack = job.plan.data.added_to(job.pack)
         cards, asked = trial_requests(job.plan, pack, TEXTS)
         replies = _write(job, asked)
         pool = Pool(
@@ -158,7 +158,7 @@ def try_writer(job: Job) -> None:
 
     In a run their replies are in the cache already; a replay finds them among the replies of the release.
     """
-    pack = job.pack.with_label(job.plan.data.label_values)
+    pack = job.plan.data.added_to(job.pack)
     job.tools.writer.write(trial_requests(job.plan, pack, TEXTS)[1])
 
 

@@ -227,5 +227,5 @@ def _keys(plan: Plan) -> Diagnosis:
 
 
 def _settings(plan: Plan) -> Diagnosis:
-    method_of(plan).check(plan)
+    method_of(plan).check_plan(plan)
     return Diagnosis("settings", "ok", f"the method {plan.method.name} does what the plan asks for")

@@ -129,7 +129,7 @@ def _worked(
     pack = find_pack(plan.corpus.domain)
     method = method_of(plan)
     budget = budget_of(plan, pack)
-    method.check(plan)
+    method.check_plan(plan)
     tools = tools or load_tools(plan)
     egress.check(method.egress_of(plan), roles(tools), private=method.reads_private)
     method.flows_of(plan, tools)  # a plug-in whose flows are of no use must fail before it reads anything

@@ -130,6 +130,8 @@ def _public_inputs(made: Made) -> Iterator[PublicInput]:
     yield PublicInput(tools.sentiment.name, "sentiment classifier", declared_by="plan")
     if plan.data.labels:
         yield PublicInput("labels", "declared label values")
+    if plan.data.columns:
+        yield PublicInput("columns", "declared columns beside the text, and their values")
     if plan.data.audit_holdout and method.reads_private:
         role = f"share of the people, drawn in secret, whom the run never used: {plan.data.audit_holdout:g}"
         yield PublicInput("audit_holdout", role)

@@ -64,16 +64,24 @@ def kept_canaries(vault: Vault) -> Canaries:
 def planted_among(rows: PrivateCorpus, canaries: Canaries, plan: Plan, key: bytes) -> PrivateCorpus:
     """The rows, and after them one row for each planted canary, by a separate person.
 
-    Its label is one of the declared ones, by a keyed hash: nothing of a canary depends on a private text.
+    Its label, and its values in the columns beside the text, are declared ones, by a keyed hash: nothing of a
+    canary depends on a private text.
     """
     labels, first = plan.data.label_values, 1 + max((row.id for row in rows), default=-1)
+    columns = plan.data.column_values
     more = []
     for index, text in enumerate(canaries.planted):
         tag = hmac.digest(key, b"rpsg-canary/1\0" + text.encode(), hashlib.sha256)
         label = labels[int.from_bytes(tag[:8], "big") % len(labels)] if labels else None
         user = f"canary {tag.hex()}" if plan.data.user else None
-        more.append(Document(first + index, text, label, user))
+        beside = tuple((name, _drawn(values, tag + name.encode())) for name, values in columns)
+        more.append(Document(first + index, text, label, user, beside))
     return PrivateCorpus((*rows.documents, *more))
+
+
+def _drawn(values: Sequence[str], secret: bytes) -> str:
+    """One of the values, by a hash."""
+    return values[int.from_bytes(hashlib.sha256(secret).digest()[:8], "big") % len(values)]
 
 
 def refuse_canaries(vault: Vault, plan: Plan, release: Path) -> None:

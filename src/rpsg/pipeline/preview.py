@@ -42,12 +42,12 @@ def preview(plan: Plan) -> Preview:
         DataError: the file is not there, or has no such column, or is not text of its encoding.
     """
     method = method_of(plan)
-    method.check(plan)
+    method.check_plan(plan)
     if method.reads_private and plan.data.path:
         check_columns(plan.data)
     pack = find_pack(plan.corpus.domain)
     budget = budget_of(plan, pack)
-    pack = pack.with_label(plan.data.label_values)
+    pack = plan.data.added_to(pack)
     n = method.people(plan) if budget is not None else None
     if budget is not None and n is not None:
         check_declared(plan, budget, n)

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from rpsg.disk.files import PUBLIC_MODE, file_sha256, write_atomic
+from rpsg.domains import COLUMN
 from rpsg.pipeline.ledger_facts import short_claim
 from rpsg.privacy.evidence import evidence_names
 from rpsg.release.history import write_history
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
 
 def synthetic_texts(pool: Pool, speakers: Sequence[str] = ()) -> list[SyntheticText]:
-    """The texts that were not dropped as rows: the label, and the other card values as attributes.
+    """The texts that were not dropped as rows: label, columns, and the other card values as attributes.
 
     A conversation also has its turns; ``speakers`` are those that the pack names.
     """
@@ -54,7 +55,8 @@ def synthetic_texts(pool: Pool, speakers: Sequence[str] = ()) -> list[SyntheticT
         values = dict(candidate.card.values)
         turns = turns_of(candidate.text, speakers)
         label = values.pop("label", None)
-        rows.append(SyntheticText(candidate.id, candidate.text, label, values, turns=turns))
+        columns = {n.removeprefix(COLUMN): values.pop(n) for n in [*values] if n.startswith(COLUMN)}
+        rows.append(SyntheticText(candidate.id, candidate.text, label, values, columns=columns, turns=turns))
     return rows
 
 
@@ -114,7 +116,9 @@ def write_egress(folder: Path, seen: Sequence[EgressRecord]) -> str:
 def write_metadata(folder: Path, made: Made, outputs: Mapping[str, str]) -> str:
     """Write the metadata that loaders read; returns the SHA-256 of the file."""
     files = {name: sha for name, sha in outputs.items() if name in FORMATS}
-    attributes = sorted({name for c in made.pool.alive() for name in c.card.values} - {"label"})
+    names = {name for c in made.pool.alive() for name in c.card.values} - {"label"}
+    columns = [name for name, _ in made.plan.data.column_values]
+    attributes = sorted(name for name in names if not name.startswith(COLUMN))
     about = made.plan.corpus.about or made.pack.about
     label, seeded = any("label" in c.card.values for c in made.pool.alive()), made.method.has_seeds
     metadata = croissant(
@@ -122,6 +126,7 @@ def write_metadata(folder: Path, made: Made, outputs: Mapping[str, str]) -> str:
         files,
         attributes,
         label=label,
+        columns=columns,
         seeded=seeded,
         license_name=made.plan.corpus.license,
         language=made.pack.language,

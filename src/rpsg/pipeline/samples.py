@@ -26,8 +26,8 @@ def samples(plan: Plan, count: int = 5) -> Samples:
         ModelError: the writer is not there, or gives nothing.
         UsageError: a setting does not fit, or there is no such pack.
     """
-    method_of(plan).check(plan)
-    pack = find_pack(plan.corpus.domain).with_label(plan.data.label_values)
+    method_of(plan).check_plan(plan)
+    pack = plan.data.added_to(find_pack(plan.corpus.domain))
     cards, asked = trial_requests(plan, pack, count)
     replies = writer_of(plan).write(asked)
     made = Pool(tuple(candidate_of(i, cards[i], reply, None, asked[i]) for i, reply in enumerate(replies)))

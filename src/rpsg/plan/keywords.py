@@ -36,6 +36,7 @@ class Keywords(TypedDict, total=False):
     label: str | None
     labels: Sequence[str] | None
     user: str | None
+    columns: Sequence[str] | Table | None
     format: str | None
     encoding: str | None
     unusable: str | None

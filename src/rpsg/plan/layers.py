@@ -33,7 +33,8 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
     for layer in layers:
         for key, value in layer.items():
             if isinstance(value, Mapping):
-                merged[key] = merge(merged.get(key, {}), value)
+                below = merged.get(key)
+                merged[key] = merge(below if isinstance(below, Mapping) else {}, value)
             elif value is not None:
                 merged[key] = value
     return merged

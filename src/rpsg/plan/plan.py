@@ -12,6 +12,7 @@ from pydantic import model_validator
 
 from rpsg.disk.json_text import canonical_ascii_json
 from rpsg.display.overview import Overview, Shown, counted
+from rpsg.plan.data import DataSection
 from rpsg.plan.machines import GenerationSection, LimitsSection, ModelsSection, ServerSection, VaultSection
 from rpsg.plan.methods import (
     AugpeSection,
@@ -21,7 +22,7 @@ from rpsg.plan.methods import (
     RuptaSection,
     SplitSection,
 )
-from rpsg.plan.sections import CorpusSection, DataSection, MethodSection, PrivacySection
+from rpsg.plan.sections import CorpusSection, MethodSection, PrivacySection
 from rpsg.plan.setting import Section, described
 
 if TYPE_CHECKING:

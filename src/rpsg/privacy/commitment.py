@@ -53,4 +53,7 @@ def content_digest(corpus: Private[PrivateCorpus]) -> Private[bytes]:
 
 
 def _content(document: Document) -> bytes:
-    return canonical_ascii_json({"text": document.text, "label": document.label, "user": document.user})
+    content: dict[str, Any] = {"text": document.text, "label": document.label, "user": document.user}
+    if document.columns:  # earlier commitments were made without this key
+        content["columns"] = document.columns
+    return canonical_ascii_json(content)

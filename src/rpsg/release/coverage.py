@@ -25,6 +25,8 @@ from rpsg.stages.sketch import poor_share
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy.typing as npt
+
     from rpsg.domains import Attribute, Pack
     from rpsg.plan import Plan
     from rpsg.privacy.evidence import Evidence
@@ -111,7 +113,7 @@ class Coverage:
 
 
 def coverage(pack: Pack, counts: NoisyCounts | None, texts: Sequence[Candidate]) -> tuple[Coverage, ...]:
-    """Each counted attribute of the pack, which includes the run's labels; ``texts``: the released ones."""
+    """Each counted attribute of the pack, with label and columns; ``texts``: those released."""
     return tuple(_covered(a, counts, texts) for a in pack.attributes if a.counted)
 
 
@@ -139,6 +141,11 @@ def labels_of(plan: Plan, evidence: Mapping[str, Evidence]) -> tuple[str, ...]:
     return labels_found(evidence["labels"].items or ())
 
 
+def counted_pack(plan: Plan, pack: Pack, evidence: Mapping[str, Evidence]) -> Pack:
+    """The pack with the label and the columns of the run, as it was counted."""
+    return pack.with_label(labels_of(plan, evidence)).with_columns(plan.data.column_values)
+
+
 def noisy_counts(
     plan: Plan, pack: Pack, ledger: Mapping[str, Any], evidence: Mapping[str, Evidence]
 ) -> NoisyCounts | None:
@@ -147,6 +154,32 @@ def noisy_counts(
     An attribute in several marginals takes its counts from the one with the least noise. A marginal is summed
     over its other attributes, and so are the variances of the noise.
     """
+    found = _tables(plan, pack, ledger, evidence)
+    if found is None:
+        return None
+    pack, sigma, tables = found
+    counts: dict[str, Mapping[str, float]] = {}
+    noise: dict[str, float] = {}
+    headings: dict[str, Mapping[str, str]] = {}
+    for marginal, (group, cells) in enumerate(zip(pack.marginals, tables, strict=True)):
+        for axis, name in enumerate(group):
+            if axis and pack.attribute(name).has_levels and pack.attribute(group[0]).column:
+                continue  # of its values' counts; here they are put together in groups for a column's sake
+            attribute, by_group = pack.attribute(name), is_coarse(pack, marginal, name)
+            spread = sigma * math.sqrt(cells.size / cells.shape[axis])
+            if spread < noise.get(name, math.inf):
+                sums = cells.sum(axis=tuple(i for i in range(cells.ndim) if i != axis))
+                names = tuple(attribute.groups) if by_group else attribute.values
+                counts[name] = dict(zip(names, sums.tolist(), strict=True))
+                noise[name] = spread
+                headings[name] = attribute.headings if by_group else {}
+    return NoisyCounts(counts, noise, headings)
+
+
+def _tables(
+    plan: Plan, pack: Pack, ledger: Mapping[str, Any], evidence: Mapping[str, Evidence]
+) -> tuple[Pack, float, list[npt.NDArray[np.int64]]] | None:
+    """The pack as it was counted, the noise of a count, and one table for each marginal; None if none fit."""
     if "cards" not in evidence:
         return None
     sigma, vector = _sigma(ledger, "cards"), np.array(evidence["cards"].values or (), np.int64)
@@ -157,21 +190,57 @@ def noisy_counts(
     sizes = shapes(pack)
     if sum(map(math.prod, sizes)) != len(vector):
         return None
-    counts: dict[str, Mapping[str, float]] = {}
-    noise: dict[str, float] = {}
-    headings: dict[str, Mapping[str, str]] = {}
     parts = np.split(vector, np.cumsum([math.prod(size) for size in sizes])[:-1])
-    for marginal, (group, size, cells) in enumerate(zip(pack.marginals, sizes, parts, strict=True)):
-        for axis, name in enumerate(group):
-            attribute, by_group = pack.attribute(name), is_coarse(pack, marginal, name)
-            spread = sigma * math.sqrt(math.prod(size) / size[axis])
-            if spread < noise.get(name, math.inf):
-                sums = cells.reshape(size).sum(axis=tuple(i for i in range(len(size)) if i != axis))
-                names = tuple(attribute.groups) if by_group else attribute.values
-                counts[name] = dict(zip(names, sums.tolist(), strict=True))
-                noise[name] = spread
-                headings[name] = attribute.headings if by_group else {}
-    return NoisyCounts(counts, noise, headings)
+    return pack, sigma, [part.reshape(size) for part, size in zip(parts, sizes, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Two columns beside the text that were counted together: for both values the noisy count and the texts.
+
+    ``counted`` is the sum of the positive noisy counts, at least one.
+    """
+
+    columns: tuple[str, str]
+    rows: tuple[tuple[str, str, Noisy, int], ...]
+
+    @property
+    def counted(self) -> float:
+        return resolution.counted(noisy.count for _, _, noisy, _ in self.rows)
+
+
+def columns_together(
+    plan: Plan,
+    pack: Pack,
+    ledger: Mapping[str, Any],
+    evidence: Mapping[str, Evidence],
+    texts: Sequence[Candidate],
+) -> tuple[Together, ...]:
+    """Each pair of columns that one marginal has; the later column comes first.
+
+    ``texts`` are the released ones. Empty where nothing was counted.
+    """
+    counted = counted_pack(plan, pack, evidence)
+    found = _tables(plan, counted, ledger, evidence) if plan.data.columns else None
+    if found is None:
+        return ()
+    pack, sigma, tables = found
+    pairs = []
+    for group, cells in zip(pack.marginals, tables, strict=True):
+        first = pack.attribute(group[0])
+        for axis, second in enumerate(map(pack.attribute, group)):
+            if not axis or not (first.column and second.column):
+                continue
+            sums = cells.sum(axis=tuple(i for i in range(1, cells.ndim) if i != axis))
+            spread = sigma * math.sqrt(cells.size / sums.size)
+            have = Counter((t.card.values[first.name], t.card.values[second.name]) for t in texts)
+            rows = tuple(
+                (one, other, Noisy(int(sums[i, j]), spread), have[one, other])
+                for i, one in enumerate(first.values)
+                for j, other in enumerate(second.values)
+            )
+            pairs.append(Together((first.column, second.column), rows))
+    return tuple(pairs)
 
 
 def _sigma(ledger: Mapping[str, Any], stage: str) -> float:

@@ -18,7 +18,7 @@ from rpsg.privacy.egress import EgressRecord
 from rpsg.privacy.evidence import Evidence, read_answers
 from rpsg.privacy.sources import noisy_answers
 from rpsg.records import Candidate, Card, Pool
-from rpsg.release.coverage import coverage, labels_of, noisy_counts, people, without_topic
+from rpsg.release.coverage import counted_pack, coverage, labels_of, noisy_counts, people, without_topic
 from rpsg.release.history import read_history
 from rpsg.release.quality import quality_of
 from rpsg.storage.layout import (
@@ -260,12 +260,12 @@ class Release:
     @_part
     def noisy_counts(self) -> NoisyCounts | None:
         """The noisy counts of every attribute; None if there are none."""
-        return noisy_counts(self.plan, self._labelled_pack, self.ledger, self.answers)
+        return noisy_counts(self.plan, self._counted_pack, self.ledger, self.answers)
 
     @_part
     def coverage(self) -> tuple[Coverage, ...]:
         """For each counted attribute its noisy counts and numbers of texts by value."""
-        return coverage(self._labelled_pack, self.noisy_counts, self.texts)
+        return coverage(self._counted_pack, self.noisy_counts, self.texts)
 
     @_part
     def poor_fit(self) -> str:
@@ -278,8 +278,8 @@ class Release:
         return quality_of(self.texts, self.pack)
 
     @property
-    def _labelled_pack(self) -> Pack:
-        return self.pack.with_label(labels_of(self.plan, self.answers))
+    def _counted_pack(self) -> Pack:
+        return counted_pack(self.plan, self.pack, self.answers)
 
     def plan_with_models(self) -> Plan:
         """The plan; if the run is ours, with the models of its run, whose paths are not published."""

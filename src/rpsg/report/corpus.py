@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rpsg.display.markup import Html, isolate, joined, tag
+from rpsg.report.columns import columns
 from rpsg.report.histograms import lengths, sentiments
 from rpsg.report.html import block, listed, paragraph, part, table
 from rpsg.report.marks import told_of_marks
@@ -35,6 +36,7 @@ def corpus_part(release: Release, shown: ShowText, *, first: bool = False) -> Ht
         lengths(release.texts, first=first),
         *sentiments(release, first=first),
         *people(release, first=first),
+        *columns(release),
         _uses(release),
         None if first else _fields(release),
     )

@@ -81,6 +81,7 @@ def croissant(
     attributes: Sequence[str],
     *,
     label: bool,
+    columns: Sequence[str] = (),
     seeded: bool = False,
     license_name: str = "",
     language: str = "",
@@ -92,6 +93,7 @@ def croissant(
         files: SHA-256 by name of the corpus files.
         attributes: the names of the values that cards hold, without the label.
         label: whether texts have a label.
+        columns: the names of the columns beside the text.
         seeded: whether texts were made from private records; then each carries the claim with it.
         license_name: the licence of the release, if its owner has named one: the address of it where SPDX
             lists it, otherwise its name.
@@ -113,7 +115,7 @@ def croissant(
         "version": "1.0.0",
         "isLiveDataset": False,
         "distribution": [_file(name, sha) for name, sha in sorted(files.items())],
-        "recordSet": [_records(attributes, label=label, seeded=seeded)],
+        "recordSet": [_records(attributes, label=label, columns=columns, seeded=seeded)],
     }
 
 
@@ -133,10 +135,12 @@ def _file(name: str, sha256: str) -> dict[str, Any]:
     }
 
 
-def _records(attributes: Sequence[str], *, label: bool, seeded: bool) -> dict[str, Any]:
+def _records(
+    attributes: Sequence[str], *, label: bool, columns: Sequence[str], seeded: bool
+) -> dict[str, Any]:
     told = [
         _field(name, "sc:Integer" if name == "id" else "sc:Text", words)
-        for name, words in fields(label=label, seeded=seeded)
+        for name, words in fields(label=label, seeded=seeded, columns=columns)
         if name != "attributes"
     ]
     told += [
@@ -156,7 +160,7 @@ def _field(name: str, kind: str, told: str, path: str = "") -> dict[str, Any]:
     """A field; ``path`` is its JSON path within its column, if it is not the whole column."""
     source: dict[str, Any] = {
         "fileObject": {"@id": CORPUS},
-        "extract": {"column": name.partition("/")[0]},
+        "extract": {"column": name.partition("/")[0] if path else name},
     }
     if path:
         source["transform"] = {"jsonPath": path}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rpsg.display.markup import Html, isolate, joined, tag
+from rpsg.domains import COLUMN
 from rpsg.release.coverage import CONFIDENT
 from rpsg.report.html import folded, paragraph, percent, table
 from rpsg.report.svg import bar, compared
@@ -47,7 +48,9 @@ def people(release: Release, *, first: bool) -> Iterator[Html]:
 
 def _by(covered: Coverage, *, seeded: bool) -> str:
     """How the value of a text is known."""
-    if covered.measured:
+    if covered.attribute.startswith(COLUMN):
+        said = "A column of the release; private rows were counted as their file has it."
+    elif covered.measured:
         said = "Measured on the synthetic texts themselves."
     elif seeded:
         said = "By the record that each text was made from."

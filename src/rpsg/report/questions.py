@@ -42,7 +42,7 @@ QUESTIONS = (
         "Whether texts are about what real texts are about, in the same shares.",
         (
             *("knn_precision", "density", "kl", "tv", "sentiment_distance"),
-            *("attribute_distance", "attribute_coverage"),
+            *("column_distance", "attribute_distance", "attribute_coverage"),
         ),
     ),
     QualityQuestion(

@@ -14,6 +14,8 @@ from rpsg.privacy.published_audit import LIKE_IT
 from rpsg.storage.layout import CORPUS, EVIDENCE, LEDGER
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rpsg.plan import Plan
     from rpsg.release.reader import Release
 
@@ -190,9 +192,12 @@ def _signed(release: Release) -> str:
     )
 
 
-def fields(*, label: bool, seeded: bool, turns: bool = False) -> list[tuple[str, str]]:
+def fields(
+    *, label: bool, seeded: bool, columns: Sequence[str] = (), turns: bool = False
+) -> list[tuple[str, str]]:
     """The fields of ``corpus.jsonl`` with their meaning; ``seeded`` rows were made from private records."""
     spoken = [("turns", "the turns of the conversation: who speaks, and the words")] if turns else []
+    beside = [(name, f"the {name} it was written for: a declared value of this column") for name in columns]
     if seeded:
         return [
             ("id", "number of the row in this file"),
@@ -209,6 +214,7 @@ def fields(*, label: bool, seeded: bool, turns: bool = False) -> list[tuple[str,
         ("id", "number of the text in the run that wrote it"),
         ("text", "the synthetic text"),
         *([("label", "the label it was written for")] if label else []),
+        *beside,
         ("attributes", "the values of the card it was written from; the text may not keep to all of them"),
         *spoken,
     ]
@@ -216,8 +222,13 @@ def fields(*, label: bool, seeded: bool, turns: bool = False) -> list[tuple[str,
 
 def held_fields(release: Release) -> list[tuple[str, str]]:
     """The fields of this release's ``corpus.jsonl``, with their meaning."""
-    label = release.plan.data.label is not None
-    return fields(label=label, seeded=release.is_seeded, turns=bool(release.pack.speakers))
+    data = release.plan.data
+    return fields(
+        label=data.label is not None,
+        seeded=release.is_seeded,
+        columns=[name for name, _ in data.column_values],
+        turns=bool(release.pack.speakers),
+    )
 
 
 def attribute(name: str, *, seeded: bool) -> str:
@@ -258,6 +269,7 @@ def _front(release: Release) -> list[str]:
     if "epsilon" in release.claim:
         tags.append("differential-privacy")
     about = plan.corpus.about or release.pack.about
+    task = "text-classification" if plan.data.label or plan.data.columns else "text-generation"
     return [
         "---",
         f"pretty_name: {_quoted(f'Synthetic texts: {about}')}",
@@ -265,7 +277,7 @@ def _front(release: Release) -> list[str]:
         f"license: {plan.corpus.license or 'unknown'}",
         "annotations_creators: [machine-generated]",
         "language_creators: [machine-generated]",
-        f"task_categories: [{'text-classification' if plan.data.label else 'text-generation'}]",
+        f"task_categories: [{task}]",
         f"tags: [{', '.join(tags)}]",
         f"size_categories: [{_size_category(len(release.pool.alive()))}]",
         "configs:",

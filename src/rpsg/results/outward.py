@@ -18,10 +18,12 @@ _FOR_EVERYBODY = {"end_to_end_dp", "no_private_data"}
 
 
 def columns_of(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """The corpus column by column, as ``corpus.csv`` has it, and the turns of conversations."""
-    own = {name: [row.get(name) for row in records] for name in _OWN if any(name in row for row in records)}
+    """The corpus column by column, as in ``corpus.csv``: id, text, label, turns, columns, attributes."""
+    beside = sorted({name for row in records for name in row} - {*_OWN, "attributes"})
+    first = [name for name in _OWN if any(name in row for row in records)]
+    own = {name: [row.get(name) for row in records] for name in (*first, *beside)}
     names = sorted({name for row in records for name in row.get("attributes", {})})
-    titles = {name: f"attribute_{name}" if name in _OWN else name for name in names}
+    titles = {name: f"attribute_{name}" if name in {*_OWN, *beside} else name for name in names}
     return own | {
         title: [row.get("attributes", {}).get(name) for row in records] for name, title in titles.items()
     }

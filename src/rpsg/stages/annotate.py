@@ -72,6 +72,9 @@ def codes_of(
     index = {value: i for i, value in enumerate(attribute.values)}
     if attribute.kind == "label":
         return np.array([index.get(row.label or "", -1) for row in rows], np.int64)
+    if attribute.kind == "column":
+        held = (dict(row.columns).get(attribute.column, "") for row in rows)
+        return np.array([index.get(value, -1) for value in held], np.int64)
     said = each_or_none(
         len(rows), lambda part: sentiment.classify([row.text for row in rows[part]], vectors[part])
     )

@@ -1,7 +1,8 @@
 """In how much detail the schema is counted: by values or by groups of values, jointly or separately.
 
 Attributes are counted jointly if there are enough people for every combination of their values; otherwise
-each is counted separately, by its values if there are enough people for those, else by its groups. "Enough"
+each is counted separately, by its values if there are enough people for those, else by its groups. A column
+beside the text is counted with as many of the columns before it as there are people for. "Enough"
 is relative to the standard deviation of the noise and the same for every pack. It depends only on public
 numbers and DP outputs, and the number of marginals never changes, so the planned budget remains right. Every
 attribute is always counted; the fit (``shrinking``) discards what is only noise.
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 #: People for each value, and for each combination of values, in standard deviations of the noise. Below that
 #: the coarser count was nearer to the truth in simulations (``benchmarks/card_levels.py``).
 PER_VALUE, PER_COMBINATION = 0.25, 1.0
+#: The same for each combination of a column beside the text with others: readers look at its own shares, and
+#: these lose more (``benchmarks/column_levels.py``). For a column with the groups of topics alone: only this
+#: ties texts to their columns, so it is worth more noise (``benchmarks/column_topics.py``).
+PER_COLUMN, PER_COLUMN_AND_TOPIC = 2.0, 0.5
 #: Bounds on the number of groups assumed: the commonest values of a longer list are still significant.
 LEAST_GROUPS, MOST_GROUPS = 8, 16
 #: The one-sided 99 % quantile of the normal law. It affects the quality of what is sized by it, not privacy.
@@ -36,14 +41,36 @@ def thinned(pack: Pack, n: int, sigma: float) -> Pack:
     marginals, by_group = list[tuple[str, ...]](), list[int]()
     homes = _homes(pack)
     for index, group in enumerate(pack.marginals):
-        kept = group
-        if n < PER_COMBINATION * sigma * _cells(pack, group):
-            kept = tuple(name for name in group if homes[name] == index) or group[:1]
-        least = PER_VALUE if len(kept) == 1 else PER_COMBINATION
-        if n < least * sigma * _cells(pack, kept) and any(pack.attribute(name).has_levels for name in kept):
+        if pack.attribute(group[0]).kind == "column":
+            kept = _of_column(pack, group, n / sigma)
+            coarse = any(pack.attribute(name).has_levels for name in kept)
+        else:
+            kept = group
+            if n < PER_COMBINATION * sigma * _cells(pack, group):
+                kept = tuple(name for name in group if homes[name] == index) or group[:1]
+            least = PER_VALUE if len(kept) == 1 else PER_COMBINATION
+            few = n < least * sigma * _cells(pack, kept)
+            coarse = few and any(pack.attribute(name).has_levels for name in kept)
+        if coarse:
             by_group.append(index)
         marginals.append(kept)
     return pack.model_copy(update={"marginals": tuple(marginals), "by_group": tuple(by_group)})
+
+
+def _of_column(pack: Pack, group: tuple[str, ...], people: float) -> tuple[str, ...]:
+    """The marginal of a column, without its last attributes if there are too few people for them.
+
+    ``people`` is their number, in standard deviations of the noise. The column itself always stays; the
+    others are counted elsewhere too.
+    """
+    held = [pack.attribute(name) for name in group]
+    while len(held) > 1:
+        cells = math.prod(len(a.groups) if a.has_levels else len(a.values) for a in held)
+        with_topic = len(held) == 2 and held[1].has_levels
+        if people >= (PER_COLUMN_AND_TOPIC if with_topic else PER_COLUMN) * cells:
+            break
+        held.pop()
+    return group[: len(held)]
 
 
 def fewest_people(pack: Pack, sigma: float) -> int:
@@ -54,11 +81,15 @@ def fewest_people(pack: Pack, sigma: float) -> int:
 
 
 def _homes(pack: Pack) -> dict[str, int]:
-    """For each attribute the marginal that must keep it: one that begins with it, else the smallest."""
+    """For each attribute the marginal that must keep it: one that begins with it, else the smallest.
+
+    The marginal of a column beside the text is home to that column alone.
+    """
     homes: dict[str, int] = {}
     for index, group in enumerate(pack.marginals):
         homes.setdefault(group[0], index)
-    smallest = sorted(range(len(pack.marginals)), key=lambda index: _cells(pack, pack.marginals[index]))
+    others = [i for i, group in enumerate(pack.marginals) if pack.attribute(group[0]).kind != "column"]
+    smallest = sorted(others, key=lambda index: _cells(pack, pack.marginals[index]))
     for index in smallest:
         for name in pack.marginals[index]:
             homes.setdefault(name, index)

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 def content_tag(key: bytes, purpose: str, row: Document) -> bytes:
     """256 bits that depend on the row, the purpose and the key, not on the row's position."""
-    parts = (purpose, row.user, row.label, row.text)
+    beside = tuple(value for _, value in row.columns)  # none in runs made before there were columns
+    parts = (purpose, row.user, row.label, row.text, *beside)
     message = b"".join(
         b"-" if part is None else b"%d:" % len(body) + body
         for part in parts

@@ -59,12 +59,23 @@ def fields_of(
         "about": about,
         "kind": pack.text,
         "phrases": ", ".join(phrases),
+        "columns": "\n".join(
+            f"{_heading(known[name].column)}: {value}"
+            for name, value in values.items()
+            if name in known and known[name].column
+        ),
     }
 
 
 def first_words(pack: Pack, fields: dict[str, str]) -> str:
     """How a text with these values begins; the value of an opening may itself have fields."""
     return fill(fill(pack.begins, fields), fields)
+
+
+def _heading(column: str) -> str:
+    """The name of a column as a prompt has it: ``order_month`` is "Order month"."""
+    words = column.replace("_", " ")
+    return words[:1].upper() + words[1:]
 
 
 def prefix(pack: Pack, plan: Plan, values: Mapping[str, str], number: int) -> tuple[Message, ...]:
@@ -132,7 +143,13 @@ def _word_count(text: str) -> int:
 
 
 def _turn(pack: Pack, values: Mapping[str, str], about: str, phrases: Sequence[str] = ()) -> str:
-    return fill(pack.prompts["candidate.txt"], fields_of(pack, values, about, phrases))
+    """The header before a text. Where the pack has no field for columns, they stand before its last line."""
+    fields, template = fields_of(pack, values, about, phrases), pack.prompts["candidate.txt"]
+    header = fill(template, fields)
+    if not fields["columns"] or "{columns}" in template:
+        return header
+    above, line, last = header.rpartition("\n")  # of what is filled: a template's line may be in a segment
+    return f"{above}{line}{fields['columns']}\n{last}"
 
 
 def candidate_request(

@@ -33,7 +33,8 @@ _CHUNK = 1 << 20
 class SyntheticText:
     """One row of a release; a row that is not an output of mechanisms says so in ``claim``.
 
-    ``turns`` are those of a conversation: (speaker, words) each.
+    ``turns`` are those of a conversation: (speaker, words) each. ``columns`` are those beside the text, under
+    their own names; ``attributes`` are the other card values.
     """
 
     id: int
@@ -42,6 +43,7 @@ class SyntheticText:
     attributes: Mapping[str, str] = field(default_factory=dict)
     claim: str = ""
     turns: tuple[Turn, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_corpus(
@@ -66,7 +68,7 @@ def write_corpus(
 
 
 def write_jsonl(path: Path, rows: Sequence[SyntheticText]) -> str:
-    """One canonical JSON object a line (id, text, attributes; label and turns if any); gives its SHA-256."""
+    """One canonical JSON object a line (id, text, attributes; label, columns, turns); gives its SHA-256."""
     return write_chunks(path, (canonical_json(_object(row)) + b"\n" for row in rows))
 
 
@@ -78,7 +80,7 @@ def _object(row: SyntheticText) -> dict[str, Any]:
         value["claim"] = row.claim
     if row.turns:
         value["turns"] = [{"speaker": speaker, "text": whole(said)} for speaker, said in row.turns]
-    return value
+    return value | dict(row.columns)
 
 
 def write_csv(path: Path, rows: Sequence[SyntheticText], *, raw: bool = False) -> str:
@@ -101,14 +103,17 @@ def _csv_lines(rows: Sequence[SyntheticText], cell: Callable[[str], str]) -> Ite
 
 
 def _columns(rows: Sequence[SyntheticText]) -> dict[str, list[Any]]:
-    """Column by column: id, text, label if any row has one, then the attributes by name."""
+    """Column by column: id, text, label if any row has one, columns by name, then attributes by name."""
     columns: dict[str, list[Any]] = {"id": [row.id for row in rows], "text": [row.text for row in rows]}
     if any(row.label is not None for row in rows):
         columns["label"] = [row.label for row in rows]
     if any(row.claim for row in rows):
         columns["claim"] = [row.claim for row in rows]
+    for name in sorted({name for row in rows for name in row.columns}):
+        columns[name] = [row.columns.get(name) for row in rows]
+    taken = {*_FIRST, *columns}
     for name in sorted({name for row in rows for name in row.attributes}):
-        title = f"attribute_{name}" if name in _FIRST else name
+        title = f"attribute_{name}" if name in taken else name
         columns[title] = [row.attributes.get(name) for row in rows]
     return columns
 

@@ -101,7 +101,11 @@ def form_of(pack: Pack) -> Form:
         else None,
         frozenset(run for piece in pieces for run in runs_of(piece, RUN)),
         frozenset(run for example in pack.examples for run in runs_of(words(example.text), LONG_RUN)),
-        {a.name: dict(a.say) for a in pack.attributes if a.name not in begun and a.kind != "label"},
+        {
+            a.name: dict(a.say)
+            for a in pack.attributes
+            if a.name not in begun and a.kind not in {"label", "column"}
+        },
     )
 
 

@@ -32,6 +32,7 @@ _TABLE: tuple[tuple[str, str, bool | None, str], ...] = (
     ("downstream", "downstream_f1", True, "the same classifier's mean F1 over labels"),
     ("attributes", "sentiment_distance", False, "total variation of sentiments"),
     ("attributes", "sentiment_agreement", True, "share of texts with the sentiment asked for"),
+    ("columns", "column_distance", False, "total variation of pairs of columns (runs with --columns)"),
     ("attributes", "length_distance", False, "total variation of lengths"),
     ("attributes", "length_mean", None, "mean number of words"),
     ("diversity", "self_bleu", False, "how well a text is foretold by the others"),

@@ -18,15 +18,16 @@ from rpsg.privacy.private import Private
 from rpsg.records import PrivateCorpus
 from rpsg.storage.readers import csv as delimited
 from rpsg.storage.readers import excel, folder, jsonl, memory, parquet
+from rpsg.storage.readers.beside import by_spelling, reader_of
 from rpsg.storage.readers.columns import Columns, check_header
-from rpsg.storage.readers.rows import DocumentMaker, Fault, Reading, Row, Rules, spelled
+from rpsg.storage.readers.rows import DocumentMaker, Fault, Reading, Row, Rules
 from rpsg.storage.readers.source import PACKED_SUFFIXES, Source, codec_of
 from rpsg.storage.readers.text import cannot_open, no_file, no_rows, no_usable_row
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
-    from rpsg.plan import DataSection
+    from rpsg.plan import Column, DataSection
 
 __all__ = [
     "Format",
@@ -69,6 +70,7 @@ def read_corpus(
     user: str | None = None,
     format: Format | None = None,  # noqa: A002 -- the word the user types
     labels: Collection[str] | None = None,
+    beside: Sequence[Column] = (),
     encoding: str = "",
 ) -> Private[PrivateCorpus]:
     """Read every row of ``path`` that has a text into memory, as one private value, to release nothing of it.
@@ -80,6 +82,7 @@ def read_corpus(
         user: the column that says whose row it is, if any.
         format: how to read it, if neither its name nor its content says so.
         labels: every label that may occur; any other in the file is a fault.
+        beside: the columns beside the text; a value that is not declared is "other".
         encoding: of a text file that is not UTF-8, such as "cp1252".
 
     Raises:
@@ -87,7 +90,8 @@ def read_corpus(
         UsageError: the options do not fit together.
         MissingExtraError: Parquet without pyarrow, Excel without python-calamine.
     """
-    reading = _read(Source(Path(path), encoding, format), Columns(text, label, user), format, labels)
+    columns = Columns(text, label, user, tuple(column.name for column in beside))
+    reading = _read(Source(Path(path), encoding, format), columns, format, labels, beside)
     return Private(reading.corpus)
 
 
@@ -108,7 +112,9 @@ def check_columns(data: DataSection) -> None:
         MissingExtraError: a package for this format is not installed.
     """
     source = Source(Path(data.path), data.encoding, data.format)
-    columns = Columns(data.text, data.label, data.user)
+    columns = columns_of(data)
+    for column in data.declared_columns:
+        reader_of(column)  # refuses values that no file can tell apart
     kind = _format(source, data.format)
     _check_options(kind, columns, data.labels or None)
     if kind == "jsonl":
@@ -121,6 +127,11 @@ def check_columns(data: DataSection) -> None:
     check_header(called, _header(source, kind, columns), columns)
     if kind in {"csv", "tsv"}:
         delimited.check_lines(source)
+
+
+def columns_of(data: DataSection) -> Columns:
+    """The names of all columns that the plan reads."""
+    return Columns(data.text, data.label, data.user, tuple(c.name for c in data.declared_columns))
 
 
 def header_of(path: Path | str, encoding: str = "", format: Format | None = None) -> list[str]:  # noqa: A002 -- as above
@@ -164,9 +175,10 @@ def read_by_rule(data: DataSection, rules: Rules | None = None, *, tells: bool =
     return Private(data).map(  # inside ``Private``: an unexpected error could quote a row
         lambda named: _read(
             Source(Path(named.path), named.encoding, named.format),
-            Columns(named.text, named.label, named.user),
+            columns_of(named),
             named.format,
             named.labels or None,
+            named.declared_columns,
             rules or Rules(named.unusable, named.unlisted),
             tells=tells,
         )
@@ -178,6 +190,7 @@ def _read(
     columns: Columns,
     chosen: Format | None,
     labels: Collection[str] | None,
+    beside: Sequence[Column] = (),
     rules: Rules | None = None,
     *,
     tells: bool = False,
@@ -186,9 +199,10 @@ def _read(
     kind = _format(source, chosen)
     path = source.called
     _check_options(kind, columns, labels)
-    declared = _by_spelling(labels) if labels is not None else None
+    declared = by_spelling(labels) if labels is not None else None
     unit, listed = _UNITS.get(kind, "line"), _EVERY if tells else _FIRST
-    maker = DocumentMaker(path, unit, columns, declared, rules, listed)
+    more = tuple(map(reader_of, beside))
+    maker = DocumentMaker(path, unit, columns, declared, more, rules, listed)
     told = tells or rules is None
     documents = tuple(maker.documents(_rows(source, kind, columns, strict=rules is None, tells=told)))
     if not maker.rows:
@@ -198,23 +212,6 @@ def _read(
     return Reading(
         PrivateCorpus(documents), maker.unit, maker.rows, maker.left_out, maker.as_other, maker.hints
     )
-
-
-def _by_spelling(labels: Collection[str]) -> dict[str, str]:
-    """The declared labels by the spelling that a file's values are compared by."""
-    declared: dict[str, str] = {}
-    for label in labels:
-        name = spelled(label)
-        if name is None:
-            hint = "Leave it out: [data] unlisted says what becomes of rows without a label."
-            raise UsageError("A declared label is empty.", hint=hint)
-        if name in declared:
-            raise UsageError(
-                "Two of the declared labels are one and the same in a file.",
-                hint="They differ in spelling alone, as 5 and 5.0 or true and True do: declare one of them.",
-            )
-        declared[name] = label
-    return declared
 
 
 def _format(source: Source, chosen: Format | None) -> _Kind:
@@ -269,10 +266,10 @@ def _told(source: Source) -> Format:
 
 
 def _check_options(kind: _Kind, columns: Columns, labels: Collection[str] | None) -> None:
-    if kind == "txt" and (columns.label is not None or columns.user is not None):
+    if kind == "txt" and len(columns.wanted()) > 1:
         raise UsageError(
             "A folder of .txt files has no columns for labels or users.",
-            hint="Leave --label and --user out, or give a .jsonl file with these columns.",
+            hint="Leave --label, --user and --columns out, or give a .jsonl file with these columns.",
         )
     if labels is not None and columns.label is None:
         raise UsageError(

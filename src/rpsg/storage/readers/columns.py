@@ -25,17 +25,23 @@ class Columns:
     text: str
     label: str | None = None
     user: str | None = None
+    beside: tuple[str, ...] = ()
+
+    @property
+    def wanted_or_none(self) -> tuple[str | None, ...]:
+        """Text, label, user and the columns beside them; None for one that was not named."""
+        return (self.text, self.label, self.user, *self.beside)
 
     def of(self, header: Sequence[str]) -> list[int | None]:
-        """The positions of text, label and user in a header; None for one that was not named."""
-        return [None if name is None else header.index(name) for name in (self.text, self.label, self.user)]
+        """The positions of ``wanted_or_none`` in a header; None for one that was not named."""
+        return [None if name is None else header.index(name) for name in self.wanted_or_none]
 
     def wanted(self) -> tuple[str, ...]:
-        return tuple(name for name in (self.text, self.label, self.user) if name is not None)
+        return tuple(name for name in self.wanted_or_none if name is not None)
 
     def option(self, name: str) -> str:
         """The option that asked for the column ``name``."""
-        return {self.user: "user", self.label: "label", self.text: "text"}[name]
+        return {self.user: "user", self.label: "label", self.text: "text"}.get(name, "columns")
 
 
 def check_header(path: Path | str, header: Sequence[str], columns: Columns) -> None:

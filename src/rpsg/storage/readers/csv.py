@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from rpsg.errors import DataError
 from rpsg.storage.readers import text as lines
 from rpsg.storage.readers.columns import Columns, check_header, is_below_title
-from rpsg.storage.readers.rows import Fault, Row, fault
+from rpsg.storage.readers.rows import Fault, Row, fault, row_of
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -63,7 +63,7 @@ def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -
                 hint = "Files were joined with their headers. Nothing needs to be done."
                 yield fault(path, "line", number, REPEATED, hint)
             else:
-                yield Row(number, *(fields[i] if i is not None else None for i in indices))
+                yield row_of(number, (fields[i] if i is not None else None for i in indices))
 
 
 def header_of(file: Source, *, separator: str | None = None, columns: Columns | None = None) -> list[str]:

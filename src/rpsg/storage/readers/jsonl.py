@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import DataError
 from rpsg.storage.readers.columns import Columns, check_header
-from rpsg.storage.readers.rows import Fault, Row, fault
+from rpsg.storage.readers.rows import Fault, Row, fault, row_of
 from rpsg.storage.readers.text import Problem, no_usable_row, read_lines
 
 if TYPE_CHECKING:
@@ -148,9 +148,7 @@ def _row(path: str, number: int, values: dict[str, Any], columns: Columns) -> Ro
         hint = "Give that line the key, or take it out of the file."
         detail = f"the object has no key {columns.text!r}"
         return fault(path, "line", number, NO_KEY, hint, detail=detail)
-    label = values.get(columns.label) if columns.label is not None else None
-    user = values.get(columns.user) if columns.user is not None else None
-    return Row(number, values[columns.text], label, user)
+    return row_of(number, (None if name is None else values.get(name) for name in columns.wanted_or_none))
 
 
 def _object(source: Source, number: int, line: str | Problem) -> dict[str, Any] | Fault:

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 from rpsg.arguments import named_type
 from rpsg.errors import UsageError
 from rpsg.storage.readers.columns import Columns, check_header
-from rpsg.storage.readers.rows import Row
+from rpsg.storage.readers.rows import row_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from rpsg.storage.readers.rows import Row
 
 #: The data in a message.
 CALLED = "The data in memory"
@@ -76,12 +78,11 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row]:
     """
     table = _HELD[str(path)]
     check_header(CALLED, table.names, columns)
-    texts, labels, users = (
-        table.values(name) if name is not None else itertools.repeat(None)
-        for name in (columns.text, columns.label, columns.user)
+    held = (
+        table.values(name) if name is not None else itertools.repeat(None) for name in columns.wanted_or_none
     )
-    for number, values in enumerate(zip(texts, labels, users, strict=False), start=1):
-        yield Row(number, *map(_plain, values))
+    for number, values in enumerate(zip(*held, strict=False), start=1):
+        yield row_of(number, map(_plain, values))
 
 
 def _plain(value: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import DataError, needed
 from rpsg.storage.readers.columns import Columns, check_header
-from rpsg.storage.readers.rows import Fault, Row, fault
+from rpsg.storage.readers.rows import Fault, Row, fault, row_of
 from rpsg.storage.readers.text import cannot_open
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row | Fault]:
             if any(value is _UNDECODABLE for value in row):
                 yield fault(str(path), "row", number, NOT_UTF8, "Write the row again, or take it out.")
             else:
-                yield Row(number, *row)
+                yield row_of(number, row)
             number += 1
 
 
@@ -73,22 +73,21 @@ def _check_text_type(path: Path, file: Any, columns: Columns) -> None:
         )
 
 
-def _batches(path: Path, file: Any, columns: Columns) -> Iterator[tuple[Any, Any, Any]]:
-    """(texts, labels, users) of each batch; an unwanted column is an infinite iterator of None."""
+def _batches(path: Path, file: Any, columns: Columns) -> Iterator[tuple[Any, ...]]:
+    """The columns of each batch in the order of ``Columns.wanted_or_none``; unnamed ones are all None."""
     import pyarrow as pa
 
     source = file.iter_batches(batch_size=BATCH_ROWS, columns=list(columns.wanted()))
     while True:
-        values: tuple[Any, Any, Any] | None = None
+        values: tuple[Any, ...] | None = None
         try:
             batch = next(source, None)
             if batch is None:
                 return
-            texts, labels, users = (
+            values = tuple(
                 values_of(batch.column(name)) if name is not None else repeat(None, batch.num_rows)
-                for name in (columns.text, columns.label, columns.user)
+                for name in columns.wanted_or_none
             )
-            values = (texts, labels, users)
         except (pa.ArrowException, OSError):
             values = None
         if values is None:

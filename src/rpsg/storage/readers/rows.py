@@ -4,25 +4,20 @@ A row that cannot be used never affects the others. In a run the plan's rule lea
 label as "other"), depending on that row alone, so that one row more or less changes one row of the corpus.
 The number of such rows, and the reasons, are private.
 
-Equal values have one spelling: 12, 12.0, "12" and "12.0" are the same label and the same person in every file
-format, and so are true, "true" and "True". NaN is a missing value in every format, also as the text "nan".
+Equal values have one spelling (``spelling``).
 """
 
 from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from dataclasses import dataclass, field
-from datetime import date, time, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, NamedTuple
-from uuid import UUID
 
-from rpsg.disk.json_text import whole
 from rpsg.errors import DataError
 from rpsg.records import OTHER, Document
 from rpsg.storage.readers import text as lines
+from rpsg.storage.readers.spelling import MISSING, clean, spelled
 from rpsg.storage.readers.turns import in_one_text
 
 if TYPE_CHECKING:
@@ -30,15 +25,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rpsg.records import PrivateCorpus
+    from rpsg.storage.readers.beside import ColumnReader
     from rpsg.storage.readers.columns import Columns
 
 _NOT_PRINTED = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
-#: Whole numbers as files write them: 12.0, and 1.2e+17 for a large float. Longer ones are names.
-_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,400})\.0{1,400}|-?[1-9](?:\.[0-9]{1,400})?[eE]\+[0-9]{2,3}")
-_TRUTHS = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
-#: How a missing number is written when a column of numbers is made text.
-_MISSING = frozenset({"nan", "NaN"})
-
 NO_TEXT = "the text is missing or empty"
 TEXT_IS_NONE = "the text is a list or an object"
 TEXT_TOO_LONG = "the text is too long"
@@ -58,14 +48,25 @@ class Row(NamedTuple):
     text: object
     label: object = None
     user: object = None
+    beside: tuple[object, ...] = ()
+
+
+def row_of(number: int, values: Iterable[object]) -> Row:
+    """A row of the values of ``Columns.wanted_or_none``, in their order."""
+    text, label, user, *beside = values
+    return Row(number, text, label, user, tuple(beside))
 
 
 class Fault(NamedTuple):
-    """A row that cannot be used. ``reason`` is the same for all such rows; ``error`` locates this one."""
+    """A row that cannot be used. ``reason`` is the same for all such rows; ``error`` locates this one.
+
+    ``unlisted``: it lacks a declared value, so [data] unlisted decides about it.
+    """
 
     number: int
     reason: str
     error: DataError
+    unlisted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Rules:
     """What happens to rows that cannot be used; public, part of the plan.
 
     ``unusable`` is for rows without a text, without a user where one is asked for, or broken in themselves;
-    ``unlisted`` for labels that are missing or not declared.
+    ``unlisted`` for labels, and values of columns beside the text, that are missing or not declared.
     """
 
     unusable: Literal["drop", "refuse"] = "drop"
@@ -116,6 +117,7 @@ class DocumentMaker:
     unit: str
     columns: Columns
     labels: Mapping[str, str] | None = None
+    beside: tuple[ColumnReader, ...] = ()
     rules: Rules | None = None
     shown: int = 20
     rows: int = 0
@@ -124,6 +126,7 @@ class DocumentMaker:
     hints: dict[str, str] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)
     _shared: dict[str, str] = field(default_factory=dict)
+    _together: dict[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
     def documents(self, rows: Iterable[Row | Fault]) -> Iterator[Document]:
         """The rows that can be used; DataError for any other if the rules refuse it."""
@@ -145,14 +148,16 @@ class DocumentMaker:
         if isinstance(user, Fault):
             return user
         label = self._label(row)
-        return label if isinstance(label, Fault) else Document(position, text, label, user)
+        if isinstance(label, Fault):
+            return label
+        beside = self._beside(row)
+        return beside if isinstance(beside, Fault) else Document(position, text, label, user, beside)
 
     def _leave_out(self, fault: Fault) -> None:
-        about_labels = fault.reason in (NO_LABEL, LABEL_IS_NONE, UNLISTED)
         if self.rules is None:
             refused = fault.reason != NO_TEXT
         else:
-            refused = self.rules.unusable == "refuse" and not about_labels
+            refused = self.rules.unusable == "refuse" and not fault.unlisted
         if refused:
             raise fault.error
         self._note(self.left_out, fault)
@@ -170,7 +175,7 @@ class DocumentMaker:
         is_nan = isinstance(row.text, float) and math.isnan(row.text)
         if value is None and row.text is not None and not is_nan:
             return self._fault(row, TEXT_IS_NONE, f"{column!r} must hold text, or turns, in every row.")
-        text = "" if value in _MISSING else clean(value or "")
+        text = "" if value in MISSING else clean(value or "")
         if not any(c.isprintable() and not c.isspace() for c in text):
             return self._fault(row, NO_TEXT, f"Fill in {column!r}, or take the row out.")
         most = lines.MAX_LINE_BYTES
@@ -215,12 +220,30 @@ class DocumentMaker:
             declared = sorted(self.labels.values())
             some = ", ".join(declared[:10]) + (", ..." if len(declared) > 10 else "")
             hint = f"Declared: {some}. Correct the row or the list ({_QUOTED}){_OTHER_LABEL}."
-            return self._fault(row, UNLISTED, hint)
+            return self._fault(row, UNLISTED, hint)._replace(unlisted=True)
         column = self.columns.label
         if isinstance(row.label, list | dict | tuple):
-            return self._fault(row, LABEL_IS_NONE, f"{column!r} must hold one short name in every row.")
+            hint = f"{column!r} must hold one short name in every row."
+            return self._fault(row, LABEL_IS_NONE, hint)._replace(unlisted=True)
         other = _OTHER_LABEL if self.labels else ""
-        return self._fault(row, NO_LABEL, f"Fill in {column!r}, or leave --label out{other}.")
+        hint = f"Fill in {column!r}, or leave --label out{other}."
+        return self._fault(row, NO_LABEL, hint)._replace(unlisted=True)
+
+    def _beside(self, row: Row) -> tuple[tuple[str, str], ...] | Fault:
+        """The values of the columns beside the text; equal rows of them share one tuple."""
+        found = []
+        for column, value in zip(self.beside, row.beside, strict=True):
+            name = self._name(value)
+            declared = None if name is None else column.value_of(name)
+            if declared is None:
+                fault = self._fault(row, column.problem(value), column.hint)._replace(unlisted=True)
+                if self.rules is not None and self.rules.unlisted != "other":
+                    return fault
+                self._note(self.as_other, fault)
+                declared = OTHER
+            found.append((column.name, declared))
+        values = tuple(found)
+        return self._together.setdefault(values, values)
 
     def _name(self, value: object) -> str | None:
         """A label or a user as text; equal ones share one string, which matters at a million rows."""
@@ -241,60 +264,3 @@ class DocumentMaker:
 def fault(path: Path | str, unit: str, number: int, reason: str, hint: str, *, detail: str = "") -> Fault:
     """A fault of the row ``number``; ``detail`` is added to the message of this row."""
     return Fault(number, reason, DataError(f"{path}, {unit} {number}: {detail or reason}.", hint=hint))
-
-
-def spelled(value: object) -> str | None:
-    """The one spelling of a value, whatever its type in the file; None for an empty one.
-
-    Whole numbers have no decimal point and no exponent, booleans are "true" and "false", Unicode is composed.
-    Lists and objects have no spelling.
-    """
-    if isinstance(value, str | bool):
-        return _spelled_text(str(value))
-    if isinstance(value, float | Decimal):
-        return _spelled_number(Decimal(repr(value)) if isinstance(value, float) else value)
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, bytes):
-        return _spelled_bytes(value)
-    return str(value) if isinstance(value, date | time | timedelta | UUID) else None
-
-
-def _spelled_text(value: str) -> str | None:
-    name = clean(value).strip()
-    if not name.isascii():
-        name = unicodedata.normalize("NFC", name)
-    if name in _MISSING:
-        return None
-    if name in _TRUTHS:
-        return _TRUTHS[name]
-    if _WHOLE.fullmatch(name):
-        return _spelled_number(Decimal(name))
-    return name or None
-
-
-def _spelled_number(value: Decimal) -> str | None:
-    if value.is_nan():
-        return None
-    if value.is_infinite():
-        return "inf" if value > 0 else "-inf"
-    if value == value.to_integral_value():
-        return str(int(value))
-    return format(value, "f").rstrip("0")
-
-
-def _spelled_bytes(value: bytes) -> str | None:
-    try:
-        text = value.decode()
-    except UnicodeDecodeError:
-        return value.hex()
-    return _spelled_text(text) if text.isprintable() else value.hex()
-
-
-def clean(text: str) -> str:
-    """Normalised text: no NUL, line feeds only, no broken characters; "" for white space."""
-    if "\r" in text or "\0" in text:
-        text = text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
-    if not text.isascii():
-        text = whole(text)
-    return "" if text.isspace() else text

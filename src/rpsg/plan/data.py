@@ -1,0 +1,176 @@
+"""The section of the plan about the private texts: where they are, and how to read them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BeforeValidator, ValidationInfo, field_validator, model_validator
+
+from rpsg.plan.columns import Column, as_texts, checked, declared, every_value
+from rpsg.plan.setting import Name, Section, setting
+from rpsg.records import OTHER
+
+if TYPE_CHECKING:
+    from rpsg.domains import Pack
+
+#: Declarations of columns: texts, or a table, which becomes texts.
+Columns = Annotated[
+    tuple[str, ...],
+    BeforeValidator(as_texts, json_schema_input_type=tuple[str, ...] | dict[str, Any]),
+]
+
+
+class DataSection(Section):
+    """Where the private texts are and how to read them. A plan never contains any of them.
+
+    All runs on the same people must share one ``account``, wherever the files are; the operator declares it.
+
+    ``columns`` may also be a table of names and values: ``priority = ["low", "high"]``, ``opened = { from =
+    "2025-01", to = "2025-12" }``, ``age = { edges = [18, 40] }``.
+
+    ``unusable`` and ``unlisted`` are decided row by row, so no row changes what happens to another one. A run
+    that ``unusable = "refuse"`` stops has revealed that such a row exists, and no claim covers that.
+
+    ``passage_words`` cuts texts that are more than one and a half times as long. Each passage then counts as
+    a row, and each person still contributes only as many rows as the plan allows.
+
+    ``audit_holdout`` is decided for each person by a keyed hash, before any of their texts is used. A claim
+    holds for everybody in the file: people who are held out are not used at all.
+
+    ``audit_canaries`` are made-up texts. Coin tosses add about half of them to the private texts, each as one
+    more person, and noisy counts include them. No release is made that contains a canary.
+    """
+
+    panel: ClassVar[str] = "The private texts"
+    path: Name = setting(
+        "",
+        "The private texts: a .jsonl, .csv, .parquet or Excel file, a folder of .txt files, or - (stdin).",
+        option="DATA",
+        identity=False,
+    )
+    account: Name = setting(
+        "",
+        "Public name of the privacy account that these people's runs share. Empty: the file's path.",
+        option="--account NAME",
+        identity=False,
+        pattern=r"^[^\x00-\x1f\x7f]{0,200}$",
+    )
+    text: Name = setting("text", "Column that holds the text.", option="--text COLUMN")
+    label: Name | None = setting(None, "Column that holds each text's label.", option="--label COLUMN")
+    labels: tuple[Name, ...] = setting(
+        (),
+        'Values that a label can have, if public: A,"B, C". Otherwise finding them costs budget.',
+        option="--labels A,B,C",
+    )
+    user: Name | None = setting(
+        None,
+        "Column that names each text's person: whole people are protected, not just single rows.",
+        option="--user COLUMN",
+    )
+    columns: Columns = setting(
+        (),
+        "Columns beside the text: priority=low|normal|high, opened=2025-01..2025-12, age=18<40<65.",
+        option="--columns NAME=VALUES,...",
+        added_later=True,
+    )
+    format: Literal["jsonl", "csv", "tsv", "txt", "parquet", "excel"] | None = setting(
+        None,
+        "Format of the file (jsonl, csv, tsv, txt, parquet or excel), if neither name nor content shows it.",
+        option="--format FORMAT",
+    )
+    encoding: str = setting(
+        "",
+        "Encoding of a text file that is not UTF-8, such as cp1252 or utf-16.",
+        option="--encoding NAME",
+        added_later=True,
+        pattern=r"^[A-Za-z0-9_.:-]{0,40}$",
+    )
+    unusable: Literal["drop", "refuse"] = setting(
+        "drop",
+        "Rows without a text or a user: drop skips them, refuse stops the run (no claim covers that).",
+        option="--unusable RULE",
+    )
+    unlisted: Literal["drop", "other"] = setting(
+        "drop",
+        "Rows with a missing or undeclared label or column: drop skips them, other counts them as other.",
+        option="--unlisted RULE",
+    )
+    passage_words: int = setting(
+        250,
+        "Cut longer texts into passages of about this many words (strict mode only); 0: never cut.",
+        option="--passage-words N",
+        ge=0,
+        le=100_000,
+    )
+
+    audit_holdout: float = setting(
+        0.0,
+        "Share of the people, drawn in secret, whom the run never uses, for rpsg audit RUN; 0: nobody.",
+        option="--audit-holdout SHARE",
+        added_later=True,
+        ge=0,
+        lt=1,
+    )
+    audit_canaries: int = setting(
+        0,
+        "Made-up texts to draw for an audit; coin tosses plant about half of them; 0: none.",
+        option="--audit-canaries N",
+        added_later=True,
+        ge=0,
+        le=100_000,
+    )
+    canary_texts: Name = setting(
+        "",
+        "Public texts of the same kind, for the beginnings of canaries: a file and column as for DATA.",
+        option="--canary-texts FILE",
+        identity=False,
+        added_later=True,
+    )
+
+    @model_validator(mode="after")
+    def _labels_have_a_column(self) -> Self:
+        if self.labels and not self.label:
+            raise ValueError("labels are declared but no label column is named; name it with --label")
+        if self.labels and len(set(self.labels)) < 2:
+            raise ValueError("at least two different labels are needed")
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError("a label is declared twice; name each value once, and not the column's rows")
+        if not all(label.isprintable() for label in self.labels):
+            raise ValueError(
+                "a declared label holds a character that nobody sees; the release would hold it too"
+            )
+        if self.audit_canaries and self.label and not self.labels:
+            raise ValueError(
+                "audit_canaries need declared labels: one of the private texts may not go into made-up ones"
+            )
+        if self.unlisted == "other" and not (self.labels or self.columns):
+            raise ValueError(
+                'unlisted = "other" needs declared labels or columns; what is undeclared counts as other'
+            )
+        return self
+
+    @field_validator("columns")
+    @classmethod
+    def _columns_in_their_one_form(cls, columns: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        return checked(columns, (info.data.get(name) for name in ("text", "label", "user")))
+
+    @property
+    def label_values(self) -> tuple[str, ...]:
+        """Every label that a row may have, where they are declared; and "other" if rows are counted as it."""
+        more = self.unlisted == "other" and self.labels and OTHER not in self.labels
+        return (*self.labels, OTHER) if more else self.labels
+
+    @property
+    def declared_columns(self) -> tuple[Column, ...]:
+        """The columns beside the text."""
+        return tuple(map(declared, self.columns))
+
+    @property
+    def column_values(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Each column beside the text with every value that a row may have."""
+        other = self.unlisted == "other"
+        return tuple((c.name, every_value(c, other=other)) for c in self.declared_columns)
+
+    def added_to(self, pack: Pack) -> Pack:
+        """The pack with the label and the columns that the plan declares."""
+        return pack.with_label(self.label_values).with_columns(self.column_values)

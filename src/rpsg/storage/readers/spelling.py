@@ -1,0 +1,79 @@
+"""The one spelling of a value: equal values are equal texts, whatever their type and the format of the file.
+
+12, 12.0, "12" and "12.0" are the same label and the same person in every file format, and so are true, "true"
+and "True". NaN is a missing value in every format, also as the text "nan".
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import date, time, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from rpsg.disk.json_text import whole
+
+#: Whole numbers as files write them: 12.0, and 1.2e+17, as Python and pandas write a large float. Longer ones
+#: than any float are names: Python refuses to convert such numbers, or takes hours.
+_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,400})\.0{1,400}|-?[1-9](?:\.[0-9]{1,400})?[eE]\+[0-9]{2,3}")
+_TRUTHS = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
+#: How a missing number is written when a column of numbers is made text.
+MISSING = frozenset({"nan", "NaN"})
+
+
+def spelled(value: object) -> str | None:
+    """The one spelling of a value, whatever its type in the file; None for an empty one.
+
+    Whole numbers have no decimal point and no exponent, booleans are "true" and "false", Unicode is composed.
+    Lists and objects have no spelling.
+    """
+    if isinstance(value, str | bool):
+        return _spelled_text(str(value))
+    if isinstance(value, float | Decimal):
+        return _spelled_number(Decimal(repr(value)) if isinstance(value, float) else value)
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, bytes):
+        return _spelled_bytes(value)
+    return str(value) if isinstance(value, date | time | timedelta | UUID) else None
+
+
+def _spelled_text(value: str) -> str | None:
+    name = clean(value).strip()
+    if not name.isascii():
+        name = unicodedata.normalize("NFC", name)
+    if name in MISSING:
+        return None
+    if name in _TRUTHS:
+        return _TRUTHS[name]
+    if _WHOLE.fullmatch(name):
+        return _spelled_number(Decimal(name))
+    return name or None
+
+
+def _spelled_number(value: Decimal) -> str | None:
+    if value.is_nan():
+        return None
+    if value.is_infinite():
+        return "inf" if value > 0 else "-inf"
+    if value == value.to_integral_value():
+        return str(int(value))
+    return format(value, "f").rstrip("0")
+
+
+def _spelled_bytes(value: bytes) -> str | None:
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return value.hex()
+    return _spelled_text(text) if text.isprintable() else value.hex()
+
+
+def clean(text: str) -> str:
+    """Normalised text: no NUL, line feeds only, no broken characters; "" for white space."""
+    if "\r" in text or "\0" in text:
+        text = text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
+    if not text.isascii():
+        text = whole(text)
+    return "" if text.isspace() else text
