@@ -80,7 +80,7 @@ def test_the_command_takes_the_label_column_of_synthetic_files(
     content = json.loads(capsys.readouterr().out)["evaluation"]
     assert content["metrics"][0]["corpus"]["value"] is not None
     assert main([*what, "--synthetic-label=clas"]) == DataError.exit_code
-    assert "--synthetic-label class" in capsys.readouterr().err
+    assert "--synthetic-label 'class'" in capsys.readouterr().err
 
 
 def test_a_missing_text_column_names_the_option_for_it(real: Path, tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from rpsg.display.markup import Html, isolate, joined, tag
 from rpsg.report.columns import columns
+from rpsg.report.fields import held_fields
 from rpsg.report.histograms import lengths, sentiments
 from rpsg.report.html import block, listed, paragraph, part, table
 from rpsg.report.marks import told_of_marks
 from rpsg.report.people import people
-from rpsg.report.summary import held_fields
 from rpsg.storage.layout import CORPUS
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from rpsg.disk.files import PUBLIC_MODE, write_atomic
-from rpsg.report.summary import attribute, fields
+from rpsg.report.fields import attribute, fields
 from rpsg.storage.layout import CORPUS, CROISSANT, CSV, LEDGER, PARQUET
 
 if TYPE_CHECKING:
