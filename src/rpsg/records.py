@@ -13,7 +13,7 @@ OTHER = "other"
 
 
 #: Column names of the release that RPSG fills, which no column beside the text can have.
-OWN_NAMES = ("id", "text", "label", "claim", "attributes")
+OWN_NAMES = ("id", "text", "label", "claim", "attributes", "turns")
 
 
 @dataclass(frozen=True, slots=True)

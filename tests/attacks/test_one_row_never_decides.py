@@ -270,7 +270,7 @@ def test_a_file_that_cannot_be_used_at_all_ends_the_run_and_the_claim_says_so(
     assert UNREADABLE in run.ledger["not_covered"]
     assert REFUSED not in run.ledger["not_covered"]
     files = {
-        "no row that can be used": (lab.folder / "a.jsonl", row(text="") + b"\n" + row(user=None)),
+        "no usable row": (lab.folder / "a.jsonl", row(text="") + b"\n" + row(user=None)),
         "there is no column 'label' for `label`": (lab.folder / "b.jsonl", row(label=...)),
         "not valid CSV": (lab.folder / "c.csv", b'text,user,label\ntea,x,food\n"oil,y,food\n'),
         "not UTF-8": (lab.folder / "d.csv", b"text,user,label\ncaf\xe9,y,food\n"),

@@ -434,3 +434,9 @@ def test_a_method_of_another_package_gets_columns_only_if_it_says_that_it_takes_
         run = api.run(plan, lab.folder / "run")
         assert set(VALUES) <= set(run.records[0])
         assert api.verify(run, plugins=("mine",)).ok
+
+
+@pytest.mark.parametrize("name", ["turns", "text", "attributes"])
+def test_a_column_cannot_have_the_name_of_a_field_that_a_release_fills_itself(lab: Lab, name: str) -> None:
+    with pytest.raises(UsageError, match=name):
+        lab.plan("", data={"columns": [f"{name}=few|many"]})

@@ -90,6 +90,18 @@ def test_of_private_prompts_there_is_no_number(lab: Lab) -> None:
     assert {(s.requests, s.replies) for s in sent} == {(None, None)}
 
 
+def test_evidence_that_is_a_link_into_a_private_folder_is_not_read(lab: Lab) -> None:
+    run = lab.run(lab.plan(lab.file(lab.rows(300))))
+    assert progress_of(run.path).answers
+    assert any(sending.replies for sending in progress_of(run.path).sent)
+    elsewhere = lab.folder / "elsewhere"
+    (run.path / layout.EVIDENCE).rename(elsewhere)
+    (run.path / layout.EVIDENCE).symlink_to(elsewhere, target_is_directory=True)
+    progress = progress_of(run.path)
+    assert not progress.answers
+    assert not any(sending.replies for sending in progress.sent)
+
+
 def test_looking_changes_nothing(lab: Lab) -> None:
     run = lab.run(lab.plan(lab.file(lab.rows(60)), method={"name": "floor"}))
     before = {path: path.stat().st_mtime_ns for path in run.path.rglob("*")}

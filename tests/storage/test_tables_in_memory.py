@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -337,3 +338,30 @@ def test_rows_keep_their_attributes_as_columns() -> None:
         "attribute_text": ["odd", None],
         "tone": ["kind", None],
     }
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param(np.array(["good", "bad"]), id="an array"),
+        pytest.param(np.array([]), id="an empty array"),
+        pytest.param(10**5000, id="a long integer"),
+        pytest.param(Decimal("1e5000"), id="a large number"),
+        pytest.param(Decimal("1e-999999999"), id="a tiny number"),
+    ],
+)
+@pytest.mark.parametrize("column", ["text", "label", "user"])
+def test_a_cell_that_has_no_spelling_costs_its_own_row_alone(odd: object, column: str) -> None:
+    rows = [*ROWS[:1], {**ROWS[0], column: odd}]
+    with held(rows) as path:
+        data = DataSection(path=str(path), user="user", label="label")
+        reading = open_private(read_by_rule(data, tells=True))
+    assert [row.text for row in reading.corpus] == ["tea"]
+    assert sum(noted.rows for noted in reading.left_out.values()) == 1
+
+
+def test_turns_that_pandas_holds_as_arrays_are_a_conversation() -> None:
+    turns = [{"speaker": "Doctor", "text": "Any pain?"}, {"speaker": "Patient", "text": "No."}]
+    with held([{"talk": np.array(turns, dtype=object)}]) as path:
+        reading = open_private(read_by_rule(DataSection(path=str(path), text="talk"), tells=True))
+    assert [row.text for row in reading.corpus] == ["Doctor: Any pain?\nPatient: No."]

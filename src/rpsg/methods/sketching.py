@@ -199,11 +199,18 @@ def _columns_wanted(
             names = tuple(name for name in group if name != label)
         codes = [_codes_on_cards(model.pack, index, name, drafts) for name in names]
         alone = table.sum(axis=tuple(range(1, len(names)))) if label in group else model.shares(group[0])
-        blocks.append(Block.of_codes(codes[0], alone / alone.sum(), WEIGHT_OF_COLUMNS))
+        blocks.append(Block.of_codes(codes[0], _normed(alone), WEIGHT_OF_COLUMNS))
         if len(names) > 1:
             together = np.ravel_multi_index(codes, table.shape).astype(np.int64)
-            blocks.append(Block.of_codes(together, table.ravel() / table.sum(), WEIGHT_OF_COLUMNS))
+            blocks.append(Block.of_codes(together, _normed(table.ravel()), WEIGHT_OF_COLUMNS))
     return blocks
+
+
+def _normed(counts: Floats) -> Floats:
+    """The counts as shares; even ones where all are zero, as after much noise without an even part."""
+    total = counts.sum()
+    shares: Floats = counts / total if total > 0 else np.full(len(counts), 1 / len(counts))
+    return shares
 
 
 def _codes_on_cards(pack: Pack, index: int, name: str, drafts: Sequence[Candidate]) -> Codes:

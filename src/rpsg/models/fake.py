@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections import Counter
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from rpsg.protocols import Endpoint, OnReply
 
 WORD = re.compile(r"[a-z']+")
+#: A line of a conversation.
+TURN = re.compile(r"([A-Z][a-z]+): \S")
 FORM = re.compile(r"Answer with JSON: (\{.+\})\s*\Z")
 FILLER: tuple[str, ...] = (
     *("the", "a", "it", "we", "they", "bought", "tried", "found", "liked", "kept", "again", "really"),
@@ -76,7 +79,20 @@ class FakeWriter:
             return Reply("", "error", error="the fake was told to fail")
         text = _filled_in(request) if self._answer is _words else ""
         text = text or f"{request.begins} {self._answer(request)}".lstrip()
+        if self._answer is _words:
+            text += _answered(request, text)
         return Reply(text, "stop", sum(len(m.content) // 4 for m in request.messages), len(text) // 4)
+
+
+def _answered(request: Request, text: str) -> str:
+    """A turn of somebody else, where the examples of the prompt are conversations: else nothing."""
+    examples = [message.content for message in request.messages if message.role == "assistant"]
+    turns = [TURN.match(line) for example in examples for line in example.splitlines()]
+    names = dict.fromkeys(turn[1] for turn in turns if turn is not None)
+    others = [name for name in names if not text.startswith(f"{name}: ")]
+    if not all(turns) or len(names) < 2:
+        return ""
+    return f"\n{others[0]}: {_words(replace(request, seed=request.seed + 1))}"
 
 
 def _filled_in(request: Request) -> str:

@@ -148,7 +148,7 @@ def _reading(path: Path, *, idle: bool = False) -> Iterator[sqlite3.Connection]:
     The folder may be untrusted. A database can hold views and triggers in place of tables, which run code of
     their author while they are read; only one that holds exactly our tables is read.
     """
-    if path.is_symlink():
+    if path.is_symlink() or path.parent.is_symlink():
         raise RunError(
             f"{path.name} is a link; it is not followed.", hint="Name the folder that holds the run."
         )

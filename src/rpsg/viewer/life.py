@@ -50,8 +50,9 @@ def request_of(opened: OpenRelease, text: Candidate) -> Asked | None:
     release = opened.release
     if not opened.replies:
         return None
-    labels = release.labels
-    for pack in (release.pack, release.pack.with_label(labels)) if labels else (release.pack,):
+    labels, columns = release.labels, release.plan.data.column_values
+    packs = (release.pack, release.pack.with_label(labels)) if labels else (release.pack,)
+    for pack in (each.with_columns(columns) for each in packs):
         for request in _requests(opened, pack, text):
             key = request_key(release.writer, request)
             if key in opened.replies:

@@ -86,10 +86,10 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row]:
 
 
 def _plain(value: Any) -> Any:
-    """A value of the standard library: numpy's numbers become Python's, and pandas' NA becomes None."""
+    """A value of the standard library, also for numpy's numbers and arrays; None for pandas' NA."""
     if type(value).__name__ in {"NAType", "NaTType"}:
         return None
-    return value.item() if type(value).__module__ == "numpy" and hasattr(value, "item") else value
+    return value.tolist() if type(value).__module__ == "numpy" and hasattr(value, "tolist") else value
 
 
 def _table(data: object) -> _Table:
