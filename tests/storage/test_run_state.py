@@ -193,7 +193,7 @@ def test_a_lock_can_be_taken_while_somebody_keeps_looking(tmp_path: Path) -> Non
     over = threading.Event()
 
     def look() -> None:
-        while not over.is_set():
+        while not over.wait(0.0005):
             is_locked(file)
 
     lookers = [threading.Thread(target=look) for _ in range(2)]

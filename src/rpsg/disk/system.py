@@ -30,7 +30,7 @@ NO_WAITING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
 CANNOT = "This needs Linux or macOS: this system cannot keep private files for their owner alone."
 WAY_ROUND = "On Windows, run RPSG in the Windows Subsystem for Linux (WSL) or in a container."
 #: How often, and after how many seconds, a lock is tried again that is held for a moment only.
-_TRIES, _MOMENT = 3, 0.02
+_TRIES, _MOMENT = 50, 0.01
 _NEEDED = ("O_NOFOLLOW", "O_CLOEXEC", "O_DIRECTORY", "O_NONBLOCK", "fchmod")
 
 
