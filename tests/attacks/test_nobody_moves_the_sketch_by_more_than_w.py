@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tests.attacks.test_neighbours_cannot_be_told_apart import fixed_random_names, public_histogram
+from tests.attacks.worlds import fixed_random_names, public_histogram
 
 from rpsg.models.fake import FakeEmbedder
 from rpsg.privacy.mechanisms import clean_answer
