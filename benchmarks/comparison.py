@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from rpsg.compare.outcome import Comparison
 
 HERE = Path(__file__).resolve().parent
+#: Comparisons of seconds, with too few texts to say which method is better.
+OF_TIME = {"speed"}
 RESULTS, PAGE = HERE / "results", HERE.parent / "docs" / "comparison.md"
 HEAD = """\
 # The comparison
@@ -56,7 +58,10 @@ def page(found: Sequence[tuple[str, Comparison]]) -> str:
     """The whole page; who wins where comes first."""
     if not found:
         return f"{HEAD}\n{NOTHING}"
-    parts = [HEAD, *(line for name, comparison in found for line in _wins(name, comparison))]
+    parts = [
+        HEAD,
+        *(line for name, comparison in found if name not in OF_TIME for line in _wins(name, comparison)),
+    ]
     for name, comparison in found:
         parts += [
             f"## {comparison.title}",

@@ -178,7 +178,7 @@ def test_a_prompt_that_held_private_text_is_not_shown(visitor: Visitor, shown: P
     row = json.loads((shown / "paper/release" / CORPUS).read_text().splitlines()[0])
     page = visitor.page(f"{visitor.place('paper')}/texts/{row['id']}")
     assert "such prompts are not published" in page
-    assert "Drafts beside it" not in page
+    assert "Other drafts of the same kind" not in page
 
 
 def test_drafts_beside_a_text_say_what_became_of_them(visitor: Visitor, shown: Path) -> None:

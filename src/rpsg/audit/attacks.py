@@ -13,7 +13,7 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
     "ppl": ("rpsg.audit.membership:ppl", "texts that are likely under a model of the corpus"),
     "refer": (
         "rpsg.audit.membership:refer",
-        "texts that are likelier under a model of the corpus than anyhow",
+        "texts that are more likely under a model of the corpus than under a general one",
     ),
     "lira": ("rpsg.audit.membership:lira", "likelihood ratios, ranked among those of other texts"),
     "neighbours": ("rpsg.audit.membership:neighbours", "texts that are likelier than slightly changed ones"),
@@ -21,7 +21,7 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
     "passage": ("rpsg.audit.membership:passage", "texts with a passage that only the corpus makes likely"),
     "echo-pairs": ("rpsg.audit.echo:echo_pairs", "texts whose pairs of words are frequent in the corpus"),
     "echo-similarity": ("rpsg.audit.echo:echo_similarity", "texts with the words of their 25 nearest"),
-    "phantom": ("rpsg.audit.phantom:phantom", "words of one person alone that stand in the corpus"),
+    "phantom": ("rpsg.audit.phantom:phantom", "words of one person alone that occur in the corpus"),
     "copies": ("rpsg.audit.copies:copies", "fifty characters in a row that one person alone wrote"),
     "near-copies": (
         "rpsg.audit.copies:near_copies",
@@ -34,7 +34,7 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
         "rpsg.audit.embedding:closest_ratio",
         "texts that are much nearer to one synthetic text than to the next",
     ),
-    "extraction": ("rpsg.audit.canaries:extraction", "ends of planted canaries that stand in the corpus"),
+    "extraction": ("rpsg.audit.canaries:extraction", "ends of planted canaries that occur in the corpus"),
     "exposure": ("rpsg.audit.canaries:exposure", "ends of planted canaries that the corpus makes likely"),
     # The slowest are the last: with progress of their own they end the stage of those before them.
     "lira-shadow": (

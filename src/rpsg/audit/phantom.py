@@ -1,4 +1,4 @@
-"""Words of one person alone that stand in the corpus: of members, against those of people held out.
+"""Words of one person alone that occur in the corpus: of members, against those of people held out.
 
 A run of words that a single person of both sides wrote, and no public reference, can stand in the corpus by
 chance: a phantom. Chance is as kind to those held out as to members, so more hits of members than of others
@@ -33,7 +33,7 @@ FILTER_BITS = 23
 
 
 def phantom(subject: Subject) -> Finding:
-    """People with eight words in a row, or six, that nobody else has and that stand in the corpus."""
+    """People with eight words in a row, or six, that nobody else has and that occur in the corpus."""
     found = []
     for length in LENGTHS:
         known, private = word_runs(subject, length)

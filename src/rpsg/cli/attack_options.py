@@ -56,7 +56,7 @@ WithSurrogate = Annotated[
     typer.Option(
         "--with-surrogate",
         metavar="MODEL",
-        help="Attack by a small model too, tuned on the corpus: tuned. Try smollm2-135m.",
+        help="Also run the attack tuned: train this causal model on the corpus. Try smollm2-135m.",
     ),
 ]
 WithShadows = Annotated[

@@ -46,7 +46,7 @@ def view(
     side by side, and the progress of a run. Nothing can be changed, and private folders are never read. Only
     this machine can reach the viewer, and only with the token in the address that is printed.
 
-    It needs an extra: pip install 'rpsg[view]'
+    It needs the extra view; without it the command says how to install it.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.viewer.server import Viewer

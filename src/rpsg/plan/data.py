@@ -92,7 +92,7 @@ class DataSection(Section):
     )
     unlisted: Literal["drop", "other"] = setting(
         "drop",
-        "Rows with a missing or undeclared label or column: drop skips them, other counts them as other.",
+        "Rows whose label or column is missing or undeclared: drop skips them, other counts them as other.",
         option="--unlisted RULE",
     )
     passage_words: int = setting(

@@ -158,7 +158,7 @@ def drafts_part(opened: OpenRelease, text: Candidate, home: str) -> Html | None:
     more = len(drafts) - MOST_DRAFTS
     return tag(
         "div",
-        tag("h3", "Drafts beside it"),
+        tag("h3", "Other drafts of the same kind"),
         table(name, ("draft", "what became of it", "as it was written"), rows),
         paragraph(f"... and {more:,} more.") if more > 0 else None,
         class_="block wide",

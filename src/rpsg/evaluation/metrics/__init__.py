@@ -35,7 +35,7 @@ _TABLE: tuple[tuple[str, str, bool | None, str], ...] = (
     ("columns", "column_distance", False, "total variation of pairs of columns (runs with --columns)"),
     ("attributes", "length_distance", False, "total variation of lengths"),
     ("attributes", "length_mean", None, "mean number of words"),
-    ("diversity", "self_bleu", False, "how well a text is foretold by the others"),
+    ("diversity", "self_bleu", False, "how well a text is predicted from the others"),
     ("frechet", "self_similarity", None, "mean cosine of two texts"),
     ("diversity", "distinct_1", None, "different words over all words"),
     ("diversity", "distinct_2", None, "different word pairs over all pairs"),
