@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import importlib
 import json
 import sys
@@ -107,7 +108,7 @@ def test_numbers_of_other_packages_are_numbers() -> None:
 
 
 def test_a_missing_column_is_named_with_those_there_are() -> None:
-    with held(ROWS) as path, pytest.raises(DataError, match="no column 'body'") as refused:
+    with held(of_pandas(ROWS)) as path, pytest.raises(DataError, match="no column 'body'") as refused:
         check_columns(DataSection(path=str(path), text="body"))
     assert "Columns in the file: text, user, label." in refused.value.hint
 
@@ -156,7 +157,7 @@ def test_what_is_no_dict_among_dicts_is_a_row_that_is_left_out(odd: Any) -> None
 
 
 def test_a_missing_column_is_named_in_python_as_python_has_it() -> None:
-    with held(ROWS) as path, pytest.raises(DataError) as refused:
+    with held(of_pandas(ROWS)) as path, pytest.raises(DataError) as refused:
         check_columns(DataSection(path=str(path), text="txt"))
     assert "The data in memory: there is no column 'txt' for `text`." in str(refused.value)
     assert "text='text'" in str(refused.value)
@@ -365,3 +366,41 @@ def test_turns_that_pandas_holds_as_arrays_are_a_conversation() -> None:
     with held([{"talk": np.array(turns, dtype=object)}]) as path:
         reading = open_private(read_by_rule(DataSection(path=str(path), text="talk"), tells=True))
     assert [row.text for row in reading.corpus] == ["Doctor: Any pain?\nPatient: No."]
+
+
+class Mood(enum.StrEnum):
+    GOOD = "good"
+
+
+class Odd(float, enum.Enum):
+    TWELVE = 12.0
+
+
+def test_a_value_of_a_class_of_ones_own_is_the_plain_value_that_it_holds() -> None:
+    rows = [{"text": Mood.GOOD, "user": Odd.TWELVE, "label": Mood.GOOD}, {**ROWS[0], "user": 12}]
+    with held(rows) as path:
+        data = DataSection(path=str(path), user="user", label="label")
+        reading = open_private(read_by_rule(data, tells=True))
+    assert [(row.text, row.user, row.label) for row in reading.corpus] == [
+        ("good", "12", "good"),
+        ("tea", "12", "good"),
+    ]
+    assert {type(row.text) for row in reading.corpus} == {str}
+
+
+def test_keys_of_rows_are_not_named_and_one_odd_key_decides_nothing() -> None:
+    rows = [{"text": "tea"}, {"text": "oil", "hiv_status": "yes", 5: "x", "5": "y"}]
+    with held(rows) as path:
+        with pytest.raises(DataError) as caught:
+            check_columns(DataSection(path=str(path), text="txt"))
+        assert "hiv_status" not in caught.value.sentences
+        check_columns(DataSection(path=str(path), text="5"))
+        assert len(open_private(read_by_rule(DataSection(path=str(path)))).corpus) == 2
+
+
+def test_a_column_that_a_data_frame_calls_by_a_number_is_read_by_its_digits() -> None:
+    rows: list[dict[Any, Any]] = [{0: "p1", "text": "tea"}, {0: "p2", "text": "oil"}]
+    frame = of_pandas(rows)
+    with held(frame) as path:
+        reading = open_private(read_by_rule(DataSection(path=str(path), user="0"), tells=True))
+    assert [row.user for row in reading.corpus] == ["p1", "p2"]

@@ -64,6 +64,7 @@ def test_progress_has_no_time_in_it(lab: Lab) -> None:
         visitor = Visitor(viewer).let_in()
         told = json.loads(visitor.page(f"{visitor.place('run')}/progress"))
     assert told.keys() == {"state", "lines", "ended"}
+    assert told["lines"]
     assert not any(word in " ".join(told["lines"]) for word in ("second", " s,", "min", "left", "/s"))
 
 

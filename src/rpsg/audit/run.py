@@ -222,7 +222,7 @@ def _verdict(findings: Sequence[Finding], baseline: Baseline, leak: Sequence[Con
     refuted = [found for found in findings if found.verdict == "refuted"]
     if refuted:
         best = max(refuted, key=lambda found: found.epsilon_lower or 0.0)
-        return "refuted", f"The attack {best.name}{best.reason.removeprefix('It')}"
+        return "refuted", f"The attack {best.name}: {best.reason}"
     quiet = {found.name for found in findings if found.verdict == "no violation seen"}
     if not quiet:
         return "not run", "No attack could be run with power; each says why."

@@ -18,6 +18,7 @@ from rpsg.evaluation.corpora import (
     without_texts,
 )
 from rpsg.evaluation.floor import FLOOR, has_floor_labels, is_own_data, is_run, read_finished, write_floor
+from rpsg.storage.readers import header_of
 from rpsg.storage.readers.columns import Columns
 from rpsg.textstats.echoes import form_of
 
@@ -159,11 +160,9 @@ def _with_columns(source: Source, columns: Columns, data: DataSection | None, co
     """The real rows, with the run's columns beside the text if the file has all of them."""
     if data is None or not data.columns or isinstance(source, Rows):
         return read_rows(source, columns)
-    try:
+    names = header_of(source)
+    if all(names.count(column.name) == 1 for column in data.declared_columns):
         return read_rows(source, columns, data)
-    except (DataError, UsageError) as error:
-        if "--columns" not in error.message + error.hint:
-            raise
     corpora.notes.append(f"{source} lacks a column beside the text, so column_distance has no value.")
     return read_rows(source, columns)
 

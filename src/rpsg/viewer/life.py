@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from rpsg.display.markup import isolate, joined, tag
 from rpsg.errors import RpsgError
+from rpsg.records import Candidate, Pool
 from rpsg.report.front import excerpt
 from rpsg.report.html import block, folded, listed, pairs, paragraph, table
 from rpsg.stages.candidates import candidate_of
+from rpsg.stages.dialogue import as_conversations
 from rpsg.stages.prompts import candidate_request, variant_request
 from rpsg.storage.call_store import request_key
 from rpsg.viewer.links import link
@@ -74,15 +76,28 @@ def _requests(opened: OpenRelease, pack: Pack, text: Candidate) -> Iterator[Requ
 
 def _written(opened: OpenRelease, number: int) -> str:
     """The text of a candidate, also of a dropped one if its reply is published; else ""."""
+    chain: list[Candidate] = []
     draft = opened.by_id.get(number)
-    if draft is None or draft.text:
-        return "" if draft is None else draft.text
+    while draft is not None and not draft.text and draft.id not in opened.written:
+        chain.append(draft)
+        parent = draft.parent
+        # No candidate comes before its parent, so this ends, whatever a stranger's release says.
+        draft = opened.by_id.get(parent) if parent is not None and parent < draft.id else None
+    for one in reversed(chain):  # from the first ancestor on: each needs its parent's text alone
+        opened.written[one.id] = _made_again(opened, one)
+    found = opened.by_id.get(number)
+    return "" if found is None else found.text or opened.written[number]
+
+
+def _made_again(opened: OpenRelease, draft: Candidate) -> str:
     if draft.parent is not None and draft.parent >= draft.id:
-        return ""  # no candidate comes before its parent
+        return ""
     asked = request_of(opened, draft)
     if asked is None:
         return ""
-    return candidate_of(draft.id, draft.card, asked.reply, draft.parent, asked.request).text
+    made = candidate_of(draft.id, draft.card, asked.reply, draft.parent, asked.request)
+    (cut,) = as_conversations(Pool((made,)), opened.release.pack.speakers)
+    return cut.text
 
 
 def request_part(opened: OpenRelease, text: Candidate) -> Html:

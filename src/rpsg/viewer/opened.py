@@ -37,6 +37,8 @@ class OpenRelease:
 
     def __init__(self, release: Release) -> None:
         self.release = release
+        #: The texts of dropped candidates that were made again, by their ids.
+        self.written: dict[int, str] = {}
 
     @cached_property
     def marks(self) -> Marks:

@@ -26,8 +26,8 @@ from rpsg.models.llamacpp.writer import LlamaCppWriter
 from rpsg.protocols import Message, Request
 signal.signal(signal.SIGINT, signal.default_int_handler)
 writer = LlamaCppWriter(Path(sys.argv[1]), slots=2, threads=1)
-print("loading", flush=True)
 try:
+    print("loading", flush=True)
     writer.write([Request((Message("user", "Tell a long story."),), 900, seed) for seed in range(40)])
 except KeyboardInterrupt:
     print("stopped")

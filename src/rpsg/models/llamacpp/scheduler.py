@@ -14,7 +14,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from rpsg.models.llamacpp.server import ServerGoneError
 from rpsg.protocols import Message, Reply, Request
@@ -148,10 +148,24 @@ class PrefixCache:
             prefix.ready.set()
 
 
-def _let_end(workers: Sequence[threading.Thread]) -> None:
+class _Worker(threading.Thread):
+    """A thread that is in ``WORKING`` while it runs."""
+
+    WORKING: ClassVar[set[threading.Thread]] = set()
+
+    def run(self) -> None:
+        self.WORKING.add(self)
+        try:
+            super().run()
+        finally:
+            self.WORKING.discard(self)
+
+
+@atexit.register
+def _let_end() -> None:
     """Wait for workers that compute a long prompt: if Python ended under one, the process would crash."""
     deadline = time.monotonic() + _LAST_PATIENCE
-    for worker in workers:
+    for worker in tuple(_Worker.WORKING):
         worker.join(max(0.0, deadline - time.monotonic()))
 
 
@@ -172,12 +186,12 @@ class SlotScheduler:
         landed: SimpleQueue[tuple[int, Reply | ServerGoneError]] = SimpleQueue()
         stopped = threading.Event()
         workers = [
-            threading.Thread(target=self._write, args=(slot, queue, landed, stopped), daemon=True)
+            _Worker(target=self._write, args=(slot, queue, landed, stopped), daemon=True)
             for slot in self._slots[: len(requests)]
         ]
-        for worker in workers:
-            worker.start()
         try:
+            for worker in workers:
+                worker.start()
             for _ in range(len(requests)):
                 index, reply = landed.get()
                 if isinstance(reply, ServerGoneError):
@@ -186,10 +200,8 @@ class SlotScheduler:
         finally:
             stopped.set()
             deadline = time.monotonic() + _PATIENCE  # a worker may be in the middle of a long prompt
-            for worker in workers:
+            for worker in filter(threading.Thread.is_alive, workers):
                 worker.join(max(0.0, deadline - time.monotonic()))
-            if late := [worker for worker in workers if worker.is_alive()]:
-                atexit.register(_let_end, late)
 
     def _write(
         self,

@@ -21,7 +21,7 @@ import json
 import secrets
 import signal
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -239,9 +239,11 @@ def _parameters(path: Path, slots: int, context: int, threads: int, state: Path,
     return parameters
 
 
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
 #: Servers whose threads may not run yet. One that was destroyed now, because Ctrl-C took it from its caller,
-#: would wait for a thread that has missed its end; here it lives until Python ends.
+#: would wait for a thread that has missed its end; here it lives a moment longer.
 _STARTING: list[Any] = []
+_MOMENT = 1.0
 
 
 def start(parameters: Any, failed: Callable[[Exception], ModelError]) -> Any:
@@ -252,26 +254,31 @@ def start(parameters: Any, failed: Callable[[Exception], ModelError]) -> Any:
         with _signals_later():
             server = xllamacpp.Server(parameters)
             _STARTING.append(server)
+            later = threading.Timer(_MOMENT, _STARTING.remove, [server])
+            later.daemon = True
+            later.start()
     except (RuntimeError, ValueError, MemoryError) as error:
         raise failed(error) from error
-    _STARTING.remove(server)
     return server
 
 
 @contextmanager
 def _signals_later() -> Iterator[None]:
-    """Ctrl-C and SIGTERM take effect at the end of the block, when the server is in ``_STARTING``."""
-    if threading.current_thread() is not threading.main_thread():  # handlers run in the main thread alone
-        yield
-        return
+    """Ctrl-C and SIGTERM take effect at the end of the block, when the server is in ``_STARTING``.
+
+    Handlers that Python did not set stay as they are: it could not set them again.
+    """
     seen: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, lambda number, _: seen.append(number))
+    before = {n: handler for n in _STOPPING if (handler := signal.getsignal(n)) is not None}
+    if threading.current_thread() is not threading.main_thread():  # handlers run in the main thread alone
+        before = {}
     try:
+        for number in before:
+            signal.signal(number, lambda number, _: seen.append(number))
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        if seen:
-            signal.raise_signal(seen[0])
+        with ExitStack() as restoring:  # each is restored, even if the one before it raises at once
+            for number, handler in before.items():
+                restoring.callback(signal.signal, number, handler)
+        for stopped_by in dict.fromkeys(seen):
+            signal.raise_signal(stopped_by)

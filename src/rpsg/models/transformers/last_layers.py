@@ -98,16 +98,17 @@ class LastLayers:
         tokenizer = load_tokenizer(self._weights)
         model = load_model(self._weights, "causal", "float32", best_device())
         model.requires_grad_(False)  # noqa: FBT003  # torch's own face
+        refused = ModelError(
+            f"{self._weights.label} cannot be divided between its layers.",
+            hint="Take a causal model built as Llama is, for example: smollm2-135m",
+        )
         try:
             divided = DividedModel.of(model, tokenizer, self._trained)
             is_whole = divided.is_close_to(model)
-        except (AttributeError, TypeError, KeyError, ValueError, RuntimeError):
-            is_whole = False
+        except (AttributeError, TypeError, KeyError) as error:  # parts that this kind of model lacks
+            raise refused from error
         if not is_whole:
-            raise ModelError(
-                f"{self._weights.label} cannot be divided between its layers.",
-                hint="Take a causal model built as Llama is, for example: smollm2-135m",
-            )
+            raise refused
         return divided
 
     def _fit(

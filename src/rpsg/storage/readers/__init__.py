@@ -123,8 +123,10 @@ def check_columns(data: DataSection) -> None:
     if kind == "txt":
         next(folder.read_rows(source.path, source.encoding))
         return
-    called = memory.CALLED if kind == "memory" else source.called
-    check_header(called, _header(source, kind, columns), columns)
+    if kind == "memory":
+        memory.check_columns(source.path, columns)
+        return
+    check_header(source.called, _header(source, kind, columns), columns)
     if kind in {"csv", "tsv"}:
         delimited.check_lines(source)
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rpsg.arguments import named_type
-from rpsg.errors import UsageError
+from rpsg.errors import DataError, UsageError
 from rpsg.storage.readers.columns import Columns, check_header
 from rpsg.storage.readers.rows import row_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from rpsg.storage.readers.rows import Row
 
@@ -31,10 +31,16 @@ _NUMBERS = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """The names of the columns, and the values of each as a list."""
+    """The names of the columns, and the values of each as a list.
 
-    names: list[str]
-    values: Callable[[str], list[Any]] = field(repr=False)
+    ``keys`` are the columns' own, which need not be text, by their names. Of a list of dicts the names are
+    the keys of its rows, and so as private as these.
+    """
+
+    names: list[str] = field(repr=False)
+    keys: Mapping[str, Any] = field(repr=False)
+    values: Callable[[Any], list[Any]] = field(repr=False)
+    is_rows: bool = False
 
 
 @contextmanager
@@ -70,34 +76,55 @@ def header_of(path: Path) -> list[str]:
     return list(_HELD[str(path)].names)
 
 
-def read_rows(path: Path, columns: Columns) -> Iterator[Row]:
-    """The rows, numbered from 1.
-
-    Raises:
-        DataError: there is no such column.
-    """
+def check_columns(path: Path, columns: Columns) -> None:
+    """Raise DataError unless every wanted column is there, once; keys of rows are not named."""
     table = _HELD[str(path)]
-    check_header(CALLED, table.names, columns)
+    if not table.is_rows:
+        check_header(CALLED, table.names, columns)
+        return
+    for name in columns.wanted():
+        if name not in table.keys:
+            raise DataError(
+                f"{CALLED}: there is no column {name!r} for --{columns.option(name)}.",
+                hint="No dict has this key. The keys of your rows are private, so they are not named here.",
+            )
+
+
+def read_rows(path: Path, columns: Columns) -> Iterator[Row]:
+    """The rows, numbered from 1; errors as ``check_columns``."""
+    check_columns(path, columns)
+    table = _HELD[str(path)]
     held = (
-        table.values(name) if name is not None else itertools.repeat(None) for name in columns.wanted_or_none
+        table.values(table.keys[name]) if name is not None else itertools.repeat(None)
+        for name in columns.wanted_or_none
     )
     for number, values in enumerate(zip(*held, strict=False), start=1):
         yield row_of(number, map(_plain, values))
 
 
 def _plain(value: Any) -> Any:
-    """A value of the standard library, also for numpy's numbers and arrays; None for pandas' NA."""
-    if type(value).__name__ in {"NAType", "NaTType"}:
+    """A value of a type of the standard library itself: no class of somebody's own says how it is written.
+
+    Arrays become lists, times of numpy text, and pandas' NA None.
+    """
+    kind = type(value)
+    if kind.__name__ in {"NAType", "NaTType"}:
         return None
-    return value.tolist() if type(value).__module__ == "numpy" and hasattr(value, "tolist") else value
+    if kind.__module__ == "numpy" and hasattr(value, "tolist"):
+        return str(value) if kind.__name__ in {"datetime64", "timedelta64"} else value.tolist()
+    if isinstance(value, str):
+        return value if kind is str else str.__str__(value)
+    if isinstance(value, int) and kind not in {int, bool}:
+        return int.__int__(value)
+    return float.__float__(value) if isinstance(value, float) and kind is not float else value
 
 
 def _table(data: object) -> _Table:
     if is_table(data) and isinstance(data, list | tuple):
         # What is no dict is a row without a text: one such row must not decide whether there is a release.
         rows = [row if isinstance(row, dict) else {} for row in data]
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        return _made(names, lambda name: [row.get(name) for row in rows])
+        names = list(dict.fromkeys(name for row in rows for name in row if isinstance(name, str)))
+        return _made(names, lambda name: [row.get(name) for row in rows], is_rows=True)
     kind, package = type(data).__name__, type(data).__module__.partition(".")[0]
     frame: Any = data
     match package, kind:
@@ -134,8 +161,9 @@ def _hint(data: object) -> str:
     return 'Give the path of a file, a data frame, an Arrow table, or dicts: [{"text": "..."}, ...].'
 
 
-def _made(names: list[Any], values: Callable[[str], list[Any]]) -> _Table:
-    return _Table([str(name) for name in names], values)
+def _made(keys: list[Any], values: Callable[[Any], list[Any]], *, is_rows: bool = False) -> _Table:
+    names = [str(key) for key in keys]
+    return _Table(names, dict(zip(names, keys, strict=True)), values, is_rows)
 
 
 def _of_arrow(table: Any, name: str) -> list[Any]:

@@ -20,9 +20,8 @@ _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,400})\.0{1,400}|-?[1-9](?:\.[0-9]{1,40
 _TRUTHS = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
 #: How a missing number is written when a column of numbers is made text.
 MISSING = frozenset({"nan", "NaN"})
-#: Digits of the longest number that has a spelling, and its length in bits.
+#: Digits of the longest number that has a spelling.
 LONGEST = 1000
-LONGEST_BITS = 3 * LONGEST
 
 
 def spelled(value: object) -> str | None:
@@ -36,7 +35,7 @@ def spelled(value: object) -> str | None:
     if isinstance(value, float | Decimal):
         return _spelled_number(Decimal(repr(value)) if isinstance(value, float) else value)
     if isinstance(value, int):
-        return str(value) if value.bit_length() <= LONGEST_BITS else None
+        return str(value) if abs(value) < 10**LONGEST else None
     if isinstance(value, bytes):
         return _spelled_bytes(value)
     return str(value) if isinstance(value, date | time | timedelta | UUID) else None
@@ -62,7 +61,7 @@ def _spelled_number(value: Decimal) -> str | None:
         return "inf" if value > 0 else "-inf"
     if not value:
         return "0"
-    if abs(value.adjusted()) > LONGEST:
+    if abs(value.adjusted()) >= LONGEST:
         return None  # Python refuses to write such numbers out, or takes hours
     if value == value.to_integral_value():
         return str(int(value))
