@@ -77,6 +77,14 @@ def test_what_a_text_was_told_to_begin_with_is_no_echo() -> None:
     assert FORM.phrases({"opening": f"{opening} and more words"}) == []
 
 
+def test_an_attribute_that_an_opening_names_is_no_echo_either() -> None:
+    pack = find_pack("food-reviews")
+    topic = max(pack.attribute("topic").values, key=lambda value: len(value.split()))
+    assert len(topic.split()) >= 4
+    assert any("{topic}" in opening for opening in pack.attribute("opening").values)
+    assert echoes(f"I love this {topic}.", FORM, {"topic": topic}) == frozenset()
+
+
 def test_headers_of_the_pack_are_found_at_the_start_of_a_sentence() -> None:
     import re
 

@@ -95,6 +95,9 @@ def form_of(pack: Pack) -> Form:
     headers = {name.strip() for template in templates for name in _HEADER.findall(template)}
     pieces = (words(piece) for template in templates for piece in FIELD.sub("\n\n", template).split("\n\n"))
     begun = set(FIELD.findall(pack.begins))
+    # The value of an opening may itself name an attribute: "I love this {topic}".
+    values = [value for a in pack.attributes if a.name in begun for value in a.values]
+    begun |= {name for value in values for name in FIELD.findall(value)}
     return Form(
         re.compile(_SENTENCE + rf"(?:{'|'.join(map(re.escape, sorted(headers)))})[ \t]*:", re.MULTILINE)
         if headers

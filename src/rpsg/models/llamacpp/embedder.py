@@ -17,7 +17,7 @@ from rpsg.errors import ModelError
 from rpsg.models.download import file_digest
 from rpsg.models.gguf import read_header
 from rpsg.models.hardware import available_memory, cores
-from rpsg.models.llamacpp.server import basic_parameters, start
+from rpsg.models.llamacpp.server import basic_parameters, start, stop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +66,7 @@ class GgufEmbedder:
         cache = header.cache_bytes_per_token(_CACHE_BYTES) * self._max_tokens
         count = _fit(self._path, cache, min(threads or cores(), _MOST_SERVERS))
         self._servers: list[Any] = [self._start() for _ in range(count)]
-        self._finalizer = weakref.finalize(self, self._servers.clear)
+        self._finalizer = weakref.finalize(self, _release, self._servers)
         self._refuse_useless()
 
     @property
@@ -138,6 +138,11 @@ class GgufEmbedder:
         message = f"llama.cpp could not load {self._path.name} as an embedder."
         hint = "Use a GGUF file of an embedding model."
         return start(parameters, lambda _: ModelError(message, hint=hint))
+
+
+def _release(servers: list[Any]) -> None:
+    while servers:
+        stop(servers.pop())
 
 
 def _ask(server: Any, text: str) -> dict[str, Any]:

@@ -16,11 +16,13 @@ only; a random key keeps out other users of the machine.
 
 from __future__ import annotations
 
+import atexit
 import http.client
 import json
 import secrets
 import signal
 import threading
+import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -111,6 +113,8 @@ class LlamaServer:
         return self._slot(slot, "restore", name)
 
     def close(self) -> None:
+        if self._server is not None:
+            stop(self._server)
         self._server = None
 
     def _slot(self, slot: int, action: str, name: str) -> bool:
@@ -240,9 +244,9 @@ def _parameters(path: Path, slots: int, context: int, threads: int, state: Path,
 
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
-#: Servers whose threads may not run yet. One that was destroyed now, because Ctrl-C took it from its caller,
-#: would wait for a thread that has missed its end; here it lives a moment longer.
-_STARTING: list[Any] = []
+#: Every server that was started and not stopped yet, and when. One that Ctrl-C took from its caller would
+#: be destroyed at once: before its threads run, which then never end, or while Python itself ends.
+_OPEN: dict[Any, float] = {}
 _MOMENT = 1.0
 
 
@@ -253,18 +257,27 @@ def start(parameters: Any, failed: Callable[[Exception], ModelError]) -> Any:
     try:
         with _signals_later():
             server = xllamacpp.Server(parameters)
-            _STARTING.append(server)
-            later = threading.Timer(_MOMENT, _STARTING.remove, [server])
-            later.daemon = True
-            later.start()
+            _OPEN[server] = time.monotonic()
     except (RuntimeError, ValueError, MemoryError) as error:
         raise failed(error) from error
     return server
 
 
+def stop(server: Any) -> None:
+    """Let go of a server, so that its weights are freed with the caller's own reference."""
+    started = _OPEN.pop(server, 0.0)
+    time.sleep(max(0.0, started + _MOMENT - time.monotonic()))
+
+
+@atexit.register
+def _stop_all() -> None:
+    for server in tuple(_OPEN):
+        stop(server)
+
+
 @contextmanager
 def _signals_later() -> Iterator[None]:
-    """Ctrl-C and SIGTERM take effect at the end of the block, when the server is in ``_STARTING``.
+    """Ctrl-C and SIGTERM take effect at the end of the block, when the server is in ``_OPEN``.
 
     Handlers that Python did not set stay as they are: it could not set them again.
     """
