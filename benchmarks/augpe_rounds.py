@@ -27,13 +27,13 @@ from rpsg.evaluation.runner import find_metric
 from rpsg.methods.base import Job
 from rpsg.models.download import locate
 from rpsg.pipeline.people import nobody
+from rpsg.pipeline.verification.claimed import read_claimed
+from rpsg.pipeline.verification.replay import kept_vectors, load_known
 from rpsg.privacy.replay import ReplayKernel
 from rpsg.protocols import Silent
 from rpsg.storage.cached_writer import ReplayWriter
 from rpsg.storage.failed_requests import SettledWriter
 from rpsg.storage.layout import FAILED, TEXTS
-from rpsg.verification.claimed import read_claimed
-from rpsg.verification.replay import kept_vectors, load_known
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.mechanisms import Contributions, UnitItems
     from rpsg.privacy.private import Private
     from rpsg.protocols import NoiseSource
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 __all__ = ["APPLE", "TOPICS", "Lab", "Rows", "Told", "invented"]
 

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from rpsg.plan.previews import Preview, Sample, Samples
     from rpsg.privacy.verify import Check
     from rpsg.protocols import Progress
-    from rpsg.results import Diagnosis, Run, Verification
+    from rpsg.release.run import Diagnosis, Run, Verification
     from rpsg.storage.readers import Reading
 
 __version__ = VERSION
@@ -97,7 +97,7 @@ _ELSEWHERE = {
     **dict.fromkeys(("Line", "Measure", "Report"), "rpsg.measures"),
     **dict.fromkeys(("Keywords", "Plan"), "rpsg.plan"),
     **dict.fromkeys(("Preview", "Sample", "Samples"), "rpsg.plan.previews"),
-    **dict.fromkeys(("Diagnosis", "Run", "Verification"), "rpsg.results"),
+    **dict.fromkeys(("Diagnosis", "Run", "Verification"), "rpsg.release.run"),
     "Check": "rpsg.privacy.verify",
     "Progress": "rpsg.protocols",
     "Reading": "rpsg.storage.readers",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rpsg.plan import Keywords, Plan
     from rpsg.plan.previews import Preview, Samples
     from rpsg.protocols import Embedder, Progress
-    from rpsg.results import Diagnosis, Run, Verification
+    from rpsg.release.run import Diagnosis, Run, Verification
     from rpsg.storage.readers import Reading
 
 
@@ -167,8 +167,8 @@ def verify(
     publication. Gives every check with what was found; ``found.ok`` says whether all passed.
     VerificationError when there is no release, UsageError for an unknown role.
     """
-    from rpsg.verification import opening  # as above
-    from rpsg.verification import verify as verifying  # as above
+    from rpsg.pipeline.verification import opening  # as above
+    from rpsg.pipeline.verification import verify as verifying  # as above
 
     found = verifying.verify(
         path_of(release, "release"),

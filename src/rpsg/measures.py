@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rpsg.display.overview import Overview, Shown, short_number
+from rpsg.display import Overview, Shown, short_number
 from rpsg.errors import in_python
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Lab
 
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 METHODS: dict[str, dict[str, str]] = {
     **{name: {"name": name} for name in ("strict", "split", "paper", "floor", "augpe", "rupta")},

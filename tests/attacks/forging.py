@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.methods.named import method_of
 from rpsg.pipeline.publish import build_release
+from rpsg.pipeline.verification.claimed import read_claimed
+from rpsg.pipeline.verification.replay import made_again
+from rpsg.pipeline.verification.verify import plan_to_open
 from rpsg.plan import resolve
 from rpsg.privacy.claims import claim_text
 from rpsg.privacy.facts import Free
 from rpsg.privacy.signing import seal
 from rpsg.release.public_plan import told_toml
-from rpsg.verification.claimed import read_claimed
-from rpsg.verification.replay import made_again
-from rpsg.verification.verify import plan_to_open
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,8 +11,8 @@ import pytest
 
 from rpsg import api
 from rpsg.errors import PrivacyError, UsageError, VerificationError
+from rpsg.pipeline.verification.sign import publish
 from rpsg.privacy.signing import is_signed, make_pair, private_key, signature_of, signer_of
-from rpsg.verification.sign import publish
 
 if TYPE_CHECKING:
     from collections.abc import Callable

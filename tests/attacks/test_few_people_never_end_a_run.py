@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from rpsg.plan import Plan
     from rpsg.privacy.histogram import Query
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 
 class Notes(Silent):

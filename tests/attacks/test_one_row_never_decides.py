@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from rpsg.plan import Plan
     from rpsg.records import Document
-    from rpsg.results import Run
+    from rpsg.release.run import Run
     from rpsg.storage.readers import Reading
 
     Retell = Callable[[Run], None]

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from rpsg.results import Verification
+    from rpsg.release.run import Verification
 
     Change = Callable[[Path], None]
 

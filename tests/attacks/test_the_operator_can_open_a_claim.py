@@ -12,8 +12,8 @@ import pytest
 from rpsg import api
 from rpsg.errors import RunError, UsageError
 from rpsg.pipeline import execute as running
+from rpsg.pipeline.verification.opening import COMMITMENT, DRAWS, REPEATED, open_run
 from rpsg.privacy.noise import RoundedGaussian
-from rpsg.verification.opening import COMMITMENT, DRAWS, REPEATED, open_run
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ import json
 import shutil
 from typing import TYPE_CHECKING
 
-from rpsg.verification.opening import open_run
+from rpsg.pipeline.verification.opening import open_run
 
 if TYPE_CHECKING:
     from pathlib import Path

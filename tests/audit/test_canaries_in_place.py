@@ -11,9 +11,9 @@ from tests.audit.shop import FEW, Shop, copying, honest
 from rpsg import api
 from rpsg.cli import main
 from rpsg.errors import PrivacyError, UsageError
+from rpsg.pipeline.verification.sign import publish
 from rpsg.privacy.private import open_private
 from rpsg.testing.planted import texts
-from rpsg.verification.sign import publish
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,9 +14,9 @@ from rpsg.cli import main
 from rpsg.errors import BudgetError, DataError, PrivacyError, RunError, UsageError
 from rpsg.pipeline.execute import execute_unreleased, unreleased_texts
 from rpsg.pipeline.planting import kept_canaries
+from rpsg.pipeline.verification.sign import publish
 from rpsg.privacy.private import open_private
 from rpsg.testing.planted import texts
-from rpsg.verification.sign import publish
 
 if TYPE_CHECKING:
     from pathlib import Path

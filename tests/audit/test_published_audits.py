@@ -14,6 +14,8 @@ from rpsg.audit import audit_run, canary_run
 from rpsg.cli import main
 from rpsg.disk.json_text import strict_json
 from rpsg.errors import UsageError
+from rpsg.pipeline.verification import audited
+from rpsg.pipeline.verification.sign import publish
 from rpsg.plan import resolve
 from rpsg.privacy.checks import form
 from rpsg.privacy.evidence import Evidence
@@ -31,8 +33,6 @@ from rpsg.privacy.signing import make_pair, seal
 from rpsg.release.reader import Release
 from rpsg.stages.canaries import chance_of_hit
 from rpsg.testing.planted import texts
-from rpsg.verification import audited
-from rpsg.verification.sign import publish
 
 if TYPE_CHECKING:
     from collections.abc import Callable

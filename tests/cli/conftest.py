@@ -14,7 +14,7 @@ from rpsg import api
 from rpsg.cli import main
 from rpsg.plan.previews import Flow, Preview, StageCost
 from rpsg.privacy.verify import Check
-from rpsg.results import Run, Verification
+from rpsg.release.run import Run, Verification
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -17,14 +17,14 @@ from rpsg.methods.base import Method
 from rpsg.privacy.checks import CHECKS
 from rpsg.privacy.verify import Check
 from rpsg.records import Pool
-from rpsg.results import Verification
+from rpsg.release.run import Verification
 from rpsg.testing.lab import plugged
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Api, Rpsg
 
     from rpsg.plan import Plan
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 
 def test_the_version_is_printed(rpsg: Rpsg) -> None:

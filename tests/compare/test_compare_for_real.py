@@ -10,7 +10,7 @@ from tests.compare.conftest import small, written
 
 from rpsg.cli import main
 from rpsg.models.download import is_present
-from rpsg.verification.verify import verify
+from rpsg.pipeline.verification.verify import verify
 
 if TYPE_CHECKING:
     from tests.conftest import Lab

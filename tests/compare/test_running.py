@@ -16,10 +16,10 @@ from rpsg.compare.outcome import read_comparison
 from rpsg.compare.runner import compare
 from rpsg.errors import DataError, MissingExtraError, PrivacyError, RunError
 from rpsg.models.fake import FakeWriter
+from rpsg.pipeline.verification.verify import verify
 from rpsg.privacy.odometer import Odometer
 from rpsg.storage.layout import COMPARISON
 from rpsg.testing.lab import plugged
-from rpsg.verification.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

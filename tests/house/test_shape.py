@@ -70,7 +70,7 @@ BY_NAME = {
     "audit.__init__": "a door that opens when it is used",
     "compare.__init__": "a door that opens when it is used",
     "registry": "the tables of models, methods, metrics and attacks, and entry points",
-    "results.outward": "packages of others",
+    "release.outward": "packages of others",
 }
 
 

@@ -22,7 +22,7 @@ from rpsg.testing.laws import MethodLaws
 
 if TYPE_CHECKING:
     from rpsg.methods.base import Job
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 
 class TestStrict(MethodLaws):

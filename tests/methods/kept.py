@@ -11,7 +11,7 @@ from rpsg.storage.run_folder import open_vault
 
 if TYPE_CHECKING:
     from rpsg.protocols import Reply, Request
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 MARKER = "ZQXMARKER"
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rpsg.plan import Plan
     from rpsg.protocols import Request
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 SECRETS = ("secretone", "secrettwo", "secretthree")
 TAIL = "and the kettle was warm in the harbour of gravel"

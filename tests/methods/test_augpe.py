@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.plan import Plan
     from rpsg.protocols import Request
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 GOLDEN = Path(__file__).parents[1] / "privacy" / "golden" / "gaussian_dp.json"
 #: Rows of the data sets of the paper, and the noise that its authors publish for epsilon 1, 2 and 4, T = 10

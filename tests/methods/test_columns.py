@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.conftest import Lab
 
     from rpsg.domains import Pack
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 __all__ = ["run"]
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from rpsg.domains import Pack
     from rpsg.protocols import Reply, Request
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 __all__ = ["run"]
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tests.conftest import Lab
 
     from rpsg.plan import Plan
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 pytest.importorskip("dp_accounting", reason="needs the extra dpsgd")
 

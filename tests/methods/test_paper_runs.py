@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.conftest import Lab
 
     from rpsg.protocols import Request
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 QUIET: dict[str, dict[str, Any]] = {"method": {"name": "paper"}, "paper": {"nominal_epsilon": 0}}
 

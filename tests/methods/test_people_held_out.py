@@ -9,16 +9,16 @@ import pytest
 
 from rpsg import api
 from rpsg.models.fake import FakeWriter
+from rpsg.pipeline.verification.opening import open_run
 from rpsg.records import Document
 from rpsg.stages.partition import by_draw
 from rpsg.storage.vault import Vault
 from rpsg.testing.noise import FixedNoise
-from rpsg.verification.opening import open_run
 
 if TYPE_CHECKING:
     from tests.conftest import Lab
 
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 KEY, SHARE, SECRET = b"k" * 32, 0.25, "ZQXHELDOUT"
 METHODS = ("strict", "split", "paper")

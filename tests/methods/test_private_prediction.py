@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from rpsg.plan import Plan
     from rpsg.protocols import Contexts
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 KEY, DRAW = b"a secret", "0" * 32
 METHOD = find_method("private-prediction")

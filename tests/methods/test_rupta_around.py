@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tests.conftest import Lab
 
     from rpsg.protocols import Request
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 # -- what is said, and what leaves ------------------------------------------------------------------------
 

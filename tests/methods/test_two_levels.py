@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Lab
 
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 DRINKS, FOOD = ("green tea", "dark coffee"), ("dog biscuits", "olive oil", "corn crisps")
 

@@ -12,7 +12,7 @@ from rpsg import api
 if TYPE_CHECKING:
     from tests.conftest import Lab
 
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 COLUMNS = {"priority": ["low", "normal", "high"], "product": ["router", "app"], "opened": "2025-Q1..2025-Q4"}
 VALUES = {

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rpsg.models.transformers.dp_training import TrainingExample
     from rpsg.plan import Plan
     from rpsg.protocols import Reply, Request
-    from rpsg.results import Run
+    from rpsg.release.run import Run
     from rpsg.testing.lab import Lab
 
 WEIGHTS = "smollm2-135m"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Lab, Rows
 
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
     Retell = Callable[[Run], None]
 

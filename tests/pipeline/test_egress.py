@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Lab
 
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 
 class RemoteWriter(FakeWriter):

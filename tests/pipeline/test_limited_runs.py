@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Lab
 
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 
 class Remote(FakeWriter):

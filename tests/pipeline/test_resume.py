@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.conftest import Lab
 
     from rpsg.protocols import OnReply, Reply, Request
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
     Retell = Callable[[Run], None]
 

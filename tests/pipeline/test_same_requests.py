@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.conftest import Lab
 
     from rpsg.protocols import OnReply, Reply, Request, Writer
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 
 class Recorder:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.conftest import Lab
 
     from rpsg.records import Document, PrivateCorpus
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 
 def keys_of_a_run(lab: Lab, monkeypatch: pytest.MonkeyPatch, out: str) -> tuple[Run, set[bytes]]:

@@ -14,7 +14,7 @@ from tests.models.openai.asks import ASK
 from tests.models.openai.faulty import Asked, FaultyServer
 
 from rpsg.cli import logs, main
-from rpsg.display.log_names import FIELDS
+from rpsg.display import FIELDS
 from rpsg.errors import DataError
 from rpsg.models.openai.writer import ServerWriter
 from rpsg.pipeline.logs import Logged, logged
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Lab
 
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 
 class Kept(logging.Handler):

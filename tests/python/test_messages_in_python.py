@@ -11,7 +11,7 @@ import pytest
 
 import rpsg
 from rpsg.cli import main
-from rpsg.display.overview import Overview
+from rpsg.display import Overview
 from rpsg.errors import UsageError, in_python
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from rpsg.audit.finding import Finding
 from rpsg.audit.report import AuditReport
 from rpsg.compare.cells import CellKey
 from rpsg.compare.outcome import CellOutcome, Comparison
-from rpsg.display.overview import Overview, Shown
+from rpsg.display import Overview, Shown
 from rpsg.measures import Line, Measure, Report
 from rpsg.plan.previews import Preview, Sample, Samples
 from rpsg.privacy.verify import Check
-from rpsg.results import Run, Verification
+from rpsg.release.run import Run, Verification
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,7 +20,7 @@ from rpsg.storage import layout
 if TYPE_CHECKING:
     from tests.conftest import Lab
 
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 SOURCES = Path(rpsg.__file__).parent
 

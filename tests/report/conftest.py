@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.conftest import Lab
 
     from rpsg.protocols import Request
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 #: Each tries to run something, to load something, to leave its place, or to hide or reorder what others say.
 ATTACKS = (

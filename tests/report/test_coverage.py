@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rpsg.release.reader import Release
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 
 def by_the_ledger(run: Run, release: Release) -> dict[str, tuple[float, dict[str, int]]]:

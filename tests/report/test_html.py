@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.report.conftest import ATTACKS, read_page
 
-from rpsg.display.markup import Html, isolate, joined, tag, visible
+from rpsg.display import Html, isolate, joined, tag, visible
 from rpsg.report.html import document
 
 WRITTEN_OUT = re.compile("\u27e8U\\+([0-9A-F]{4,6})\u27e9")

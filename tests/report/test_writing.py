@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 
 @pytest.fixture

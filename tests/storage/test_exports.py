@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpsg.display.markup import printable
+from rpsg.display import printable
 from rpsg.errors import MissingExtraError
 from rpsg.storage.export import (
     ExportFormat,

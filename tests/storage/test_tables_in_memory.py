@@ -19,14 +19,14 @@ import rpsg
 from rpsg.errors import DataError, MissingExtraError, ModelError, PrivacyError, UsageError, VerificationError
 from rpsg.plan import DataSection
 from rpsg.privacy.private import open_private
-from rpsg.results import outward
+from rpsg.release import outward
 from rpsg.storage.readers import check_columns, header_of, read_by_rule
 from rpsg.storage.readers.memory import held, is_held
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 ROWS: list[dict[str, Any]] = [
     {"text": "tea", "user": 12, "label": "good"},

@@ -12,7 +12,7 @@ from tests.report.conftest import ATTACKS, read_page
 from tests.viewer.conftest import Visitor, viewing
 
 from rpsg.compare.outcome import INTERNAL
-from rpsg.display.markup import Html
+from rpsg.display import Html
 from rpsg.records import Candidate, Card
 from rpsg.release.reader import Release
 from rpsg.report.page import report_body

@@ -19,6 +19,7 @@ from rpsg.errors import DataError, UsageError
 from rpsg.methods.named import method_of
 from rpsg.pipeline.people import bounds_of, donors_and_voters, held_out_and_used
 from rpsg.pipeline.planting import kept_canaries, tested_plan
+from rpsg.pipeline.verification.opening import check_commitment
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.private import open_private
 from rpsg.privacy.published_audit import texts_digest
@@ -27,7 +28,6 @@ from rpsg.stages.contributions import bound
 from rpsg.storage.layout import MATCHES, PLAN, RUN
 from rpsg.storage.readers import read_by_rule
 from rpsg.storage.run_folder import RunFolder
-from rpsg.verification.opening import check_commitment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rpsg.audit.attacks import NEEDS
-from rpsg.display.overview import Overview, Shown, short_number
+from rpsg.display import Overview, Shown, short_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

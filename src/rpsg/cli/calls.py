@@ -12,7 +12,7 @@ from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
 
 if TYPE_CHECKING:
     from rpsg.cli.console import Screen
-    from rpsg.results import Bill
+    from rpsg.release.run import Bill
     from rpsg.storage.call_report import Call, CallReport
 
 LAST = 20

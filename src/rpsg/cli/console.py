@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rpsg.display.markup import printable
+from rpsg.display import printable
 
 FORMAT = "rpsg-cli/1"
 

@@ -12,7 +12,7 @@ from rpsg.cli.options import AsJson, Config  # noqa: TC001  # typer reads them a
 
 if TYPE_CHECKING:
     from rpsg.cli.console import Screen
-    from rpsg.results import Diagnosis
+    from rpsg.release.run import Diagnosis
 
 _SIGNS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")}
 

@@ -18,7 +18,7 @@ from typer import Abort, TyperException
 from rpsg.arguments import is_text
 from rpsg.cli import logs
 from rpsg.cli.console import Screen, print_json
-from rpsg.display.log_names import FIELDS, LOGGER
+from rpsg.display import FIELDS, LOGGER
 from rpsg.errors import RpsgError, in_plain_words
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any, Literal
 
-from rpsg.display.log_names import FIELDS, LOGGER
+from rpsg.display import FIELDS, LOGGER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ class AsText(logging.Formatter):
     """A line such as "info rpsg.run: counting cards ..."; text of others cannot control the terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
-        from rpsg.display.markup import printable
+        from rpsg.display import printable
 
         message = " ".join(printable(record.getMessage()).split())
         return f"{record.levelname.lower()} {record.name}: {message}"

@@ -47,7 +47,7 @@ def publish(
     another plan or of other private rows is refused, and so is one whose counts cannot belong to the release.
     """
     from rpsg.cli.console import Screen, print_json
-    from rpsg.verification.sign import publish as sign_release
+    from rpsg.pipeline.verification.sign import publish as sign_release
 
     if data is not None and audit is None:
         raise UsageError(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rpsg.cli.console import Screen
     from rpsg.plan import Plan
     from rpsg.plan.previews import Preview
-    from rpsg.results import Run, Verification
+    from rpsg.release.run import Run, Verification
 
 
 def show_preview(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rpsg.methods.base import Tools
     from rpsg.plan import Plan
     from rpsg.protocols import Progress
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 FORMAT = "rpsg-cell/1"
 _PACKAGE = Path(__file__).parents[1]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.compare.matrix import epsilon_in_words
 from rpsg.compare.tables import rows_of
-from rpsg.display.markup import Html, isolate, joined, tag
+from rpsg.display import Html, isolate, joined, tag
 from rpsg.report.html import figure, table
 from rpsg.report.scores import metric_name, number
 from rpsg.report.svg import Series, chart

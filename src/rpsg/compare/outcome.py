@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.compare.cells import CellKey, plain_key
 from rpsg.disk.json_text import strict_json
-from rpsg.display.overview import Overview, Shown, short_number
+from rpsg.display import Overview, Shown, short_number
 from rpsg.errors import RunError
 from rpsg.models.hardware import cores
 from rpsg.version import VERSION

@@ -11,8 +11,7 @@ from rpsg.compare.outcome import INTERNAL
 from rpsg.compare.page_tables import STATES, tables_part, tokens_part
 from rpsg.compare.tables import rows_of, settings_of
 from rpsg.compare.winners import all_together, standings
-from rpsg.display.markup import Html, isolate, joined, tag
-from rpsg.display.overview import counted
+from rpsg.display import Html, counted, isolate, joined, tag
 from rpsg.report.html import block, document, folded, listed, pairs, paragraph, part, table
 from rpsg.report.page_style import page_style
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from rpsg.compare.outcome import Comparison
     from rpsg.compare.tables import CompareRow, CompareSetting
     from rpsg.compare.winners import Standing
-    from rpsg.display.markup import Child
+    from rpsg.display import Child
 
 #: More lines about who wins are folded.
 MOST_LINES = 8

@@ -14,7 +14,7 @@ from rpsg.compare.export import (
     texts_in_words,
 )
 from rpsg.compare.token_tables import equal_tokens
-from rpsg.display.markup import Html, tag
+from rpsg.display import Html, tag
 from rpsg.report.html import block, paragraph, part, table
 from rpsg.report.scores import metric_name
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rpsg.compare.tables import CompareRow, EpsilonTable
     from rpsg.compare.token_tables import TokenChoice, TokenTable
     from rpsg.compare.winners import Standing
-    from rpsg.display.markup import Child
+    from rpsg.display import Child
 
 #: The states of a cell as they are shown.
 STATES = {

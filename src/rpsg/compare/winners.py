@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.compare.seeds import is_apart
 from rpsg.compare.tables import equal_epsilon
-from rpsg.display.overview import counted
+from rpsg.display import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rpsg.display.markup import printable
+from rpsg.display import printable
 from rpsg.errors import ModelError, RpsgError
 from rpsg.methods.dp_steps import kept_by_filters
 from rpsg.models.server_hints import hint_for

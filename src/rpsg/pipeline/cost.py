@@ -17,7 +17,7 @@ from rpsg.disk.toml_text import read_toml_file
 from rpsg.errors import UsageError, in_one_clause
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.egress import THIS_MACHINE
-from rpsg.results import Bill
+from rpsg.release.run import Bill
 from rpsg.storage.call_tables import Used
 from rpsg.storage.layout import PLAN
 from rpsg.storage.limits import Price

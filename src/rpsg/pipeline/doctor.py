@@ -24,7 +24,7 @@ from rpsg.models.hardware import available_memory, cores
 from rpsg.pipeline import forecast
 from rpsg.pipeline.doctor_models import model_checks
 from rpsg.privacy.odometer import state_folder
-from rpsg.results import Diagnosis
+from rpsg.release.run import Diagnosis
 from rpsg.storage.layout import EVIDENCE, PRIVATE, RUN
 from rpsg.version import VERSION
 

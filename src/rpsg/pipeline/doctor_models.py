@@ -15,7 +15,7 @@ from rpsg.models.scorer_check import check_scorer
 from rpsg.models.server_hints import hint_for
 from rpsg.pipeline.forecast import SERVED
 from rpsg.protocols import Message, Request
-from rpsg.results import Diagnosis
+from rpsg.release.run import Diagnosis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.accounting import Budget
     from rpsg.protocols import NoiseSource, Progress
     from rpsg.records import Pool
-    from rpsg.results import Run
+    from rpsg.release.run import Run
     from rpsg.storage.call_store import CallStore
     from rpsg.storage.limits import Price
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rpsg.display.markup import tag, visible
+from rpsg.display import tag, visible
 from rpsg.errors import in_python
 from rpsg.pipeline.progress import may_show_time
 from rpsg.pipeline.reporting import QUARTERS, Lines, Reporting, Stage

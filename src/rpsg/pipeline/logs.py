@@ -11,7 +11,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from rpsg.display.log_names import FIELDS, LOGGER
+from rpsg.display import FIELDS, LOGGER
 from rpsg.pipeline.progress import Stopwatch, may_show_time
 from rpsg.pipeline.reporting import QUARTERS, Stage, in_words
 from rpsg.protocols import Silent

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import model_validator
 
 from rpsg.disk.json_text import canonical_ascii_json
-from rpsg.display.overview import Overview, Shown, counted
+from rpsg.display import Overview, Shown, counted
 from rpsg.plan.data import DataSection
 from rpsg.plan.machines import GenerationSection, LimitsSection, ModelsSection, ServerSection, VaultSection
 from rpsg.plan.methods import (

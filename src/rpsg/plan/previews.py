@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from rpsg.display.overview import Overview, Shown, counted, short_number
+from rpsg.display import Overview, Shown, counted, short_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,7 +2,7 @@
 
 Its counts were read from private texts without noise. A verifier cannot count again, but it recomputes
 every bound from the counts and every verdict from the bounds, and the claim must be the ledger's. Whether
-they fit the release too is looked at in ``rpsg.verification.audited``.
+they fit the release too is looked at in ``rpsg.pipeline.verification.audited``.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.errors import RunError
 from rpsg.release.reader import CHECK_IT, Release
-from rpsg.results import Run
+from rpsg.release.run import Run
 from rpsg.storage.layout import CORPUS
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from rpsg.report.svg import curve
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rpsg.display.markup import Html
+    from rpsg.display import Html
 
 #: The smallest share on the axes, and where the curves are read off for the table.
 LEAST = 0.001

@@ -10,8 +10,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from rpsg.display.markup import Html, isolate, joined, tag
-from rpsg.display.overview import counted
+from rpsg.display import Html, counted, isolate, joined, tag
 from rpsg.registry import built_in
 from rpsg.report.audit_curves import curves_of
 from rpsg.report.html import (
@@ -31,7 +30,7 @@ from rpsg.report.svg import strip
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from rpsg.display.markup import Child
+    from rpsg.display import Child
 
     Found = Mapping[str, Any]
 

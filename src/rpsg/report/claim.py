@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from rpsg.display.markup import Html, isolate, joined, tag
+from rpsg.display import Html, isolate, joined, tag
 from rpsg.privacy.claims import GROUPS, taken_at_its_word
 from rpsg.privacy.egress import hosts
 from rpsg.privacy.gaussian import normal_cdf, normal_upper_quantile, rounded_up
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from rpsg.display.markup import Child
+    from rpsg.display import Child
     from rpsg.release.reader import Release
 
 FALSE_ALARMS = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5)

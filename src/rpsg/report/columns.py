@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg.display.markup import Html, isolate, joined, tag
+from rpsg.display import Html, isolate, joined, tag
 from rpsg.release.coverage import CONFIDENT, columns_together
 from rpsg.report.html import folded, paragraph, percent, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rpsg.display.markup import Child
+    from rpsg.display import Child
     from rpsg.release.coverage import Noisy, Together
     from rpsg.release.reader import Release
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg.display.markup import Html, isolate, joined, tag
+from rpsg.display import Html, isolate, joined, tag
 from rpsg.report.columns import columns
 from rpsg.report.fields import held_fields
 from rpsg.report.histograms import lengths, sentiments

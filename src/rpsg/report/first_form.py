@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg.display.markup import Html, isolate, joined, tag
-from rpsg.display.overview import counted
+from rpsg.display import Html, counted, isolate, joined, tag
 from rpsg.privacy.claims import FIRST_FORM, not_below
 from rpsg.report.claim import claim_part
 from rpsg.report.corpus import corpus_part
@@ -21,7 +20,7 @@ from rpsg.report.provenance import provenance_part
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rpsg.display.markup import Child
+    from rpsg.display import Child
     from rpsg.release.reader import Release
 
 

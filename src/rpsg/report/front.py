@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg.display.markup import Html, isolate, joined, tag
-from rpsg.display.overview import counted
+from rpsg.display import Html, counted, isolate, joined, tag
 from rpsg.models.catalog import CATALOGUE, licence_of
 from rpsg.privacy.claims import NOT_PRIVATE, not_below
 from rpsg.report.corpus import evenly
@@ -15,7 +14,7 @@ from rpsg.report.marks import told_of_marks
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rpsg.display.markup import Child
+    from rpsg.display import Child
     from rpsg.release.reader import Release
     from rpsg.report.marks import ShowText
 

@@ -6,14 +6,14 @@ from itertools import count
 from statistics import median
 from typing import TYPE_CHECKING
 
-from rpsg.display.markup import Html, isolate, joined
+from rpsg.display import Html, isolate, joined
 from rpsg.report.html import block, figure, paragraph, percent, table
 from rpsg.report.svg import columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rpsg.display.markup import Child
+    from rpsg.display import Child
     from rpsg.records import Candidate
     from rpsg.release.coverage import Value
     from rpsg.release.reader import Release

@@ -1,4 +1,4 @@
-"""The elements of pages: sections, tables, lists, formatted numbers. ``rpsg.display.markup`` escapes them."""
+"""The elements of pages: sections, tables, lists, formatted numbers. ``rpsg.display`` escapes them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import math
 from collections.abc import Iterable, Sequence
 
-from rpsg.display.markup import Child, Html, joined, tag
+from rpsg.display import Child, Html, joined, tag
 from rpsg.privacy.claims import not_below
 from rpsg.privacy.gaussian import rounded_up
 

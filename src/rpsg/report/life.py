@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg.display.markup import isolate, joined, tag
+from rpsg.display import isolate, joined, tag
 from rpsg.release.coverage import CONFIDENT
 from rpsg.report.html import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rpsg.display.markup import Child
+    from rpsg.display import Child
     from rpsg.records import Candidate
     from rpsg.release.reader import Release
     from rpsg.report.marks import ShowText

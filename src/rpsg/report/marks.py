@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from rpsg.display.markup import Html, tag
+from rpsg.display import Html, tag
 from rpsg.stages.scrub import NAMED
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from rpsg.report.svg import curve
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from rpsg.display.markup import Html
+    from rpsg.display import Html
 
     Floats = npt.NDArray[np.float32]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg.display.markup import Html, joined, tag
+from rpsg.display import Html, joined, tag
 from rpsg.report.audit_page import audit_part
 from rpsg.report.claim import claim_part
 from rpsg.report.corpus import corpus_part

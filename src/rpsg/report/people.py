@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg.display.markup import Html, isolate, joined, tag
+from rpsg.display import Html, isolate, joined, tag
 from rpsg.domains import COLUMN
 from rpsg.release.coverage import CONFIDENT
 from rpsg.report.html import folded, paragraph, percent, table
@@ -13,7 +13,7 @@ from rpsg.report.svg import bar, compared
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rpsg.display.markup import Child
+    from rpsg.display import Child
     from rpsg.release.coverage import Coverage, Value
     from rpsg.release.reader import Release
 

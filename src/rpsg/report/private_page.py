@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rpsg.display.markup import Html, isolate, joined, tag
+from rpsg.display import Html, isolate, joined, tag
 from rpsg.report.html import block, paragraph, part, percent, table
 from rpsg.report.nearness import nearness
 from rpsg.report.scores import details, scores_block

@@ -6,8 +6,7 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from rpsg.display.markup import Html, isolate, joined, tag
-from rpsg.display.overview import counted
+from rpsg.display import Html, counted, isolate, joined, tag
 from rpsg.methods.named import method_of
 from rpsg.release.coverage import CONFIDENT
 from rpsg.release.public_plan import PLACE, is_published
@@ -19,7 +18,7 @@ from rpsg.storage.layout import REPORT
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rpsg.display.markup import Child
+    from rpsg.display import Child
     from rpsg.release.reader import Release
     from rpsg.report.marks import ShowText
 

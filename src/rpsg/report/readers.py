@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg.display.markup import Html, isolate, joined, tag
-from rpsg.display.overview import counted
+from rpsg.display import Html, counted, isolate, joined, tag
 from rpsg.privacy.claims import not_below
 from rpsg.privacy.egress import hosts
 from rpsg.report.html import listed, percent
@@ -14,7 +13,7 @@ from rpsg.report.scores import gained
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rpsg.display.markup import Child
+    from rpsg.display import Child
     from rpsg.measures import Report
     from rpsg.release.reader import Release
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rpsg.disk.json_text import strict_json
-from rpsg.display.markup import Html, isolate, joined, tag
-from rpsg.display.overview import counted
+from rpsg.display import Html, counted, isolate, joined, tag
 from rpsg.errors import RunError
 from rpsg.measures import Report
 from rpsg.report.html import folded, listed, paragraph, percent, table
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from rpsg.display.markup import Child
+    from rpsg.display import Child
     from rpsg.measures import Line, Measure
     from rpsg.report.questions import QualityQuestion
 

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rpsg.display.markup import Html, tag
+from rpsg.display import Html, tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

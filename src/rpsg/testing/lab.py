@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from rpsg.protocols import Embedder, NoiseSource, Progress, Writer
     from rpsg.records import Pool
     from rpsg.registry import Kind
-    from rpsg.results import Run
+    from rpsg.release.run import Run
 
 Rows = list[dict[str, Any]]
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rpsg.compare.page_tables import STATES
-from rpsg.display.markup import visible
-from rpsg.display.overview import counted
+from rpsg.display import counted, visible
 from rpsg.storage.run_state import progress_of
 from rpsg.viewer.folder import require_inside
 from rpsg.viewer.lines import comparison_of, comparison_state

@@ -19,7 +19,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from rpsg.display.log_names import LOGGER
+from rpsg.display import LOGGER
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping

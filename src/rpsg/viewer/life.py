@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rpsg.display.markup import isolate, joined, tag
+from rpsg.display import isolate, joined, tag
 from rpsg.errors import RpsgError
 from rpsg.records import Candidate, Pool
 from rpsg.report.front import excerpt
@@ -23,7 +23,7 @@ from rpsg.viewer.links import link
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rpsg.display.markup import Child, Html
+    from rpsg.display import Child, Html
     from rpsg.domains import Pack
     from rpsg.protocols import Reply, Request
     from rpsg.records import Candidate

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from rpsg.compare.outcome import Comparison
-    from rpsg.display.markup import Child
+    from rpsg.display import Child
     from rpsg.viewer.folder import FolderEntry
 
 ShownState = Literal["running", "finished", "stopped", "released", "damaged"]

@@ -1,4 +1,4 @@
-"""Links between pages of the viewer. ``rpsg.display.markup`` allows only links within one page."""
+"""Links between pages of the viewer. ``rpsg.display`` allows only links within one page."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from rpsg.display.markup import Html, joined
+from rpsg.display import Html, joined
 
 if TYPE_CHECKING:
-    from rpsg.display.markup import Child
+    from rpsg.display import Child
 
 #: A path of this server: no other host, no scheme, and nothing that ends an attribute.
 _PATH = re.compile(r"/(?!/)[A-Za-z0-9_/.~-]*(?:\?[A-Za-z0-9_.~&=%+-]*)?")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.compare.outcome import INTERNAL
 from rpsg.compare.page import comparison_body
-from rpsg.display.markup import Html, isolate, joined, tag
+from rpsg.display import Html, isolate, joined, tag
 from rpsg.errors import RunError, UsageError
 from rpsg.report.html import listed, pairs, paragraph, table
 from rpsg.report.life import life_steps
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from rpsg.display.markup import Child
+    from rpsg.display import Child
     from rpsg.viewer.folder import FolderEntry
     from rpsg.viewer.lines import ListLine
 

@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from rpsg.compare.page import chart_style
-from rpsg.display.markup import Html, isolate, visible
+from rpsg.display import Html, isolate, visible
 from rpsg.errors import needed
 from rpsg.report.page_style import page_style
 from rpsg.version import VERSION
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def render(template: str, **values: object) -> str:
     """The page of a template, with these values in it.
 
-    Results of ``rpsg.display.markup`` are markup, everything else is escaped, with invisible and reordering
+    Results of ``rpsg.display`` are markup, everything else is escaped, with invisible and reordering
     characters written out. A value that the template needs and does not get is an error.
     """
     return str(_environment().get_template(template).render(version=VERSION, **values))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg.display.markup import isolate, joined, tag
+from rpsg.display import isolate, joined, tag
 from rpsg.report.corpus import evenly
 from rpsg.report.front import KINDS, SAMPLES, excerpt, promise
 from rpsg.report.histograms import lengths
@@ -14,7 +14,7 @@ from rpsg.report.svg import bar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from rpsg.display.markup import Child, Html
+    from rpsg.display import Child, Html
     from rpsg.release.reader import Release
     from rpsg.viewer.opened import OpenRelease
 

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from rpsg.display.markup import printable
+from rpsg.display import printable
 from rpsg.errors import ModelError
 
 if TYPE_CHECKING:

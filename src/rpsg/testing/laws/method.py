@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rpsg.plan import Plan
-    from rpsg.results import Run
+    from rpsg.release.run import Run
     from rpsg.testing.lab import Rows
 
 

@@ -10,6 +10,10 @@ from rpsg.disk.files import file_sha256
 from rpsg.disk.json_text import strict_json
 from rpsg.errors import RpsgError, UsageError, VerificationError
 from rpsg.pipeline.logs import logged
+from rpsg.pipeline.verification.audited import audit_fits
+from rpsg.pipeline.verification.claimed import read_claimed
+from rpsg.pipeline.verification.compare import compared, corpus_of, names_in
+from rpsg.pipeline.verification.replay import check_roles, made_again, written_again
 from rpsg.plan import Plan, ServerSection, read_toml, resolve
 from rpsg.privacy.checks import makes_dp_claim
 from rpsg.privacy.claims import taken_at_its_word
@@ -19,22 +23,18 @@ from rpsg.privacy.published_audit import CANNOT_SHOW_LIKE_IT, LIKE_IT
 from rpsg.privacy.second_opinion import disagreements
 from rpsg.privacy.signing import SIGNATURE, is_signed, public_key
 from rpsg.privacy.verify import CANNOT_SHOW, Check, verify_release
-from rpsg.results import Verification
+from rpsg.release.run import Verification
 from rpsg.storage.export import is_of_this_version
 from rpsg.storage.layout import CORPUS, EVIDENCE, LEDGER, PARQUET, PLAN, RELEASE
 from rpsg.storage.ownership import is_own
 from rpsg.storage.untrusted import copied, release_in
-from rpsg.verification.audited import audit_fits
-from rpsg.verification.claimed import read_claimed
-from rpsg.verification.compare import compared, corpus_of, names_in
-from rpsg.verification.replay import check_roles, made_again, written_again
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
+    from rpsg.pipeline.verification.claimed import Claimed
     from rpsg.protocols import Progress
-    from rpsg.verification.claimed import Claimed
 
 FOLDER = "the folder holds a release and nothing else"
 FOLLOWS = "everything follows from plan, pack and evidence"

@@ -20,6 +20,12 @@ from rpsg.errors import RunError, UsageError, VerificationError
 from rpsg.pipeline.planting import refuse_blocked, refuse_canaries, tested_plan
 from rpsg.pipeline.private_data import account_of
 from rpsg.pipeline.publish import build_release
+from rpsg.pipeline.verification.audited import audit_fits
+from rpsg.pipeline.verification.claimed import read_claimed
+from rpsg.pipeline.verification.compare import parquet_of
+from rpsg.pipeline.verification.opening import check_commitment
+from rpsg.pipeline.verification.replay import made_again
+from rpsg.pipeline.verification.verify import plan_to_open, verify
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.commitment import commit_to
 from rpsg.privacy.facts import Free
@@ -41,12 +47,6 @@ from rpsg.storage.layout import (
 from rpsg.storage.readers import read_by_rule
 from rpsg.storage.run_folder import AUDIT_RUN, locked, open_vault, purpose_of, run_id_of
 from rpsg.storage.untrusted import copied
-from rpsg.verification.audited import audit_fits
-from rpsg.verification.claimed import read_claimed
-from rpsg.verification.compare import parquet_of
-from rpsg.verification.opening import check_commitment
-from rpsg.verification.replay import made_again
-from rpsg.verification.verify import plan_to_open, verify
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -19,6 +19,13 @@ from rpsg.pipeline.made import Made
 from rpsg.pipeline.models_of_run import load_tools
 from rpsg.pipeline.people import nobody
 from rpsg.pipeline.private_data import NoQuestions
+from rpsg.pipeline.verification.claimed import (
+    check_amount,
+    check_changed,
+    check_ways,
+    earlier_writers,
+    named_tools,
+)
 from rpsg.privacy.evidence import checked_text
 from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.privacy.replay import ReplayKernel
@@ -29,22 +36,15 @@ from rpsg.storage.cached_writer import ReplayWriter
 from rpsg.storage.failed_requests import SettledWriter
 from rpsg.storage.layout import CORPUS, FAILED, TEXTS, VECTORS
 from rpsg.storage.public_vectors import PublicVectors, read_vectors
-from rpsg.verification.claimed import (
-    check_amount,
-    check_changed,
-    check_ways,
-    earlier_writers,
-    named_tools,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
+    from rpsg.pipeline.verification.claimed import Claimed
     from rpsg.plan import Plan
     from rpsg.privacy.released import Performed
     from rpsg.protocols import Progress, Writer
-    from rpsg.verification.claimed import Claimed
 
 ROLES = tuple(KNOWN)
 

@@ -27,6 +27,7 @@ from rpsg.pipeline.people import (
     with_canaries,
 )
 from rpsg.pipeline.private_data import account_of
+from rpsg.pipeline.verification.replay import kept_vectors
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.commitment import commit_to
 from rpsg.privacy.evidence import evidence_file, parse_evidence
@@ -56,7 +57,6 @@ from rpsg.storage.layout import (
 )
 from rpsg.storage.readers import read_by_rule
 from rpsg.storage.run_folder import RunFolder
-from rpsg.verification.replay import kept_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
-from rpsg.display.overview import Overview, Shown, counted
+from rpsg.display import Overview, Shown, counted
 from rpsg.errors import in_python
-from rpsg.results import outward
+from rpsg.release import outward
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rpsg.pipeline.made import Made
+    from rpsg.pipeline.verification.claimed import Claimed
     from rpsg.records import Pool
-    from rpsg.verification.claimed import Claimed
 
 
 def compared(claimed: Claimed, made: Made) -> Iterator[Check]:
