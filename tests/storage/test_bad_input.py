@@ -211,6 +211,10 @@ def test_a_name_that_says_nothing_asks_for_the_format(file: File) -> None:
     assert len(readers._read(Source(file("data", "text\nx\n")), Columns("text"), "csv", None).corpus) == 1
 
 
+def test_a_plan_in_the_place_of_the_data_is_recognized_by_its_name(file: File) -> None:
+    refused(file("t.toml", "[data]\n"), "neither the name nor the content says", "--config t.toml")
+
+
 def test_an_archive_is_refused_with_the_command_that_unpacks_it(file: File) -> None:
     with zipfile.ZipFile(path := file("two files.zip", ""), "w") as archive:
         archive.writestr("a.csv", MARKER)

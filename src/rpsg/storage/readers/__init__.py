@@ -260,9 +260,10 @@ def _told(source: Source) -> Format:
             raise DataError(f"{source.called} is an archive.", hint=f"Unpack it first: unzip {file}")
         return cast("Format", shows)
     if named is None and not jsonl.has_objects(source):
+        known = f"Name its format: --format {'|'.join(get_args(Format))}."
         raise DataError(
             f"{source.called}: neither the name nor the content says what kind of file it is.",
-            hint=f"Name its format: --format {'|'.join(get_args(Format))}.",
+            hint=f"Give a plan with --config {file}" if suffixes[-1:] == [".toml"] else known,
         )
     return named or "jsonl"
 
