@@ -6,6 +6,7 @@ so a person moves the sum by at most the clipping length, however many texts tak
 
 from __future__ import annotations
 
+import logging
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -106,7 +107,14 @@ class ClippedGradients:
 
 
 def import_opacus() -> Any:
-    """The package opacus; MissingExtraError without it."""
+    """The package opacus; MissingExtraError without it.
+
+    It configures the root logger when it is imported, which would print each line of a run a second time.
+    """
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     with needed("dpsgd", "opacus"):
         import opacus  # optional package
+    root.handlers[:] = handlers
+    root.setLevel(level)
     return opacus
