@@ -17,13 +17,13 @@ SHOWN = 40
 HEAD = """# Forty texts of each
 
 These are the first forty texts of three releases, complete and in the order of the release; none was picked.
-Read some before you decide. A model of 270 million parameters wrote them on two processor cores. Single
-sentences read like a person's, but longer texts lose their thread. The conversations are the worst: many
-repeat their lines, and doctor and patient change roles. The abstracts look like abstracts, but contain
-numbers that contradict each other. A larger writer writes better ([which one to use](models.md)).
+Read some before you decide. A model of 270 million parameters wrote them on two processor cores. Short texts
+read like a person's, but longer ones lose their thread. The conversations look like conversations, but the
+answers often do not fit the questions, and long ones go round in circles. The abstracts look like abstracts,
+but contain numbers that contradict each other. A larger writer writes better ([which one to use](models.md)).
 Public texts stood in for private ones: food reviews, conversations in a clinic, and abstracts of medical
-papers. All three releases were made by an earlier version, which did not use the wording of the private texts
-to choose. This page is written by `python benchmarks/texts.py RUN...`.
+papers. Whoever wrote the examples in the packs for reviews and conversations had seen some of these public
+texts ([what that means](benchmarks.md)). This page is written by `python benchmarks/texts.py RUN...`.
 """
 
 
