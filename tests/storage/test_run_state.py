@@ -90,6 +90,17 @@ def test_of_private_prompts_there_is_no_number(lab: Lab) -> None:
     assert {(s.requests, s.replies) for s in sent} == {(None, None)}
 
 
+def test_a_damaged_store_of_public_replies_does_not_look_like_private_prompts(lab: Lab) -> None:
+    run = lab.run(lab.plan(lab.file(lab.rows(60)), method={"name": "floor"}))
+    before = progress_of(run.path).sent
+    (run.path / layout.EVIDENCE / layout.CALLS).write_bytes(b"no database")
+    after = progress_of(run.path).sent
+    assert [sending.requests for sending in after] == [sending.requests for sending in before]
+    assert {sending.replies for sending in after} == {None}
+    (run.path / layout.EVIDENCE / layout.CALLS).unlink()
+    assert {sending.replies for sending in progress_of(run.path).sent} == {0}, "none came back yet"
+
+
 def test_evidence_that_is_a_link_into_a_private_folder_is_not_read(lab: Lab) -> None:
     run = lab.run(lab.plan(lab.file(lab.rows(300))))
     assert progress_of(run.path).answers
