@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import shutil
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -186,6 +187,14 @@ def own_state(
         (home / "models").symlink_to(pulled_models)
     put_vault_key(home)
     monkeypatch.setenv("RPSG_HOME", str(home))
+
+
+@pytest.fixture
+def listens_to_ctrl_c() -> Iterator[None]:
+    """A process that a shell started in the background ignores the signal, and a test would wait for ever."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import re
 import threading
 from typing import TYPE_CHECKING
 
-from tests.storage.test_run_state import SteppedWriter
+from tests.storage.stepped import SteppedWriter
 from tests.viewer.conftest import Visitor, make_comparison, viewing
 
 from rpsg.disk.files import hold_lock
