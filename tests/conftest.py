@@ -10,10 +10,12 @@ import itertools
 import json
 import os
 import shutil
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from rpsg.domains import read_pack
@@ -24,7 +26,6 @@ from rpsg.testing.lab import APPLE, TINY, TOPICS, Lab, Rows, invented
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    import numpy as np
     import numpy.typing as npt
 
     from rpsg.domains import Pack
@@ -46,7 +47,7 @@ def put_vault_key(home: Path) -> None:
 
 
 #: This many reviews have most words of the others.
-FEW_REVIEWS = 200
+FEW_REVIEWS = 100
 #: Runs that a fixture made for many tests began "here" for each of them.
 INSTALLATION = b"k" * 32
 
@@ -96,7 +97,8 @@ def pulled_models() -> Path:
 def models_of_few_words(pulled_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pulled models, and the table of word vectors for those words alone that some reviews have.
 
-    Each word of the vocabulary is embedded for it: a few thousand take seconds, all of them minutes.
+    Each word of the vocabulary is embedded for it: a few thousand take seconds, all of them minutes. All
+    other words share the row of a text without words.
     """
     from tokenizers import Tokenizer
 
@@ -119,7 +121,10 @@ def models_of_few_words(pulled_models: Path, tmp_path_factory: pytest.TempPathFa
     embed = OnnxEmbedder.embed
 
     def embed_known(self: OnnxEmbedder, words: Sequence[str]) -> npt.NDArray[np.float32]:
-        return embed(self, [word if word in known else "" for word in words])
+        rows = np.tile(embed(self, [""]), (len(words), 1))
+        if at := [index for index, word in enumerate(words) if word in known]:
+            rows[at] = embed(self, [words[index] for index in at])
+        return rows
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RPSG_HOME", str(home))
@@ -182,6 +187,14 @@ def own_state(
         (home / "models").symlink_to(pulled_models)
     put_vault_key(home)
     monkeypatch.setenv("RPSG_HOME", str(home))
+
+
+@pytest.fixture
+def listens_to_ctrl_c() -> Iterator[None]:
+    """A process that a shell started in the background ignores the signal, and a test would wait for ever."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

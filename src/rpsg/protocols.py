@@ -225,3 +225,20 @@ class Silent:
     def note(self, message: str) -> None: ...
 
     def done(self, **facts: object) -> None: ...
+
+
+class Tenths:
+    """The progress of a stage that reads private texts: ten equal steps, however many texts there are.
+
+    A step for each text, or for each block of them, would have a size that reveals their number.
+    """
+
+    def __init__(self, progress: Progress, stage: str) -> None:
+        self._progress, self._shown = progress, 0
+        progress.start(stage, 100)
+
+    def reached(self, share: float) -> None:
+        """This share of the work, from 0 to 1, is done."""
+        while self._shown < min(int(10 * share), 10):
+            self._shown += 1
+            self._progress.advance(10)

@@ -21,7 +21,10 @@ import rpsg
 from rpsg import registry
 from rpsg.cli.console import Screen
 from rpsg.cli.progress import Live, Plain
+from rpsg.methods.seed_steps import tenths_of_replies
 from rpsg.pipeline import progress as times
+from rpsg.protocols import Reply
+from rpsg.testing.lab import Witness
 
 if TYPE_CHECKING:
     from tests.conftest import Lab
@@ -229,6 +232,15 @@ def test_a_stage_with_no_records_has_the_lines_of_one_with_a_million(
         told.append(capsys.readouterr().err)
     assert set(told) == {told[0]}
     assert told[0].count("\n") == 5
+
+
+@pytest.mark.parametrize("replies", [1, 3, 10, 64, 999])
+def test_the_steps_of_a_stage_do_not_reveal_how_many_replies_it_had(replies: int) -> None:
+    witness = Witness()
+    on_reply = tenths_of_replies(witness, "summarize the seeds", replies, attempt=1)
+    for index in range(replies):
+        on_reply(index, Reply("A text.", "stop", 5, 4))
+    assert witness.told == [("start", "summarize the seeds, attempt 2", 100), *[("advance", 10, 0)] * 10]
 
 
 def test_a_live_line_shows_no_rate_and_no_time_that_is_left(capsys: pytest.CaptureFixture[str]) -> None:

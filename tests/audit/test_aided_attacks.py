@@ -323,13 +323,13 @@ class Learner(FakeEmbedder):
 class Heard(Silent):
     def __init__(self) -> None:
         self.stages: list[tuple[str, int | None]] = []
-        self.moved = 0
+        self.steps: list[int] = []
 
     def start(self, stage: str, total: int | None = None) -> None:
         self.stages.append((stage, total))
 
     def advance(self, n: int = 1, *, tokens: int = 0) -> None:
-        self.moved += n
+        self.steps.append(n)
 
 
 def test_the_time_of_tuning_is_shown_for_a_corpus_that_is_published_alone() -> None:
@@ -343,6 +343,6 @@ def test_the_time_of_tuning_is_shown_for_a_corpus_that_is_published_alone() -> N
     assert tuning == [True, True, False, False]  # the reference, once, and the three corpora
     assert not any(may_show_time(stage) for stage, _ in heard.stages if "ask" in stage)
     assert {total for _, total in heard.stages} == {100}, "no number of texts"
-    assert heard.moved == 100 * len(heard.stages)
+    assert heard.steps == [10] * 10 * len(heard.stages), "no steps whose size follows from the texts"
     assert [len(given) for given in learner.given] == [20, 20, 40, 20]
     assert set(learner.given[0]) <= set(case.reference)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.compare.test_compare_page import HOSTILE, everything
-from tests.report.test_in_a_browser import AXE, NARROW, OVERLAPS, WIDE, browser, pytestmark
+from tests.report.browsing import NARROW, OVERLAPS, WIDE, browser, pytestmark, require_no_barrier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,9 +70,4 @@ def test_dark_is_dark_and_paper_is_white(opened: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_barrier(opened: Callable[..., Any], scheme: str) -> None:
-    if not AXE.is_file():
-        pytest.skip("axe-core is not installed (npm install axe-core, or AXE_CORE=axe.min.js)")
-    page = opened(color_scheme=scheme)
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    assert [(v["id"], v["nodes"][0]["html"]) for v in found["violations"]] == []
+    require_no_barrier(opened(color_scheme=scheme))

@@ -20,7 +20,7 @@ from rpsg.errors import LimitError, RunError
 from rpsg.testing.lab import plugged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.conftest import Lab
@@ -106,16 +106,8 @@ def end(process: subprocess.Popen[str]) -> None:
     process.terminate()
 
 
-@pytest.fixture
-def _interruptible() -> Iterator[None]:
-    """Where the tests run in the background of a shell, their processes would ignore Ctrl-C."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.parametrize("stop", [ctrl_c, end])
-@pytest.mark.usefixtures("_interruptible")
+@pytest.mark.usefixtures("listens_to_ctrl_c")
 def test_who_stops_the_command_stops_the_cell_too_and_the_same_command_resumes(
     matrix_file: Callable[..., Path], lab: Lab, stop: Callable[[subprocess.Popen[str]], None]
 ) -> None:

@@ -22,8 +22,6 @@ from rpsg.privacy.private import Private
 from rpsg.privacy.units import Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rpsg.privacy.released import Releases
     from rpsg.protocols import NoiseSource
 
@@ -157,8 +155,11 @@ def strict_facts(corpus: Path) -> Facts:
 
 
 @pytest.fixture
-def facts_of() -> Callable[[Path], Facts]:
-    return strict_facts
+def facts(tmp_path: Path) -> Facts:
+    """What a strict run says of a corpus of one text."""
+    corpus = tmp_path / "corpus.jsonl"
+    corpus.write_text('{"text": "one"}\n')
+    return strict_facts(corpus)
 
 
 @pytest.fixture

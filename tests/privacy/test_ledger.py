@@ -23,9 +23,6 @@ from rpsg.records import Document, PrivateCorpus
 from rpsg.testing.noise import FixedNoise, SeededNoise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from tests.privacy.conftest import Run
 
     from rpsg.protocols import NoiseSource
@@ -35,13 +32,6 @@ def built(run: Run, facts: Facts, **changes: Any) -> dict[str, Any]:
     kernel = run.kernel()
     run.all(kernel)
     return build_public_ledger(replace(facts, **changes), kernel.performed)
-
-
-@pytest.fixture
-def facts(tmp_path: Path, facts_of: Callable[[Path], Facts]) -> Facts:
-    corpus = tmp_path / "corpus.jsonl"
-    corpus.write_text('{"text": "one"}\n')
-    return facts_of(corpus)
 
 
 def test_a_strict_run_claims_its_target_end_to_end(run: Run, facts: Facts) -> None:

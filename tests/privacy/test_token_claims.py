@@ -19,7 +19,6 @@ from rpsg.privacy.token_sampling import RULE
 from rpsg.privacy.verify import verify_ledger, verify_release
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from rpsg.privacy.facts import Facts
@@ -28,13 +27,6 @@ if TYPE_CHECKING:
 @pytest.fixture
 def tearoom(tmp_path: Path) -> Tearoom:
     return Tearoom(tmp_path)
-
-
-@pytest.fixture
-def facts(tmp_path: Path, facts_of: Callable[[Path], Facts]) -> Facts:
-    corpus = tmp_path / "corpus.jsonl"
-    corpus.write_text('{"text": "one"}\n')
-    return facts_of(corpus)
 
 
 def ledger_of(tearoom: Tearoom, facts: Facts) -> dict[str, Any]:

@@ -75,13 +75,6 @@ def finished(run: Run, facts: Facts) -> dict[str, Any]:
     return ledger
 
 
-@pytest.fixture
-def facts(tmp_path: Path, facts_of: Callable[[Path], Facts]) -> Facts:
-    corpus = tmp_path / "corpus.jsonl"
-    corpus.write_text('{"text": "one"}\n')
-    return facts_of(corpus)
-
-
 def test_a_release_is_the_sum_plus_the_noise(sketching: Run) -> None:
     sketching.noise = FixedNoise([0, 1])
     kernel = sketching.kernel()

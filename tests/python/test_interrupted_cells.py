@@ -18,7 +18,7 @@ from rpsg.protocols import Silent
 from rpsg.testing.lab import plugged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rpsg.protocols import OnReply, Reply, Request
@@ -160,15 +160,7 @@ class Interrupted(FakeWriter):
         return given
 
 
-@pytest.fixture
-def _ctrl_c() -> Iterator[None]:
-    """As in a kernel: a test that was started in the background would not be interrupted."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("_ctrl_c")
+@pytest.mark.usefixtures("listens_to_ctrl_c")
 @pytest.mark.parametrize("replies", [3, 11, 20])
 def test_ctrl_c_in_a_cell_loses_nothing(tmp_path: Path, replies: int) -> None:
     """The same call, in the same process, pays nothing and writes nothing twice."""
@@ -216,7 +208,7 @@ class PressesCtrlC(Silent):
 
 
 @pytest.mark.weights
-@pytest.mark.usefixtures("_ctrl_c")
+@pytest.mark.usefixtures("listens_to_ctrl_c")
 def test_a_real_writer_is_interrupted_and_goes_on_in_the_same_process(tmp_path: Path) -> None:
     rows = [{"text": f"My parcel number {n} is late, please help.", "user": n} for n in range(400)]
     given: dict[str, Any] = {

@@ -7,15 +7,22 @@ Everything that can be checked without a browser is checked in the other files.
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.compare.test_compare_page import everything
+from tests.report.browsing import (
+    LAPTOP,
+    NARROW,
+    OVERLAPS,
+    WIDE,
+    browser,
+    closed,
+    pytestmark,
+    require_no_barrier,
+)
 from tests.report.conftest import changed
 from tests.report.test_page import SCORES, private
 
@@ -29,33 +36,15 @@ from rpsg.testing.planted import texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from rpsg.release.reader import Release
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-AXE = Path(os.environ.get("AXE_CORE") or Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js")
+__all__ = ["browser", "pytestmark"]
+
 PAGES = ("strict", "labels", "floor", "paper", "hostile", "private")
 #: A page as it should be, one without a claim, one with everything, hostile texts in it, and other pages.
 KINDS = ("strict", "paper", "private", "measured", "audit", "comparison")
-WIDE, NARROW = 1200, 320
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        CHROMIUM is None, reason="no Chromium is installed (Debian: apt-get install chromium)"
-    ),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    driver = pytest.importorskip("playwright.sync_api", reason="playwright (pip) is not installed")
-    with driver.sync_playwright() as play:
-        # Without a sandbox of its own where the tests run as root, as they do in containers.
-        opened = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -102,11 +91,6 @@ def of_many_values() -> Coverage:
     return Coverage(
         "topic", tuple(Value(f"topic {i}", Noisy(40 - i, 5.0), 1) for i in range(20)), measured=False
     )
-
-
-def closed(dialog: Any, seen: list[str]) -> None:
-    seen.append(f"dialog {dialog.message}")
-    dialog.dismiss()
 
 
 @pytest.fixture
@@ -188,14 +172,7 @@ def test_nothing_has_to_be_scrolled_sideways(opened: Callable[..., Any], name: s
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize(("scheme", "width"), [("light", WIDE), ("dark", NARROW), ("dark", WIDE)])
 def test_axe_finds_no_barrier(opened: Callable[..., Any], name: str, scheme: str, width: int) -> None:
-    if not AXE.is_file():
-        pytest.skip("axe-core is not installed (npm install axe-core, or AXE_CORE=axe.min.js)")
-    page = opened(name, color_scheme=scheme, width=width)
-    page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    assert [(v["id"], v["nodes"][0]["html"]) for v in found["violations"]] == []
-    assert len(found["passes"]) > 15
+    require_no_barrier(opened(name, color_scheme=scheme, width=width))
 
 
 def test_dark_is_dark_and_paper_is_white(opened: Callable[..., Any]) -> None:
@@ -229,20 +206,6 @@ def test_what_is_folded_is_printed(opened: Callable[..., Any]) -> None:
     assert page.pdf(format="A4", prefer_css_page_size=True).startswith(b"%PDF")
 
 
-OVERLAPS = """() => [...document.querySelectorAll('svg.figure')].flatMap(svg => {
-  const room = svg.getBoundingClientRect();
-  const words = [...svg.querySelectorAll('text')].map(e => [e.textContent, e.getBoundingClientRect()]);
-  const cut = words.filter(([, b]) => b.left < room.left || b.right > room.right || b.bottom > room.bottom);
-  // Boxes hold the space above and below the letters too: a sixth of a line and more, each.
-  const space = b => 0.3 * Math.min(b.width, b.height);
-  const meet = (a, b) => a.left < b.right && b.left < a.right
-    && a.top + space(a) < b.bottom && b.top + space(b) < a.bottom;
-  const over = words.flatMap((one, i) => words.slice(i + 1).filter(other => meet(one[1], other[1]))
-    .map(other => `${one[0]} over ${other[0]}`));
-  return [...cut.map(([word]) => `${word} is cut`), ...over];
-})"""
-
-
 @pytest.mark.parametrize("width", [NARROW, 720, WIDE, 1400])
 def test_nothing_of_a_question_is_wider_than_its_card(opened: Callable[..., Any], width: int) -> None:
     page = opened("measured", width=width)
@@ -260,7 +223,6 @@ def test_nothing_of_a_question_is_wider_than_its_card(opened: Callable[..., Any]
 
 
 PHONE = {"width": 390, "height": 844}
-LAPTOP = {"width": 1400, "height": 900}
 
 
 @pytest.mark.parametrize("name", ["strict", "floor", "paper"])

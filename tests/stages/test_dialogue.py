@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.stages.pools import pool_of
 
 from rpsg.domains import find_pack
 from rpsg.models.fake import FakeWriter
-from rpsg.records import Candidate, Card, Pool
 from rpsg.stages.dialogue import NO_CONVERSATION, as_conversations, in_lines, turns_of
 from rpsg.stages.rng import stream
 from rpsg.storage.export import SyntheticText, write_corpus
@@ -44,10 +44,6 @@ SPEAKERS = ("Doctor", "Patient", "Guest")
 def test_a_text_is_read_as_its_turns(text: str, turns: list[tuple[str, str]]) -> None:
     assert turns_of(text, SPEAKERS) == tuple(turns)
     assert turns_of(in_lines(turns), SPEAKERS) == tuple(turns)
-
-
-def pool_of(*texts: str) -> Pool:
-    return Pool(tuple(Candidate(i, text, Card({})) for i, text in enumerate(texts)))
 
 
 def test_a_draft_is_cut_to_its_turns_and_one_without_two_speakers_is_dropped() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.stages.pools import alive
 
 from rpsg.models.fake import FakeEmbedder
 from rpsg.records import Candidate, Card, Pool
@@ -24,10 +25,6 @@ TEXTS = ["tea is good", "tea is warm and good", "coffee is bitter", "we drink te
 
 def pool_of(count: int) -> Pool:
     return Pool(tuple(Candidate(i, f"text {i}", Card({})) for i in range(count)))
-
-
-def alive(pool: Pool) -> list[int]:
-    return [c.id for c in pool.alive()]
 
 
 def reasons(pool: Pool) -> set[str]:

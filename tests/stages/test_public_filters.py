@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.stages.pools import alive, pool_of
 
 from rpsg.models.fake import FakeScorer
-from rpsg.records import Candidate, Card, Pool
+from rpsg.records import Pool
 from rpsg.stages.clean_reply import repeats_itself, tidy
 from rpsg.stages.cosine_filter import drop_copies, drop_near_duplicates
 from rpsg.stages.nll_filter import nll_filter
@@ -23,14 +24,6 @@ if TYPE_CHECKING:
     from rpsg.protocols import Endpoint
 
 GOOD = "We drink this tea every morning and like it."
-
-
-def pool_of(*texts: str) -> Pool:
-    return Pool(tuple(Candidate(i, text, Card({})) for i, text in enumerate(texts)))
-
-
-def alive(pool: Pool) -> list[int]:
-    return [c.id for c in pool.alive()]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import time
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from tests.stages.pools import pool_of
 
 from rpsg.models.pii import PatternRecognizer
 from rpsg.protocols import Span
@@ -146,10 +147,6 @@ def test_a_long_row_of_anything_is_scrubbed_in_one_go(part: str) -> None:
     scrub_identities(pool_of(row), PatternRecognizer())
     found_by_pattern(f"order no{row[:50_000]}! My name is {row[:50_000]}")
     assert time.process_time() - began < 30
-
-
-def pool_of(*texts: str) -> Pool:
-    return Pool(tuple(Candidate(i, text, Card({})) for i, text in enumerate(texts)))
 
 
 class Towns:

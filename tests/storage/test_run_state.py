@@ -10,52 +10,18 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.storage.stepped import SteppedWriter
 
 from rpsg.disk.files import hold_lock
 from rpsg.disk.system import is_locked
-from rpsg.models.fake import FakeWriter
 from rpsg.storage import layout
 from rpsg.storage.run_folder import LOCK
 from rpsg.storage.run_state import method_of_run, progress_of, state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from tests.conftest import Lab
-
-    from rpsg.protocols import Endpoint, OnReply, Reply, Request
-
-
-class SteppedWriter:
-    """A fake that gives its replies singly: ``free`` of them at once, the others when ``open`` is set."""
-
-    endpoint: Endpoint = "local_model"
-    name = "fake-writer"
-
-    def __init__(self, free: int) -> None:
-        self._fake = FakeWriter()
-        self._steps = threading.Semaphore(free)
-        self.open, self.reached = threading.Event(), threading.Event()
-
-    def more(self, count: int) -> None:
-        """Let it give this many more."""
-        self._steps.release(count)
-
-    def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
-        replies = []
-        for index, request in enumerate(requests):
-            self._wait()
-            replies += self._fake.write([request])
-            if on_reply is not None:
-                on_reply(index, replies[-1])
-        return replies
-
-    def _wait(self) -> None:
-        if not self._steps.acquire(blocking=False):
-            self.reached.set()
-            while not self.open.is_set() and not self._steps.acquire(timeout=0.05):
-                pass
 
 
 def test_a_run_is_followed_from_its_first_reply_to_its_release(lab: Lab) -> None:
@@ -88,6 +54,17 @@ def test_of_private_prompts_there_is_no_number(lab: Lab) -> None:
     sent = progress_of(run.path).sent
     assert sent
     assert {(s.requests, s.replies) for s in sent} == {(None, None)}
+
+
+def test_a_damaged_store_of_public_replies_does_not_look_like_private_prompts(lab: Lab) -> None:
+    run = lab.run(lab.plan(lab.file(lab.rows(60)), method={"name": "floor"}))
+    before = progress_of(run.path).sent
+    (run.path / layout.EVIDENCE / layout.CALLS).write_bytes(b"no database")
+    after = progress_of(run.path).sent
+    assert [sending.requests for sending in after] == [sending.requests for sending in before]
+    assert {sending.replies for sending in after} == {None}
+    (run.path / layout.EVIDENCE / layout.CALLS).unlink()
+    assert {sending.replies for sending in progress_of(run.path).sent} == {0}, "none came back yet"
 
 
 def test_evidence_that_is_a_link_into_a_private_folder_is_not_read(lab: Lab) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from typing import TYPE_CHECKING
 
-from tests.storage.test_run_state import SteppedWriter
+from tests.storage.stepped import SteppedWriter
 from tests.viewer.conftest import Visitor, make_comparison, viewing
 
 from rpsg.disk.files import hold_lock
-from rpsg.storage.layout import COMPARISON
+from rpsg.storage.layout import CALLS, COMPARISON
 from rpsg.storage.run_folder import LOCK
 
 if TYPE_CHECKING:
@@ -54,6 +55,17 @@ def test_a_run_that_stopped_says_how_it_goes_on(lab: Lab) -> None:
     with viewing(lab.folder) as viewer:
         visitor = Visitor(viewer).let_in()
         assert "Stopped. The same command resumes it" in visitor.page(visitor.place("run"))
+
+
+def test_a_run_whose_public_replies_cannot_be_read_says_so(lab: Lab) -> None:
+    run = lab.run(lab.plan(lab.file(lab.rows(60)), method={"name": "floor"}))
+    (run.path / "release").rename(lab.folder / "moved")
+    (run.path / "evidence" / CALLS).write_bytes(b"no database")
+    with viewing(lab.folder) as viewer:
+        visitor = Visitor(viewer).let_in()
+        lines = json.loads(visitor.page(f"{visitor.place('run')}/progress"))["lines"]
+    said = r"writing candidates: \d+ prompts to this machine; the store of replies cannot be read\."
+    assert any(re.fullmatch(said, line) for line in lines), lines
 
 
 def test_progress_has_no_time_in_it(lab: Lab) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -243,6 +244,26 @@ def test_a_damaged_comparison_spoils_only_its_own_line(lab: Lab, content: str) -
         assert "damaged" in page
         assert "The whole one: 3 of 3 cells are done." in page
         assert visitor.ask(visitor.home + visitor.place("broken")).status == 404
+
+
+@pytest.mark.parametrize("mistake", [AttributeError, TypeError])
+def test_a_mistake_in_this_program_is_in_the_log_without_its_words(
+    shown: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    mistake: type[Exception],
+) -> None:
+    """The list calls such a run damaged, as it may be; whoever looks for the reason finds the line."""
+
+    def fail(*_: object) -> str:
+        raise mistake(SECRET)
+
+    monkeypatch.setattr("rpsg.viewer.lines.promise", fail)
+    with caplog.at_level(logging.WARNING, "rpsg"), viewing(shown) as viewer:
+        assert "Its files are damaged." in Visitor(viewer).let_in().page()
+    said = f"A line of the list could not be made: {mistake.__name__} in test_viewed_folder.py, line "
+    assert said in caplog.text
+    assert SECRET not in caplog.text
 
 
 def test_the_name_of_a_folder_is_text(shown: Path, tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.report.test_in_a_browser import AXE, LAPTOP, NARROW, WIDE, browser, closed, pytestmark
-from tests.storage.test_run_state import SteppedWriter
+from tests.report.browsing import LAPTOP, NARROW, WIDE, browser, closed, pytestmark, require_no_barrier
+from tests.storage.stepped import SteppedWriter
 from tests.viewer.conftest import MARKER, Visitor, viewing
 
 if TYPE_CHECKING:
@@ -102,14 +102,7 @@ def test_nothing_runs_and_nothing_leaves(opened: Callable[..., Any], name: str) 
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize(("scheme", "width"), [("light", WIDE), ("dark", NARROW)])
 def test_axe_finds_no_barrier(opened: Callable[..., Any], name: str, scheme: str, width: int) -> None:
-    if not AXE.is_file():
-        pytest.skip("axe-core is not installed (npm install axe-core, or AXE_CORE=axe.min.js)")
-    page = opened(name, color_scheme=scheme, width=width)
-    page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    assert [(v["id"], v["nodes"][0]["html"]) for v in found["violations"]] == []
-    assert len(found["passes"]) > 15
+    require_no_barrier(opened(name, color_scheme=scheme, width=width))
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
@@ -12,16 +11,16 @@ import numpy.typing as npt
 from rpsg.audit.finding import of_scores
 from rpsg.audit.subject import NotRunError
 from rpsg.pipeline.progress import TUNING
+from rpsg.protocols import Tenths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from rpsg.audit.finding import Finding
     from rpsg.audit.subject import Subject
-    from rpsg.protocols import Progress
 
 Floats = npt.NDArray[np.float64]
-#: Texts that are scored between two steps of the progress.
+#: Texts that are scored at once.
 BLOCK = 20
 
 
@@ -49,27 +48,13 @@ def _mean_scores(subject: Subject, on: Sequence[str], stage: str) -> Floats:
         raise NotRunError(
             "It needs a small model to fine-tune on the corpus: --with-surrogate, or `aids` in Python."
         )
-    with _share_of(subject.progress, stage) as told:
-        scorer = trainer.train(on, subject.seed, told)
+    scorer = trainer.train(on, subject.seed, Tenths(subject.progress, stage).reached)
+    subject.progress.done()
+    tenths = Tenths(subject.progress, "ask the small model about the texts")
     found: list[float] = []
-    with _share_of(subject.progress, "ask the small model about the texts") as told:
-        for start in range(0, len(subject.texts), BLOCK):
-            rows = scorer.score(subject.texts[start : start + BLOCK])
-            found += [float(np.mean(row)) if row else 0.0 for row in rows]
-            told(len(found) / len(subject.texts))
+    for start in range(0, len(subject.texts), BLOCK):
+        rows = scorer.score(subject.texts[start : start + BLOCK])
+        found += [float(np.mean(row)) if row else 0.0 for row in rows]
+        tenths.reached(len(found) / len(subject.texts))
+    subject.progress.done()
     return np.array(found)
-
-
-@contextmanager
-def _share_of(progress: Progress, stage: str) -> Iterator[Callable[[float], None]]:
-    """A stage in hundredths: progress is told no number of private texts."""
-    progress.start(stage, 100)
-    shown = 0
-
-    def told(share: float) -> None:
-        nonlocal shown
-        progress.advance(int(100 * share) - shown)
-        shown = int(100 * share)
-
-    yield told
-    progress.done()

@@ -17,7 +17,7 @@ from rpsg.errors import ModelError, PrivacyError, UsageError
 from rpsg.models.catalog import CATALOGUE
 from rpsg.plan import Plan
 from rpsg.privacy.egress import is_here
-from rpsg.protocols import CountingScorer, Silent
+from rpsg.protocols import CountingScorer, Silent, Tenths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,6 @@ NGRAM = "ngram"
 #: OWNER/REPO, perhaps with a revision; what begins with a dot is a folder.
 _HUB_NAME = re.compile(r"(?:hf:)?[\w-][\w.-]*/[\w.-]+(?:@[\w.-]+)?")
 BLOCK = 64
-HUNDREDTHS = 100
 #: The default language model for coherence: small, and available to every installation.
 JUDGE = "smollm2-135m"
 
@@ -159,17 +158,12 @@ class EvaluationModels:
         return rows
 
     def _embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Progress is reported in percent, so that no count is shown."""
-        embedder, progress = self.embedder, self._progress or Silent()
+        embedder = self.embedder
         rows = np.zeros((len(texts), embedder.dim), np.float32)
-        progress.start("embedding texts", HUNDREDTHS)
-        told = 0
+        tenths = Tenths(self._progress or Silent(), "embedding texts")
         for start in range(0, len(texts), BLOCK):
             rows[start : start + BLOCK] = embedder.embed(texts[start : start + BLOCK])
-            far = HUNDREDTHS * min(start + BLOCK, len(texts)) // len(texts)
-            if far > told:
-                progress.advance(far - told)
-                told = far
+            tenths.reached(min(start + BLOCK, len(texts)) / len(texts))
         return rows
 
     def classify(self, texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> list[str]:

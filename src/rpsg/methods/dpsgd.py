@@ -36,7 +36,7 @@ from rpsg.methods.dpsgd_plan import (
     workload,
 )
 from rpsg.methods.paper_steps import made_of, pool_of
-from rpsg.methods.seed_steps import Hundredths, records_of, seeding
+from rpsg.methods.seed_steps import records_of, seeding, tenths_of_replies
 from rpsg.models.transformers.dp_training import TrainedModel, Trainer, TrainingExample
 from rpsg.privacy.accounting import PlannedRelease, sigma_for
 from rpsg.privacy.facts import UnprotectedFlow
@@ -242,7 +242,7 @@ def _write(job: Job, pack: Pack, model: TrainedModel, cards: CardModel) -> Stage
         rng, first = stream(job.plan.generation.seed, "cards", attempt), len(pool)
         drawn = [_counted_only(pack, card) for card in cards.draw(math.ceil(OVERSAMPLE * missing), rng)]
         requests = [_request(job.plan, pack, card, first + i) for i, card in enumerate(drawn)]
-        replies = model.write(requests, Hundredths(job.progress, "writing").of(len(requests), attempt))
+        replies = model.write(requests, tenths_of_replies(job.progress, "writing", len(requests), attempt))
         written = zip(drawn, replies, requests, strict=True)
         pool = public_filters(
             job,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rpsg.errors import InfeasibleError, ModelError
-from rpsg.methods.seed_steps import Hundredths, private_texts, private_vectors, seeding
+from rpsg.methods.seed_steps import private_texts, private_vectors, seeding, tenths_of_replies
 from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.records import Candidate, Card, Drop, Pool
 from rpsg.stages.cosine_filter import closest, drop_closest_to_private
@@ -56,11 +56,11 @@ def rewrite(job: Job, which: Rewrite, stage: str, tasks: Sequence[Task]) -> Pool
     def make() -> StageResult:
         writer = job.tools.writer
         side.unprotected.note(UnprotectedFlow("abstracts of seeds", writer.name, IN_PROMPTS))
-        hundredths = Hundredths(job.progress, stage)
 
         def write(indices: Sequence[int], attempt: int) -> list[Attempt]:
             asked = [_request(job, which, tasks[index], attempt) for index in indices]
-            return [attempt_of(reply) for reply in writer.write(asked, hundredths.of(len(asked), attempt))]
+            on_reply = tenths_of_replies(job.progress, stage, len(asked), attempt)
+            return [attempt_of(reply) for reply in writer.write(asked, on_reply)]
 
         def sentiments(texts: Sequence[str]) -> Sequence[Sentiment]:
             return judge(texts, job.tools.sentiment, job.tools.embedder)

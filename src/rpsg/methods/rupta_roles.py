@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from rpsg.methods.seed_steps import Hundredths
+from rpsg.methods.seed_steps import tenths_of_replies
 from rpsg.methods.trial import TEXTS, Trial, require_usable, require_writer
 from rpsg.records import Candidate, Card, Drop, Pool
 from rpsg.stages.abstraction import Seed
@@ -60,7 +60,7 @@ def ask(job: Job, stage: str, questions: Sequence[ParsedRequest[T]]) -> list[T |
 
     Only first attempts are shown: how many follow is private.
     """
-    on_reply = Hundredths(job.progress, stage).of(len(questions))
+    on_reply = tenths_of_replies(job.progress, stage, len(questions))
     found: list[T | None] = [None] * len(questions)
     for attempt in range(job.plan.rupta.attempts):
         missing = [i for i, one in enumerate(found) if one is None]

@@ -1,7 +1,7 @@
 """The first steps of the methods with private seeds: draw records, summarise them, guard, choose one summary.
 
 Each step is a checkpoint of the run, which a resumed run takes up. Every read of private text is unprotected
-and is written down first. Progress is reported in hundredths: the numbers of records and of dropped ones are
+and is written down first. Progress is reported in tenths: the numbers of records and of dropped ones are
 private.
 """
 
@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
+from itertools import count
 from typing import TYPE_CHECKING, cast
 
 from rpsg.errors import InfeasibleError, PrivacyError, UsageError
 from rpsg.privacy.facts import UnprotectedFlow
+from rpsg.protocols import Tenths
 from rpsg.stages.abstraction import Passes, Seed, SummarizerAbstracter, WriterAbstracter, toned
 from rpsg.stages.leak_guard import Guard
 from rpsg.stages.noisy_choice import (
@@ -53,23 +55,13 @@ Summary = tuple[str, str]
 ATTEMPT = ", attempt "
 
 
-class Hundredths:
-    """Reports the progress of replies without their number."""
-
-    def __init__(self, progress: Progress, stage: str) -> None:
-        self._progress, self._stage = progress, stage
-        self._total = self._done = 0
-
-    def of(self, total: int, attempt: int = 0) -> Callable[[int, Reply], None]:
-        """A listener for ``total`` replies of an attempt; attempts after the first (0) show theirs."""
-        self._progress.start(f"{self._stage}{ATTEMPT}{attempt + 1}" if attempt else self._stage, 100)
-        self._total, self._done = total, 0
-        return self._advance
-
-    def _advance(self, _: int, reply: Reply) -> None:
-        before = 100 * self._done // self._total
-        self._done += 1
-        self._progress.advance(100 * self._done // self._total - before, tokens=reply.completion_tokens)
+def tenths_of_replies(
+    progress: Progress, stage: str, total: int, attempt: int = 0
+) -> Callable[[int, Reply], None]:
+    """A listener for ``total`` replies, which shows tenths; attempts after the first (0) show theirs."""
+    tenths = Tenths(progress, f"{stage}{ATTEMPT}{attempt + 1}" if attempt else stage)
+    replies = count(1)
+    return lambda *_: tenths.reached(next(replies) / total)
 
 
 def seeding(job: Job) -> Seeding:
@@ -230,7 +222,7 @@ def _abstracter(job: Job, stage: str, seeds: int) -> Abstracter:
             raise UsageError("The plan asks for a summariser, and there is none.")
         job.progress.start(stage)
         return SummarizerAbstracter(tools.summariser, passes, job.plan.generation.seed)
-    on_reply = Hundredths(job.progress, stage).of(seeds * paper.candidates)
+    on_reply = tenths_of_replies(job.progress, stage, seeds * paper.candidates)
     return WriterAbstracter(tools.writer, job.pack, job.plan, passes, job.key, on_reply)
 
 

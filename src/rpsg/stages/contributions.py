@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.errors import PlugInError, RpsgError, RunError
+from rpsg.protocols import Tenths
 from rpsg.stages.partition import content_tag
 
 if TYPE_CHECKING:
@@ -82,15 +83,15 @@ class People:
         return self.rows.map(self._embed)
 
     def _embed(self, rows: tuple[Document, ...]) -> npt.NDArray[np.float32]:
-        # In per cent, because the number of rows is private and progress ends up in logs. Shown even if all
-        # rows are stored already: in a resumed run its absence would reveal that no row changed.
-        self._progress.start("reading the private texts", 100)
+        # Shown even if all rows are stored already: in a resumed run the absence of this stage would reveal
+        # that no row changed.
+        tenths = Tenths(self._progress, "reading the private texts")
         if self._cache is None:
-            blocks = [np.empty((0, self._embedder.dim), np.float32), *self._blocks(rows)]
+            blocks = [np.empty((0, self._embedder.dim), np.float32), *self._blocks(rows, tenths)]
             return np.concatenate(blocks)
         kept = self._cache.load()
         if kept is None:
-            return self._cache.fill(len(rows), self._blocks(rows))
+            return self._cache.fill(len(rows), self._blocks(rows, tenths))
         if kept.shape != (len(rows), self._embedder.dim):
             raise RunError(
                 "The stored embeddings do not match the rows of this run.",
@@ -104,14 +105,13 @@ class People:
             raise ValueError("rows that are not finite")
         return rows
 
-    def _blocks(self, rows: tuple[Document, ...]) -> Iterator[npt.NDArray[np.float32]]:
+    def _blocks(self, rows: tuple[Document, ...], tenths: Tenths) -> Iterator[npt.NDArray[np.float32]]:
         for start in range(0, len(rows), EMBED_CHUNK):
             chunk = [row.text for row in rows[start : start + EMBED_CHUNK]]
             found = each_or_none(len(chunk), partial(self._rows_of, chunk))
             nothing = np.zeros(self._embedder.dim, np.float32)
             yield np.stack([nothing if row is None or row.shape != nothing.shape else row for row in found])
-            end = start + len(chunk)
-            self._progress.advance(100 * end // len(rows) - 100 * start // len(rows))
+            tenths.reached((start + len(chunk)) / len(rows))
 
 
 def bound(

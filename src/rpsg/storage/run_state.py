@@ -22,7 +22,7 @@ from rpsg.disk.system import NO_WAITING, is_locked
 from rpsg.errors import RpsgError
 from rpsg.privacy.evidence import ANSWER_FILE, parse_evidence
 from rpsg.storage.call_report import replies_by_stage
-from rpsg.storage.layout import EVIDENCE, JOURNAL, LEDGER, PLAN, RELEASE
+from rpsg.storage.layout import CALLS, EVIDENCE, JOURNAL, LEDGER, PLAN, RELEASE
 from rpsg.storage.run_folder import LOCK
 from rpsg.storage.untrusted import MOST_DOTS
 
@@ -36,7 +36,11 @@ _LARGEST_PLAN, _LARGEST_JOURNAL, _LARGEST_ANSWER = 1 << 16, 1 << 22, 1 << 24
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """A stage whose prompts went to a writer. Of private prompts there are no numbers: both are None."""
+    """A stage whose prompts went to a writer.
+
+    Of private prompts there are no numbers: both are None. ``replies`` alone is None if the store of the
+    public replies cannot be read.
+    """
 
     stage: str
     host: str
@@ -87,20 +91,26 @@ def method_of_run(folder: Path) -> str:
 
 def _sent(folder: Path, state: State) -> tuple[Sending, ...]:
     """The stages in the order in which they began; a stage that was resumed is counted once."""
-    try:
-        replies = replies_by_stage(folder, idle=state != "running")
-    except RpsgError:
-        replies = None
+    replies = _replies(folder, state)
     found: dict[str, Sending] = {}
     for event in _events(folder):
         if event.get("event") != "sending":
             continue
-        stage, requests = str(event.get("stage", "")), event.get("requests")
-        is_counted = isinstance(requests, int) and replies is not None
-        back = replies.get(stage, 0) if replies is not None and is_counted else None
-        asked = max(requests, back) if isinstance(requests, int) and back is not None else None
-        found[stage] = Sending(stage, str(event.get("host", "")), asked, back)
+        stage, host, requests = str(event.get("stage", "")), str(event.get("host", "")), event.get("requests")
+        if isinstance(requests, int):
+            back = None if replies is None else replies.get(stage, 0)
+            found[stage] = Sending(stage, host, max(requests, back or 0), back)
+        else:
+            found[stage] = Sending(stage, host, None, None)
     return tuple(found.values())
+
+
+def _replies(folder: Path, state: State) -> Mapping[str, int] | None:
+    """The number of public replies by stage; None if their store cannot be read."""
+    try:
+        return replies_by_stage(folder, idle=state != "running")
+    except RpsgError:
+        return None if (folder / EVIDENCE / CALLS).exists() else {}
 
 
 def _events(folder: Path) -> list[Mapping[str, Any]]:

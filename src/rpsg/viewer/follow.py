@@ -58,6 +58,9 @@ def _sent(sending: Sending) -> str:
     """What was sent in a stage. Of private prompts not even the number is known here."""
     if sending.requests is None:
         return f"{sending.stage}: prompts to {sending.host}."
+    if sending.replies is None:
+        sent = f"{sending.stage}: {sending.requests:,} prompts to {sending.host}"
+        return f"{sent}; the store of replies cannot be read."
     return f"{sending.stage}: {sending.replies:,} of {sending.requests:,} replies from {sending.host}."
 
 

@@ -16,6 +16,8 @@ from __future__ import annotations
 import hmac
 import logging
 import secrets
+import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -79,8 +81,7 @@ class GuardedApp:
         try:
             await self._app(inner, receive, guarded)
         except Exception as error:  # noqa: BLE001  # whatever a page fails with, the others go on
-            kind = type(error).__name__  # its message may quote a text
-            logging.getLogger(f"{LOGGER}.view").warning("A page could not be made: %s", kind)
+            log_failure("A page could not be made", error)
             if not begun:
                 await self._answer(send, scope, (500, FAILED, []))
 
@@ -124,6 +125,13 @@ class GuardedApp:
             headers.append((b"content-type", b"text/plain; charset=utf-8"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+def log_failure(what: str, error: Exception) -> None:
+    """Log what failed, the kind of the error and the line of the source; its message may quote a text."""
+    (last,) = traceback.extract_tb(error.__traceback__, limit=-1)
+    kind, file = type(error).__name__, Path(last.filename).name
+    logging.getLogger(f"{LOGGER}.view").warning("%s: %s in %s, line %d", what, kind, file, last.lineno)
 
 
 def new_home() -> str:

@@ -18,6 +18,7 @@ from rpsg.stages.candidates import candidate_of
 from rpsg.stages.dialogue import as_conversations
 from rpsg.stages.prompts import candidate_request, variant_request
 from rpsg.storage.call_store import request_key
+from rpsg.viewer.guard import log_failure
 from rpsg.viewer.links import link
 
 if TYPE_CHECKING:
@@ -70,8 +71,10 @@ def _requests(opened: OpenRelease, pack: Pack, text: Candidate) -> Iterator[Requ
             yield candidate_request(pack, plan, text.card, text.id)
         elif parent := _written(opened, text.parent):
             yield variant_request(pack, plan, text.card, parent, text.id)
-    except (RpsgError, LookupError, ValueError):
+    except RpsgError:
         return  # a pack and a plan that do not belong together
+    except (LookupError, ValueError) as error:  # so here, unless it is a mistake in this program
+        log_failure("A request could not be made again", error)
 
 
 def _written(opened: OpenRelease, number: int) -> str:
@@ -104,7 +107,7 @@ def request_part(opened: OpenRelease, text: Candidate) -> Html:
     """The block with the prompt of a text, message by message, or the reason why it is not shown."""
     asked = request_of(opened, text)
     if asked is None:
-        return block("The request", paragraph(NOT_FOUND if opened.replies else PRIVATE_PROMPTS))
+        return block("The request", paragraph(PRIVATE_PROMPTS if opened.replies is None else NOT_FOUND))
     request, reply = asked.request, asked.reply
     facts: list[tuple[Child, Child]] = [
         ("Writer", isolate(opened.release.writer)),

@@ -16,6 +16,7 @@ from rpsg.storage.layout import COMPARISON, CORPUS, LEDGER, MATRIX, RUN
 from rpsg.storage.run_folder import AUDIT_RUN, purpose_of
 from rpsg.storage.run_state import is_at_work, method_of_run, state_of
 from rpsg.viewer.folder import require_inside
+from rpsg.viewer.guard import log_failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,7 +63,8 @@ def line_of(root: Path, found: FolderEntry) -> ListLine:
         return _line_of_run(root, found)
     except RpsgError as error:
         return ListLine(found, "damaged", "", error.message, None, "")
-    except _BROKEN:
+    except _BROKEN as error:  # most often a damaged file, but a mistake in this program looks the same
+        log_failure("A line of the list could not be made", error)
         return ListLine(found, "damaged", "", "Its files are damaged.", None, "")
 
 

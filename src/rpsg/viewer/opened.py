@@ -51,10 +51,10 @@ class OpenRelease:
         return {candidate.id: candidate for candidate in self.release.pool}
 
     @cached_property
-    def replies(self) -> Mapping[str, Reply]:
-        """The published replies of the writer by their keys; empty if prompts held private texts."""
+    def replies(self) -> Mapping[str, Reply] | None:
+        """The published replies of the writer by their keys; None if prompts held private texts."""
         file = self.release.path / EVIDENCE / TEXTS
-        return dict(read_replies(file)) if file.is_file() else {}
+        return dict(read_replies(file)) if file.is_file() else None
 
 
 class OpenReleases:

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rpsg.protocols import Request
+    from rpsg.records import Card
 
 GEMMA = "gemma-3-270m"
-TEXTS = 8
+#: The shortest of so many drawn texts are written: what is looked for comes after a text's end.
+DRAWN, TEXTS = 8, 4
 pytestmark = [pytest.mark.weights, pytest.mark.slow]
 
 
@@ -43,16 +45,17 @@ def gemma(weights: Path) -> Iterator[LlamaCppWriter]:
     writer.close()
 
 
-def requests() -> list[Request]:
+def asked_for() -> list[tuple[Card, Request]]:
     pack = find_pack("food-reviews")
-    cards = CardModel.uniform(pack).draw(TEXTS, stream(0, "gemma"))
-    return [candidate_request(pack, Plan(), card, number) for number, card in enumerate(cards)]
+    cards = CardModel.uniform(pack).draw(DRAWN, stream(0, "gemma"))
+    asked = [(card, candidate_request(pack, Plan(), card, number)) for number, card in enumerate(cards)]
+    return sorted(asked, key=lambda one: one[1].max_tokens)[:TEXTS]
 
 
 def test_a_text_is_the_same_alone_and_in_a_batch_with_its_examples_restored_or_not(
     weights: Path, gemma: LlamaCppWriter
 ) -> None:
-    first = replace(requests()[0], max_tokens=16)
+    first = replace(asked_for()[0][1], max_tokens=16)
     alike = [replace(first, seed=seed) for seed in range(4)]
     together = [reply.text for reply in gemma.write(alike)]
     alone = LlamaCppWriter(weights, slots=1, threads=1)
@@ -65,9 +68,7 @@ def test_a_text_is_the_same_alone_and_in_a_batch_with_its_examples_restored_or_n
 
 
 def test_no_text_holds_words_of_a_header(gemma: LlamaCppWriter) -> None:
-    asked = requests()
-    pack = find_pack("food-reviews")
-    cards = CardModel.uniform(pack).draw(TEXTS, stream(0, "gemma"))
+    cards, asked = zip(*asked_for(), strict=True)
     replies = gemma.write(asked)
     made = [candidate_of(i, cards[i], replies[i], None, asked[i]) for i in range(TEXTS)]
     fields = [field.strip() for field in next_header(asked[0])]

@@ -17,7 +17,7 @@ from rpsg.errors import ModelError
 from rpsg.models.openai.writer import ServerWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from rpsg.protocols import Reply
 
@@ -147,14 +147,6 @@ def test_the_last_attempt_has_the_whole_timeout() -> None:
         replies = writer.write([replace(ASK, seed=seed) for seed in range(60)])
     assert replies[50].error == "no answer in time"
     assert time.monotonic() - began > 5
-
-
-@pytest.fixture
-def listens_to_ctrl_c() -> Iterator[None]:
-    """A process started in the background ignores the signal, and the test would wait for ever."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("listens_to_ctrl_c")
