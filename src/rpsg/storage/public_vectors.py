@@ -31,6 +31,8 @@ STEPS = 4000
 #: How far a coordinate may differ on another processor, in steps.
 TOLERANCE = 8
 _HASH = 32
+#: The most texts that an embedder is given at once: rounding needs several times the memory of its rows.
+AT_ONCE = 16_384
 
 
 class PublicVectors:
@@ -64,12 +66,17 @@ class PublicVectors:
         """
         keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._rows}
-        if missing:
-            for key, row in zip(missing, _rounded(self._embedder.embed(list(missing.values()))), strict=True):
+        waiting = list(missing)
+        for start in range(0, len(waiting), AT_ONCE):
+            some = waiting[start : start + AT_ONCE]
+            rows = _rounded(self._embedder.embed([missing[key] for key in some]))
+            for key, row in zip(some, rows, strict=True):
                 self._rows[key] = row if self._kept is None else self._same(key, row)
-        rows = [self._rows[key] for key in keys]
-        whole = np.stack(rows) if rows else np.zeros((0, self.dim), np.int16)
-        return whole.astype(np.float32) / np.float32(STEPS)
+        whole = np.empty((len(keys), self.dim), np.float32)
+        for number, key in enumerate(keys):
+            whole[number] = self._rows[key]
+        whole /= np.float32(STEPS)
+        return whole
 
     def _same(self, key: bytes, row: Row) -> Row:
         kept = (self._kept or {}).get(key)
