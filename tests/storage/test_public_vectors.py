@@ -10,6 +10,7 @@ import pytest
 from rpsg.errors import VerificationError
 from rpsg.models.fake import FakeEmbedder
 from rpsg.stages.exact_similarity import STEPS, quantized
+from rpsg.storage import public_vectors
 from rpsg.storage.public_vectors import PublicVectors, read_vectors
 
 if TYPE_CHECKING:
@@ -96,3 +97,21 @@ def test_a_cut_file_is_refused(tmp_path: Path) -> None:
         read_vectors(file, FakeEmbedder().dim)
     with pytest.raises(VerificationError, match="no embeddings"):
         read_vectors(tmp_path / "gone", FakeEmbedder().dim)
+
+
+def test_many_texts_are_embedded_some_at_a_time_and_each_has_its_own_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(public_vectors, "AT_ONCE", 3)
+    sizes, embedder = [], FakeEmbedder(8)
+
+    class Counting(FakeEmbedder):
+        def embed(self, texts: Sequence[str]) -> np.ndarray:
+            sizes.append(len(texts))
+            return super().embed(texts)
+
+    texts = ["one", "two", "three", "four", "five", "six", "two"]
+    found = PublicVectors(Counting(8)).embed(texts)
+    assert sizes == [3, 3]
+    assert np.array_equal(found, PublicVectors(embedder).embed(texts))
+    assert found.dtype == np.float32

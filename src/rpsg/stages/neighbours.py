@@ -49,7 +49,7 @@ def distinct(vectors: npt.NDArray[np.float32], limit: float) -> Kept:
     """As ``distinct_of_all``, but each row is compared only with its block and with ``PROBES`` cells."""
     count = 2 * math.isqrt(len(vectors))
     centres = quantized(vectors[np.arange(count) * len(vectors) // count])
-    cells = _Cells(count, vectors.shape[1])
+    cells = Cells(count, vectors.shape[1])
     stays = np.zeros(len(vectors), np.bool_)
     for start in range(0, len(vectors), BLOCK):
         block = quantized(vectors[start : start + BLOCK])
@@ -69,30 +69,31 @@ def _distinct_inside(block: npt.NDArray[np.float32], near: Kept, limit: float) -
     return own
 
 
-class _Cells:
+class Cells:
     """The kept rows of each cell, as 16-bit integers: half of the memory that the comparison itself needs."""
 
     def __init__(self, count: int, dim: int) -> None:
         self._rows = [np.zeros((0, dim), np.int16) for _ in range(count)]
-        self._held = [0] * count
+        #: The number of rows of each cell.
+        self.held = [0] * count
 
     def add(self, rows: npt.NDArray[np.float32], cells: npt.NDArray[np.int64]) -> None:
         """Add each row to its cell."""
         whole = rows.astype(np.int16)  # of unit length, so no number is above STEPS
         for cell in np.unique(cells):
-            new, held = whole[cells == cell], self._held[cell]
+            new, held = whole[cells == cell], self.held[cell]
             if held + len(new) > len(self._rows[cell]):  # twice the room, so that few rows are copied often
                 room = np.zeros((held + 2 * len(new), rows.shape[1]), np.int16)
                 self._rows[cell] = np.concatenate([self._rows[cell][:held], room])
             self._rows[cell][held : held + len(new)] = new
-            self._held[cell] += len(new)
+            self.held[cell] += len(new)
 
     def has_near(self, block: npt.NDArray[np.float32], nearest: npt.NDArray[np.int64], limit: float) -> Kept:
         """Which rows of a block are nearer than ``limit`` to a row of one of their ``nearest`` cells."""
         near = np.zeros(len(block), np.bool_)
         for cell in np.unique(nearest):
             rows = np.flatnonzero((nearest == cell).any(axis=1) & ~near)
-            if len(rows) and self._held[cell]:
-                held = self._rows[cell][: self._held[cell]].astype(np.float32)
+            if len(rows) and self.held[cell]:
+                held = self._rows[cell][: self.held[cell]].astype(np.float32)
                 near[rows] |= (block[rows] @ held.T > limit).any(axis=1)
         return near
