@@ -5,18 +5,18 @@
     python benchmarks/scale.py private --sizes 60000 250000 1000000 --out benchmarks/results/scale.json
 
 ``release`` makes a release of so many texts with the fake writer and an embedder of 384 random numbers per
-word, and verifies it. ``evaluate`` measures as many synthetic texts against as many real ones. ``private``
-reads, bounds, annotates and counts so many invented rows. Each size has processes of its own. The exponent is
-the slope of log CPU seconds on log size over all sizes: 1 is linear, 2 quadratic. Stages below a second are left
-out of it. CPU seconds are those of all threads, so they say little about how long one waits; peak memory is that
-of the whole process while the stage ran, everything counted.
+word, and verifies it. ``evaluate`` compares as many synthetic texts with as many real ones. ``private``
+reads, bounds, annotates and counts so many invented rows. Each size has processes of its own, and is added to
+those in the file. The exponent is the slope of log CPU seconds on log size over all sizes: 1 is linear, 2
+quadratic. Stages that take less than a second at the largest size have none. CPU seconds are those of all
+threads; on a busy machine they grow too, by up to a half. Peak memory is that of the whole process during the
+stage.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import subprocess
 import sys
@@ -26,10 +26,34 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+import numpy as np
+import pyarrow.parquet as pq
+from pyarrow import csv
 
-GOAL, SHORTEST = 1.1, 1.0
+import rpsg
+from memory import RandomRows
+from rpsg.domains import find_pack
+from rpsg.evaluation import evaluate as evaluation
+from rpsg.methods import dp_steps, strict
+from rpsg.models.fake import FILLER, FakeClassifier, FakeEmbedder, FakeWriter
+from rpsg.pipeline import execute, publish
+from rpsg.privacy.commitment import commit_to
+from rpsg.privacy.histogram import Query, clean_histogram
+from rpsg.privacy.private import open_private
+from rpsg.protocols import Silent
+from rpsg.stages.annotate import annotate, describe
+from rpsg.stages.cards import card_row_cells, cells
+from rpsg.stages.contributions import People
+from rpsg.stages.rng import stream
+from rpsg.storage.readers import read_corpus
+from rpsg.storage.vault import Vault
+from rpsg.storage.vectors import Vectors
+from rpsg.testing.lab import plugged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+SHORTEST = 1.0
 DIM, PEOPLE = 384, 4000
 GIB = 1 << 20  # in KiB, as the system counts
 SIZES = {"release": (5000, 20_000, 80_000), "evaluate": (5000, 20_000, 80_000)}
@@ -86,7 +110,6 @@ def forget_peak() -> None:
 
 
 def plan_of(size: int, data: Path) -> Any:
-    import rpsg
 
     return rpsg.make_plan(
         {
@@ -100,9 +123,6 @@ def plan_of(size: int, data: Path) -> Any:
 
 def write_rows(path: Path, count: int, seed: int = 0, words: int = 40) -> None:
     """Invented rows of ``words`` random words, in JSON Lines or, by the name, as CSV or Parquet."""
-    from rpsg.models.fake import FILLER
-    from rpsg.stages.rng import stream
-
     draw = stream(seed, "rows of a benchmark")
     with path.open("w", encoding="utf-8") as file:
         file.write("" if path.suffix == ".jsonl" else "text,person\n")
@@ -117,25 +137,18 @@ def write_rows(path: Path, count: int, seed: int = 0, words: int = 40) -> None:
 @contextmanager
 def wide_embedder() -> Iterator[None]:
     """The fake embedder, with as many numbers as a real one has, under the name "wide"."""
-    from rpsg.models.fake import FakeEmbedder
-    from rpsg.testing.lab import plugged
-
     with plugged("embedders", {"wide": lambda *_, **__: FakeEmbedder(DIM, name="wide")}):
         yield
 
 
 def run_release(size: int, folder: Path, meter: Meter) -> None:
-    import rpsg
-    from rpsg.methods import dp_steps, sketching, strict
-    from rpsg.models.fake import FakeEmbedder, FakeWriter
-    from rpsg.pipeline import execute, publish
 
     data = folder / "rows.jsonl"
     write_rows(data, PEOPLE)
     meter.watch("fake models", FakeEmbedder, "embed")
     meter.watch("fake models", FakeWriter, "write")
     FakeWriter.requests = property(lambda _: [], lambda *_: None)  # type: ignore[assignment]  # no memory of all
-    watch_method(meter, strict, dp_steps, sketching)
+    watch_method(meter)
     for name in ("write_rows", "write_evidence", "write_metadata", "write_words", "write_release_report"):
         meter.watch(f"publish: {name.replace('_', ' ')}", publish, name)
     meter.watch("publish: ledger", publish, "publish")
@@ -145,7 +158,7 @@ def run_release(size: int, folder: Path, meter: Meter) -> None:
     meter.stages["run: all else"]["texts"] = len(run.texts)
 
 
-def watch_method(meter: Meter, strict: Any, dp_steps: Any, sketching: Any) -> None:
+def watch_method(meter: Meter) -> None:
     meter.watch("requests and replies", strict, "write_candidates")
     meter.watch("near-duplicates", dp_steps, "drop_near_duplicates")
     meter.watch("copies of examples", dp_steps, "drop_copies")
@@ -155,14 +168,11 @@ def watch_method(meter: Meter, strict: Any, dp_steps: Any, sketching: Any) -> No
 
 
 def verify_release(_: int, folder: Path, meter: Meter) -> None:
-    import rpsg
-    from rpsg.methods import dp_steps, sketching, strict
-    from rpsg.models.fake import FakeEmbedder
 
     meter.watch("verify: fake models", FakeEmbedder, "embed")
     inner = Meter()
     inner.stage = lambda name: meter.stage(f"verify: {name}")  # type: ignore[method-assign]
-    watch_method(inner, strict, dp_steps, sketching)
+    watch_method(inner)
     with wide_embedder(), meter.stage("verify: all else"):
         checked = rpsg.verify(folder / "run", plugins=("wide",))
     if not checked.ok:
@@ -170,9 +180,6 @@ def verify_release(_: int, folder: Path, meter: Meter) -> None:
 
 
 def evaluate(size: int, folder: Path, meter: Meter) -> None:
-    import rpsg
-    from rpsg.evaluation import evaluate as evaluation
-    from rpsg.models.fake import FakeEmbedder
 
     write_rows(folder / "synthetic.jsonl", size)
     write_rows(folder / "real.jsonl", size, seed=1)
@@ -190,8 +197,6 @@ def evaluate(size: int, folder: Path, meter: Meter) -> None:
 
 def read_private(size: int, folder: Path, meter: Meter) -> None:
     """Each format in the same process: the corpus of the one before is gone by then."""
-    from rpsg.storage.readers import read_corpus
-
     for ending in ("csv", "jsonl", "parquet"):
         file = folder / f"rows.{ending}"
         if ending == "parquet":
@@ -205,30 +210,12 @@ def read_private(size: int, folder: Path, meter: Meter) -> None:
 
 
 def to_parquet(rows: Path, file: Path) -> None:
-    import pyarrow.csv as csv
-    import pyarrow.parquet as pq
 
     pq.write_table(csv.read_csv(rows), file)
 
 
 def count_private(size: int, folder: Path, meter: Meter) -> None:
-    """From the file to exact counts of cards, as strict mode does it; embeddings are random rows in a file."""
-    import numpy as np
-
-    from memory import RandomRows
-    from rpsg.domains import find_pack
-    from rpsg.models.fake import FakeClassifier
-    from rpsg.privacy.commitment import commit_to
-    from rpsg.privacy.histogram import Query, clean_histogram
-    from rpsg.privacy.private import open_private
-    from rpsg.protocols import Silent
-    from rpsg.stages.annotate import annotate, describe
-    from rpsg.stages.cards import card_row_cells, cells
-    from rpsg.stages.contributions import People
-    from rpsg.storage.readers import read_corpus
-    from rpsg.storage.vault import Vault
-    from rpsg.storage.vectors import Vectors
-
+    """From the file to exact counts of cards, as in strict mode; embeddings are random rows in a file."""
     with meter.stage("count: read jsonl"):
         corpus = read_corpus(folder / "rows.jsonl", user="person")
     with meter.stage("count: hash of all rows"):
@@ -260,45 +247,40 @@ STEPS = {
 }
 
 
-def exponents(sizes: Sequence[int], rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+def exponents(sizes: Mapping[int, Mapping[str, Any]]) -> dict[str, float]:
     """The slope of log seconds on log size of each stage that takes a second at the largest size."""
     found = {}
-    for stage in rows[-1]:
-        seconds = [row.get(stage, {}).get("cpu_seconds", 0.0) for row in rows]
-        if min(seconds) > 0 and seconds[-1] >= SHORTEST:
-            x, y = [math.log(size) for size in sizes], [math.log(second) for second in seconds]
-            middle = sum(x) / len(x), sum(y) / len(y)
-            across = sum((a - middle[0]) * (b - middle[1]) for a, b in zip(x, y, strict=True))
-            found[stage] = round(across / sum((a - middle[0]) ** 2 for a in x), 2)
+    for stage in sizes[max(sizes)]:
+        seconds = {size: row.get(stage, {}).get("cpu_seconds", 0.0) for size, row in sizes.items()}
+        if len(sizes) > 1 and min(seconds.values()) > 0 and seconds[max(sizes)] >= SHORTEST:
+            slope, _ = np.polyfit(np.log(list(seconds)), np.log(list(seconds.values())), 1)
+            found[stage] = round(float(slope), 2)
     return found
 
 
-def measure(what: str, sizes: Sequence[int]) -> dict[str, Any]:
-    """Each size in a folder, and each of its steps in a process of its own."""
-    rows = []
-    for size in sizes:
-        row: dict[str, Any] = {}
-        with TemporaryDirectory() as folder:
-            for step in STEPS[what]:
-                command = [sys.executable, __file__, what, "--inside", folder, "--step", step.__name__]
-                env = {**os.environ, "RPSG_HOME": f"{folder}/home"}  # the user's account book is not charged
-                done = subprocess.run([*command, "--sizes", str(size)], check=True, stdout=-1, env=env)
-                row |= json.loads(done.stdout.splitlines()[-1])
-        row["total"] = {
-            "cpu_seconds": round(sum(stage["cpu_seconds"] for stage in row.values()), 1),
-            "peak_gib": max(stage["peak_gib"] for stage in row.values()),
-        }
-        rows.append(row)
-        print(f"{size:,}: {row['total']}", file=sys.stderr, flush=True)
-    return {"sizes": list(sizes), "stages": rows, "exponents": exponents(sizes, rows)}
+def measure(what: str, size: int) -> dict[str, Any]:
+    """Each step in a process of its own, all in one folder."""
+    row: dict[str, Any] = {}
+    with TemporaryDirectory() as folder:
+        for step in STEPS[what]:
+            command = [sys.executable, __file__, what, "--inside", folder, "--step", step.__name__]
+            env = {**os.environ, "RPSG_HOME": f"{folder}/home"}  # the user's account book is not charged
+            done = subprocess.run([*command, "--sizes", str(size)], check=True, stdout=-1, env=env)
+            row |= json.loads(done.stdout.splitlines()[-1])
+    row["total"] = {
+        "cpu_seconds": round(sum(stage["cpu_seconds"] for stage in row.values()), 1),
+        "peak_gib": max(stage["peak_gib"] for stage in row.values()),
+    }
+    return row
 
 
-def show(found: Mapping[str, Any]) -> None:
-    print(f"{'CPU seconds (peak GiB)':42}", *(f"{size:>16,}" for size in found["sizes"]), "  exponent")
-    for stage in found["stages"][-1]:
-        cells = [row.get(stage, {"cpu_seconds": 0, "peak_gib": 0}) for row in found["stages"]]
+def show(sizes: Mapping[int, Mapping[str, Any]]) -> None:
+    print(f"{'CPU seconds (peak GiB)':42}", *(f"{size:>16,}" for size in sizes), "  exponent")
+    slopes = exponents(sizes)
+    for stage in sizes[max(sizes)]:
+        cells = [row.get(stage, {"cpu_seconds": 0, "peak_gib": 0}) for row in sizes.values()]
         line = [f"{cell['cpu_seconds']:8.1f} ({cell['peak_gib']:4.2f})" for cell in cells]
-        print(f"{stage:42}", *(f"{cell:>16}" for cell in line), f"{found['exponents'].get(stage, ''):>10}")
+        print(f"{stage:42}", *(f"{cell:>16}" for cell in line), f"{slopes.get(stage, ''):>10}")
 
 
 def main() -> None:
@@ -317,11 +299,15 @@ def main() -> None:
         step(options.sizes[0], options.inside, meter)
         print(json.dumps(meter.stages))
         return
-    found = measure(options.what, options.sizes or SIZES[options.what])
-    show(found)
-    if options.out:
-        kept = json.loads(options.out.read_text("utf-8")) if options.out.is_file() else {}
-        options.out.write_text(json.dumps({**kept, options.what: found}, indent=1) + "\n", "utf-8")
+    kept = json.loads(options.out.read_text("utf-8")) if options.out and options.out.is_file() else {}
+    sizes = {int(size): row for size, row in kept.get(options.what, {}).get("sizes", {}).items()}
+    for size in options.sizes or SIZES[options.what]:
+        sizes[size] = measure(options.what, size)
+        sizes = dict(sorted(sizes.items()))
+        show(sizes)
+        if options.out:
+            kept[options.what] = {"sizes": sizes, "exponents": exponents(sizes)}
+            options.out.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
