@@ -19,18 +19,20 @@ import numpy.typing as npt
 from rpsg.errors import VerificationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from rpsg.protocols import Embedder, Endpoint
 
-    Row = npt.NDArray[np.int16]
+Row = npt.NDArray[np.int16]
 
 #: Steps in a unit length.
 STEPS = 4000
 #: How far a coordinate may differ on another processor, in steps.
 TOLERANCE = 8
 _HASH = 32
+#: The rows that are written and read at once.
+A_CHUNK = 4096
 #: The most texts that an embedder is given at once: rounding needs several times the memory of its rows.
 AT_ONCE = 16_384
 
@@ -87,9 +89,12 @@ class PublicVectors:
             )
         return kept
 
-    def to_bytes(self) -> bytes:
+    def chunks(self) -> Iterator[bytes]:
         """All rows so far, as the file's bytes."""
-        return b"".join(key + self._rows[key].astype("<i2").tobytes() for key in sorted(self._rows))
+        keys = sorted(self._rows)
+        for start in range(0, len(keys), A_CHUNK):
+            some = keys[start : start + A_CHUNK]
+            yield b"".join(key + self._rows[key].astype("<i2").tobytes() for key in some)
 
 
 def _rounded(rows: npt.NDArray[np.float32]) -> Row:
@@ -104,15 +109,15 @@ def read_vectors(file: Path, dim: int) -> dict[bytes, Row]:
     Raises:
         VerificationError: the file is missing, or does not hold rows of ``dim`` numbers.
     """
+    size, kept = _HASH + 2 * dim, dict[bytes, Row]()
     try:
-        content = file.read_bytes()
+        with file.open("rb") as content:
+            while chunk := content.read(A_CHUNK * size):
+                if len(chunk) % size:
+                    raise VerificationError(f"The embeddings in the evidence are not rows of {dim} numbers.")
+                lines = np.frombuffer(chunk, np.uint8).reshape(-1, size)
+                rows = np.ascontiguousarray(lines[:, _HASH:]).view("<i2").astype(np.int16)
+                kept.update(zip((line[:_HASH].tobytes() for line in lines), rows, strict=True))
     except OSError:
         raise VerificationError("The evidence has no embeddings of the texts.") from None
-    size = _HASH + 2 * dim
-    if len(content) % size:
-        raise VerificationError(f"The embeddings in the evidence are not rows of {dim} numbers.")
-    starts = range(0, len(content), size)
-    return {
-        content[i : i + _HASH]: np.frombuffer(content[i + _HASH : i + size], "<i2").astype(np.int16)
-        for i in starts
-    }
+    return kept
