@@ -109,13 +109,14 @@ def forget_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5", "ascii")
 
 
-def plan_of(size: int, data: Path) -> Any:
+def plan_of(size: int, data: Path, oversample: float) -> Any:
 
     return rpsg.make_plan(
         {
             "data": {"path": str(data)},
             "corpus": {"domain": "food-reviews", "size": size},
             "privacy": {"epsilon": 2.0, "n_public": PEOPLE},
+            "method": {"oversample": oversample},
             "models": {"writer": "fake", "embedder": "wide"},
         }
     )
@@ -141,7 +142,7 @@ def wide_embedder() -> Iterator[None]:
         yield
 
 
-def run_release(size: int, folder: Path, meter: Meter) -> None:
+def run_release(size: int, oversample: float, folder: Path, meter: Meter) -> None:
 
     data = folder / "rows.jsonl"
     write_rows(data, PEOPLE)
@@ -154,7 +155,7 @@ def run_release(size: int, folder: Path, meter: Meter) -> None:
     meter.watch("publish: ledger", publish, "publish")
     execute.RELEASED = execute.Ending("", execute.RELEASED.is_ready, publish.publish)
     with wide_embedder(), meter.stage("run: all else"):
-        run = rpsg.run(plan_of(size, data), folder / "run")
+        run = rpsg.run(plan_of(size, data, oversample), folder / "run")
     meter.stages["run: all else"]["texts"] = len(run.texts)
 
 
@@ -167,7 +168,7 @@ def watch_method(meter: Meter) -> None:
     meter.watch("scrub", strict, "scrub")
 
 
-def verify_release(_: int, folder: Path, meter: Meter) -> None:
+def verify_release(_: int, _drafts: float, folder: Path, meter: Meter) -> None:
 
     meter.watch("verify: fake models", FakeEmbedder, "embed")
     inner = Meter()
@@ -179,7 +180,7 @@ def verify_release(_: int, folder: Path, meter: Meter) -> None:
         raise SystemExit(f"the release does not hold: {[c for c in checked.checks if not c.ok]}")
 
 
-def evaluate(size: int, folder: Path, meter: Meter) -> None:
+def evaluate(size: int, _: float, folder: Path, meter: Meter) -> None:
 
     write_rows(folder / "synthetic.jsonl", size)
     write_rows(folder / "real.jsonl", size, seed=1)
@@ -195,7 +196,7 @@ def evaluate(size: int, folder: Path, meter: Meter) -> None:
         rpsg.evaluate(folder / "synthetic.jsonl", real=folder / "real.jsonl", embedder="wide")
 
 
-def read_private(size: int, folder: Path, meter: Meter) -> None:
+def read_private(size: int, _: float, folder: Path, meter: Meter) -> None:
     """Each format in the same process: the corpus of the one before is gone by then."""
     for ending in ("csv", "jsonl", "parquet"):
         file = folder / f"rows.{ending}"
@@ -214,7 +215,7 @@ def to_parquet(rows: Path, file: Path) -> None:
     pq.write_table(csv.read_csv(rows), file)
 
 
-def count_private(size: int, folder: Path, meter: Meter) -> None:
+def count_private(size: int, _: float, folder: Path, meter: Meter) -> None:
     """From the file to exact counts of cards, as in strict mode; embeddings are random rows in a file."""
     with meter.stage("count: read jsonl"):
         corpus = read_corpus(folder / "rows.jsonl", user="person")
@@ -258,14 +259,15 @@ def exponents(sizes: Mapping[int, Mapping[str, Any]]) -> dict[str, float]:
     return found
 
 
-def measure(what: str, size: int) -> dict[str, Any]:
+def measure(what: str, size: int, oversample: float) -> dict[str, Any]:
     """Each step in a process of its own, all in one folder."""
     row: dict[str, Any] = {}
     with TemporaryDirectory() as folder:
         for step in STEPS[what]:
             command = [sys.executable, __file__, what, "--inside", folder, "--step", step.__name__]
             env = {**os.environ, "RPSG_HOME": f"{folder}/home"}  # the user's account book is not charged
-            done = subprocess.run([*command, "--sizes", str(size)], check=True, stdout=-1, env=env)
+            command += ["--sizes", str(size), "--oversample", str(oversample)]
+            done = subprocess.run(command, check=True, stdout=-1, env=env)
             row |= json.loads(done.stdout.splitlines()[-1])
     row["total"] = {
         "cpu_seconds": round(sum(stage["cpu_seconds"] for stage in row.values()), 1),
@@ -275,7 +277,7 @@ def measure(what: str, size: int) -> dict[str, Any]:
 
 
 def show(sizes: Mapping[int, Mapping[str, Any]]) -> None:
-    print(f"{'CPU seconds (peak GiB)':42}", *(f"{size:>16,}" for size in sizes), "  exponent")
+    print(f"\n{'CPU seconds (peak GiB)':42}", *(f"{size:>16,}" for size in sizes), "  exponent")
     slopes = exponents(sizes)
     for stage in sizes[max(sizes)]:
         cells = [row.get(stage, {"cpu_seconds": 0, "peak_gib": 0}) for row in sizes.values()]
@@ -289,6 +291,7 @@ def main() -> None:
     )
     parser.add_argument("what", choices=sorted(STEPS))
     parser.add_argument("--sizes", type=int, nargs="+")
+    parser.add_argument("--oversample", type=float, default=2.8, help="drafts for each released text")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--step", help=argparse.SUPPRESS)
@@ -296,17 +299,23 @@ def main() -> None:
     if options.inside:
         meter = Meter()
         step = next(step for step in STEPS[options.what] if step.__name__ == options.step)
-        step(options.sizes[0], options.inside, meter)
+        step(options.sizes[0], options.oversample, options.inside, meter)
         print(json.dumps(meter.stages))
         return
     kept = json.loads(options.out.read_text("utf-8")) if options.out and options.out.is_file() else {}
     sizes = {int(size): row for size, row in kept.get(options.what, {}).get("sizes", {}).items()}
     for size in options.sizes or SIZES[options.what]:
-        sizes[size] = measure(options.what, size)
+        sizes[size] = measure(options.what, size, options.oversample)
         sizes = dict(sorted(sizes.items()))
         show(sizes)
         if options.out:
-            kept[options.what] = {"sizes": sizes, "exponents": exponents(sizes)}
+            kept[options.what] = {
+                "processors": os.cpu_count(),
+                "load average": round(os.getloadavg()[0], 1),
+                "drafts per text": options.oversample,
+                "sizes": sizes,
+                "exponents": exponents(sizes),
+            }
             options.out.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
 
 
