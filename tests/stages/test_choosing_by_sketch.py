@@ -7,7 +7,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from rpsg.stages.choose import Block, Objective, choose, distance
+from rpsg.stages import choose as choosing
+from rpsg.stages.choose import Block, Chosen, Objective, choose, distance, parts_of
 from rpsg.stages.sketch import Target
 
 
@@ -77,3 +78,46 @@ def test_all_are_chosen_where_there_are_not_more() -> None:
     z = points(3, 10)
     assert choose(objective_of(z, z), 5).tolist() == [0, 1, 2]
     assert choose(objective_of(z[:0], z), 5).tolist() == []
+
+
+def chosen_in_parts(z: np.ndarray, like: np.ndarray, size: int) -> np.ndarray:
+    found, before = [], None
+    for part, wanted in parts_of(len(z), size):
+        objective = objective_of(z[part], like, 4.0)
+        before = before or Chosen.none(objective)
+        some = choose(objective, wanted, before)
+        before = before.with_these(objective, some)
+        found.append(some + part.start)
+    return np.concatenate(found)
+
+
+def test_a_choice_in_parts_is_about_as_good_as_one_among_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    z, like = points(900, 11), points(500, 12) * 0.7 + 0.3
+    whole = objective_of(z, like, 4.0)
+    best, any_of_them = distance(whole, choose(whole, 90)), distance(whole, np.arange(90))
+    monkeypatch.setattr(choosing, "MOST_TOGETHER", 300)
+    monkeypatch.setattr(choosing, "PART", 300)
+    found = chosen_in_parts(z, like, 90)
+    assert len(set(found.tolist())) == 90
+    assert distance(whole, found) - best < (any_of_them - best) / 20
+
+
+def test_a_part_makes_up_for_what_the_parts_before_it_left_over() -> None:
+    """The first part has texts on one side of the target alone."""
+    draw = np.random.default_rng(13)
+    one_sided, even = draw.uniform(0.2, 1, (100, 1)), draw.uniform(-1, 1, (100, 1))
+    first, second = (objective_of(z, np.array([[-0.1], [0.1]]), 0.0) for z in (one_sided, even))
+    some = choose(first, 20, Chosen.none(first))
+    before = Chosen.none(first).with_these(first, some)
+    aware, alone = (even[choose(second, 20, given)].mean() for given in (before, Chosen.none(first)))
+    assert abs(alone) < 0.01
+    assert abs(one_sided[some].mean() + aware) < 0.01
+
+
+def test_parts_cover_all_texts_and_ask_for_as_many_as_are_wanted() -> None:
+    assert parts_of(choosing.MOST_TOGETHER, 7) == [(slice(0, choosing.MOST_TOGETHER), 7)]
+    parts = parts_of(280_001, 100_000)
+    assert [part.start for part, _ in parts[1:]] == [part.stop for part, _ in parts[:-1]]
+    assert (parts[0][0].start, parts[-1][0].stop) == (0, 280_001)
+    assert sum(wanted for _, wanted in parts) == 100_000
+    assert all(wanted <= part.stop - part.start <= choosing.PART for part, wanted in parts)

@@ -16,10 +16,12 @@ from rpsg.models.fake import FakeWriter
 from rpsg.plan import Plan, resolve
 from rpsg.protocols import Silent
 from rpsg.records import Card
+from rpsg.stages import candidates
 from rpsg.stages.candidates import write_candidates, write_variants
 from rpsg.stages.cards import CardModel
 from rpsg.stages.prompts import PREFIXES, SHOWN_WORDS, candidate_request, fill, prefix, variant_request
 from rpsg.stages.rng import stream, text_seed
+from rpsg.testing.lab import Witness
 
 if TYPE_CHECKING:
     from rpsg.domains import Pack
@@ -196,6 +198,28 @@ def test_candidates_come_back_by_card_though_they_are_asked_for_by_prefix(tiny: 
         assert request in writer.requests
     firsts = [request.messages[:-1] for request in writer.requests]
     assert sum(a != b for a, b in itertools.pairwise(firsts)) == len(set(firsts)) - 1
+
+
+def test_many_candidates_are_asked_for_some_at_a_time_and_are_the_same(
+    tiny: Pack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards, progress = CardModel.uniform(tiny).draw(10, stream(0, "test")), Witness()
+    whole = write_candidates(cards, tiny, Plan(), FakeWriter(), Silent(), first=5)
+    monkeypatch.setattr(candidates, "AT_ONCE", 4)
+    sizes, writer = [], FakeWriter()
+    monkeypatch.setattr(
+        writer, "write", lambda asked, told: sizes.append(len(asked)) or FakeWriter().write(asked, told)
+    )
+    assert write_candidates(cards, tiny, Plan(), writer, progress, first=5) == whole
+    assert sizes == [4, 4, 2]
+    assert progress.told[0] == ("start", "writing candidates", 10)
+    assert progress.told[-1] == ("done", ("written", 10))
+
+
+def test_prompts_with_the_same_prefix_share_it_in_memory(tiny: Pack) -> None:
+    one, other = (candidate_request(tiny, with_examples(1), Card(VALUES), 0) for _ in range(2))
+    assert len(one.messages) > 2
+    assert all(a is b for a, b in zip(one.messages[:-1], other.messages[:-1], strict=True))
 
 
 def test_a_failed_reply_is_a_dropped_candidate_and_never_an_input(tiny: Pack) -> None:

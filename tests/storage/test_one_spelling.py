@@ -21,8 +21,10 @@ from rpsg.errors import UsageError
 from rpsg.plan import DataSection, resolve
 from rpsg.privacy.private import open_private
 from rpsg.storage.readers import read_by_rule
+from rpsg.storage.readers.columns import Columns
 from rpsg.storage.readers.csv import _PhysicalLines
-from rpsg.storage.readers.spelling import spelled
+from rpsg.storage.readers.rows import DocumentMaker, Row
+from rpsg.storage.readers.spelling import MISSING, clean, spelled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +49,20 @@ APART = ["012", "12", "12e4", "120000", "1.10", "1.1", "v1.0", "1.0.0", "+12", "
 @pytest.mark.parametrize(("spelling", "values"), SAME, ids=[spelling for spelling, _ in SAME])
 def test_a_value_has_one_spelling_whatever_its_type(spelling: str, values: list[Any]) -> None:
     assert {spelled(value) for value in values} == {spelling}
+
+
+@given(st.one_of(st.text(max_size=20), st.floats(), st.integers(), st.binary(max_size=6), st.decimals()))
+def test_a_spelling_is_its_own_spelling(value: object) -> None:
+    found = spelled(value)
+    assert found is None or spelled(found) == found
+
+
+@given(st.one_of(st.text(max_size=20), st.text("naN\0\r\n aA1\x7f", max_size=6)))
+def test_a_text_is_kept_as_it_is_cleaned_by_whichever_way_it_is_read(text: str) -> None:
+    maker = DocumentMaker("file", "line", Columns("text"))
+    kept = [document.text for document in maker.documents([Row(1, text)])]
+    says_something = text not in MISSING and any(c.isprintable() and not c.isspace() for c in clean(text))
+    assert kept == ([clean(text)] if says_something else [])
 
 
 def test_ids_that_only_look_alike_stay_apart() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from rpsg.errors import VerificationError
 from rpsg.models.fake import FakeEmbedder
 from rpsg.stages.exact_similarity import STEPS, quantized
+from rpsg.storage import public_vectors
 from rpsg.storage.public_vectors import PublicVectors, read_vectors
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def kept_in(folder: Path) -> Path:
     vectors = PublicVectors(FakeEmbedder())
     vectors.embed(TEXTS)
     file = folder / "vectors.bin"
-    file.write_bytes(vectors.to_bytes())
+    file.write_bytes(b"".join(vectors.chunks()))
     return file
 
 
@@ -68,7 +70,7 @@ def test_what_was_kept_is_used_where_the_last_bits_differ(tmp_path: Path) -> Non
     file, dim = kept_in(tmp_path), FakeEmbedder().dim
     here = PublicVectors(OtherProcessor(1e-3), read_vectors(file, dim))
     assert np.array_equal(here.embed(TEXTS), PublicVectors(FakeEmbedder()).embed(TEXTS))
-    assert here.to_bytes() == file.read_bytes()
+    assert b"".join(here.chunks()) == file.read_bytes()
 
 
 def test_other_embeddings_are_refused(tmp_path: Path) -> None:
@@ -86,7 +88,7 @@ def test_a_text_without_a_row_is_refused(tmp_path: Path) -> None:
 def test_a_row_too_many_shows(tmp_path: Path) -> None:
     here = PublicVectors(FakeEmbedder(), read_vectors(kept_in(tmp_path), FakeEmbedder().dim))
     here.embed(TEXTS[:1])
-    assert here.to_bytes() != kept_in(tmp_path).read_bytes()
+    assert b"".join(here.chunks()) != kept_in(tmp_path).read_bytes()
 
 
 def test_a_cut_file_is_refused(tmp_path: Path) -> None:
@@ -96,3 +98,34 @@ def test_a_cut_file_is_refused(tmp_path: Path) -> None:
         read_vectors(file, FakeEmbedder().dim)
     with pytest.raises(VerificationError, match="no embeddings"):
         read_vectors(tmp_path / "gone", FakeEmbedder().dim)
+
+
+def test_a_file_of_many_rows_is_read_as_it_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(public_vectors, "A_CHUNK", 2)
+    vectors = PublicVectors(FakeEmbedder())
+    rows = vectors.embed(TEXTS)
+    (tmp_path / "vectors.bin").write_bytes(b"".join(vectors.chunks()))
+    kept = read_vectors(tmp_path / "vectors.bin", FakeEmbedder().dim)
+    assert list(kept) == sorted(kept)
+    for text, row in zip(TEXTS, rows, strict=True):
+        assert np.array_equal(kept[hashlib.sha256(text.encode()).digest()], np.rint(row * STEPS))
+
+
+def test_many_texts_are_embedded_some_at_a_time_and_each_has_its_own_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(public_vectors, "AT_ONCE", 3)
+    sizes, embedder = [], FakeEmbedder(8)
+
+    class Counting(FakeEmbedder):
+        def embed(self, texts: Sequence[str]) -> np.ndarray:
+            sizes.append(len(texts))
+            return super().embed(texts)
+
+    texts = ["one", "two", "three", "four", "five", "six", "two"]
+    found = PublicVectors(Counting(8)).embed(texts)
+    assert sizes == [3, 3]
+    assert np.array_equal(found, PublicVectors(embedder).embed(texts))
+    assert found.dtype == np.float32

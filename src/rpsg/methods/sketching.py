@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from rpsg.methods.dp_steps import ANOTHER_WRITER, ask, label_of, paid, report_sp
 from rpsg.records import Document
 from rpsg.stages.annotate import codes_of, fits_none
 from rpsg.stages.cards import positions
-from rpsg.stages.choose import Block, Objective, choose
+from rpsg.stages.choose import Block, Chosen, Objective, choose, parts_of
 from rpsg.stages.resolution import poor_fit_line
 from rpsg.stages.sketch import (
     LENGTH,
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from rpsg.stages.cards import CardModel
     from rpsg.stages.sketch import Floats, Target
 
+#: The most drafts that the features are fitted to; of more, every second, third and so on.
+MOST_FITTED = 20_000
 #: The weight of the covariance relative to the mean at diversity 1. With less the choice prefers outlying
 #: texts, with more central ones (``benchmarks/people.py``).
 WEIGHT_OF_SPREAD = 16.0
@@ -88,7 +91,8 @@ def measure(
         raise ModelError("No text that was written can be used.", hint=ANOTHER_WRITER)
     label = label_of(pack)
     labels = len(pack.attribute(label).values) if label else 0
-    texts = [c.text for c in drafts]
+    # Some are enough to fit to: memory and time would grow, and the axes hardly change.
+    texts = [c.text for c in drafts[:: math.ceil(len(drafts) / MOST_FITTED)]]
     vectors = job.tools.embedder.embed(texts)
     features = Features.fit(vectors, texts, axes_wanted(labels), words_wanted(labels))
 
@@ -106,29 +110,48 @@ def choose_by_sketch(job: Job, pack: Pack, model: CardModel, sketch: Sketch, poo
 
     Each label gets texts in proportion to its noisy share.
     """
-    drafts, features = pool.alive(), sketch.features
-    texts = [c.text for c in drafts]
-    vectors = job.tools.embedder.embed(texts)
+    drafts = pool.alive()
+    vectors = job.tools.embedder.embed([c.text for c in drafts])
     label = label_of(pack)
     values = pack.attribute(label).values if label else ("",)
-    z, shared = features.coordinates(vectors), _shares_wanted(job, pack, model, drafts, vectors)
-    roots = word_roots(texts, features.words)
+    shared = _shares_wanted(job, pack, model, drafts, vectors)
     mass = model.shares(label) if label else np.ones(1)
     of_label = np.array([values.index(c.card.values[label]) if label else 0 for c in drafts], np.int64)
     kept: set[int] = set()
+    scores: dict[int, float] = {}
     for code, quota in enumerate(shares(mass, job.plan.corpus.size)):
         mine = np.flatnonzero(of_label == code)
-        target = sketch.target(code)
-        beside = _columns_wanted(model, [drafts[i] for i in mine], label, code)
-        blocks = [*(replace(block, entries=block.entries[mine]) for block in shared), *beside]
-        blocks.append(Block(roots[mine], target.words, WEIGHT_OF_WORDS))
-        objective = Objective.of(z[mine], target, WEIGHT_OF_SPREAD / job.plan.method.diversity, blocks)
-        kept |= {drafts[mine[i]].id for i in choose(objective, int(quota))}
-        # Its inner product with the target is the score of a text.
-        told = zip(mine, objective.towards, strict=True)
-        pool = pool.score("sketch", {drafts[i].id: float(value) for i, value in told})
+        parts, before = parts_of(len(mine), int(quota)), None
+        for part, wanted in parts:
+            some = mine[part]
+            blocks = [replace(block, entries=block.entries[some]) for block in shared]
+            blocks += _columns_wanted(model, [drafts[i] for i in some], label, code)
+            objective = _objective(job, sketch, code, [drafts[i].text for i in some], vectors[some], blocks)
+            if len(parts) > 1 and before is None:
+                before = Chosen.none(objective)
+            found = choose(objective, wanted, before)
+            before = before and before.with_these(objective, found)
+            kept |= {drafts[some[i]].id for i in found}
+            # Its inner product with the target is the score of a text.
+            told = zip(some, objective.towards, strict=True)
+            scores |= {drafts[i].id: float(value) for i, value in told}
     losers = {c.id: "not chosen by the sketch" for c in drafts if c.id not in kept}
-    return pool.drop("sketch", losers)
+    return pool.score("sketch", scores).drop("sketch", losers)
+
+
+def _objective(
+    job: Job,
+    sketch: Sketch,
+    code: int,
+    texts: Sequence[str],
+    vectors: npt.NDArray[np.float32],
+    blocks: Sequence[Block],
+) -> Objective:
+    """The objective for texts of the label with this index, with these further blocks."""
+    target, features = sketch.target(code), sketch.features
+    words = Block(word_roots(texts, features.words), target.words, WEIGHT_OF_WORDS)
+    spread = WEIGHT_OF_SPREAD / job.plan.method.diversity
+    return Objective.of(features.coordinates(vectors), target, spread, [*blocks, words])
 
 
 def _ask(

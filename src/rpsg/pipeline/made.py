@@ -47,7 +47,7 @@ class Made:
     evidence: Path
     performed: Performed | None = None
     replies: Iterable[tuple[str, Reply]] = ()
-    vectors: bytes = b""
+    vectors: Iterable[bytes] = ()
     failed: Collection[str] = ()
     asked: int = 0
     earlier: Mapping[tuple[str, str], int] = field(default_factory=dict)

@@ -79,7 +79,7 @@ def publish(
         made = replace(
             made,
             replies=calls.replies(writer.asked),
-            vectors=vectors.to_bytes(),
+            vectors=vectors.chunks(),
             failed=writer.failed & writer.asked,
             asked=len(writer.asked),
             earlier={who: n for who, n in calls.sent().items() if who != this},

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from rpsg.disk.files import PUBLIC_MODE, file_sha256, write_atomic
+from rpsg.disk.files import PUBLIC_MODE, file_sha256, write_atomic, write_chunks
 from rpsg.domains import COLUMN
 from rpsg.pipeline.ledger_facts import short_claim
 from rpsg.privacy.evidence import evidence_names
@@ -96,7 +96,7 @@ def write_evidence(target: Path, made: Made) -> dict[str, str]:
     written = {PLAN: write_atomic(target / PLAN, public, PUBLIC_MODE)}
     if not made.method.has_seeds:
         written[TEXTS] = write_replies(target / TEXTS, made.replies)
-        written[VECTORS] = write_atomic(target / VECTORS, made.vectors, PUBLIC_MODE)
+        written[VECTORS] = write_chunks(target / VECTORS, made.vectors, PUBLIC_MODE)
         written[CANDIDATES] = write_history(target / CANDIDATES, made.pool)
     if made.failed:
         written[FAILED] = write_atomic(

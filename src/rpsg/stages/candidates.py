@@ -14,6 +14,9 @@ from rpsg.stages.clean_reply import tidy
 from rpsg.stages.echo import REASON, repeats_prompt
 from rpsg.stages.prompts import by_prefix, candidate_request, variant_request
 
+#: The most requests that a writer is given at once.
+AT_ONCE = 20_000
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -32,12 +35,16 @@ def write_candidates(
     first: int = 0,
 ) -> Pool:
     """One candidate from each card; ids count from ``first``."""
-    requests = [candidate_request(pack, plan, card, first + i) for i, card in enumerate(cards)]
-    progress.start("writing candidates", len(requests))
-    replies = replies_to(requests, writer, progress)
-    return Pool(
-        tuple(candidate_of(first + i, cards[i], replies[i], None, requests[i]) for i in range(len(cards)))
-    )
+    progress.start("writing candidates", len(cards))
+    written, answered = list[Candidate](), 0
+    for start in range(0, len(cards), AT_ONCE):  # the prompts take more memory than the texts
+        some = list(enumerate(cards[start : start + AT_ONCE], first + start))
+        requests = [candidate_request(pack, plan, card, number) for number, card in some]
+        replies = _replies(requests, writer, progress)
+        answered += sum(reply.finish != "error" for reply in replies.values())
+        written += [candidate_of(*one, replies[i], None, requests[i]) for i, one in enumerate(some)]
+    progress.done(written=answered)
+    return Pool(tuple(written))
 
 
 def write_variants(
@@ -63,14 +70,19 @@ def write_variants(
 
 
 def replies_to(requests: Sequence[Request], writer: Writer, progress: Progress) -> dict[int, Reply]:
-    """The reply to each request, by its index."""
+    """The reply to each request, by its index; how many were answered is reported."""
+    replies = _replies(requests, writer, progress)
+    progress.done(written=sum(reply.finish != "error" for reply in replies.values()))
+    return replies
+
+
+def _replies(requests: Sequence[Request], writer: Writer, progress: Progress) -> dict[int, Reply]:
     # Requests with the same prefix follow each other, so that the server computes it once.
     order = by_prefix(requests)
     replies = writer.write(
         [requests[i] for i in order],
         lambda _, reply: progress.advance(1, tokens=reply.completion_tokens),
     )
-    progress.done(written=sum(reply.finish != "error" for reply in replies))
     return dict(zip(order, replies, strict=True))
 
 

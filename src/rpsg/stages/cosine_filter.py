@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rpsg.stages.exact_similarity import SQUARE, quantized
+from rpsg.stages.neighbours import MOST_COMPARED, distinct, distinct_of_all
 from rpsg.textstats.words import runs_of
 
 if TYPE_CHECKING:
@@ -29,20 +30,11 @@ def drop_near_duplicates(pool: Pool, vectors: npt.NDArray[np.float32], threshold
     """Among texts closer than ``threshold`` (cosine) the one with the lowest id is kept.
 
     ``vectors`` are the unit rows of ``pool.alive()``, in that order. Cosines are of quantized rows, so every
-    machine drops the same texts.
+    machine drops the same texts. Of more than ``MOST_COMPARED`` texts each is compared with some, and a few
+    near-duplicates are missed (``neighbours.py``).
     """
-    exact, limit = quantized(vectors), threshold * SQUARE
-    stays = np.zeros(len(exact), np.bool_)
-    for start in range(0, len(exact), BLOCK):
-        block = exact[start : start + BLOCK]
-        near = np.zeros(len(block), np.bool_)
-        before = np.flatnonzero(stays[:start])
-        for part in range(0, len(before), BLOCK):
-            near |= (block @ exact[before[part : part + BLOCK]].T > limit).any(axis=1)
-        inside = block @ block.T > limit
-        own = stays[start : start + BLOCK]
-        for row in range(len(block)):
-            own[row] = not near[row] and not (inside[row, :row] & own[:row]).any()
+    limit = threshold * SQUARE
+    stays = distinct(vectors, limit) if len(vectors) > MOST_COMPARED else distinct_of_all(vectors, limit)
     reasons = {c.id: "near-duplicate" for c, kept in zip(pool.alive(), stays, strict=True) if not kept}
     return pool.drop("cosine filter", reasons)
 

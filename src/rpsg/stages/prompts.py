@@ -91,7 +91,13 @@ def prefix(pack: Pack, plan: Plan, values: Mapping[str, str], number: int) -> tu
     for example in _examples(pack, plan, values, number % sets):
         turns.append(Message("user", _turn(pack, example.card, about)))
         turns.append(Message("assistant", example.text.strip()))
-    return tuple(turns)
+    return _same(tuple(turns))
+
+
+@lru_cache(maxsize=256)
+def _same(turns: tuple[Message, ...]) -> tuple[Message, ...]:
+    """One object for equal prefixes: of many thousand prompts each would hold some kilobytes of its own."""
+    return turns
 
 
 def _examples(pack: Pack, plan: Plan, values: Mapping[str, str], which: int) -> list[Example]:

@@ -19,18 +19,22 @@ import numpy.typing as npt
 from rpsg.errors import VerificationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from rpsg.protocols import Embedder, Endpoint
 
-    Row = npt.NDArray[np.int16]
+Row = npt.NDArray[np.int16]
 
 #: Steps in a unit length.
 STEPS = 4000
 #: How far a coordinate may differ on another processor, in steps.
 TOLERANCE = 8
 _HASH = 32
+#: The rows that are written and read at once.
+A_CHUNK = 4096
+#: The most texts that an embedder is given at once: rounding needs several times the memory of its rows.
+AT_ONCE = 16_384
 
 
 class PublicVectors:
@@ -64,12 +68,17 @@ class PublicVectors:
         """
         keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._rows}
-        if missing:
-            for key, row in zip(missing, _rounded(self._embedder.embed(list(missing.values()))), strict=True):
+        waiting = list(missing)
+        for start in range(0, len(waiting), AT_ONCE):
+            some = waiting[start : start + AT_ONCE]
+            rows = _rounded(self._embedder.embed([missing[key] for key in some]))
+            for key, row in zip(some, rows, strict=True):
                 self._rows[key] = row if self._kept is None else self._same(key, row)
-        rows = [self._rows[key] for key in keys]
-        whole = np.stack(rows) if rows else np.zeros((0, self.dim), np.int16)
-        return whole.astype(np.float32) / np.float32(STEPS)
+        whole = np.empty((len(keys), self.dim), np.float32)
+        for number, key in enumerate(keys):
+            whole[number] = self._rows[key]
+        whole /= np.float32(STEPS)
+        return whole
 
     def _same(self, key: bytes, row: Row) -> Row:
         kept = (self._kept or {}).get(key)
@@ -80,9 +89,12 @@ class PublicVectors:
             )
         return kept
 
-    def to_bytes(self) -> bytes:
+    def chunks(self) -> Iterator[bytes]:
         """All rows so far, as the file's bytes."""
-        return b"".join(key + self._rows[key].astype("<i2").tobytes() for key in sorted(self._rows))
+        keys = sorted(self._rows)
+        for start in range(0, len(keys), A_CHUNK):
+            some = keys[start : start + A_CHUNK]
+            yield b"".join(key + self._rows[key].astype("<i2").tobytes() for key in some)
 
 
 def _rounded(rows: npt.NDArray[np.float32]) -> Row:
@@ -97,15 +109,15 @@ def read_vectors(file: Path, dim: int) -> dict[bytes, Row]:
     Raises:
         VerificationError: the file is missing, or does not hold rows of ``dim`` numbers.
     """
+    size, kept = _HASH + 2 * dim, dict[bytes, Row]()
     try:
-        content = file.read_bytes()
+        with file.open("rb") as content:
+            while chunk := content.read(A_CHUNK * size):
+                if len(chunk) % size:
+                    raise VerificationError(f"The embeddings in the evidence are not rows of {dim} numbers.")
+                lines = np.frombuffer(chunk, np.uint8).reshape(-1, size)
+                rows = np.ascontiguousarray(lines[:, _HASH:]).view("<i2").astype(np.int16)
+                kept.update(zip((line[:_HASH].tobytes() for line in lines), rows, strict=True))
     except OSError:
         raise VerificationError("The evidence has no embeddings of the texts.") from None
-    size = _HASH + 2 * dim
-    if len(content) % size:
-        raise VerificationError(f"The embeddings in the evidence are not rows of {dim} numbers.")
-    starts = range(0, len(content), size)
-    return {
-        content[i : i + _HASH]: np.frombuffer(content[i + _HASH : i + size], "<i2").astype(np.int16)
-        for i in starts
-    }
+    return kept

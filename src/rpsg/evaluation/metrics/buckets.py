@@ -1,7 +1,8 @@
 """Both corpora in shared buckets, by PCA and k-means: the basis of MAUVE and related metrics.
 
 As in MAUVE (Pillutla et al. 2021, with the authors' defaults): unit rows, the principal components that hold
-90 % of the variance, n / 10 buckets, the best of five k-means runs.
+90 % of the variance, n / 10 buckets, the best of five k-means runs. Each bucket is compared with each text,
+so larger corpora are sampled (``some_rows``).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from rpsg.evaluation.metrics.intervals import some_rows
 from rpsg.stages.rng import stream
 
 if TYPE_CHECKING:
@@ -41,7 +43,13 @@ class Buckets:
 def buckets(inputs: Inputs) -> Buckets:
     """The corpora of ``inputs`` in shared buckets; computed once."""
     inputs.need(10)
-    return inputs.once("buckets", lambda: bucketed(inputs.corpus.vectors, inputs.real.vectors, inputs.seed))
+    return inputs.once("buckets", lambda: _of_some(inputs))
+
+
+def _of_some(inputs: Inputs) -> Buckets:
+    corpus = some_rows(inputs.corpus.vectors, inputs.seed, "buckets of the corpus")
+    real = some_rows(inputs.real.vectors, inputs.seed, "buckets of real texts")
+    return bucketed(corpus, real, inputs.seed)
 
 
 def bucketed(corpus: npt.NDArray[np.floating], real: npt.NDArray[np.floating], seed: int) -> Buckets:

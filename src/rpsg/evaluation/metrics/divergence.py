@@ -16,7 +16,7 @@ from rpsg.evaluation.inputs import UnavailableError
 from rpsg.evaluation.metrics.attributes import total_variation
 from rpsg.evaluation.metrics.buckets import buckets
 from rpsg.evaluation.metrics.diversity import MODEL
-from rpsg.evaluation.metrics.intervals import GROUPS, around_distance, around_root, groups
+from rpsg.evaluation.metrics.intervals import GROUPS, around_distance, around_root, groups, told_of_rows
 from rpsg.textstats.words import encode, words
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ def _of_buckets(inputs: Inputs, distance: Distance) -> tuple[float, Without, str
         return distance(first / first.sum(), second / second.sum())
 
     value, without = _apart(of, corpus, real)
-    return value, without, f"{inputs.models.embedder.name}, {len(found.corpus)} buckets"
+    told = told_of_rows(len(inputs.corpus), len(inputs.real))
+    return value, without, f"{inputs.models.embedder.name}, {len(found.corpus)} buckets{told}"
 
 
 def _in_groups(counts: Ints, group: Ints) -> Floats:

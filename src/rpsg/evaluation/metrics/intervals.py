@@ -7,7 +7,7 @@ only the width comes from resampling, and the interval is centred on the value (
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 RESAMPLES = 400
 GROUPS = 10
+#: The most texts of a corpus that metrics in quadratic time read.
+MOST_ROWS = 10_000
 NORMAL = 1.959964
 STUDENT = 2.262157  # 97.5 % of Student's t with nine degrees of freedom: ten groups
 
@@ -79,6 +81,22 @@ def of_ratio(above: Floats, below: Floats, seed: int, purpose: str) -> tuple[flo
     sums = resampled_means(np.stack([above, below], axis=1), seed, purpose)
     spread = (sums[:, 0] / np.maximum(sums[:, 1], 1e-12)).std()
     return float(above.sum() / below.sum()), float(spread)
+
+
+def some_rows(rows: npt.NDArray[Any], seed: int, purpose: str) -> npt.NDArray[Any]:
+    """The rows, or ``MOST_ROWS`` of them drawn at random, in their order: for what takes quadratic time.
+
+    What is computed from them, and its interval, is that of a corpus of so many texts.
+    """
+    if len(rows) <= MOST_ROWS:
+        return rows
+    return rows[np.sort(stream(seed, purpose).permutation(len(rows))[:MOST_ROWS])]
+
+
+def told_of_rows(*sides: int) -> str:
+    """How many texts of each side ``some_rows`` keeps, for the model of a Measure; empty if it keeps all."""
+    few = " x ".join(f"{min(side, MOST_ROWS):,}" for side in sides)
+    return f", {few} texts" if max(sides) > MOST_ROWS else ""
 
 
 def groups(n: int, seed: int, purpose: str) -> npt.NDArray[np.int64]:

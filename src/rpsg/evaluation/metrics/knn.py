@@ -2,9 +2,10 @@
 
 The ball of a row has the radius of its k-th nearest other row in the same corpus. Precision and recall:
 Kynkaanniemi et al. 2019; density and coverage: Naeem et al. 2020. Distances are computed in blocks of rows to
-save memory. Intervals come from a jackknife over ten groups of each corpus, with all balls recomputed. It
-doubles the variance of what depends on pairs of texts, as balls do (Efron & Stein 1981): so its variance is
-halved, but never taken below that of a mean over the texts that are counted.
+save memory, and larger corpora are sampled (``some_rows``). Intervals come from a jackknife over ten groups
+of each corpus, with all balls recomputed. It doubles the variance of what depends on pairs of texts, as balls
+do (Efron & Stein 1981): so its variance is halved, but never taken below that of a mean over the texts that
+are counted.
 """
 
 from __future__ import annotations
@@ -15,7 +16,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.evaluation.metrics.intervals import STUDENT, around_share, from_jackknife, groups, jackknife_error
+from rpsg.evaluation.metrics.intervals import (
+    STUDENT,
+    around_share,
+    from_jackknife,
+    groups,
+    jackknife_error,
+    some_rows,
+    told_of_rows,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +36,7 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.floating]
+Sides = tuple[str, ...]
 K = 3
 #: Neighbours kept for each row. When a group is left out, fewer than K of them remain for one row in 10^11;
 #: its radius is then the distance to the last one kept.
@@ -148,15 +158,21 @@ def _found(inputs: Inputs) -> Found:
 
 
 def _in_all_ways(inputs: Inputs) -> Found:
+    rows_of = {
+        "corpus": some_rows(inputs.corpus.vectors, inputs.seed, "balls of the corpus"),
+        "real": some_rows(inputs.real.vectors, inputs.seed, "balls of real texts"),
+    }
+
     def of(texts: Texts, side: str) -> Floats:
-        group = groups(len(texts), inputs.seed, f"balls {side}")
-        return texts.once("radii", lambda: radii(texts.vectors, group))
+        rows = rows_of[side]
+        group = groups(len(rows), inputs.seed, f"balls {side}")
+        return texts.once("radii", lambda: radii(rows, group))
 
     first, second = of(inputs.corpus, "corpus"), of(inputs.real, "real")
     sides = len(first) - 1, len(second) - 1
     of_corpus = np.concatenate([first, np.repeat(first[:1], sides[1], axis=0)])
     of_real = np.concatenate([second[:1], np.repeat(second[:1], sides[0], axis=0), second[1:]])
-    found = balls(inputs.corpus.vectors, inputs.real.vectors, of_corpus, of_real)
+    found = balls(rows_of["corpus"], rows_of["real"], of_corpus, of_real)
     return Found(found, of_corpus > OUT, of_real > OUT, sides)
 
 
@@ -173,9 +189,11 @@ def _recall(found: Found) -> Floats:
     return _means(found.balls.reached, found.real)
 
 
-def _share(inputs: Inputs, name: str, figure: Callable[[Found], Floats], texts: int) -> Measure:
-    """A share of ``texts`` texts with its interval."""
+def _share(inputs: Inputs, name: str, figure: Callable[[Found], Floats], *, of: Sides) -> Measure:
+    """A share of the texts of these sides with its interval."""
     found = _found(inputs)
+    sizes = {"corpus": found.corpus.shape[1], "real": found.real.shape[1]}
+    texts = sum(sizes[side] for side in of)
     figures = figure(found)
     value = float(figures[0])
     interval = around_share(value, found.error(figures), texts, STUDENT)
@@ -183,17 +201,17 @@ def _share(inputs: Inputs, name: str, figure: Callable[[Found], Floats], texts: 
 
 
 def _model(inputs: Inputs) -> str:
-    return f"{inputs.models.embedder.name}, k = {K}"
+    return f"{inputs.models.embedder.name}, k = {K}{told_of_rows(len(inputs.corpus), len(inputs.real))}"
 
 
 def knn_precision(inputs: Inputs) -> Measure:
     """Share of texts that lie in the ball of a real one."""
-    return _share(inputs, "knn_precision", _precision, len(inputs.corpus))
+    return _share(inputs, "knn_precision", _precision, of=("corpus",))
 
 
 def knn_recall(inputs: Inputs) -> Measure:
     """Share of real texts that lie in the ball of a corpus text."""
-    return _share(inputs, "knn_recall", _recall, len(inputs.real))
+    return _share(inputs, "knn_recall", _recall, of=("real",))
 
 
 def density(inputs: Inputs) -> Measure:
@@ -201,20 +219,20 @@ def density(inputs: Inputs) -> Measure:
     found = _found(inputs)
     figures = _means(found.balls.crowd, found.corpus)
     value = float(figures[0])
-    least = float(found.balls.crowd[0].std()) / np.sqrt(len(inputs.corpus))
+    least = float(found.balls.crowd[0].std()) / np.sqrt(found.corpus.shape[1])
     interval = from_jackknife(value, found.error(figures, least), low=0.0)
     return inputs.measured("density", value, interval=interval, model=_model(inputs))
 
 
 def coverage(inputs: Inputs) -> Measure:
     """Share of real texts with a corpus text in their ball."""
-    return _share(inputs, "coverage", lambda found: _means(found.balls.covered, found.real), len(inputs.real))
+    return _share(inputs, "coverage", lambda found: _means(found.balls.covered, found.real), of=("real",))
 
 
 def knn_f1(inputs: Inputs) -> Measure:
     """Harmonic mean of precision and recall."""
-    texts = len(inputs.corpus) + len(inputs.real)
-    return _share(inputs, "knn_f1", lambda found: _harmonic(_precision(found), _recall(found)), texts)
+    both = ("corpus", "real")
+    return _share(inputs, "knn_f1", lambda found: _harmonic(_precision(found), _recall(found)), of=both)
 
 
 def _harmonic(first: Floats, second: Floats) -> Floats:

@@ -116,7 +116,7 @@ def _from_replies(
         claimed.evidence,
         _performed(claimed, kernel),
         replies.some(settled.asked),
-        vectors.to_bytes(),
+        vectors.chunks(),
         settled.failed & settled.asked,
         len(settled.asked),
         earlier_writers(claimed),

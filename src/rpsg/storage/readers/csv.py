@@ -54,16 +54,17 @@ def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -
         check_header(path, header, columns)
         indices = columns.of(header)
         separators = _SEPARATORS.get(separator, f"the sign {separator}")
+        width, first = len(header), header[0]
         for number, fields in _numbered(path, reader, source):
-            if source.is_long:
+            if source.size > lines.MAX_LINE_BYTES:
                 yield _too_long(path, number)
-            elif len(fields) < len(header) or any(fields[len(header) :]):
-                yield _ragged(path, number, len(fields), len(header), separators)
-            elif [name.strip() for name in fields[: len(header)]] == header:
+            elif len(fields) != width and (len(fields) < width or any(fields[width:])):
+                yield _ragged(path, number, len(fields), width, separators)
+            elif fields[0].strip() == first and [name.strip() for name in fields[:width]] == header:
                 hint = "Files were joined with their headers. Nothing needs to be done."
                 yield fault(path, "line", number, REPEATED, hint)
             else:
-                yield row_of(number, (fields[i] if i is not None else None for i in indices))
+                yield row_of(number, [fields[i] if i is not None else None for i in indices])
 
 
 def header_of(file: Source, *, separator: str | None = None, columns: Columns | None = None) -> list[str]:
@@ -112,7 +113,7 @@ def _opened(
                 break
             source.size = 0
     separator = separator or _separator(first, columns)
-    reader = csv.reader(chain((first,), read, source), delimiter=separator, strict=True)
+    reader = csv.reader(chain((first,), read, source.texts), delimiter=separator, strict=True)
     source.lines_before = before
     header = [name.strip() for _, names in _numbered(path, reader, source, 1) for name in names]
     return reader, separator, header
@@ -126,11 +127,9 @@ class _PhysicalLines:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._lines = lines.raw_lines(source, self._skeleton)
+        self.texts = self._read()
         #: Lines that the parser never sees.
         self.lines_before = 0
-        self._number = self._at = 0
-        self._has_utf8 = False
         #: Bytes of the parser's current row so far.
         self.size = 0
 
@@ -143,17 +142,27 @@ class _PhysicalLines:
         return self
 
     def __next__(self) -> str:
-        line, size = next(self._lines)
-        self._number += 1
-        self.size += size
-        if self.is_long and size <= lines.MAX_LINE_BYTES:  # longer lines come as their skeleton
-            line = self._skeleton(line)
-        text = lines.decoded(self._source, line, number=self._number, offset=self._at, mixed=self._has_utf8)
-        self._at += size
-        self._has_utf8 = self._has_utf8 or not line.isascii()
-        if isinstance(text, lines.Problem):
-            raise DataError(f"{self._source.called}, line {self._number}: {text.detail}.", hint=text.hint)
-        return text
+        return next(self.texts)
+
+    def _read(self) -> Iterator[str]:
+        """A generator, which costs less per line than a method."""
+        number = at = 0
+        has_utf8 = False
+        for line, size in lines.raw_lines(self._source, self._skeleton):
+            number += 1
+            self.size += size
+            if self.size <= lines.MAX_LINE_BYTES and line.isascii():
+                at += size
+                yield line.decode()
+                continue
+            if self.is_long and size <= lines.MAX_LINE_BYTES:  # longer lines come as their skeleton
+                line = self._skeleton(line)  # noqa: PLW2901
+            text = lines.decoded(self._source, line, number=number, offset=at, mixed=has_utf8)
+            at += size
+            has_utf8 = has_utf8 or not line.isascii()
+            if isinstance(text, lines.Problem):
+                raise DataError(f"{self._source.called}, line {number}: {text.detail}.", hint=text.hint)
+            yield text
 
     @staticmethod
     def _skeleton(line: bytes) -> bytes:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from rpsg.storage.readers.source import Source
 
 _BROKEN = object()
+#: White space in JSON.
+_SPACE = " \t\n\r"
 _DUPLICATE = object()
 _OBJECT = re.compile(r"\[?\s*\{\s*[\"}]|\[\s*\Z")
 NO_KEY = "the object has no key for the text"
@@ -59,8 +61,8 @@ def read_rows(
             check_header(path, list(values), columns)
         first = first or list(values)
         objects += 1
-        for name in [name for name in missing if name in values]:
-            del missing[name]
+        if missing:
+            missing = {name: None for name in missing if name not in values}
         yield _row(path, number, values, columns)
     if not first:
         _check_kind(source)
@@ -148,7 +150,7 @@ def _row(path: str, number: int, values: dict[str, Any], columns: Columns) -> Ro
         hint = "Give that line the key, or take it out of the file."
         detail = f"the object has no key {columns.text!r}"
         return fault(path, "line", number, NO_KEY, hint, detail=detail)
-    return row_of(number, (None if name is None else values.get(name) for name in columns.wanted_or_none))
+    return row_of(number, [None if name is None else values.get(name) for name in columns.wanted_or_none])
 
 
 def _object(source: Source, number: int, line: str | Problem) -> dict[str, Any] | Fault:
@@ -183,11 +185,14 @@ def _named(source: Source) -> str:
 def _parse(line: str) -> Any:
     """The JSON value, or why there is none. The parser's errors hold the line, so they are not passed on."""
     try:
-        return _DECODER.decode(line)
+        if not line.startswith("{"):
+            return _DECODER.decode(line)
+        value, end = _DECODER.raw_decode(line)
     except _DuplicateKeyError:
         return _DUPLICATE
     except (ValueError, RecursionError):
         return _BROKEN
+    return _BROKEN if line[end:].strip(_SPACE) else value
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeGuard
 
 from rpsg.errors import DataError
 from rpsg.records import OTHER, Document
@@ -144,13 +144,13 @@ class DocumentMaker:
         text = self._text(row)
         if isinstance(text, Fault):
             return text
-        user = self._user(row)
+        user = self._user(row) if self.columns.user is not None else None
         if isinstance(user, Fault):
             return user
-        label = self._label(row)
+        label = self._label(row) if self.columns.label is not None else None
         if isinstance(label, Fault):
             return label
-        beside = self._beside(row)
+        beside = self._beside(row) if self.beside else ()
         return beside if isinstance(beside, Fault) else Document(position, text, label, user, beside)
 
     def _leave_out(self, fault: Fault) -> None:
@@ -170,6 +170,8 @@ class DocumentMaker:
             found.first.append(fault.number)
 
     def _text(self, row: Row) -> str | Fault:
+        if _is_plain(row.text):
+            return row.text
         column = self.columns.text
         value = row.text if isinstance(row.text, str) else spelled(row.text) or in_one_text(row.text)
         is_nan = isinstance(row.text, float) and math.isnan(row.text)
@@ -183,9 +185,7 @@ class DocumentMaker:
             return self._fault(row, TEXT_TOO_LONG, f"A text may have at most {most >> 20} MiB.")
         return text
 
-    def _user(self, row: Row) -> str | Fault | None:
-        if self.columns.user is None:
-            return None
+    def _user(self, row: Row) -> str | Fault:
         name = self._name(row.user)
         if name is None:
             reason = NO_USER if not isinstance(row.user, list | dict | tuple) else USER_IS_NONE
@@ -197,8 +197,6 @@ class DocumentMaker:
         return name
 
     def _label(self, row: Row) -> str | Fault | None:
-        if self.columns.label is None:
-            return None
         name = self._name(row.label)
         if self.labels is None:
             label = None if name is None else _NOT_PRINTED.sub(" ", name).strip() or None
@@ -247,18 +245,33 @@ class DocumentMaker:
 
     def _name(self, value: object) -> str | None:
         """A label or a user as text; equal ones share one string, which matters at a million rows."""
-        if isinstance(value, str) and value in self._names:
-            return self._names[value]
+        if isinstance(value, str):
+            known = self._shared.get(value) or self._names.get(value)  # a spelling is its own spelling
+            if known is not None:
+                return known
         name = spelled(value)
         if name is None:
             return None
         name = self._shared.setdefault(name, name)
-        if isinstance(value, str):
+        if isinstance(value, str) and value != name:
             self._names[value] = name
         return name
 
     def _fault(self, row: Row, reason: str, hint: str) -> Fault:
         return fault(self.path, self.unit, row.number, reason, hint)
+
+
+def _is_plain(text: object) -> TypeGuard[str]:
+    """Whether a text is its own spelling at first sight, as most are: then no other rule applies to it."""
+    return (
+        isinstance(text, str)
+        and text[:1].isalnum()
+        and text.isascii()
+        and 4 * len(text) <= lines.MAX_LINE_BYTES
+        and "\r" not in text
+        and "\0" not in text
+        and text not in MISSING
+    )
 
 
 def fault(path: Path | str, unit: str, number: int, reason: str, hint: str, *, detail: str = "") -> Fault:

@@ -42,6 +42,8 @@ def spelled(value: object) -> str | None:
 
 
 def _spelled_text(value: str) -> str | None:
+    if value.isascii() and value.isalnum() and value[0].isalpha():  # most names: nothing to compose or cut
+        return None if value in MISSING else _TRUTHS.get(value, value)
     name = clean(value).strip()
     if not name.isascii():
         name = unicodedata.normalize("NFC", name)

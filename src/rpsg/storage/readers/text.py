@@ -66,6 +66,10 @@ def raw_lines(source: Source, squeezed: Callable[[bytes], bytes]) -> Iterator[tu
     try:
         with source.lines() as file:
             for piece, ends in _pieces(file):
+                if ends and not held and len(piece) <= MAX_LINE_BYTES:  # nearly every line
+                    empty = False
+                    yield piece, len(piece)
+                    continue
                 was_long, size = size > MAX_LINE_BYTES, size + len(piece)
                 is_long = size > MAX_LINE_BYTES
                 if is_long and not was_long:
@@ -139,6 +143,8 @@ def decoded(source: Source, line: bytes, *, number: int, offset: int, mixed: boo
 
     ``mixed``: whether there were letters in UTF-8 before it, so that another encoding would spoil them.
     """
+    if line.isascii():
+        return line.decode()
     line = line.removeprefix(codecs.BOM_UTF8)  # also within a file: it is the start of a second one
     try:
         return line.decode()

@@ -1,0 +1,323 @@
+"""What each stage costs as a release and the private texts grow: CPU seconds, peak memory, and the exponent.
+
+    python benchmarks/scale.py release --sizes 5000 20000 80000 --out benchmarks/results/scale.json
+    python benchmarks/scale.py evaluate --sizes 5000 20000 80000 --out benchmarks/results/scale.json
+    python benchmarks/scale.py private --sizes 60000 250000 1000000 --out benchmarks/results/scale.json
+
+``release`` makes a release of so many texts with the fake writer and an embedder of 384 random numbers per
+word, and verifies it. ``evaluate`` compares as many synthetic texts with as many real ones. ``private``
+reads, bounds, annotates and counts so many invented rows. Each size has processes of its own, and is added to
+those in the file. The exponent is the slope of log CPU seconds on log size over all sizes: 1 is linear, 2
+quadratic. Stages that take less than a second at the largest size have none. CPU seconds are those of all
+threads; on a busy machine they grow too, by up to a half. Peak memory is that of the whole process during the
+stage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from pyarrow import csv
+
+import rpsg
+from memory import RandomRows
+from rpsg.domains import find_pack
+from rpsg.evaluation import evaluate as evaluation
+from rpsg.methods import dp_steps, strict
+from rpsg.models.fake import FILLER, FakeClassifier, FakeEmbedder, FakeWriter
+from rpsg.pipeline import execute, publish
+from rpsg.privacy.commitment import commit_to
+from rpsg.privacy.histogram import Query, clean_histogram
+from rpsg.privacy.private import open_private
+from rpsg.protocols import Silent
+from rpsg.stages.annotate import annotate, describe
+from rpsg.stages.cards import card_row_cells, cells
+from rpsg.stages.contributions import People
+from rpsg.stages.rng import stream
+from rpsg.storage.readers import read_corpus
+from rpsg.storage.vault import Vault
+from rpsg.storage.vectors import Vectors
+from rpsg.testing.lab import plugged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+SHORTEST = 1.0
+DIM, PEOPLE = 384, 4000
+GIB = 1 << 20  # in KiB, as the system counts
+SIZES = {"release": (5000, 20_000, 80_000), "evaluate": (5000, 20_000, 80_000)}
+SIZES["private"] = (60_000, 250_000, 1_000_000)
+
+
+class Meter:
+    """CPU seconds and peak memory by stage. Seconds of a stage within another count for the inner one."""
+
+    def __init__(self) -> None:
+        self.stages: dict[str, dict[str, float]] = {}
+        self._inner = [0.0]
+        self._peaks = [0.0]
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        self._peaks[-1] = max(self._peaks[-1], peak())
+        forget_peak()
+        self._inner.append(0.0)
+        self._peaks.append(0.0)
+        since = time.process_time()
+        try:
+            yield
+        finally:
+            spent = time.process_time() - since
+            most = max(self._peaks.pop(), peak())
+            forget_peak()
+            self._peaks[-1] = max(self._peaks[-1], most)
+            own = spent - self._inner.pop()
+            self._inner[-1] += spent
+            told = self.stages.setdefault(name, {"cpu_seconds": 0.0, "peak_gib": 0.0})
+            told["cpu_seconds"] = round(told["cpu_seconds"] + own, 3)
+            told["peak_gib"] = round(max(told["peak_gib"], most), 3)
+
+    def watch(self, name: str, place: Any, attribute: str) -> None:
+        """Count the calls of ``place.attribute`` as the stage ``name`` from now on."""
+        called: Callable[..., Any] = getattr(place, attribute)
+
+        def measured(*args: Any, **kwargs: Any) -> Any:
+            with self.stage(name):
+                return called(*args, **kwargs)
+
+        setattr(place, attribute, measured)
+
+
+def peak() -> float:
+    """The most memory of this process since ``forget_peak``, in GiB."""
+    lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / GIB
+
+
+def forget_peak() -> None:
+    Path("/proc/self/clear_refs").write_text("5", "ascii")
+
+
+def plan_of(size: int, data: Path, oversample: float) -> Any:
+
+    return rpsg.make_plan(
+        {
+            "data": {"path": str(data)},
+            "corpus": {"domain": "food-reviews", "size": size},
+            "privacy": {"epsilon": 2.0, "n_public": PEOPLE},
+            "method": {"oversample": oversample},
+            "models": {"writer": "fake", "embedder": "wide"},
+        }
+    )
+
+
+def write_rows(path: Path, count: int, seed: int = 0, words: int = 40) -> None:
+    """Invented rows of ``words`` random words, in JSON Lines or, by the name, as CSV or Parquet."""
+    draw = stream(seed, "rows of a benchmark")
+    with path.open("w", encoding="utf-8") as file:
+        file.write("" if path.suffix == ".jsonl" else "text,person\n")
+        for start in range(0, count, 10_000):
+            picked = draw.integers(len(FILLER), size=(min(10_000, count - start), words)).tolist()
+            for number, row in enumerate(picked, start):
+                text = " ".join([FILLER[i] for i in row])
+                line = {"text": text, "person": f"p{number}"}
+                file.write(json.dumps(line) + "\n" if path.suffix == ".jsonl" else f'"{text}",p{number}\n')
+
+
+@contextmanager
+def wide_embedder() -> Iterator[None]:
+    """The fake embedder, with as many numbers as a real one has, under the name "wide"."""
+    with plugged("embedders", {"wide": lambda *_, **__: FakeEmbedder(DIM, name="wide")}):
+        yield
+
+
+def run_release(size: int, oversample: float, folder: Path, meter: Meter) -> None:
+
+    data = folder / "rows.jsonl"
+    write_rows(data, PEOPLE)
+    meter.watch("fake models", FakeEmbedder, "embed")
+    meter.watch("fake models", FakeWriter, "write")
+    FakeWriter.requests = property(lambda _: [], lambda *_: None)  # type: ignore[assignment]  # no memory of all
+    watch_method(meter)
+    for name in ("write_rows", "write_evidence", "write_metadata", "write_words", "write_release_report"):
+        meter.watch(f"publish: {name.replace('_', ' ')}", publish, name)
+    meter.watch("publish: ledger", publish, "publish")
+    execute.RELEASED = execute.Ending("", execute.RELEASED.is_ready, publish.publish)
+    with wide_embedder(), meter.stage("run: all else"):
+        run = rpsg.run(plan_of(size, data, oversample), folder / "run")
+    meter.stages["run: all else"]["texts"] = len(run.texts)
+
+
+def watch_method(meter: Meter) -> None:
+    meter.watch("requests and replies", strict, "write_candidates")
+    meter.watch("near-duplicates", dp_steps, "drop_near_duplicates")
+    meter.watch("copies of examples", dp_steps, "drop_copies")
+    meter.watch("sketch", strict, "measure")
+    meter.watch("choose", strict, "choose_by_sketch")
+    meter.watch("scrub", strict, "scrub")
+
+
+def verify_release(_: int, _drafts: float, folder: Path, meter: Meter) -> None:
+
+    meter.watch("verify: fake models", FakeEmbedder, "embed")
+    inner = Meter()
+    inner.stage = lambda name: meter.stage(f"verify: {name}")  # type: ignore[method-assign]
+    watch_method(inner)
+    with wide_embedder(), meter.stage("verify: all else"):
+        checked = rpsg.verify(folder / "run", plugins=("wide",))
+    if not checked.ok:
+        raise SystemExit(f"the release does not hold: {[c for c in checked.checks if not c.ok]}")
+
+
+def evaluate(size: int, _: float, folder: Path, meter: Meter) -> None:
+
+    write_rows(folder / "synthetic.jsonl", size)
+    write_rows(folder / "real.jsonl", size, seed=1)
+    meter.watch("evaluate: fake embedder", FakeEmbedder, "embed")
+    found = evaluation.run_metric
+
+    def measured(name: str, *args: Any) -> Any:
+        with meter.stage(f"evaluate: {name}"):
+            return found(name, *args)
+
+    evaluation.run_metric = measured  # type: ignore[assignment]
+    with wide_embedder(), meter.stage("evaluate: all else"):
+        rpsg.evaluate(folder / "synthetic.jsonl", real=folder / "real.jsonl", embedder="wide")
+
+
+def read_private(size: int, _: float, folder: Path, meter: Meter) -> None:
+    """Each format in the same process: the corpus of the one before is gone by then."""
+    for ending in ("csv", "jsonl", "parquet"):
+        file = folder / f"rows.{ending}"
+        if ending == "parquet":
+            to_parquet(folder / "rows.csv", file)
+        else:
+            write_rows(file, size)
+        with meter.stage(f"read {ending}"):
+            read_corpus(file, user="person")
+        told = meter.stages[f"read {ending}"]
+        told["mb_per_second"] = round(file.stat().st_size / 1e6 / told["cpu_seconds"], 1)
+
+
+def to_parquet(rows: Path, file: Path) -> None:
+
+    pq.write_table(csv.read_csv(rows), file)
+
+
+def count_private(size: int, _: float, folder: Path, meter: Meter) -> None:
+    """From the file to exact counts of cards, as in strict mode; embeddings are random rows in a file."""
+    with meter.stage("count: read jsonl"):
+        corpus = read_corpus(folder / "rows.jsonl", user="person")
+    with meter.stage("count: hash of all rows"):
+        commit_to(corpus, b"a nonce of a benchmark, 32 bytes")
+    embedder, pack = RandomRows(DIM), find_pack("food-reviews")
+    (folder / "vault").mkdir()
+    cache = Vectors(Vault.create(folder / "vault", "none"), "embeddings", DIM)
+    more: dict[str, Any] = {"embedder": embedder, "progress": Silent(), "cache": cache}
+    people = People(lambda: corpus, max_records=1, key=b"a key of a benchmark", **more)
+    with meter.stage("count: bound rows of a person"):
+        open_private(people.units)
+    with meter.stage("count: embed (random rows)"):
+        open_private(people.embeddings)
+    with meter.stage("count: annotate"):
+        landmarks = describe(pack, embedder)
+        traits = annotate(people, pack, landmarks, FakeClassifier())
+    with meter.stage("count: cards"):
+        groups = len(pack.marginals)
+        query = Query("cards", "cards", cells(pack), "S2_one_cell", 1.0, k=groups)
+        counts = clean_histogram(query, open_private(card_row_cells(traits, people.units, pack)))
+    if int(np.sum(counts)) != size * groups:
+        raise SystemExit("Counts are missing: the figures would mean nothing.")
+
+
+STEPS = {
+    "private": (read_private, count_private),
+    "release": (run_release, verify_release),
+    "evaluate": (evaluate,),
+}
+
+
+def exponents(sizes: Mapping[int, Mapping[str, Any]]) -> dict[str, float]:
+    """The slope of log seconds on log size of each stage that takes a second at the largest size."""
+    found = {}
+    for stage in sizes[max(sizes)]:
+        seconds = {size: row.get(stage, {}).get("cpu_seconds", 0.0) for size, row in sizes.items()}
+        if len(sizes) > 1 and min(seconds.values()) > 0 and seconds[max(sizes)] >= SHORTEST:
+            slope, _ = np.polyfit(np.log(list(seconds)), np.log(list(seconds.values())), 1)
+            found[stage] = round(float(slope), 2)
+    return found
+
+
+def measure(what: str, size: int, oversample: float) -> dict[str, Any]:
+    """Each step in a process of its own, all in one folder."""
+    row: dict[str, Any] = {}
+    with TemporaryDirectory() as folder:
+        for step in STEPS[what]:
+            command = [sys.executable, __file__, what, "--inside", folder, "--step", step.__name__]
+            env = {**os.environ, "RPSG_HOME": f"{folder}/home"}  # the user's account book is not charged
+            command += ["--sizes", str(size), "--oversample", str(oversample)]
+            done = subprocess.run(command, check=True, stdout=-1, env=env)
+            row |= json.loads(done.stdout.splitlines()[-1])
+    row["total"] = {
+        "cpu_seconds": round(sum(stage["cpu_seconds"] for stage in row.values()), 1),
+        "peak_gib": max(stage["peak_gib"] for stage in row.values()),
+    }
+    return row
+
+
+def show(sizes: Mapping[int, Mapping[str, Any]]) -> None:
+    print(f"\n{'CPU seconds (peak GiB)':42}", *(f"{size:>16,}" for size in sizes), "  exponent")
+    slopes = exponents(sizes)
+    for stage in sizes[max(sizes)]:
+        cells = [row.get(stage, {"cpu_seconds": 0, "peak_gib": 0}) for row in sizes.values()]
+        line = [f"{cell['cpu_seconds']:8.1f} ({cell['peak_gib']:4.2f})" for cell in cells]
+        print(f"{stage:42}", *(f"{cell:>16}" for cell in line), f"{slopes.get(stage, ''):>10}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=sorted(STEPS))
+    parser.add_argument("--sizes", type=int, nargs="+")
+    parser.add_argument("--oversample", type=float, default=2.8, help="drafts for each released text")
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--step", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.inside:
+        meter = Meter()
+        step = next(step for step in STEPS[options.what] if step.__name__ == options.step)
+        step(options.sizes[0], options.oversample, options.inside, meter)
+        print(json.dumps(meter.stages))
+        return
+    kept = json.loads(options.out.read_text("utf-8")) if options.out and options.out.is_file() else {}
+    sizes = {int(size): row for size, row in kept.get(options.what, {}).get("sizes", {}).items()}
+    for size in options.sizes or SIZES[options.what]:
+        sizes[size] = measure(options.what, size, options.oversample)
+        sizes = dict(sorted(sizes.items()))
+        show(sizes)
+        if options.out:
+            kept[options.what] = {
+                "processors": os.cpu_count(),
+                "load average": round(os.getloadavg()[0], 1),
+                "drafts per text": options.oversample,
+                "sizes": sizes,
+                "exponents": exponents(sizes),
+            }
+            options.out.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Near-duplicates of many texts are found by cells, nearly as by comparing all with all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rpsg.stages import neighbours
+from rpsg.stages.exact_similarity import SQUARE
+from rpsg.stages.neighbours import distinct, distinct_of_all
+
+if TYPE_CHECKING:
+    import pytest
+
+LIMIT = 0.95 * SQUARE
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def rows_with_duplicates(count: int, dim: int = 48, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Rows about some topics, and the indices of those that were moved close to another row."""
+    draw = np.random.default_rng(seed)
+    rows = unit(draw.normal(size=(12, dim))[draw.integers(12, size=count)] + draw.normal(size=(count, dim)))
+    copies, origins = draw.permutation(count)[: count // 5], draw.integers(count, size=count // 5)
+    off = unit(draw.normal(size=(len(copies), dim))) * draw.uniform(0.05, 0.3, size=(len(copies), 1))
+    rows[copies] = unit(rows[origins] + off)
+    return rows, copies
+
+
+def test_nearly_all_are_found_and_nothing_else_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "BLOCK", 64)
+    rows, copies = rows_with_duplicates(4000)
+    every, found = distinct_of_all(rows, LIMIT), distinct(rows, LIMIT)
+    assert (~every).sum() > len(copies) / 2
+    assert (~found & ~every).sum() >= 0.99 * (~every).sum()
+    assert (~found & every).sum() <= 0.01 * (~every).sum()  # a row next to one that should have been dropped
+
+
+def test_the_first_of_equal_texts_is_kept_wherever_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "BLOCK", 16)
+    rows, _ = rows_with_duplicates(300)
+    assert distinct(np.concatenate([rows, rows]), LIMIT)[300:].sum() == 0
+
+
+def test_the_number_of_comparisons_does_not_grow_with_the_square_of_the_texts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(neighbours, "BLOCK", 64)
+    counted = [compared(monkeypatch, count) for count in (2000, 8000)]
+    assert counted[1] / counted[0] < 4**1.6
+
+
+def compared(monkeypatch: pytest.MonkeyPatch, count: int) -> int:
+    """The number of pairs that are compared for so many rows without duplicates."""
+    pairs = 0
+    searched = neighbours.Cells.has_near
+
+    def counts(cells: neighbours.Cells, block: np.ndarray, nearest: np.ndarray, limit: float) -> np.ndarray:
+        nonlocal pairs
+        pairs += len(block) * len(cells.held) + sum(cells.held[cell] for cell in nearest.ravel())
+        return searched(cells, block, nearest, limit)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(neighbours.Cells, "has_near", counts)
+        distinct(unit(np.random.default_rng(1).normal(size=(count, 32))), LIMIT)
+    return pairs
