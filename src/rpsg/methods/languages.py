@@ -39,7 +39,7 @@ def check_language(plan: Plan) -> None:
         UsageError: its name says that it is for English, and the pack is not.
     """
     pack = find_pack(plan.corpus.domain)
-    classifier = plan.models.sentiment
+    classifier = plan.models.sentiment or ""
     if pack.language not in ENGLISH and _ENGLISH_SENTIMENT.fullmatch(classifier):
         raise UsageError(
             f"The classifier {classifier} knows English only, and the pack {pack.name} is in "
@@ -56,8 +56,8 @@ def about_languages(plan: Plan, *, reads_private: bool) -> Iterator[str]:
     if declared and written and declared != written:
         yield (
             f"You declare that the private texts are in {name_of(declared)}, and the pack {pack.name} writes "
-            f"in {name_of(written)}: topics are then found poorly, and the release is not in their language. Name a "
-            f"pack in {name_of(declared)} with --domain; docs/languages.md says how to write one."
+            f"in {name_of(written)}: topics are then found poorly, and the release is not in their language. "
+            f"Name a pack in {name_of(declared)} with --domain; docs/languages.md says how to write one."
         )
     reads = declared or written
     if reads in ENGLISH or not reads_private:

@@ -34,10 +34,11 @@ FORMATS: tuple[tuple[str, re.Pattern[str]], ...] = (
         "[NUMBER]",
         re.compile(
             r"\b(?:Tel|Telefon|Fax|Mobil|Handy|Durchwahl|DW|T\u00e9l|T\u00e9l\u00e9phone|Portable|Poste"
-            r"|Tel\u00e9fono|Tfno|M\u00f3vil)\b[.:\s]{1,3}(?:Nr\.?\s|n\u00b0\s?)?(\+?\d(?:[ ./()-]{0,2}\d){2,14})"
+            r"|Tel\u00e9fono|Tfno|M\u00f3vil)\b[.:\s]{1,3}(?:Nr\.?\s|n\u00b0\s?)?"
+            r"(\+?\d(?:[ ./()-]{0,2}\d){2,14})"
         ),
     ),
-    # German and Austrian insurance numbers; the French one of a person from Corsica; Spanish DNI, NIE and NUSS
+    # German pensions; the French number of a person from Corsica; Spanish DNI, NIE and NUSS
     ("[ID]", re.compile(r"(?<!\w)\d{2} ?\d{6} ?[A-Z] ?\d{3}(?!\w)")),
     ("[ID]", re.compile(r"(?<!\w)[12] ?\d{2} ?\d{2} ?2[AB] ?\d{3} ?\d{3}(?: ?\d{2})?(?!\w)")),
     ("[ID]", re.compile(r"(?<!\w)\d{1,2}\.?\d{3}\.?\d{3}[ -]?[A-HJ-NP-TV-Z](?!\w)")),
