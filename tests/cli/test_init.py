@@ -81,7 +81,7 @@ def test_a_place_that_cannot_be_written_is_a_sentence(fake: Api, rpsg: Rpsg) -> 
 
 def test_what_matters_is_asked_on_a_terminal(fake: Api, rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("notes.csv").write_text("body,author\nfine,me\n")
-    answers = iter(["notes.csv", "body", "", "author", "nurses' notes", "", "300", "1.5", "cc-by-4.0"])
+    answers = iter(["notes.csv", "body", "", "author", "de", "nurses' notes", "", "300", "1.5", "cc-by-4.0"])
     asked: list[str] = []
 
     def prompt(question: str, **_: object) -> str:
@@ -93,10 +93,12 @@ def test_what_matters_is_asked_on_a_terminal(fake: Api, rpsg: Rpsg, monkeypatch:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert rpsg("init").code == 0
     plan = written()
-    assert len(asked) == 9
+    assert len(asked) == 10
+    assert "clinical-de" in asked[6]
     assert all("It has: body, author." in question for question in asked[1:4])
     assert not any("It has" in question for question in (asked[0], *asked[4:]))
     assert (plan.data.text, plan.data.label, plan.data.user) == ("body", None, "author")
+    assert plan.data.language == "de"
     assert (plan.corpus.about, plan.privacy.epsilon) == ("nurses' notes", 1.5)
     assert (plan.corpus.size, plan.corpus.license) == (300, "cc-by-4.0")
 

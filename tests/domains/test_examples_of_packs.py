@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 #: The packs whose candidate prompt is a header that a text follows.
 HEADED = tuple(pack_names())
 SHARED_WORDS = 5
+#: How a header names a label, phrases and the length.
+HEADERS = {
+    "en": ("Category: ", "Words: ", "Length: "),
+    "de": ("Kategorie: ", "Stichworte: ", "Umfang: "),
+    "fr": ("Catégorie : ", "Mots : ", "Longueur : "),
+}
 
 
 @pytest.fixture(params=HEADED)
@@ -72,7 +78,7 @@ def test_an_example_begins_as_its_card_says(pack: Pack) -> None:
 def test_two_examples_share_no_five_words(pack: Pack) -> None:
     found: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for example in pack.examples:
-        words = re.findall(r"[a-z0-9']+", example.text.lower())
+        words = re.findall(r"[^\W_]+(?:'[^\W_]+)*", example.text.lower())
         for i in range(len(words) - SHARED_WORDS + 1):
             found[tuple(words[i : i + SHARED_WORDS])].add(example.text)
     assert not [" ".join(run) for run, texts in found.items() if len(texts) > 1]
@@ -89,7 +95,8 @@ def test_a_header_is_one_field_a_line_and_ends_where_the_text_begins(pack: Pack)
     plain = fill(pack.prompts["candidate.txt"], fields_of(pack, card, pack.about)).splitlines()
     told = {**fields_of(pack, card, pack.about, ("dark glass", "cork")), "label": "food"}
     full = fill(pack.prompts["candidate.txt"], told).splitlines()
-    assert full == [*plain[:-1], "Category: food", "Words: dark glass, cork", plain[-1]]
-    assert f"Length: {card['length']}" in plain
-    assert all(re.fullmatch(r"[A-Z][a-z ]*: \S.*", line) for line in full[:-1])
-    assert re.fullmatch(r"[A-Z][a-z]*:", full[-1])
+    category, its_words, length = HEADERS[pack.language]
+    assert full == [*plain[:-1], f"{category}food", f"{its_words}dark glass, cork", plain[-1]]
+    assert f"{length}{card['length']}" in plain
+    assert all(re.fullmatch(r"[A-Z][a-zäéœ ]*: \S.*", line) for line in full[:-1])
+    assert re.fullmatch(r"[A-Z][a-zé]* ?:", full[-1])

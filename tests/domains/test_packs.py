@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rpsg.domains import find_pack, pack_names, read_pack
+from rpsg.domains.prompts import FIELD
 from rpsg.errors import UsageError
 from rpsg.models.fake import FakeClassifier
 from rpsg.stages.cosine_filter import COPIED_WORDS
+from rpsg.textstats.languages import language_of
+from rpsg.textstats.words import words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,8 +53,26 @@ def test_every_pack_that_ships_is_whole(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", pack_names())
-def test_every_pack_that_ships_is_in_english(name: str) -> None:
-    assert find_pack(name).language == "en"
+def test_a_pack_that_ships_is_in_english_unless_its_name_ends_in_another_language(name: str) -> None:
+    ending = re.search(r"-([a-z]{2})$", name)
+    assert find_pack(name).language == (ending[1] if ending else "en")
+
+
+#: Words that no sentence of the other languages has.
+ENGLISH = {"the", "and", "with", "of", "is", "you", "write", "words", "which", "answer"}
+
+
+@pytest.mark.parametrize("name", [name for name in pack_names() if find_pack(name).language != "en"])
+def test_a_pack_in_another_language_has_no_english_word_and_own_prompts_for_every_method(name: str) -> None:
+    pack, generic = find_pack(name), find_pack("generic")
+    for example in pack.examples:
+        assert not ENGLISH & set(words(example.text)), example.text
+    topics = " ".join((*pack.attribute("topic").values, *pack.attribute("topic").descriptions))
+    assert not ENGLISH & set(words(topics))
+    assert language_of(" ".join(example.text for example in pack.examples)) == pack.language
+    for file, prompt in pack.prompts.items():
+        assert prompt != generic.prompts[file]
+        assert not ENGLISH & set(words(FIELD.sub(" ", prompt))), file
 
 
 def test_the_language_of_a_pack_is_a_code_or_left_out(folder: Path) -> None:

@@ -47,27 +47,33 @@ def check(
     if as_json:
         print_json({"check": _facts(reading)})
     else:
-        _show(Screen.stdout(), reading, plan.data.passage_words, None if every else SHOWN)
+        _show(Screen.stdout(), reading, plan.data.passage_words, plan.data.language, None if every else SHOWN)
     if reading.left_out:
         raise typer.Exit(DataError.exit_code)
 
 
 def _facts(reading: Reading) -> dict[str, Any]:
+    from rpsg.textstats.languages import languages_of
+
     return {
         "private": True,
         "numbers_are": reading.unit,
         "rows": reading.rows,
         "used": len(reading.corpus),
+        "languages": languages_of(row.text for row in reading.corpus),
         "left_out": reading.left_out,
         "counted_as_other": reading.as_other,
     }
 
 
-def _show(screen: Screen, reading: Reading, words: int, most: int | None) -> None:
+def _show(screen: Screen, reading: Reading, words: int, declared: str, most: int | None) -> None:
     from rpsg.stages.contributions import passages
+    from rpsg.textstats.languages import languages_of
 
     screen.line(PRIVATE, "yellow")
     facts = [("rows", f"{reading.rows:,}"), ("can be used", f"{len(reading.corpus):,}")]
+    if tongues := languages_of(row.text for row in reading.corpus):
+        facts.append(("language", _tongue(tongues, len(reading.corpus), declared)))
     if people := {row.user for row in reading.corpus} - {None}:
         facts.append(("people", f"{len(people):,}"))
     if cut := sum(len(passages(row.text, words)) > 1 for row in reading.corpus):
@@ -83,6 +89,18 @@ def _show(screen: Screen, reading: Reading, words: int, most: int | None) -> Non
     else:
         screen.line()
         screen.line("Every row can be used.", "green")
+
+
+def _tongue(found: Mapping[str, int], rows: int, declared: str) -> str:
+    """What most rows read like, and whether that is what was declared."""
+    from rpsg.textstats.languages import name_of
+
+    code, count = next(iter(found.items()))
+    told = f"{count:,} of {rows:,} rows read like {name_of(code)} ({code})"
+    if declared and declared != code:
+        return f"{told}, and {name_of(declared)} ({declared}) is declared"
+    advice = f"; declare it with --language {code}, and take a pack in it"
+    return told if declared or code == "en" else told + advice
 
 
 def _show_rows(

@@ -25,6 +25,7 @@ QUESTIONS = (
     ("data.text", "Which column holds the text?"),
     ("data.label", "Which column holds a label (empty: none)?"),
     ("data.user", "Which column names each text's person (empty: every row counts as a person)?"),
+    ("data.language", "In which language are they: en, de, fr, ... (empty: you do not say)?"),
     ("corpus.about", "What are the texts, in a few public words?"),
     ("corpus.domain", "Which domain pack fits them, in their language (rpsg list domains)?"),
     ("corpus.size", "How many synthetic texts?"),
@@ -91,12 +92,24 @@ def ask(given: Mapping[str, Any]) -> dict[str, Any]:
     answers: dict[str, Any] = {}
     for key, question in QUESTIONS:
         if key not in given:
-            names = _columns({**given, **answers}) if key in _COLUMNS else []
+            known = {**given, **answers}
+            names = _columns(known) if key in _COLUMNS else []
             usual = _usual(key, defaults.get(key, ""), names)
             words = f"{question} It has: {', '.join(names)}." if names else question
+            if key == "corpus.domain" and (packs := _packs_in(known.get("data.language", ""))):
+                usual, words = packs[0], f"{question} In this language: {', '.join(packs)}."
             if answer := typer.prompt(words, default=usual, show_default=bool(usual)).strip():
                 answers[key] = answer
     return answers
+
+
+def _packs_in(language: str) -> list[str]:
+    """The packs that ship in a declared language; none where no language, or English, is declared."""
+    from rpsg.domains import find_pack, pack_names
+
+    if language in {"", "en"}:
+        return []
+    return [name for name in pack_names() if find_pack(name).language == language]
 
 
 def _columns(given: Mapping[str, Any]) -> list[str]:

@@ -81,7 +81,7 @@ def synthesize(job: Job) -> Pool:
         parents = _chosen(job, pack, drafts, votes, heard, iteration)
         pool = _keep(pool, drafts, votes, parents)
 
-    return scrub(pool)
+    return scrub(pool, job.pack.language)
 
 
 def _random_texts(job: Job, pack: Pack) -> Pool:

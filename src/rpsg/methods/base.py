@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.errors import UsageError
+from rpsg.methods.languages import check_language
 from rpsg.privacy.egress import NOWHERE, PUBLIC, STRICT
 
 if TYPE_CHECKING:
@@ -217,6 +218,7 @@ class Method:
                 f"The method {self.name} does not count columns beside the text.",
                 hint="Leave --columns out ([data] columns), or take --method strict.",
             )
+        check_language(plan)
         self.check(plan)
 
     @property

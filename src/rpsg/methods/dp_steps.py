@@ -10,6 +10,7 @@ import numpy as np
 
 from rpsg.errors import InfeasibleError
 from rpsg.methods.budget import asked_of, is_too_few
+from rpsg.methods.languages import ENGLISH
 from rpsg.privacy.gaussian import epsilon_of
 from rpsg.privacy.histogram import Query, RowCells
 from rpsg.stages.candidates import write_variants
@@ -20,6 +21,7 @@ from rpsg.stages.keyphrases import add_phrases, by_topic, labels_found, phrase_i
 from rpsg.stages.levels import safe_size, thinned
 from rpsg.stages.nll_filter import nll_filter
 from rpsg.stages.rng import stream
+from rpsg.textstats.languages import language_of, name_of
 
 if TYPE_CHECKING:
     from rpsg.domains import Pack
@@ -180,11 +182,20 @@ def public_filters(job: Job, pack: Pack, pool: Pool) -> Pool:
 def kept_by_filters(job: Job, pack: Pack, pool: Pool) -> Pool:
     """The pool after the public filters, without a report of what they dropped."""
     pool = as_conversations(pool, pack.speakers)
-    pool = nll_filter(drop_copies(pool, pack), job.tools.scorer)
+    pool = nll_filter(drop_copies(_in_language(pool, pack), pack), job.tools.scorer)
     if not pool.alive():
         return pool
     vectors = job.tools.embedder.embed([c.text for c in pool.alive()])
     return drop_near_duplicates(pool, vectors)
+
+
+def _in_language(pool: Pool, pack: Pack) -> Pool:
+    """The pool without texts in another language than the pack's; English packs are as they were."""
+    if pack.language in ENGLISH:
+        return pool
+    read_as = {c.id: language_of(c.text) for c in pool.alive()}
+    others = {number: found for number, found in read_as.items() if found not in {"", pack.language}}
+    return pool.drop("language", {number: f"is in {name_of(found)}" for number, found in others.items()})
 
 
 def label_of(pack: Pack) -> str | None:

@@ -103,7 +103,7 @@ def _synthesize(job: Job) -> Pool:
             hint="Train for more [dpsgd] steps, use another --writer or a larger --epsilon, with a new -o.",
         )
     surplus = {c.id: "more than were asked for" for c in pool.alive()[plan.corpus.size :]}
-    return scrub(pool.drop("size", surplus))
+    return scrub(pool.drop("size", surplus), job.pack.language)
 
 
 # -- what is learnt from ----------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ def synthesize(job: Job) -> Pool:
     pool = write_candidates(cards, pack, plan, job.tools.writer, job.progress)
     pool = public_filters(job, pack, pool)
     surplus = {c.id: "more than were asked for" for c in pool.alive()[plan.corpus.size :]}
-    return scrub(pool.drop("floor", surplus))
+    return scrub(pool.drop("floor", surplus), job.pack.language)
 
 
 def candidates(plan: Plan) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rpsg import registry
 from rpsg.errors import UsageError
 from rpsg.methods.base import Method
+from rpsg.methods.languages import about_languages
 from rpsg.methods.plugins import guarded
 
 if TYPE_CHECKING:
@@ -39,13 +40,14 @@ def find_method(name: str) -> Method:
 def cautions_of(plan: Plan) -> tuple[str, ...]:
     """What to know before a run of this plan: what is not protected, and what has no effect."""
     method = method_of(plan)
+    known = (*about_languages(plan, reads_private=method.reads_private), *method.cautions(plan))
     if method.budget is None or plan.data.unusable == "drop":
-        return method.cautions(plan)
+        return known
     one_row = (
         'With [data] unusable = "refuse" a single row decides whether there is a release, and the claim says '
         'that it does not cover this. "drop" leaves such rows out; `rpsg check` shows them to you alone.'
     )
-    return (one_row, *method.cautions(plan))
+    return (one_row, *known)
 
 
 def method_of(plan: Plan) -> Method:

@@ -217,7 +217,8 @@ def scrub_step(job: Job, pool: Pool) -> Pool:
 
     def make() -> StageResult:
         job.progress.start("scrub")
-        return made_of(scrub_identities(pool, job.tools.recogniser), len(pool.alive()), pool)
+        scrubbed = scrub_identities(pool, job.tools.recogniser, job.pack.language)
+        return made_of(scrubbed, len(pool.alive()), pool)
 
     return pool_of(seeding(job).checkpoints.stage("scrub", make))
 

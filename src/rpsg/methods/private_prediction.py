@@ -64,7 +64,8 @@ def synthesize(job: Job) -> Pool:
 
     texts = job.kernel.sample(asked, public.choices, references)
     report_spent(job, STAGE)
-    return scrub(public_filters(job, job.pack, Pool(tuple(map(_candidate, range(len(texts)), texts)))))
+    drawn = Pool(tuple(map(_candidate, range(len(texts)), texts)))
+    return scrub(public_filters(job, job.pack, drawn), job.pack.language)
 
 
 # -- what the tokens are drawn from -----------------------------------------------------------------------

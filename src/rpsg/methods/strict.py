@@ -67,7 +67,7 @@ def synthesize(job: Job) -> Pool:
         pool = choose_by_sketch(job, pack, model, sketch, pool)
 
     # If too few texts are usable, variants of the chosen ones fill up the corpus.
-    return scrub(expand(job, pack, pool))
+    return scrub(expand(job, pack, pool), job.pack.language)
 
 
 METHOD = Method(

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError
 from rpsg.protocols import Reply, Request
+from rpsg.textstats.languages import language_of
+from rpsg.textstats.words import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -119,15 +121,25 @@ def _filled_in(request: Request) -> str:
 
 def _words(request: Request) -> str:
     subject = [w for w in WORD.findall(request.messages[-1].content.lower()) if len(w) > 3] or ["thing"]
+    filler = _filler(tuple(m.content for m in request.messages if m.role == "assistant"))
     chosen = []
     begun = hashlib.sha256(f"{request.seed}\0{request.messages[-1].content}\0".encode())
     for i in range(max(8, min(request.max_tokens // 2, 40))):
         hashed = begun.copy()
         hashed.update(str(i).encode())
         draw = int.from_bytes(hashed.digest()[:8], "big")
-        words = subject if draw % 3 == 0 else FILLER
+        words = subject if draw % 3 == 0 else filler
         chosen.append(words[(draw // 3) % len(words)])
     return " ".join(chosen).capitalize() + "."
+
+
+@lru_cache(maxsize=64)
+def _filler(examples: tuple[str, ...]) -> tuple[str, ...]:
+    """Words between those of the subject, in the language of the examples; English if it cannot be told."""
+    shown = " ".join(examples)
+    if language_of(shown) in {"", "en"}:
+        return FILLER
+    return tuple(dict.fromkeys(words(shown)))
 
 
 class FakeEmbedder:

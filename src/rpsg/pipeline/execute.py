@@ -17,6 +17,7 @@ from rpsg.hardening import forbid_core_dumps
 from rpsg.methods.base import Job, Tools
 from rpsg.methods.budget import about_few_people, check_declared
 from rpsg.methods.floor import METHOD as FLOOR
+from rpsg.methods.languages import ENGLISH, language_of_texts
 from rpsg.methods.named import budget_of, cautions_of, method_of
 from rpsg.methods.trial import require_readers, require_writer
 from rpsg.models.catalog import licence_of
@@ -46,6 +47,7 @@ from rpsg.storage.layout import FLOOR_RUN, PACK, PRIVATE, RUN, UNRELEASED
 from rpsg.storage.public_vectors import PublicVectors
 from rpsg.storage.readers import check_columns
 from rpsg.storage.run_folder import AUDIT_RUN, RunFolder
+from rpsg.textstats.languages import name_of
 
 #: Public texts written for each canary, of which some are too short or begin alike.
 SPARE_BEGINNINGS = 2
@@ -148,6 +150,8 @@ def _worked(
             keep_pack(folder, plan, pack)
             if licence := licence_of(plan.models.writer):
                 watch.note(f"The writer is {plan.models.writer}, under: {licence}.")
+            if (language := language_of_texts(plan, pack)) not in ENGLISH:
+                watch.note(f"The texts will be in {name_of(language)} ({language}), by the pack {pack.name}.")
             few = about_few_people(plan, budget)
             for warning in filter(None, (*unencrypted(plan), *cautions_of(plan), few)):
                 watch.note(warning)

@@ -21,6 +21,7 @@ from rpsg.privacy.gaussian import attack_success, epsilon_of
 from rpsg.stages.cards import cells
 from rpsg.stages.levels import thinned
 from rpsg.storage.readers import check_columns
+from rpsg.textstats.languages import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,10 +164,12 @@ def _explanations(plan: Plan, pack: Pack) -> Iterator[str]:
     method = method_of(plan)
     what = "schema and the prompts come" if method.cards else "prompts come"
     yield f"The {what} from the domain pack {pack.name}: {pack.title.lower()}."
-    if pack.language:
+    if pack.language and pack.language == plan.data.language:
+        yield f"The pack writes in {name_of(pack.language)}, which you declare for the private texts too."
+    elif pack.language:
         yield (
-            f"The pack writes in one language ({pack.language}), whatever the language of the private texts. "
-            "For another language give a pack in it with --domain."
+            f"The pack writes in one language ({name_of(pack.language)}), whatever the language of the "
+            "private texts. For another language give a pack in it with --domain."
         )
     if plan.data.audit_holdout and method.reads_private:
         yield (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.disk.files import PUBLIC_MODE, file_sha256, write_atomic, write_chunks
 from rpsg.domains import COLUMN
+from rpsg.methods.languages import language_of_texts
 from rpsg.pipeline.ledger_facts import short_claim
 from rpsg.privacy.evidence import evidence_names
 from rpsg.release.history import write_history
@@ -129,7 +130,7 @@ def write_metadata(folder: Path, made: Made, outputs: Mapping[str, str]) -> str:
         columns=columns,
         seeded=seeded,
         license_name=made.plan.corpus.license,
-        language=made.pack.language,
+        language=language_of_texts(made.plan, made.pack),
     )
     return write_croissant(folder, metadata)
 

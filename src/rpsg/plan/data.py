@@ -85,6 +85,14 @@ class DataSection(Section):
         added_later=True,
         pattern=r"^[A-Za-z0-9_.:-]{0,40}$",
     )
+    language: str = setting(
+        "",
+        "Language of the private texts, which you declare as ISO 639 code: en, de, fr. It is public.",
+        option="--language CODE",
+        added_later=True,
+        only_generation=True,
+        pattern=r"^([a-z]{2,3})?$",
+    )
     unusable: Literal["drop", "refuse"] = setting(
         "drop",
         "Rows without a text or a user: drop skips them, refuse stops the run (no claim covers that).",

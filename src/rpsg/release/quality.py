@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rpsg.textstats.echoes import all_echoes, form_of, has_placeholder
 from rpsg.textstats.repeats import repeats
 from rpsg.textstats.self_bleu import self_bleu_scores
+from rpsg.textstats.words import word_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +76,7 @@ def quality_of(released: Sequence[Candidate], pack: Pack) -> Quality:
     found = all_echoes(texts, form_of(pack), [candidate.card.values for candidate in released])
     return Quality(
         texts=count,
-        words=sum(len(text.split()) for text in texts) / max(count, 1),
+        words=sum(map(word_count, texts)) / max(count, 1),
         echoing=sum(map(bool, found)),
         unfilled=sum(map(has_placeholder, texts)),
         repeating=int((itself | another).sum()),

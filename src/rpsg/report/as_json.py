@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rpsg.report.histograms import bins_of
+from rpsg.textstats.words import word_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def facts_of(release: Release, scores: Report | None) -> dict[str, Any]:
     """JSON-ready facts, without a text of the corpus; figures of a budget only where there is a guarantee."""
-    words = [len(text.text.split()) for text in release.texts]
+    words = [word_count(text.text) for text in release.texts]
     return {
         "texts": len(release.texts),
         "method": release.plan.method.name,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rpsg.display import Html, counted, isolate, joined, tag
+from rpsg.methods.languages import language_of_texts
 from rpsg.models.catalog import CATALOGUE, licence_of
 from rpsg.privacy.claims import NOT_PRIVATE, not_below
 from rpsg.report.corpus import evenly
 from rpsg.report.html import listed, paragraph, percent, percent_up, power
 from rpsg.report.marks import told_of_marks
+from rpsg.textstats.languages import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,8 +52,18 @@ def headline(release: Release) -> Html:
         tag("p", KINDS.get(release.claim["type"], "Synthetic texts"), class_="kind"),
         tag("h1", f"{counted(len(release.texts), 'synthetic text')}{asked}"),
         tag("p", isolate(plan.corpus.about or release.pack.about), class_="about"),
-        paragraph("Written by the language model ", isolate(_writer(release)), f", {_guided(release)}"),
+        paragraph(
+            "Written by the language model ",
+            isolate(_writer(release)),
+            f", {_guided(release)}{_language(release)}",
+        ),
     )
+
+
+def _language(release: Release) -> str:
+    """The language of the texts in a sentence; empty if nobody said it."""
+    language = language_of_texts(release.plan, release.pack)
+    return f" The texts are in {name_of(language)}." if language else ""
 
 
 def _writer(release: Release) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rpsg.display import Html, isolate, joined
 from rpsg.report.html import block, figure, paragraph, percent, table
 from rpsg.report.svg import columns
+from rpsg.textstats.words import word_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +46,7 @@ def lengths(texts: Sequence[Candidate], *, first: bool = False, name: str = "len
 
     ``name`` is that of the picture, which no other on the page may have.
     """
-    words = sorted(len(text.text.split()) for text in texts)
+    words = sorted(word_count(text.text) for text in texts)
     if not words:
         return None
     said = (

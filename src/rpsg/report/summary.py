@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
+from rpsg.methods.languages import language_of_texts
 from rpsg.models.catalog import licence_of
 from rpsg.privacy.claims import FIRST_FORM
 from rpsg.privacy.egress import hosts
@@ -219,6 +220,7 @@ def card(release: Release) -> str:
 def _front(release: Release) -> list[str]:
     """The front matter. The owner chooses the licence."""
     plan, tags = release.plan, ["synthetic"]
+    language = language_of_texts(plan, release.pack)
     if "epsilon" in release.claim:
         tags.append("differential-privacy")
     about = plan.corpus.about or release.pack.about
@@ -226,7 +228,7 @@ def _front(release: Release) -> list[str]:
     return [
         "---",
         f"pretty_name: {_quoted(f'Synthetic texts: {about}')}",
-        *([f"language: [{_quoted(release.pack.language)}]"] if release.pack.language else []),
+        *([f"language: [{_quoted(language)}]"] if language else []),
         f"license: {plan.corpus.license or 'unknown'}",
         "annotations_creators: [machine-generated]",
         "language_creators: [machine-generated]",

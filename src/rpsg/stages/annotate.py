@@ -16,6 +16,7 @@ import numpy.typing as npt
 from rpsg.stages.contributions import each_or_none
 from rpsg.stages.exact_similarity import SQUARE, quantized
 from rpsg.storage.vectors import drop_pages
+from rpsg.textstats.words import word_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +68,7 @@ def codes_of(
     if attribute.kind == "nearest":
         return nearest(vectors, landmarks[attribute.name])
     if attribute.kind == "words":
-        lengths = np.array([len(row.text.split()) for row in rows], np.int64)
+        lengths = np.array([word_count(row.text) for row in rows], np.int64)
         return np.searchsorted(np.array(attribute.edges), lengths, side="right").astype(np.int64)
     index = {value: i for i, value in enumerate(attribute.values)}
     if attribute.kind == "label":

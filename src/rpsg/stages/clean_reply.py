@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.models.thoughts import without_thoughts
 from rpsg.stages.sanitize import plain
-from rpsg.textstats.words import runs_of
+from rpsg.textstats.words import pieces, runs_of, word_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,12 +88,6 @@ REFUSAL_ELSEWHERE = re.compile(rf"{_REGRETS}(?:{_DECLINES_ELSEWHERE})", re.IGNOR
 #: A reply that is a JSON object with one text: {"review": "..."}.
 OBJECT = re.compile(r'\A\{\s*"[\w -]{1,40}"\s*:\s*("(?:[^"\\]|\\.)*")\s*\}\Z', re.DOTALL)
 SENTENCE_END = re.compile(r"[.!?][\"')\]]*(?=\s|$)|[\u3002\uff01\uff1f]")
-#: Scripts without spaces between words: each of their characters counts as a word.
-UNPARTED = (
-    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    r"\U00020000-\U0003ffff"
-)
-WORD = re.compile(rf"[{UNPARTED}]|[^\s{UNPARTED}]+")
 QUOTES = {'"': '"', "'": "'", "\u201c": "\u201d", "\u201d": "\u201d", "\u00ab": "\u00bb", "\u201e": "\u201c"}
 
 
@@ -133,7 +127,7 @@ def _no_text(reply: str, begins: str) -> str:
 
 def _too_little(text: str) -> str:
     """Why a text is too short; empty if it is long enough."""
-    if len(words_of(text)) < MIN_WORDS:
+    if word_count(text) < MIN_WORDS:
         return "too short" if text else "empty"
     return "repeats itself" if repeats_itself(text) else ""
 
@@ -161,11 +155,6 @@ def _held(literal: str) -> str:
         return literal
 
 
-def words_of(text: str) -> list[str]:
-    """The words of a text; in scripts without spaces, its characters."""
-    return WORD.findall(text)
-
-
 def refuses(text: str) -> bool:
     """Whether a reply begins by declining what it was asked for."""
     return any(pattern.match(text[:400]) for pattern in (REFUSAL, REFUSAL_ELSEWHERE))
@@ -177,6 +166,6 @@ LEAST_DIFFERENT = 0.8
 
 def repeats_itself(text: str) -> bool:
     """Whether too few of the text's 4-grams are distinct; so are under one in a thousand of real texts."""
-    words = words_of(text.lower())
+    words = pieces(text.lower())
     grams = list(runs_of(words, 4))
     return len(grams) >= 8 and len(set(grams)) < LEAST_DIFFERENT * len(grams)

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from rpsg.errors import PlugInError, RpsgError, RunError
 from rpsg.protocols import Tenths
 from rpsg.stages.partition import content_tag
+from rpsg.textstats.words import is_simple, piece_spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from rpsg.storage.vectors import Vectors
 
 EMBED_CHUNK = 128
-_WORD = re.compile(r"\S+")
 _ENDS_SENTENCE = re.compile(r"[.!?\u2026\u3002\uff01\uff1f][\"'\u201d\u2019\u00bb)\]]*$")
 T = TypeVar("T")
 
@@ -179,9 +179,10 @@ def passages(text: str, words: int) -> tuple[str, ...]:
 
     With ``words`` 0 nothing is cut. Every word is in exactly one passage.
     """
-    if not words or len(text) < 3 * words:  # then it has fewer than 1.5 * words words
+    # A word and the space after it are two characters or more, but a letter of a spaceless script is a word.
+    if not words or len(text) < (3 if is_simple(text) else 1.5) * words:
         return (text,)
-    spans = [match.span() for match in _WORD.finditer(text)]
+    spans = piece_spans(text)
     pieces = int(len(spans) / words + 0.5)
     if pieces < 2:
         return (text,)

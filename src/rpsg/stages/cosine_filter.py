@@ -13,7 +13,7 @@ import numpy as np
 
 from rpsg.stages.exact_similarity import SQUARE, quantized
 from rpsg.stages.neighbours import MOST_COMPARED, distinct, distinct_of_all
-from rpsg.textstats.words import runs_of
+from rpsg.textstats.words import pieces, runs_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -43,7 +43,7 @@ def drop_copies(pool: Pool, pack: Pack, words: int = COPIED_WORDS) -> Pool:
     """Drop texts that repeat ``words`` consecutive words of an example in their prompt."""
 
     def runs(text: str) -> set[tuple[str, ...]]:
-        return set(runs_of(text.lower().split(), words))
+        return set(runs_of(pieces(text.lower()), words))
 
     shown = {run for example in pack.examples for run in runs(example.text)}
     copied = {c.id: "copies an example" for c in pool.alive() if shown & runs(c.text)}

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from rpsg.textstats.words import runs_of
+from rpsg.textstats.words import is_simple, runs_of
+from rpsg.textstats.words import words as all_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -106,4 +107,4 @@ _ORDERS = frozenset({"write", "rewrite", "answer", "respond", "reply", "continue
 
 
 def _words(text: str) -> list[str]:
-    return _WORD.findall(text.lower())
+    return _WORD.findall(text.lower()) if is_simple(text) else all_words(text)

@@ -20,6 +20,7 @@ import numpy as np
 
 from rpsg.records import Card, Document
 from rpsg.stages.scrub import scrub_text
+from rpsg.textstats.words import composed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.private import Private
     from rpsg.stages.annotate import Traits
 
-WORD = re.compile(r"[a-z][a-z'-]{3,24}")
+WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['-]){3,24}")
 RELEASABLE = re.compile(r"[\w' -]{2,40}")
 PHRASES_PER_CARD = 3
 SEPARATOR = "\t"
@@ -167,7 +168,7 @@ def phrase_items(
             mine = people.setdefault(row.user if row.user is not None else ("row", i), set())
             code = int(codes[topic][i])
             if code >= 0:
-                words = set(WORD.findall(row.text.lower())) - COMMON
+                words = set(WORD.findall(composed(row.text.lower()))) - COMMON
                 mine |= {f"{values[code]}{SEPARATOR}{word}" for word in words}
         return [few_of(found, per_person, key) for found in people.values()]
 

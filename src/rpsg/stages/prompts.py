@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rpsg.domains.prompts import FIELD, OPTIONAL
 from rpsg.protocols import Message, Request
 from rpsg.stages.rng import stream, text_seed
+from rpsg.textstats.words import word_count
 
 if TYPE_CHECKING:
     import re
@@ -26,6 +27,8 @@ PREFIXES, TEXTS_A_PREFIX = 4, 60
 #: The maximum number of words of examples, so that a prompt fits into the context of a small model.
 SHOWN_WORDS = 640
 DEFAULT_WORDS = 80
+#: The room for a word, in tokens. Tokenizers are made for English, and cut other languages into more.
+TOKENS_A_WORD, TOKENS_A_WORD_ELSEWHERE = 1.7, 2.4
 
 
 def fill(template: str, fields: dict[str, str]) -> str:
@@ -142,10 +145,8 @@ def _example_buckets(pack: Pack) -> list[int]:
     return [bisect_right(attribute.edges, _word_count(example.text)) for example in pack.examples]
 
 
-@lru_cache(maxsize=1024)
-def _word_count(text: str) -> int:
-    """Kept for a while: every prompt asks how long each of the examples is."""
-    return len(text.split())
+#: Kept for a while: every prompt asks how long each of the examples is.
+_word_count = lru_cache(maxsize=1024)(word_count)
 
 
 def _turn(pack: Pack, values: Mapping[str, str], about: str, phrases: Sequence[str] = ()) -> str:
@@ -198,9 +199,10 @@ def _request(
     number: int,
 ) -> Request:
     fields = fields_of(pack, values, plan.corpus.about or pack.about)
+    tokens_a_word = TOKENS_A_WORD if pack.language in {"", "en"} else TOKENS_A_WORD_ELSEWHERE
     return Request(
         messages=messages,
-        max_tokens=int(words_asked(pack, values) * 1.7) + 16,
+        max_tokens=int(words_asked(pack, values) * tokens_a_word) + 16,
         seed=text_seed(plan.generation.seed, purpose, number),
         temperature=plan.generation.temperature or pack.temperature,
         top_p=plan.generation.top_p or pack.top_p,

@@ -6,6 +6,8 @@ import math
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
+from rpsg.textstats.words import word_count
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -38,7 +40,7 @@ def is_measured(attribute: Attribute) -> bool:
 def value_of(attribute: Attribute, text: str, card: Mapping[str, str]) -> str | None:
     """The value of a text; None where neither the text nor its card has one."""
     if is_measured(attribute):
-        return attribute.values[bisect_right(attribute.edges, len(text.split()))]
+        return attribute.values[bisect_right(attribute.edges, word_count(text))]
     return card.get(attribute.name)
 
 

@@ -16,6 +16,8 @@ import html
 import re
 import unicodedata
 
+from rpsg.textstats.words import SPACELESS
+
 #: Tokens that separate turns in the chat templates of the known families of models.
 TEMPLATE = re.compile(
     r"<\|[^<>|]{0,60}\|>|<\uff5c[^<>]{0,60}\uff5c>"
@@ -33,13 +35,8 @@ KEPT_CONTROLS = "\n\t"
 _DOUBTFUL = re.compile(r"[^\n\t -~]")
 #: Invisible letters and marks that Unicode does not class as format characters.
 _UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
-#: Scripts without spaces between words: each of their characters counts as a word.
-_SPACELESS = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
-    "\uf900-\ufaff\U00020000-\U0003ffff"
-)
-_LETTER = rf"[^\W_{_SPACELESS}]"
-WORD = re.compile(rf"(?=[^\W_])[{_SPACELESS}]|{_LETTER}+(?:'{_LETTER}+)*")
+_LETTER = rf"[^\W_{SPACELESS}]"
+WORD = re.compile(rf"(?=[^\W_])[{SPACELESS}]|{_LETTER}+(?:'{_LETTER}+)*")
 #: Bounded, because ``int`` refuses very long digit strings.
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{1,31});")
 _MARKS = "_*~`"

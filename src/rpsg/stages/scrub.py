@@ -14,6 +14,8 @@ from ipaddress import ip_address
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from rpsg.stages.scrub_formats import scrub_formats, scrub_names
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -170,26 +172,32 @@ SIGNS = {
 SCALES = {"": 1.0, "k": 1e3, "t": 1e3, "m": 1e6, "b": 1e9}  # by their first letter
 
 
-def scrub_text(text: str) -> str:
+def scrub_text(text: str, language: str = "") -> str:
     """The text with each identifier replaced by its kind: e-mail, IP and MAC addresses, links, bank accounts,
-    passport and telephone numbers (seven or more digits), and account names.
+    passport and telephone numbers (seven or more digits), and account names. In another ``language`` than
+    English (an ISO 639 code; empty: not known) also the formats of ``scrub_formats``.
     """
+    if language not in {"", "en"}:
+        text = scrub_formats(text)
     for tag, pattern, is_one in PATTERNS:
         text = pattern.sub(lambda found: tag if is_one(found[0]) else found[0], text)  # noqa: B023 - used at once
     return text
 
 
-def scrub(pool: Pool) -> Pool:
-    """The pool with every living text scrubbed."""
-    return _with_texts(pool, [scrub_text(c.text) for c in pool.alive()])
+def scrub(pool: Pool, language: str = "") -> Pool:
+    """The pool with every living text scrubbed; ``language`` is that of the texts, as for ``scrub_text``."""
+    return _with_texts(pool, [scrub_text(c.text, language) for c in pool.alive()])
 
 
-def scrub_identities(pool: Pool, recognizer: Recognizer | None = None) -> Pool:
+def scrub_identities(pool: Pool, recognizer: Recognizer | None = None, language: str = "") -> Pool:
     """The pool with every living text scrubbed of all identities that patterns and recognizer find."""
     texts = [c.text for c in pool.alive()]
     if recognizer is not None:
         texts = [cut(t, spans) for t, spans in zip(texts, recognizer.find(texts), strict=True)]
-    return _with_texts(pool, [generalise_amounts(scrub_text(_without_names(text))) for text in texts])
+    texts = [_without_names(text) for text in texts]
+    if language not in {"", "en"}:
+        texts = [scrub_names(text, language) for text in texts]
+    return _with_texts(pool, [generalise_amounts(scrub_text(text, language)) for text in texts])
 
 
 def _with_texts(pool: Pool, texts: Sequence[str]) -> Pool:

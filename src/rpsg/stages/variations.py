@@ -20,6 +20,7 @@ from rpsg.records import Candidate, Drop, Pool
 from rpsg.stages.candidates import candidate_of, replies_to
 from rpsg.stages.prompts import DEFAULT_WORDS
 from rpsg.stages.rng import stream, text_seed
+from rpsg.textstats.words import word_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,13 +74,13 @@ def variation_request(
     draw = stream(plan.generation.seed, purpose, parent.id, number)
     style = STYLES[draw.integers(len(STYLES))]
     # Adaptive length: about that of the text, so that lengths can move to where the votes are.
-    wanted = len(parent.text.split()) * (1 + augpe.length_spread * draw.standard_normal())
+    wanted = word_count(parent.text) * (1 + augpe.length_spread * draw.standard_normal())
     words = int(np.clip(round(wanted), SHORTEST, longest(pack)))
     fills = augpe.prompt == "fill_in_the_blanks"
     shown = blanked(parent.text, augpe.blanks, draw) if fills else parent.text.strip()
     turns = [Message("system", _system(pack, plan, fills=fills))]
     for pair in _pairs(pack, plan):
-        turns += _asked(pack, pair.text, pair.style, len(pair.again.split()), fills)
+        turns += _asked(pack, pair.text, pair.style, word_count(pair.again), fills)
         turns.append(Message("assistant", pair.again))
     turns += _asked(pack, shown, style, words, fills)
     return Request(

@@ -1,8 +1,7 @@
 """Word features of a text: the square roots of the shares of common words.
 
 The squares are shares of its words, so the vector is never longer than 1, however long the text is. The words
-are those that most drafts use: public, and found for each run, so any language with spaces between words
-works.
+are those that most drafts use: public, and found for each run, so any language works.
 """
 
 from __future__ import annotations
@@ -13,6 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+from rpsg.textstats.words import is_simple
+from rpsg.textstats.words import words as all_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +28,9 @@ WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 
 def words_in(text: str) -> list[str]:
     """The words of a text in lower case, without numbers and punctuation."""
-    return WORD.findall(text.lower())
+    if is_simple(text):
+        return WORD.findall(text.lower())
+    return [word for word in all_words(text) if not any(sign.isdigit() or sign == "_" for sign in word)]
 
 
 def common_words(drafts: Sequence[str], most: int = WORDS) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rpsg.textstats.words import encode
+from rpsg.textstats.words import encode, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,7 @@ def scores_without(texts: Sequence[str], group: Ints | None) -> Floats:
 
     A row has no meaning for the texts of the group left out.
     """
-    tokens = encode(text.split() for text in texts)
+    tokens = encode(pieces(text) for text in texts)
     ways = 1 if group is None else int(group.max()) + 2
     logs = np.zeros((ways, len(texts)))
     nothing = np.zeros(logs.shape, np.bool_)

@@ -1,10 +1,16 @@
-"""Tokenisation, and the n-grams of a whole corpus at once."""
+"""Tokenisation, and the n-grams of a whole corpus at once.
+
+Texts in ASCII have words between spaces and marks. In others a letter keeps its combining marks, composed and
+decomposed forms of a word are one word, and in scripts without spaces (Chinese, Japanese, Thai, Khmer, ...)
+each letter is one: this needs no dictionary, and runs of words become runs of letters.
+"""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,16 +22,80 @@ if TYPE_CHECKING:
 Ints = npt.NDArray[np.int64]
 WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
 WORD_OR_MARK = re.compile(WORD.pattern + r"|[^\w\s]")
+#: The scripts without spaces between words, for a class of characters in a pattern.
+SPACELESS = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+)
+#: Combining marks that belong to pictures and keys, not to letters.
+_NO_LETTER_S = frozenset(map(chr, (*range(0x20D0, 0x2100), *range(0xFE00, 0xFE10))))
+#: Parts of Korean letters: they are no marks, and become one letter when they are composed.
+_JAMO = "\u1100-\u11ff"
 
 
 def words(text: str) -> list[str]:
     """The words of a text in lower case, without punctuation."""
-    return WORD.findall(text.lower())
+    text = text.lower()
+    return WORD.findall(text) if is_simple(text) else _patterns().word.findall(composed(text))
 
 
 def word_marks(text: str) -> list[str]:
     """The words of a text in lower case and its punctuation marks, in order."""
-    return WORD_OR_MARK.findall(text.lower())
+    text = text.lower()
+    return WORD_OR_MARK.findall(text) if is_simple(text) else _patterns().marked.findall(composed(text))
+
+
+def pieces(text: str) -> list[str]:
+    """What stands between spaces; in scripts without spaces, each letter with the marks that follow it."""
+    return text.split() if is_simple(text) else _patterns().piece.findall(composed(text))
+
+
+def piece_spans(text: str) -> list[tuple[int, int]]:
+    """Start and end of each of the ``pieces`` in the text as it is written."""
+    return [match.span() for match in _patterns().piece.finditer(text)]
+
+
+def word_count(text: str) -> int:
+    """How long a text is: its number of ``pieces``."""
+    return len(pieces(text))
+
+
+def is_simple(text: str) -> bool:
+    """Whether words are what stands between spaces and marks: no combining marks, no spaceless script."""
+    return text.isascii() or not _patterns().special.search(text)
+
+
+def composed(text: str) -> str:
+    """The text in the form in which a letter and its accent are one character where there is one (NFC)."""
+    return unicodedata.normalize("NFC", text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Patterns:
+    word: re.Pattern[str]
+    marked: re.Pattern[str]
+    piece: re.Pattern[str]
+    special: re.Pattern[str]
+
+
+@cache
+def _patterns() -> _Patterns:
+    """Made when the first text needs them: finding all combining marks takes a moment."""
+    marks = "".join(
+        sign
+        for sign in map(chr, range(0x300, 0x10000))
+        if unicodedata.category(sign)[0] == "M" and sign not in _NO_LETTER_S
+    )
+    letter, own = rf"[^\W{SPACELESS}]", rf"(?![{marks}])[{SPACELESS}][{marks}]*"
+    parted = rf"{letter}+(?:[{marks}]+{letter}*)*"
+    # A punctuation mark of a script without spaces is no letter of it.
+    word = rf"(?=\w){own}|{parted}(?:['\u2019]{parted})*"
+    return _Patterns(
+        word=re.compile(word),
+        marked=re.compile(rf"{word}|[^\w\s]"),
+        piece=re.compile(rf"[{SPACELESS}][{marks}]*[^\w\s{SPACELESS}]*|[^\s{SPACELESS}]+"),
+        special=re.compile(rf"[{SPACELESS}{_JAMO}{marks}]"),
+    )
 
 
 def runs_of(found: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:

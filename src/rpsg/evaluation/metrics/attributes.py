@@ -16,6 +16,7 @@ from rpsg.evaluation.inputs import UnavailableError
 from rpsg.evaluation.metrics.intervals import NORMAL, RESAMPLES, around, of_mean, of_share, resampled_means
 from rpsg.stages.resolution import counted, is_seen
 from rpsg.stages.rng import stream
+from rpsg.textstats.words import word_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -129,7 +130,7 @@ EDGES = (5, 10, 15, 20, 30, 40, 55, 75, 100, 135, 180, 240, 320, 430, 580, 780, 
 
 def word_counts(corpus: Texts) -> Floats:
     """Words of each text, shape (texts,)."""
-    return corpus.once("lengths", lambda: np.array([len(t.split()) for t in corpus.texts], np.float64))
+    return corpus.once("lengths", lambda: np.array([word_count(t) for t in corpus.texts], np.float64))
 
 
 def length_mean(inputs: Inputs) -> Measure:

@@ -1,0 +1,75 @@
+"""What a plan's languages mean for a run, by public facts: the pack, names of models, a declaration.
+
+No private text is looked at, so neither a warning nor a refusal says anything about one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from rpsg.domains import find_pack
+from rpsg.errors import UsageError
+from rpsg.textstats.languages import name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rpsg.domains import Pack
+    from rpsg.plan import Plan
+
+ENGLISH = frozenset({"", "en"})
+#: Embedders that were trained on English alone, as far as their names tell.
+_ENGLISH_EMBEDDER = re.compile(
+    r"minilm|int8|static|(?:st|gguf):.*(?:all-minilm|all-mpnet|sentence-t5|-en\b)[^/]*", re.IGNORECASE
+)
+_ENGLISH_SENTIMENT = re.compile(r"vader|transformers:.*english[^/]*", re.IGNORECASE)
+MULTILINGUAL = "st:intfloat/multilingual-e5-small"
+
+
+def language_of_texts(plan: Plan, pack: Pack) -> str:
+    """The code of the language of a run's texts: that of its pack, else the declared one; may be empty."""
+    return pack.language or plan.data.language
+
+
+def check_language(plan: Plan) -> None:
+    """Refuse a classifier that has the words of one language for texts in another.
+
+    Raises:
+        UsageError: its name says that it is for English, and the pack is not.
+    """
+    pack = find_pack(plan.corpus.domain)
+    classifier = plan.models.sentiment or ""
+    if pack.language not in ENGLISH and _ENGLISH_SENTIMENT.fullmatch(classifier):
+        raise UsageError(
+            f"The classifier {classifier} knows English only, and the pack {pack.name} is in "
+            f"{name_of(pack.language)}: its sentiments would be chance.",
+            hint="Name a classifier for that language, such as --sentiment transformers:FOLDER, or leave "
+            "--sentiment out.",
+        )
+
+
+def about_languages(plan: Plan, *, reads_private: bool) -> Iterator[str]:
+    """What to know of a run whose data, pack and models are not all for one language."""
+    pack = find_pack(plan.corpus.domain)
+    declared, written = plan.data.language, pack.language
+    if declared and written and declared != written:
+        yield (
+            f"You declare that the private texts are in {name_of(declared)}, and the pack {pack.name} writes "
+            f"in {name_of(written)}: topics are then found poorly, and the release is not in their language. "
+            f"Name a pack in {name_of(declared)} with --domain; docs/languages.md says how to write one."
+        )
+    reads = declared or written
+    if reads in ENGLISH or not reads_private:
+        return
+    if _ENGLISH_EMBEDDER.fullmatch(plan.models.embedder):
+        yield (
+            f"The embedder {plan.models.embedder} was made for English. It tells topics of texts in "
+            f"{name_of(reads)} apart less well; docs/languages.md says how much less. A multilingual one is "
+            f"better: --embedder {MULTILINGUAL}"
+        )
+        if any(attribute.kind == "sentiment" for attribute in pack.attributes):
+            yield (
+                f"The sentiment of texts in {name_of(reads)} is judged by English sentences: expect it to be "
+                "little better than chance."
+            )
