@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from rpsg.domains import Pack
+    from rpsg.engines.base import Engine
     from rpsg.models.transformers.dp_training import Trainer
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
@@ -86,7 +87,10 @@ class Seeding:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One run, as a method sees it. ``key`` orders a person's own rows and phrases; it is secret."""
+    """One run, as a method sees it. ``key`` orders a person's own rows and phrases; it is secret.
+
+    ``engine`` adds up what people contribute; None: this process, with everybody in one part.
+    """
 
     plan: Plan
     pack: Pack
@@ -97,6 +101,7 @@ class Job:
     progress: Progress
     key: bytes = b""
     seeding: Seeding | None = None
+    engine: Engine | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +145,8 @@ class Method:
         columns: whether it counts the columns beside the text and releases them. For any other method a plan
             with columns is refused.
         check: raises UsageError for a plan that asks for something this method cannot do; see ``check_plan``.
+        shards: whether it asks the private data for sums of questions only (``rpsg.engines``), so that these
+            can be counted in parts. For any other method a plan with shards is refused.
         models: how to make the models it needs besides embedder, sentiment and scorer, by the names of
             ``Tools``; a writer among them takes the place of the plan's.
         packages: the modules of optional packages that it imports besides those of the plan's models, each
@@ -178,6 +185,7 @@ class Method:
     sections: frozenset[str] = frozenset()
     untold: frozenset[str] = frozenset()
     columns: bool = False
+    shards: bool = False
     check: Callable[[Plan], None] = lambda _: None
     models: Callable[[Plan], Mapping[str, Callable[[], Any]]] = lambda _: {}
     packages: Callable[[Plan], Mapping[str, str]] = lambda _: {}
@@ -219,6 +227,11 @@ class Method:
                 hint="Leave --columns out ([data] columns), or take --method strict.",
             )
         check_language(plan)
+        if plan.data.shards and not self.shards:
+            raise UsageError(
+                f"The method {self.name} cannot count the private texts in shards.",
+                hint="Leave [data] shards out, or take --method strict.",
+            )
         self.check(plan)
 
     @property

@@ -55,6 +55,7 @@ SPARE_BEGINNINGS = 2
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+    from typing import TypeAlias
 
     from rpsg.pipeline.private_data import PrivateSide
     from rpsg.plan import Plan
@@ -65,6 +66,10 @@ if TYPE_CHECKING:
     from rpsg.storage.call_store import CallStore
     from rpsg.storage.limits import Price
 
+    OpensSide: TypeAlias = Callable[
+        [Plan, Budget | None, RunFolder, Tools, NoiseSource | None, Progress], PrivateSide
+    ]
+
 
 def execute(
     plan: Plan,
@@ -73,15 +78,16 @@ def execute(
     progress: Progress | None = None,
     tools: Tools | None = None,
     noise: NoiseSource | None = None,
+    side: OpensSide = open_side,
 ) -> Run:
     """Run the plan in ``out``, or resume it, and return the finished run.
 
     ``tools`` and ``noise`` replace what the plan names, for tests. With test noise the release says that it
-    is not private.
+    is not private. ``side`` opens the private side, if not from the plan's file.
     """
     log = logged(progress, "run")
     watch = Stopwatch(log)
-    with _worked(plan, out, RELEASED, watch, tools, noise) as folder:
+    with _worked(plan, out, RELEASED, watch, tools, noise, side) as folder:
         if isinstance(log, Logged):
             log.end()
         run = read_run(folder.path, public_seconds(watch.seconds or timings(folder)))
@@ -125,6 +131,7 @@ def _worked(
     watch: Stopwatch,
     tools: Tools | None,
     noise: NoiseSource | None,
+    side: OpensSide = open_side,
 ) -> Iterator[RunFolder]:
     """The folder of the plan's run after its last step."""
     forbid_core_dumps()
@@ -132,6 +139,11 @@ def _worked(
     method = method_of(plan)
     budget = budget_of(plan, pack)
     method.check_plan(plan)
+    if plan.data.shards and side is open_side:
+        raise UsageError(
+            "The plan counts the private texts in shards, and this counts them together.",
+            hint="Use rpsg shards, rpsg count and rpsg merge, or leave [data] shards out.",
+        )
     tools = tools or load_tools(plan)
     egress.check(method.egress_of(plan), roles(tools), private=method.reads_private)
     method.flows_of(plan, tools)  # a plug-in whose flows are of no use must fail before it reads anything
@@ -139,7 +151,7 @@ def _worked(
     price = price_of(plan, tools.writer)
     if not (out / RUN).exists():
         check_data(plan)  # before there is a folder: only a path may be written into its plan
-        if method.reads_private:
+        if method.reads_private and not plan.data.shards:
             check_columns(plan.data)  # and before the writer is tried, which takes longer
     refuse_blocked(out / PRIVATE)
     bound_to = (fingerprint(plan, pack, tools), plan.to_toml())
@@ -148,18 +160,13 @@ def _worked(
         if not ending.is_ready(folder):
             check_room(plan, budget, folder)
             keep_pack(folder, plan, pack)
-            if licence := licence_of(plan.models.writer):
-                watch.note(f"The writer is {plan.models.writer}, under: {licence}.")
-            if (language := language_of_texts(plan, pack)) not in ENGLISH:
-                watch.note(f"The texts will be in {name_of(language)} ({language}), by the pack {pack.name}.")
-            few = about_few_people(plan, budget)
-            for warning in filter(None, (*unencrypted(plan), *cautions_of(plan), few)):
-                watch.note(warning)
+            for note in _notes(plan, pack, budget):
+                watch.note(note)
             if method.reads_private:
                 draw_canaries(plan, folder, partial(_beginnings, plan, folder, ending, watch, tools))
             with (
                 open_tried(plan, pack, budget, folder, tools, price, watch) as calls,
-                open_side(plan, budget, folder, tools, noise, watch) as private,
+                side(plan, budget, folder, tools, noise, watch) as private,
             ):
                 writer = writer_over(plan, folder, tools, calls, price, watch)
                 settled = SettledWriter(writer, failed_texts(folder, calls), calls.key_of)
@@ -170,6 +177,7 @@ def _worked(
                 sides = (private.people, private.kernel)
                 seen_plan = plan.without_data()  # methods reach the data only by kernel or recorded reads
                 job = Job(seen_plan, pack, budget, *sides, cached, watch, folder.key, private.seeding)
+                job = replace(job, engine=private.engine)
                 pool = method.synthesize(job)
                 calls.keep_only(writer.asked)
                 report_refused_settings(tools.writer, watch)
@@ -179,6 +187,18 @@ def _worked(
             folder.journal.append("finished")
             keep_timings(folder, watch.seconds)
         yield folder
+
+
+def _notes(plan: Plan, pack: Pack, budget: Budget | None) -> Iterator[str]:
+    """What is worth knowing before a run."""
+    if licence := licence_of(plan.models.writer):
+        yield f"The writer is {plan.models.writer}, under: {licence}."
+    if (language := language_of_texts(plan, pack)) not in ENGLISH:
+        yield f"The texts will be in {name_of(language)} ({language}), by the pack {pack.name}."
+    yield from unencrypted(plan)
+    yield from cautions_of(plan)
+    if few := about_few_people(plan, budget):
+        yield few
 
 
 def _beginnings(

@@ -86,6 +86,8 @@ class People:
         # Shown even if all rows are stored already: in a resumed run the absence of this stage would reveal
         # that no row changed.
         tenths = Tenths(self._progress, "reading the private texts")
+        if not rows:  # an empty shard must look like any other
+            tenths.reached(1.0)
         if self._cache is None:
             blocks = [np.empty((0, self._embedder.dim), np.float32), *self._blocks(rows, tenths)]
             return np.concatenate(blocks)
