@@ -110,12 +110,10 @@ def _lines(path: Path) -> list[str]:
 
 
 def one_seed(
-    args: argparse.Namespace, tools: Tools, drafts: list[dict[str, Any]], seed: int
+    args: argparse.Namespace, tools: Tools, drafts: list[dict[str, Any]], texts: list[str], seed: int
 ) -> Iterator[dict[str, Any]]:
     """All cells of one split, each with its method, its tokens and its metrics."""
     pack, models = find_pack("food-reviews"), EvaluationModels(tools.embedder)
-    files = sorted(locate("amazon-reviews").glob("*.jsonl"))
-    texts = [text for path in files for text in read_texts(path, "text")]
     order = np.random.default_rng(seed).permutation(len(texts))
     held_out = Texts([texts[i] for i in order[: args.held_out]], models)
     private = [texts[i] for i in order[args.held_out :][: args.people]]
@@ -247,8 +245,12 @@ def main() -> None:
     tools = load_tools(rpsg.make_plan({}))
     tools = replace(tools, embedder=Remembering(tools.embedder))
     drafts = drafts_of(args.drafts)
+    # Before the first seed: its runs have a home of their own, which holds no data.
+    texts = [
+        text for path in sorted(locate("amazon-reviews").glob("*.jsonl")) for text in read_texts(path, "text")
+    ]
     cells: list[dict[str, Any]] = []
-    for cell in (cell for seed in args.seeds for cell in one_seed(args, tools, drafts, seed)):
+    for cell in (cell for seed in args.seeds for cell in one_seed(args, tools, drafts, texts, seed)):
         cells.append(cell)
         if args.out:
             names = ("size", "people", "epsilon", "variations", "held_out", "seeds")
