@@ -18,6 +18,7 @@ from rpsg.protocols import Silent
 from rpsg.records import Document, PrivateCorpus
 from rpsg.stages import contributions
 from rpsg.stages.contributions import People, bound, unit_numbers
+from rpsg.stages.partition import content_tag
 from rpsg.storage.vault import Vault
 from rpsg.storage.vectors import Vectors
 
@@ -206,11 +207,10 @@ def test_the_progress_of_embedding_adds_up_to_a_hundred_however_many_rows_there_
 def test_no_order_is_drawn_for_people_who_keep_all_of_their_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Most people of a large file have one row: hashing all of them would be most of the work."""
     drawn: list[str | None] = []
-    tag = contributions.content_tag
 
     def counted(key: bytes, purpose: str, row: Document) -> bytes:
         drawn.append(row.user)
-        return tag(key, purpose, row)
+        return content_tag(key, purpose, row)
 
     monkeypatch.setattr(contributions, "content_tag", counted)
     assert len(bound(corpus(["a", "b", "b", "c", "c", "c", None]), 2, KEY)) == 6
