@@ -34,6 +34,7 @@ import rpsg
 from memory import RandomRows
 from rpsg.domains import find_pack
 from rpsg.evaluation import evaluate as evaluation
+from rpsg.evaluation.runner import run_metric
 from rpsg.methods import dp_steps, strict
 from rpsg.models.fake import FILLER, FakeClassifier, FakeEmbedder, FakeWriter
 from rpsg.pipeline import execute, publish
@@ -185,13 +186,12 @@ def evaluate(size: int, _: float, folder: Path, meter: Meter) -> None:
     write_rows(folder / "synthetic.jsonl", size)
     write_rows(folder / "real.jsonl", size, seed=1)
     meter.watch("evaluate: fake embedder", FakeEmbedder, "embed")
-    found = evaluation.run_metric
 
     def measured(name: str, *args: Any) -> Any:
         with meter.stage(f"evaluate: {name}"):
-            return found(name, *args)
+            return run_metric(name, *args)
 
-    evaluation.run_metric = measured  # type: ignore[assignment]
+    setattr(evaluation, "run_metric", measured)  # noqa: B010  # a name that the module only imports
     with wide_embedder(), meter.stage("evaluate: all else"):
         rpsg.evaluate(folder / "synthetic.jsonl", real=folder / "real.jsonl", embedder="wide")
 
@@ -276,13 +276,16 @@ def measure(what: str, size: int, oversample: float) -> dict[str, Any]:
     return row
 
 
-def show(sizes: Mapping[int, Mapping[str, Any]]) -> None:
-    print(f"\n{'CPU seconds (peak GiB)':42}", *(f"{size:>16,}" for size in sizes), "  exponent")
-    slopes = exponents(sizes)
-    for stage in sizes[max(sizes)]:
-        cells = [row.get(stage, {"cpu_seconds": 0, "peak_gib": 0}) for row in sizes.values()]
-        line = [f"{cell['cpu_seconds']:8.1f} ({cell['peak_gib']:4.2f})" for cell in cells]
-        print(f"{stage:42}", *(f"{cell:>16}" for cell in line), f"{slopes.get(stage, ''):>10}")
+def table(sizes: Mapping[int, Mapping[str, Any]]) -> str:
+    """A Markdown table of the stages that take a second at the largest size, and of the total."""
+    slopes, last = exponents(sizes), max(sizes)
+    rows = [["stage", *(f"{size:,}" for size in sizes), "exponent"], ["---"] * (len(sizes) + 2)]
+    for stage, told in sizes[last].items():
+        if told["cpu_seconds"] >= SHORTEST:
+            cells = [row.get(stage, {"cpu_seconds": 0.0, "peak_gib": 0.0}) for row in sizes.values()]
+            figures = [f"{cell['cpu_seconds']:.1f} s, {cell['peak_gib']:.2f} GiB" for cell in cells]
+            rows.append([stage, *figures, f"{slopes[stage]:.2f}" if stage in slopes else ""])
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def main() -> None:
@@ -307,7 +310,7 @@ def main() -> None:
     for size in options.sizes or SIZES[options.what]:
         sizes[size] = measure(options.what, size, options.oversample)
         sizes = dict(sorted(sizes.items()))
-        show(sizes)
+        print(table(sizes), flush=True)
         if options.out:
             kept[options.what] = {
                 "processors": os.cpu_count(),

@@ -29,7 +29,7 @@ NAVIGATION = {
     ),
     "Reference": ("docs/cli", "docs/settings", "docs/api", "CHANGELOG", "CONTRIBUTING"),
     "For privacy officers": ("docs/privacy-claim", "docs/report", "docs/strict-mode"),
-    "Evidence": ("docs/texts", "docs/benchmarks", "docs/comparison"),
+    "Evidence": ("docs/texts", "docs/benchmarks", "docs/scale", "docs/comparison"),
     "Other methods": (*("docs/paper", "docs/augpe", "docs/private-prediction", "docs/dpsgd", "docs/rupta"),),
 }
 

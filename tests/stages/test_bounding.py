@@ -16,7 +16,9 @@ from rpsg.pipeline.people import nobody
 from rpsg.privacy.private import Private, open_private
 from rpsg.protocols import Silent
 from rpsg.records import Document, PrivateCorpus
+from rpsg.stages import contributions
 from rpsg.stages.contributions import People, bound, unit_numbers
+from rpsg.stages.partition import content_tag
 from rpsg.storage.vault import Vault
 from rpsg.storage.vectors import Vectors
 
@@ -198,3 +200,16 @@ def test_the_progress_of_embedding_has_ten_equal_steps_however_many_rows_there_a
     )
     open_private(those.embeddings)
     assert meter.told == [100, *[10] * 10]
+
+
+def test_no_order_is_drawn_for_people_who_keep_all_of_their_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most people of a large file have one row: hashing all of them would be most of the work."""
+    drawn: list[str | None] = []
+
+    def counted(key: bytes, purpose: str, row: Document) -> bytes:
+        drawn.append(row.user)
+        return content_tag(key, purpose, row)
+
+    monkeypatch.setattr(contributions, "content_tag", counted)
+    assert len(bound(corpus(["a", "b", "b", "c", "c", "c", None]), 2, KEY)) == 6
+    assert drawn == ["c", "c", "c"]

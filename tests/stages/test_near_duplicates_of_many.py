@@ -17,7 +17,8 @@ LIMIT = 0.95 * SQUARE
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    found: np.ndarray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return found.astype(np.float32)
 
 
 def rows_with_duplicates(count: int, dim: int = 48, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -24,7 +24,10 @@ from rpsg.stages.rng import stream, text_seed
 from rpsg.testing.lab import Witness
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rpsg.domains import Pack
+    from rpsg.protocols import OnReply, Reply, Request
 
 VALUES = {"topic": "olive oil", "sentiment": "negative", "length": "medium", "opening": "We tried"}
 
@@ -206,11 +209,14 @@ def test_many_candidates_are_asked_for_some_at_a_time_and_are_the_same(
     cards, progress = CardModel.uniform(tiny).draw(10, stream(0, "test")), Witness()
     whole = write_candidates(cards, tiny, Plan(), FakeWriter(), Silent(), first=5)
     monkeypatch.setattr(candidates, "AT_ONCE", 4)
-    sizes, writer = [], FakeWriter()
-    monkeypatch.setattr(
-        writer, "write", lambda asked, told: sizes.append(len(asked)) or FakeWriter().write(asked, told)
-    )
-    assert write_candidates(cards, tiny, Plan(), writer, progress, first=5) == whole
+    sizes: list[int] = []
+
+    class Counting(FakeWriter):
+        def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
+            sizes.append(len(requests))
+            return super().write(requests, on_reply)
+
+    assert write_candidates(cards, tiny, Plan(), Counting(), progress, first=5) == whole
     assert sizes == [4, 4, 2]
     assert progress.told[0] == ("start", "writing candidates", 10)
     assert progress.told[-1] == ("done", ("written", 10))

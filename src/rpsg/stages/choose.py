@@ -34,7 +34,7 @@ Numbers = npt.NDArray[np.int64]
 PASSES = 4
 BLOCK = 64
 #: More texts than this are chosen from in parts, of about so many texts each.
-MOST_TOGETHER, PART = 20_000, 4_000
+MOST_TOGETHER, PART = 20_000, 2_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,10 +131,18 @@ def bound(
     """
     if max_records is None:
         return corpus.documents
+    # A person with few rows keeps them all: their order need not be drawn, which is most of the work.
+    pieces = [len(passages(row.text, passage_words)) for row in corpus.documents]
+    held: Counter[str | None] = Counter()
+    for row, count in zip(corpus.documents, pieces, strict=True):
+        held[row.user] += count
     seen: Counter[bytes] = Counter()
     mine: dict[str, list[tuple[bytes, int, int]]] = {}
     kept: list[tuple[int, int]] = []
     for position, row in enumerate(corpus.documents):
+        if row.user is not None and held[row.user] <= max_records:
+            kept += [(position, number) for number in range(pieces[position])]
+            continue
         parts = _parts(row, passage_words)
         if row.user is None:
             kept.append((position, _one_of(parts, key)))
@@ -146,7 +154,10 @@ def bound(
     for lots_of_one in mine.values():
         kept += [(position, number) for _, position, number in sorted(lots_of_one)[:max_records]]
     rows = corpus.documents
-    return tuple(_parts(rows[position], passage_words)[number] for position, number in sorted(kept))
+    return tuple(
+        rows[position] if pieces[position] == 1 else _parts(rows[position], passage_words)[number]
+        for position, number in sorted(kept)
+    )
 
 
 def _one_of(parts: Sequence[Document], key: bytes) -> int:

@@ -155,11 +155,11 @@ class _PhysicalLines:
                 at += size
                 yield line.decode()
                 continue
-            if self.is_long and size <= lines.MAX_LINE_BYTES:  # longer lines come as their skeleton
-                line = self._skeleton(line)  # noqa: PLW2901
-            text = lines.decoded(self._source, line, number=number, offset=at, mixed=has_utf8)
+            squeezed = self.is_long and size <= lines.MAX_LINE_BYTES  # longer lines come as their skeleton
+            kept = self._skeleton(line) if squeezed else line
+            text = lines.decoded(self._source, kept, number=number, offset=at, mixed=has_utf8)
             at += size
-            has_utf8 = has_utf8 or not line.isascii()
+            has_utf8 = has_utf8 or not kept.isascii()
             if isinstance(text, lines.Problem):
                 raise DataError(f"{self._source.called}, line {number}: {text.detail}.", hint=text.hint)
             yield text
