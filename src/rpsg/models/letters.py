@@ -1,6 +1,6 @@
 """Embeddings from runs of letters: any language, no weights, and no understanding of what words mean.
 
-Each run of three to five letters of a word adds to one of 2,048 numbers. Texts are near when they share
+Each run of three to five letters of a word adds to one of 512 numbers. Texts are near when they share
 words or parts of words, so "Kniegelenk" is near "Knieschmerzen", and "Arzt" is not near "doctor". In a
 language that an embedder was not trained on this is better than its rows.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from rpsg.protocols import Endpoint
 
-DIM = 2048
+DIM = 512
 SHORTEST, LONGEST = 3, 5
 #: Shorter words say little about a topic, and are read only where there are no others.
 LEAST_LETTERS = 4
