@@ -58,7 +58,7 @@ def about_languages(plan: Plan, *, reads_private: bool) -> Iterator[str]:
         yield (
             f"You declare that the private texts are in {name_of(declared)}, and the pack {pack.name} writes "
             f"in {name_of(written)}: topics are then found poorly, and the release is not in their language. "
-            f"Name a pack in {name_of(declared)} with --domain; docs/languages.md says how to write one."
+            f"Name a pack in {name_of(declared)} with --domain."
         )
     reads = declared or written
     if reads in ENGLISH or not reads_private:
@@ -67,7 +67,7 @@ def about_languages(plan: Plan, *, reads_private: bool) -> Iterator[str]:
         yield (
             f"The embedder {plan.models.embedder} was made for English and finds few topics of texts in "
             f"{name_of(reads)}. Better are --embedder {LETTERS}, which needs no weights, and a multilingual "
-            f"one, such as {MULTILINGUAL}; docs/languages.md has figures."
+            f"one, such as {MULTILINGUAL}."
         )
         if any(attribute.kind == "sentiment" for attribute in pack.attributes):
             yield (
