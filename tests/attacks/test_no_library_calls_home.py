@@ -72,6 +72,7 @@ KINDS = {
     "minilm": Kind(_embedding('"minilm"'), "onnxruntime", covers=("embedders minilm",)),
     "int8": Kind(_embedding('"int8"'), "onnx", covers=("embedders int8",)),
     "static": Kind(_embedding('"static:" + FOLDER'), "safetensors", "table", ("embedders static",)),
+    "letters": Kind(_embedding('"letters"'), covers=("embedders letters",)),
     "gguf embedder": Kind(
         _embedding('"gguf:" + FOLDER + "/bert.gguf"'), "gguf", "bert_gguf", ("embedders gguf:FILE",)
     ),

@@ -135,7 +135,7 @@ def test_only_settings_that_differ_from_their_default_are_listed(rpsg: Rpsg) -> 
 
 def test_a_plan_says_in_which_language_the_texts_will_be() -> None:
     found = library.preview(resolve({"models": {"writer": "fake", "embedder": "fake"}}))
-    assert any("one language (en)" in line for line in found.explanations)
+    assert any("one language (English)" in line for line in found.explanations)
 
 
 def test_standard_input_without_an_account_is_an_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("clinical-csv", "dialogues", "gateway", "tickets")
-CLINIC, VISITS, GATEWAY, TICKETS = ((ROOT / "docs" / f"{name}.md").read_text("utf-8") for name in PAGES)
+PAGES = ("clinical-csv", "dialogues", "gateway", "tickets", "languages")
+CLINIC, VISITS, GATEWAY, TICKETS, LANGUAGES = (
+    (ROOT / "docs" / f"{name}.md").read_text("utf-8") for name in PAGES
+)
 HOST, PORT, PLAIN_PORT = "gateway.llm.svc.cluster.local", 8443, 4000
 
 
@@ -39,7 +41,12 @@ def blocks(page: str, language: str) -> list[str]:
 
 def commands(page: str) -> list[list[str]]:
     """What the page tells to type, from installing on."""
-    return [shlex.split(line) for line in "".join(blocks(page, "console")).replace("\\\n", " ").splitlines()]
+    return typed("".join(blocks(page, "console")))
+
+
+def typed(block: str) -> list[list[str]]:
+    """The commands of a block, in words."""
+    return [shlex.split(line) for line in block.replace("\\\n", " ").splitlines()]
 
 
 def type_all(page: str, capsys: pytest.CaptureFixture[str]) -> str:
@@ -54,11 +61,11 @@ def type_all(page: str, capsys: pytest.CaptureFixture[str]) -> str:
 
 @pytest.mark.parametrize("page", [CLINIC, VISITS, GATEWAY, TICKETS])
 def test_a_way_is_at_most_five_commands_from_installing_to_verifying(page: str) -> None:
-    typed = commands(page)
-    assert len(typed) <= 5
-    assert typed[0][:2] == ["pip", "install"]
-    assert typed[-1] == ["rpsg", "verify", "run"]
-    extras = set(re.findall(r"\[(.*)\]", typed[0][2])[0].split(","))
+    lines = commands(page)
+    assert len(lines) <= 5
+    assert lines[0][:2] == ["pip", "install"]
+    assert lines[-1] == ["rpsg", "verify", "run"]
+    extras = set(re.findall(r"\[(.*)\]", lines[0][2])[0].split(","))
     with (ROOT / "pyproject.toml").open("rb") as project:
         assert extras <= set(tomllib.load(project)["project"]["optional-dependencies"])
 
@@ -370,3 +377,82 @@ def test_what_the_page_says_one_sees_is_what_one_sees(
     assert "would show every text" in seen(RPSG_SERVER__BASE_URL=f"http://{HOST}:{PLAIN_PORT}/v1")
     assert gateway.wrong == 1
     assert main(["run", "-o", "run"]) == 0
+
+
+# -- other languages --------------------------------------------------------------------------------------
+
+NOTES_DE = {
+    "Innere": ["Brustschmerzen beim Treppensteigen, Belastungs-EKG geplant", "Vorhofflimmern, Blutdruck gut"],
+    "Chirurgie": [
+        "Sturz auf das Knie, Schwellung, Röntgen o. B.",
+        "Schnittwunde genäht, Fadenzug in zehn Tagen",
+    ],
+    "Pädiatrie": ["Fieber seit Montag, Ohrenschmerzen links", "bellender Husten in der Nacht, Pseudokrupp"],
+}
+ANSWERS_FR = (
+    "Colis arrivé en retard et le carton était ouvert, très déçu",
+    "Rien à dire, tout s'est bien passé, merci à l'équipe",
+    "La facture est incompréhensible et personne ne répond au téléphone",
+)
+
+
+@pytest.fixture
+def notizen(in_a_folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """800 German notes of 400 patients and 300 French answers; returns what no release may hold."""
+    monkeypatch.delenv("RPSG_MODELS__EMBEDDER")
+    monkeypatch.setenv("RPSG_MODELS__WRITER", "fake")
+    notes, answers = (block.splitlines() for block in blocks(LANGUAGES, "csv"))
+    rng, rows, marks = random.Random(7), [notes[0]], []
+    for i in range(800):
+        area = rng.choice(list(NOTES_DE))
+        note = f"Patient {i}, {rng.randint(2, 90)} J.: {rng.choice(NOTES_DE[area])}."
+        rows.append(f'PAT-{i % 400:04}-Z;05.02.2024;{area};"{note}"')
+        marks += [f"PAT-{i % 400:04}-Z", note]
+    (in_a_folder / "notizen.csv").write_bytes("\r\n".join([*rows, ""]).encode("cp1252"))
+    rows = [answers[0]]
+    for i in range(300):
+        said = f"Réponse {i} : {rng.choice(ANSWERS_FR)}."
+        rows.append(f'{rng.choice(("livraison", "accueil", "facturation", ""))};"{said}"')
+        marks.append(said)
+    (in_a_folder / "reponses.csv").write_text("\n".join([*rows, ""]), "utf-8")
+    return marks
+
+
+def test_the_german_table_of_the_page_is_one_that_windows_writes() -> None:
+    table = blocks(LANGUAGES, "csv")[0]
+    assert table.encode("cp1252") != table.encode("utf-8")
+
+
+def test_other_languages_get_from_a_table_to_a_verified_release(
+    notizen: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ways = [typed(block) for block in blocks(LANGUAGES, "console") if "verify" in block]
+    assert [len(way) for way in ways] == [4, 2]
+    for program, *words in ways[0][2:] + ways[1]:
+        assert program == "rpsg"
+        code = main(words)
+        said = capsys.readouterr()
+        assert code == 0, (words, said.out + said.err)
+        assert "was made for English" not in said.out + said.err
+    for folder, language, size in (("run", "de", 100), ("enquete", "fr", 60)):
+        run = rpsg.read_run(Path(folder))
+        assert len(run.texts) == size
+        assert f'language: ["{language}"]' in Path(folder, "release/README.md").read_text("utf-8")
+        assert json.loads(Path(folder, "release/croissant.json").read_text("utf-8"))["inLanguage"] == language
+        files = [file for file in Path(folder, "release").rglob("*") if file.is_file()]
+        released = b"\n".join(file.read_bytes() for file in files).decode("latin-1")
+        assert not [mark for mark in notizen if mark.encode().decode("latin-1") in released]
+    assert "German" in Path("run/release/report.html").read_text("utf-8")
+    assert {row["label"] for row in rpsg.read_run(Path("run")).records} <= set(NOTES_DE)
+    labels = {row["label"] for row in rpsg.read_run(Path("enquete")).records}
+    assert "other" in labels <= {"livraison", "accueil", "facturation", "other"}
+
+
+@pytest.mark.usefixtures("notizen")
+def test_check_tells_the_operator_alone_in_which_language_the_rows_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["check", "reponses.csv", "--text", "reponse", "--language", "de"]) == 0
+    assert "read like French (fr), and German (de) is declared" in " ".join(capsys.readouterr().out.split())
+    assert main(["plan", "reponses.csv", "--text", "reponse", "--language", "de", "--json"]) == 0
+    assert "French" not in capsys.readouterr().out

@@ -10,6 +10,7 @@ from tests.models.local.bert_gguf import write_bert_gguf
 
 from rpsg.models.download import locate, models_folder
 from rpsg.models.fake import FakeEmbedder
+from rpsg.models.letters import LettersEmbedder
 from rpsg.models.llamacpp.embedder import GgufEmbedder
 from rpsg.models.onnx.embedder import OnnxEmbedder
 from rpsg.models.onnx.int8 import Int8Embedder
@@ -29,6 +30,21 @@ class TestFakeEmbedder(EmbedderLaws):
     @pytest.fixture
     def embedder(self) -> Embedder:
         return FakeEmbedder()
+
+
+class TestLettersEmbedder(EmbedderLaws):
+    @pytest.fixture
+    def embedder(self) -> Embedder:
+        return LettersEmbedder()
+
+    def test_words_with_a_part_in_common_are_near_in_any_language(self) -> None:
+        pairs = [("Knieschmerzen", "Kniegelenk"), ("今天天气", "天气很好"), ("réclamation", "réclamer")]
+        for one, other in pairs:
+            near, own, far = (
+                LettersEmbedder().embed([one, other, "zebra"]) @ LettersEmbedder().embed([one])[0]
+            )
+            assert near == pytest.approx(1)
+            assert far < 0.1 < own
 
 
 @pytest.fixture(scope="module")

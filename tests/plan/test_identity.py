@@ -168,7 +168,7 @@ def test_many_settings_are_all_of_them_but_those_that_exclude_others() -> None:
     audits = ("data.audit_holdout", "data.audit_canaries", "data.canary_texts")
     of_servers = ("plain_http", "headers", "body", "certificate_env")
     assert same == {
-        *("paper.selection", "paper.histogram_sigma", "data.encoding", "data.columns"),
+        *("paper.selection", "paper.histogram_sigma", "data.encoding", "data.language", "data.columns"),
         *audits,
         *(f"server.{name}" for name in of_servers),
     }

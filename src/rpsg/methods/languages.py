@@ -24,7 +24,8 @@ _ENGLISH_EMBEDDER = re.compile(
     r"minilm|int8|static|(?:st|gguf):.*(?:all-minilm|all-mpnet|sentence-t5|-en\b)[^/]*", re.IGNORECASE
 )
 _ENGLISH_SENTIMENT = re.compile(r"vader|transformers:.*english[^/]*", re.IGNORECASE)
-MULTILINGUAL = "st:intfloat/multilingual-e5-small"
+#: What is better: without weights, and with those of a hub.
+LETTERS, MULTILINGUAL = "letters", "st:intfloat/multilingual-e5-small"
 
 
 def language_of_texts(plan: Plan, pack: Pack) -> str:
@@ -57,16 +58,16 @@ def about_languages(plan: Plan, *, reads_private: bool) -> Iterator[str]:
         yield (
             f"You declare that the private texts are in {name_of(declared)}, and the pack {pack.name} writes "
             f"in {name_of(written)}: topics are then found poorly, and the release is not in their language. "
-            f"Name a pack in {name_of(declared)} with --domain; docs/languages.md says how to write one."
+            f"Name a pack in {name_of(declared)} with --domain."
         )
     reads = declared or written
     if reads in ENGLISH or not reads_private:
         return
     if _ENGLISH_EMBEDDER.fullmatch(plan.models.embedder):
         yield (
-            f"The embedder {plan.models.embedder} was made for English. It tells topics of texts in "
-            f"{name_of(reads)} apart less well; docs/languages.md says how much less. A multilingual one is "
-            f"better: --embedder {MULTILINGUAL}"
+            f"The embedder {plan.models.embedder} was made for English and finds few topics of texts in "
+            f"{name_of(reads)}. Better are --embedder {LETTERS}, which needs no weights, and a multilingual "
+            f"one, such as {MULTILINGUAL}."
         )
         if any(attribute.kind == "sentiment" for attribute in pack.attributes):
             yield (

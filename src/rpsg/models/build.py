@@ -44,6 +44,7 @@ EMBEDDERS: Table = {
     "openai:MODEL": _by("server_embedder", "a model of an OpenAI-compatible server"),
     "azure:DEPLOYMENT": _by("server_embedder", "a deployment on Azure OpenAI"),
     "static": _by("static", "word vectors made from minilm, for millions of texts"),
+    "letters": _by("letters", "runs of letters, without weights, for languages that minilm does not know"),
     "st:NAME": _by(
         "sentence_transformers", "sentence-transformers: a folder or repository, e.g. st:sentence-t5-base"
     ),
@@ -138,6 +139,13 @@ def static(name: str, *, threads: int | None) -> Embedder:
         return StaticEmbedder(folder)
     tokenizer = locate(EMBEDDER_ASSET) / "tokenizer.json"
     return StaticEmbedder(distilled(minilm(name, threads=threads), tokenizer, models_folder()))
+
+
+def letters(name: str, **_: int | None) -> Embedder:  # noqa: ARG001  # there is one
+    """``letters``: hashed runs of letters, without weights."""
+    from rpsg.models.letters import LettersEmbedder
+
+    return LettersEmbedder()
 
 
 def gguf_embedder(name: str, *, threads: int | None) -> Embedder:

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 Kind = Literal["writer", "embedder", "data"]
 Recipe = Literal["as it is", "fine foods", "rated snippets"]
-#: By role. The fakes have no weights; static vectors are made from the default embedder.
+#: By role. The fakes and letters have no weights; static vectors are made from the default embedder.
 KNOWN = {
     "writer": frozenset({"gemma-3-270m", "qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b", "smollm2-135m", "fake"}),
-    "embedder": frozenset({"minilm", "int8", "static", "fake"}),
+    "embedder": frozenset({"minilm", "int8", "static", "letters", "fake"}),
     "sentiment": frozenset({"sentiment", "vader"}),
     "scorer": frozenset({"smollm2-135m", "fake"}),
 }

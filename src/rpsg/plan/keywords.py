@@ -39,6 +39,7 @@ class Keywords(TypedDict, total=False):
     columns: Sequence[str] | Table | None
     format: str | None
     encoding: str | None
+    language: str | None
     unusable: str | None
     unlisted: str | None
     passage_words: int | None

@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from rpsg.stages.scrub_formats import scrub_formats, scrub_names
+from rpsg.stages.scrub_formats import replaced, scrub_formats, scrub_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -216,13 +216,8 @@ def cut(text: str, spans: Sequence[Span]) -> str:
 
 def _without_names(text: str) -> str:
     for tag, pattern in NAMED:
-        text = pattern.sub(partial(_replaced, tag), text)
+        text = pattern.sub(partial(replaced, tag), text)
     return text
-
-
-def _replaced(tag: str, match: re.Match[str]) -> str:
-    start, end = match.start(1) - match.start(), match.end(1) - match.start()
-    return match.group()[:start] + tag + match.group()[end:]
 
 
 def generalise_amounts(text: str) -> str:

@@ -7,6 +7,7 @@ Numbers of seven digits or more, IBANs, e-mail addresses and links are found by 
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from rpsg.textstats.words import composed
 
@@ -102,18 +103,19 @@ def scrub_formats(text: str) -> str:
     """The text, its letters composed, with each identifier in one of the ``FORMATS`` replaced by its kind."""
     text = composed(text)
     for tag, pattern in FORMATS:
-        text = pattern.sub(lambda found, tag=tag: _replaced(found, tag), text)
+        text = pattern.sub(partial(replaced, tag), text)
     return text
 
 
 def scrub_names(text: str, language: str) -> str:
     """The text with the names that follow a title replaced."""
     for pattern in (*NAMES, MONSIEUR) if language == "fr" else NAMES:
-        text = pattern.sub(lambda found: _replaced(found, "[NAME]"), text)
+        text = pattern.sub(partial(replaced, "[NAME]"), text)
     return text
 
 
-def _replaced(found: re.Match[str], tag: str) -> str:
+def replaced(tag: str, found: re.Match[str]) -> str:
+    """The text of a match with its first group replaced by ``tag``; the tag where it has no group."""
     if not found.re.groups:
         return tag
     start, end = found.start(1) - found.start(), found.end(1) - found.start()

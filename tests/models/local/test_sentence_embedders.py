@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,6 +64,19 @@ def test_it_is_had_by_name(folder: Path) -> None:
     with pytest.raises(ModelError, match="not on this machine") as caught:
         registry.embedder("st:no-such-model")
     assert "hf download sentence-transformers/no-such-model" in caught.value.hint
+
+
+def test_a_model_of_the_family_e5_gets_the_prompt_that_it_was_trained_with(
+    folder: Path, tmp_path: Path
+) -> None:
+    """The settings of these models name no prompt, so the name of the repository or folder decides."""
+    named = tmp_path / "multilingual-e5-small"
+    shutil.copytree(folder, named)
+    plain, e5 = SentenceTransformersEmbedder(folder), registry.embedder(f"st:{named}")
+    assert np.array_equal(e5.embed(["a dog"]), plain.embed(["query: a dog"]))
+    assert not np.array_equal(e5.embed(["a dog"]), plain.embed(["a dog"]))
+    assert e5.name.endswith(":query")
+    assert not plain.name.endswith(":query")
 
 
 def test_a_file_that_is_no_embedder_is_told(tmp_path: Path) -> None:

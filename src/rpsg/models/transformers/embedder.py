@@ -6,6 +6,7 @@ no padding, no batches, one core for each text.
 
 from __future__ import annotations
 
+import re
 import threading
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
     from rpsg.protocols import Endpoint
 
 
+#: A family that wants this before each text of a comparison, and whose settings do not say so.
+E5 = re.compile(r"(?:^|/)(?:multilingual-)?e5-(?:small|base|large)(?:-v2)?/?$", re.IGNORECASE)
+E5_PROMPT = "query: "
+
+
 class SentenceTransformersEmbedder:
     """Unit-length rows by sentence-transformers, each of its text only, bit-identical on one machine.
 
@@ -56,13 +62,15 @@ class SentenceTransformersEmbedder:
         self._device = best_device()
         self._lanes = (threads or cores()) if self._device == "cpu" else 1
         self._model = self._open()
-        # Some models were trained with a prompt before each text; their settings have it.
-        self._prompt: str = (self._model.prompts or {}).get(self._model.default_prompt_name or "") or ""
+        # Some models were trained with a prompt before each text; but for one family their settings have it.
+        told = (self._model.prompts or {}).get(self._model.default_prompt_name or "") or ""
+        self._prompt: str = told or (E5_PROMPT if E5.search(str(name)) else "")
         self._tokenizing = threading.Lock()
 
     @property
     def name(self) -> str:
-        return f"sentence-transformers:{self._weights.identity}:{self._model.max_seq_length}"
+        prompt = ":query" if self._prompt == E5_PROMPT else ""
+        return f"sentence-transformers:{self._weights.identity}:{self._model.max_seq_length}{prompt}"
 
     @property
     def dim(self) -> int:
