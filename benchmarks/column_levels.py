@@ -1,6 +1,6 @@
 """How near the columns on cards come to known people: simulated ones, real noise, no model.
 
-    python benchmarks/column_levels.py [--draws 20]
+    python benchmarks/column_levels.py --out benchmarks/results/column-levels.json
 
 Three columns of 4, 3 and 4 values (or of 4, 3 and 12) and a sentiment form a chain: each depends on the one
 before. For each number of people and each rule of how many people a combination needs (in standard deviations
@@ -11,7 +11,9 @@ single columns, of pairs of columns, and of columns with the sentiment.
 from __future__ import annotations
 
 import argparse
-from itertools import combinations
+import json
+from itertools import combinations, product
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
-RULES = (0.5, 1.0, 2.0, 4.0)
+WIDTHS = ((4, 3, 4), (4, 3, 12))
+PEOPLE = (150, 400, 1_000, 4_000)
+RULES = (0.5, 1.0, levels.PER_COLUMN, 4.0)
 CARDS = 4_000
 
 
@@ -60,12 +64,12 @@ def counts(pack: Pack, held: dict[str, Codes], names: Sequence[str]) -> Floats:
     return np.bincount(flat, minlength=int(np.prod(shape))).astype(np.float64)
 
 
-def distances(pack: Pack, n: int, sigma: float, rng: np.random.Generator) -> list[float]:
+def distances(pack: Pack, n: int, sigma: float, mix: float, rng: np.random.Generator) -> list[float]:
     """Total variation between people and cards, for single columns, pairs, and columns with the sentiment."""
     true, counted = people(pack, n, rng), levels.thinned(pack, n, sigma)
     exact = np.concatenate([counts(pack, true, group) for group in counted.marginals])
     noisy = np.rint(exact + rng.normal(0, sigma, len(exact))).astype(np.int64)
-    cards = CardModel.fit(counted, noisy, n, sigma, 0.15).draw(CARDS, rng)
+    cards = CardModel.fit(counted, noisy, n, sigma, mix).draw(CARDS, rng)
     drawn = {
         a.name: np.array([a.values.index(card.values[a.name]) for card in cards]) for a in pack.attributes
     }
@@ -88,23 +92,28 @@ def distances(pack: Pack, n: int, sigma: float, rng: np.random.Generator) -> lis
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=int, default=20)
+    parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     declared = {"c0": ["a", "b"], "c1": ["a", "b"], "c2": ["a", "b"]}
     plan = resolve({"privacy": {"epsilon": 2.0}, "data": {"columns": declared}})
-    sigma = strict_budget(plan, find_pack("support")).release("cards").sigma
+    sigma, mix = strict_budget(plan, find_pack("support")).release("cards").sigma, plan.method.uniform_mix
     print(f"noise of a count: {sigma:.2f}\n")
     print("| values | people | people for each combination, in sigma | single | pairs | with sentiment |")
     print("|---|---|---|---|---|---|")
-    usual = levels.PER_COLUMN
-    for widths in ((4, 3, 4), (4, 3, 12)):
-        for n in (150, 400, 1_000, 4_000):
-            for rule in RULES:
-                levels.PER_COLUMN = rule
-                rng = np.random.default_rng(0)
-                rows = [distances(pack_of(widths), n, sigma, rng) for _ in range(args.draws)]
-                told = " | ".join(f"{mean:.3f}" for mean in np.mean(rows, axis=0))
-                print(f"| {', '.join(map(str, widths))} | {n:,} | {rule:g} | {told} |", flush=True)
+    usual, lines = levels.PER_COLUMN, []
+    for widths, n, rule in product(WIDTHS, PEOPLE, RULES):
+        levels.PER_COLUMN = rule
+        rng = np.random.default_rng(0)
+        rows = [distances(pack_of(widths), n, sigma, mix, rng) for _ in range(args.draws)]
+        single, pairs, with_sentiment = (round(float(mean), 4) for mean in np.mean(rows, axis=0))
+        found = {"single": single, "pairs": pairs, "with_sentiment": with_sentiment}
+        lines.append({"values": widths, "people": n, "least_in_sigma": rule, **found})
+        told = " | ".join(f"{mean:.3f}" for mean in found.values())
+        print(f"| {', '.join(map(str, widths))} | {n:,} | {rule:g} | {told} |", flush=True)
     levels.PER_COLUMN = usual
+    if args.out:
+        kept = {"epsilon": plan.privacy.epsilon, "sigma": sigma, "draws": args.draws, "lines": lines}
+        args.out.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Whether a column is worth counting with headings of topics: invented tickets, real noise, a real embedder.
 
-    python benchmarks/column_topics.py [--draws 20]
+    python benchmarks/column_topics.py --out benchmarks/results/column-topics.json
 
 Texts of the example's tickets get their topics of the pack of support tickets from MiniLM. For each number of
 people it prints the total variation distance between their joint shares of product and heading and the
@@ -10,6 +10,7 @@ estimated ones, and the same for product alone: counted together, and each count
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import runpy
 from pathlib import Path
@@ -25,17 +26,20 @@ from rpsg.stages.annotate import describe, nearest
 from rpsg.stages.shrinking import fitted
 
 Floats = npt.NDArray[np.float64]
-EXAMPLE = Path(__file__).parents[1] / "examples" / "tickets" / "invent.py"
+EXAMPLE = runpy.run_path(str(Path(__file__).parents[1] / "examples" / "tickets" / "invent.py"))
 PEOPLE = (150, 250, 400, 600, 1_000)
-COLUMNS = {"product": ["router", "phone", "invoice", "app"], "priority": ["low", "normal", "high"]}
-BATCH, MIX = 64, 0.15
+COLUMNS = {
+    "product": list(EXAMPLE["MATTERS"]),
+    "priority": ["low", "normal", "high"],
+    "opened": "2025-Q1..2025-Q4",
+}
+BATCH = 64
 
 
 def joint_counts(people: int) -> list[Floats]:
     """For each number of people the counts of product x heading."""
-    invent = runpy.run_path(str(EXAMPLE))["ticket"]
     rng = random.Random(3)
-    rows = [invent(rng, number) for number in range(people)]
+    rows = [EXAMPLE["ticket"](rng, number) for number in range(people)]
     embedder, pack = registry.embedder("minilm"), find_pack("support")
     texts = sorted({row["message"] for row in rows})
     parts = [embedder.embed(texts[i : i + BATCH]) for i in range(0, len(texts), BATCH)]
@@ -50,12 +54,12 @@ def joint_counts(people: int) -> list[Floats]:
     return found
 
 
-def distances(counts: Floats, sigma: float, rng: np.random.Generator) -> list[float]:
+def distances(counts: Floats, sigma: float, mix: float, rng: np.random.Generator) -> list[float]:
     """Of the joint shares and of product alone: counted together, then each by itself."""
     n, true = counts.sum(), counts / counts.sum()
 
     def told(exact: Floats) -> Floats:
-        return fitted(np.rint(exact + rng.normal(0, sigma, exact.shape)), n, sigma, MIX)
+        return fitted(np.rint(exact + rng.normal(0, sigma, exact.shape)), n, sigma, mix)
 
     joint, product, heading = told(counts), told(counts.sum(axis=1)), told(counts.sum(axis=0))
     found = ((joint, joint.sum(axis=1)), (np.outer(product, heading), product))
@@ -69,16 +73,26 @@ def distances(counts: Floats, sigma: float, rng: np.random.Generator) -> list[fl
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=int, default=20)
+    parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    declared = {**COLUMNS, "opened": "2025-Q1..2025-Q4"}
-    plan = resolve({"privacy": {"epsilon": 2.0}, "data": {"columns": declared}})
-    sigma = strict_budget(plan, find_pack("support")).release("cards").sigma
+    plan = resolve({"privacy": {"epsilon": 2.0}, "data": {"columns": COLUMNS}})
+    sigma, mix = strict_budget(plan, find_pack("support")).release("cards").sigma, plan.method.uniform_mix
     print("| people | for each combination, in sigma | together: joint | product | apart: joint | product |")
     print("|---|---|---|---|---|---|")
+    lines = []
     for n, counts in zip(PEOPLE, joint_counts(max(PEOPLE)), strict=True):
         rng = np.random.default_rng(0)
-        mean = np.mean([distances(counts, sigma, rng) for _ in range(args.draws)], axis=0)
-        print(f"| {n:,} | {n / sigma / counts.size:.2f} | {' | '.join(f'{each:.3f}' for each in mean)} |")
+        mean = np.mean([distances(counts, sigma, mix, rng) for _ in range(args.draws)], axis=0)
+        together, alone, apart, by_itself = (round(float(each), 4) for each in mean)
+        found = {"joint": together, "product": alone, "joint_apart": apart, "product_apart": by_itself}
+        lines.append(
+            {"people": n, "people_per_combination_in_sigma": round(n / sigma / counts.size, 2), **found}
+        )
+        told = " | ".join(f"{each:.3f}" for each in found.values())
+        print(f"| {n:,} | {n / sigma / counts.size:.2f} | {told} |")
+    if args.out:
+        kept = {"epsilon": plan.privacy.epsilon, "sigma": sigma, "draws": args.draws, "lines": lines}
+        args.out.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -97,6 +97,16 @@ def extension(kind: Kind, name: str) -> dict[str, str] | None:
     return {key: ascii(word[:60])[1:-1] or "unknown" for key, word in told.items()}
 
 
+def is_own(kind: Kind, name: str) -> bool:
+    """Whether RPSG itself finds what is called ``name``; nothing of another package is used by such a name.
+
+    The name of a writer or an embedder may be a path, and that of a writer a GGUF file.
+    """
+    is_path = kind in {"writers", "embedders"} and "/" in name
+    is_weights = kind == "writers" and (name.startswith("hf:") or name.endswith(".gguf"))
+    return is_path or is_weights or name in built_in(kind) or _formed(kind, name) is not None
+
+
 def _package_of(entry: EntryPoint) -> tuple[str, str]:
     """Name and version of the package that brings an entry point; without metadata its module's name."""
     if entry.dist is None:
@@ -136,8 +146,9 @@ def writer(
             server = server.model_copy(update={"api": "completions" if form == "text" else "chat"})
         on_server: Writer = _build("writers", served, name, server)
         return on_server
-    is_file = name.startswith("hf:") or name.endswith(".gguf") or "/" in name
-    entry = _formed("writers", name) or ("gemma-3-270m" if is_file else name)
+    entry = _formed("writers", name) or name
+    if entry not in built_in("writers") and is_own("writers", name):
+        entry = "gemma-3-270m"  # any weights for llama.cpp
     more = {} if form == "auto" else {"form": form}
     made: Writer = _build("writers", entry, name, slots=slots, threads=threads, context=context, **more)
     return made

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rpsg import api
+from rpsg import api, registry
 from rpsg.errors import PlugInError, PrivacyError, RpsgError, UsageError
 from rpsg.methods import strict
 from rpsg.methods.base import Method
 from rpsg.methods.budget import strict_budget
-from rpsg.models.fake import FakeWriter
+from rpsg.models.fake import FakeEmbedder, FakeWriter
 from rpsg.pipeline.release_files import pretty_json
 from rpsg.privacy.claims import taken_at_its_word
 from rpsg.privacy.facts import UnprotectedFlow
@@ -23,12 +23,13 @@ from rpsg.records import Candidate, Card, Pool
 from rpsg.testing.lab import plugged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.conftest import Lab
 
     from rpsg.methods.base import Job
     from rpsg.protocols import Reads
+    from rpsg.release.run import Run
 
 
 def copies_five_texts(job: Job) -> Pool:
@@ -172,12 +173,57 @@ def test_a_ledger_of_built_in_methods_names_no_package(lab: Lab) -> None:
     }
 
 
-def test_a_ledger_that_leaves_the_package_of_its_method_out_is_refused(lab: Lab) -> None:
-    run = api.run(lab.plan(lab.file(lab.rows(600)), method={"name": "mine"}), lab.folder / "run")
+def leave_out(run: Run, kind: str) -> None:
+    """Seal the ledger of a release again, without the package of its method or of a model."""
     ledger = json.loads((run.release / "ledger.json").read_text(encoding="utf-8"))
     told = ledger["code"].pop("extensions")
-    ledger["not_covered"].remove(taken_at_its_word(told[0]))
+    if kept := [extension for extension in told if extension["kind"] != kind]:
+        ledger["code"]["extensions"] = kept
+    (gone,) = [extension for extension in told if extension["kind"] == kind]
+    ledger["not_covered"].remove(taken_at_its_word(gone))
     sealed = seal({k: v for k, v in ledger.items() if k != "chain"}, ledger["chain"]["prev_sha256"])
     (run.release / "ledger.json").write_bytes(pretty_json(sealed))
+
+
+def test_a_ledger_that_leaves_the_package_of_its_method_out_is_refused(lab: Lab) -> None:
+    run = api.run(lab.plan(lab.file(lab.rows(600)), method={"name": "mine"}), lab.folder / "run")
+    leave_out(run, "method")
     refused = [check.detail for check in api.verify(run.path, plugins=["mine"]).checks if not check.ok]
     assert refused == ["The ledger does not say which package its method comes from."]
+
+
+@pytest.mark.parametrize(
+    ("group", "kind", "build"),
+    [
+        ("writers", "writer", lambda *_, **__: FakeWriter()),
+        ("embedders", "embedder", lambda *_, **__: FakeEmbedder()),
+    ],
+)
+def test_a_ledger_that_leaves_the_package_of_a_model_out_is_refused_by_who_lacks_it_too(
+    lab: Lab, group: registry.Kind, kind: str, build: Callable[..., Any]
+) -> None:
+    with plugged(group, {"lent-model": build}):
+        run = api.run(lab.plan(method={"name": "floor"}, models={kind: "lent-model"}), lab.folder / "run")
+        assert api.verify(run.path).ok
+    leave_out(run, kind)
+    refused = [check.detail for check in api.verify(run.path).checks if not check.ok]
+    assert refused == [f"The ledger does not say which package its {kind} lent-model comes from."]
+
+
+@pytest.mark.parametrize(
+    ("kind", "own", "others"),
+    [
+        (
+            "writers",
+            ["fake", "gemma-3-270m", "openai:gpt", "hf:a/b/c.gguf", "my.gguf", "./weights"],
+            ["mine"],
+        ),
+        ("embedders", ["minilm", "st:a/b", "./folder", "azure:mine"], ["mine", "mine:minilm"]),
+        ("scorers", ["fake", "transformers:gpt2"], ["gpt2", "./weights"]),
+        ("recognizers", ["patterns"], ["mine"]),
+    ],
+)
+def test_names_tell_rpsg_s_own_models_from_those_of_others(
+    kind: registry.Kind, own: list[str], others: list[str]
+) -> None:
+    assert [name for name in (*own, *others) if registry.is_own(kind, name)] == own

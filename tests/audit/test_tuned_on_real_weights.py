@@ -1,10 +1,11 @@
-"""The attack ``tuned`` with the weights it is meant for: real reviews, with a leak and without."""
+"""The attack ``tuned`` with the weights it is meant for: real reviews, with a leak and without.
+
+test_laws_of_attacks.py asks the law of attacks of it, with a trigram model in the place of the weights.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,22 +14,16 @@ pytest.importorskip("transformers", reason="the extra hf is not installed")
 
 from rpsg.audit import audit
 from rpsg.audit.aids import Aids
-from rpsg.audit.run import find_attacks
 from rpsg.models.download import locate
 from rpsg.models.transformers.last_layers import LastLayers
-from rpsg.testing.laws import AttackLaws
-
-if TYPE_CHECKING:
-    from rpsg.audit.finding import Attack, Finding
-    from rpsg.audit.subject import Subject
 
 pytestmark = [pytest.mark.weights, pytest.mark.slow, pytest.mark.timeout(900)]
-PEOPLE, WORDS = 30, 20
+PEOPLE, WORDS = 30, 12
 
 
 @pytest.fixture(scope="module")
 def trainer() -> LastLayers:
-    """One for all tests: it keeps what the lower layers made of a text."""
+    """One for both tests: it keeps what the lower layers made of a text."""
     return LastLayers("smollm2-135m")
 
 
@@ -52,25 +47,7 @@ def test_the_members_own_texts_are_caught_and_those_of_others_are_not(
     assert capfd.readouterr().err == "", "reading the weights shows no progress bar of another package"
 
 
-class TestTheLawOfTheTunedModel(AttackLaws):
-    """The law's texts are cut to a few words, so that it takes minutes."""
-
-    @pytest.fixture
-    def attack(self, trainer: LastLayers) -> Attack:
-        tuned: Attack = find_attacks(["tuned"])["tuned"]
-
-        def cut(texts: tuple[str, ...]) -> tuple[str, ...]:
-            return tuple(" ".join(text.split()[:12]) for text in texts)
-
-        def aided(case: Subject) -> Finding:
-            return tuned(
-                replace(
-                    case,
-                    synthetic=cut(case.synthetic),
-                    texts=cut(case.texts),
-                    reference=cut(case.reference),
-                    aids=Aids(surrogate=trainer),
-                )
-            )
-
-        return aided
+def test_the_same_seed_trains_the_same_model(trainer: LastLayers, reviews: list[str]) -> None:
+    first, again, other = (trainer.train(reviews[:8], seed).score(reviews[8:10]) for seed in (5, 5, 6))
+    assert first == again
+    assert first != other, "the seed decides the order of the texts"

@@ -108,3 +108,14 @@ def test_the_table_of_people_is_that_of_its_result_file(name: str) -> None:
         sys.path.remove(str(ROOT / "benchmarks"))
     result = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text("utf-8"))
     assert people.table(result["seeds"]) in (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
+
+
+def test_the_table_of_columns_and_topics_is_that_of_its_result_file() -> None:
+    result = json.loads((ROOT / "benchmarks" / "results" / "column-topics.json").read_text("utf-8"))
+    shown = ("joint", "joint_apart", "product", "product_apart")
+    rows = [
+        f"| {line['people']:,} | {' | '.join(f'{line[name]:.2f}'[1:] for name in shown)} |"
+        for line in result["lines"]
+    ]
+    assert len(rows) == 5
+    assert "\n".join(rows) in (ROOT / "docs" / "tickets.md").read_text("utf-8")

@@ -166,7 +166,7 @@ def test_a_model_that_was_a_folder_is_asked_for_by_its_role(
     def by_folder(name: str, **_: object) -> FakeEmbedder:
         if "/" not in name:
             raise UsageError(f"There is no embedder {name!r}.")
-        return FakeEmbedder(name="fake-embedder")
+        return FakeEmbedder(name="onnx:mine@0123456789ab")  # as the one in this folder is called
 
     monkeypatch.setattr(registry, "embedder", by_folder)
     plan = lab.plan(lab.file(lab.rows(300)), models={"embedder": "/srv/alice/mine"})

@@ -70,16 +70,21 @@ def ledger_facts(made: Made, outputs: Mapping[str, str]) -> Facts:
 
 def extensions(plan: Plan) -> list[dict[str, str]]:
     """The method and the models of a plan that come from other packages, as a ledger names them."""
+    named: list[tuple[registry.Kind, str]] = [("methods", plan.method.name), *named_models(plan)]
+    return [found for kind, name in named if (found := registry.extension(kind, name)) is not None]
+
+
+def named_models(plan: Plan) -> list[tuple[registry.Kind, str]]:
+    """The kind and the name of each model that a plan names."""
     models, method = plan.models, method_of(plan)
     named: list[tuple[registry.Kind, str | None]] = [
-        ("methods", method.name),
         ("writers", models.writer),
         ("embedders", models.embedder),
         ("classifiers", models.sentiment),
         ("scorers", models.scorer),
         ("recognizers", plan.paper.recogniser if "recogniser" in method.models(plan) else None),
     ]
-    return [found for kind, name in named if name and (found := registry.extension(kind, name)) is not None]
+    return [(kind, name) for kind, name in named if name]
 
 
 def _protects_against(made: Made) -> tuple[str, ...]:
