@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from rpsg.domains import find_pack
+from rpsg.errors import UsageError
 from rpsg.methods.budget import smallest_size, strict_budget, voted_apart
 from rpsg.stages.cards import in_words, is_coarse
 from rpsg.stages.levels import thinned
@@ -30,6 +31,19 @@ def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
             "No budget goes to keyphrases: for a few thousand texts a detailed topic list does as well."
         )
     return tuple(lines)
+
+
+def check(plan: Plan) -> None:
+    """UsageError for votes with columns beside the text: votes are cast by the texts alone.
+
+    The drafts that most people vote for would be kept whatever their columns are, so the shares of the
+    columns in the release would not be those that were counted.
+    """
+    if plan.method.select == "votes" and plan.data.columns:
+        raise UsageError(
+            "Votes are cast by the texts alone, so columns beside the text would lose their shares.",
+            hint='Leave --columns out ([data] columns), or --select votes ([method] select = "votes").',
+        )
 
 
 def cautions(plan: Plan) -> tuple[str, ...]:
