@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rpsg.compare.export import NOTE, to_markdown
+from rpsg.compare.export import note_of, to_markdown
 from rpsg.compare.outcome import read_comparison
 from rpsg.compare.winners import all_together, standings
 
@@ -93,7 +93,7 @@ def _about(name: str, comparison: Comparison) -> Iterator[str]:
     counts = ", ".join(f"{number} {state}" for state, number in comparison.counts().items())
     yield (
         f"`benchmarks/results/compare-{name}.json`. {machine['processor']}, {machine['cores']} cores; "
-        f"{versions}. Cells: {counts}. {NOTE}"
+        f"{versions}. Cells: {counts}. {note_of(comparison)}"
     )
 
 

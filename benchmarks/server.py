@@ -1,7 +1,7 @@
 """How fully the server writer uses a server: requests a second against what the server could do.
 
     python benchmarks/server.py [--requests 6400] [--limited 2000] [--json]
-    python benchmarks/server.py --faulty 2000 [--seeds 5] [--out FILE]
+    python benchmarks/server.py --faulty 2000 [--seeds 5] [--refused 0.75] [--out FILE]
     python benchmarks/server.py --show FILE
 
 Three servers are made on the loopback interface, each in a process of its own. One answers after 200 ms and
@@ -10,7 +10,9 @@ a bucket that saves 20, and refuses the rest with 429. For it the saved tokens a
 exactly the rate that it allows. The third answers after a second, has 64 slots, and goes wrong at random for
 30 % of what it is sent: refusals, errors, cut connections, no answer at all, and answers that cannot be used
 (``FAULTS``). For it 1 means the rate without any fault, which nobody can reach; and what never became a text,
-is counted as lost. ``--show`` prints the table of its results as the documents have it.
+is counted as lost. With ``--refused`` the third server refuses that share of the requests with 429 instead,
+whatever their rate, and has no other fault. ``--show`` prints the table of its results as the documents have
+it.
 """
 
 from __future__ import annotations
@@ -65,7 +67,7 @@ BODY = json.dumps(
 
 class Limits(NamedTuple):
     """What the made-up server does: seconds for an answer, answers at once, tokens (0: no limit), and the
-    share of faults, drawn with ``seed``.
+    share of faults, drawn with ``seed``; ``refuses``: all faults are 429.
     """
 
     latency: float
@@ -74,6 +76,7 @@ class Limits(NamedTuple):
     saved: float = 0.0
     faults: float = 0.0
     seed: int = 0
+    refuses: bool = False
 
 
 class MadeUp:
@@ -100,7 +103,8 @@ class MadeUp:
                 length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
                 await reader.readexactly(int(length or 0))
                 if not head.startswith(b"GET") and self._dice.random() < self._limits.faults:
-                    fault = self._dice.choices(list(FAULTS), list(FAULTS.values()))[0]
+                    faults = {"429": 1} if self._limits.refuses else FAULTS
+                    fault = self._dice.choices(list(faults), list(faults.values()))[0]
                     await self._go_wrong(fault, writer)
                 else:
                     writer.write(await self._answer(head))
@@ -151,7 +155,7 @@ def reply(status: int, body: str, headers: str = "") -> bytes:
 @contextmanager
 def running(limits: Limits) -> Iterator[str]:
     """The URL of such a server, in a process of its own."""
-    command = [sys.executable, __file__, "--serve", *map(str, limits)]
+    command = [sys.executable, __file__, "--serve", *(str(float(limit)) for limit in limits)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -180,9 +184,9 @@ def measure(limits: Limits, count: int) -> dict[str, float]:
     }
 
 
-def measure_faulty(count: int, seed: int) -> dict[str, float]:
+def measure_faulty(count: int, seed: int, refused: float = 0.0) -> dict[str, float]:
     """Requests a second over the best without faults, and the share that never became a text."""
-    limits = Limits(1.0, 64, faults=0.3, seed=seed)
+    limits = Limits(1.0, 64, faults=refused or 0.3, seed=seed, refuses=refused > 0)
     requests = [Request((Message("user", "Write a review. " * 60),), 90, seed) for seed in range(count)]
     with running(limits) as url:
         writer = ServerWriter("m", ServerSection(base_url=url, concurrency=64, timeout=TIMEOUT))
@@ -223,24 +227,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--faulty", type=int, default=0, help="to the server that goes wrong, and nothing else"
     )
     parser.add_argument("--seeds", type=int, default=5, help="of the server that goes wrong")
+    parser.add_argument(
+        "--refused", type=float, default=0.0, help="share that it refuses, with no other fault"
+    )
     parser.add_argument("--out", help="a file for the results with the server that goes wrong")
     parser.add_argument("--show", help="print the table of such a file")
-    parser.add_argument("--serve", nargs=6, type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--serve", nargs=7, type=float, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.serve:
-        latency, slots, rate, saved, faults, seed = options.serve
-        asyncio.run(MadeUp(Limits(latency, int(slots), rate, saved, faults, int(seed))).serve())
+        latency, slots, rate, saved, faults, seed, refuses = options.serve
+        limits = Limits(latency, int(slots), rate, saved, faults, int(seed), bool(refuses))
+        asyncio.run(MadeUp(limits).serve())
         return
     if options.show:
         print(table(json.loads(Path(options.show).read_text(encoding="utf-8"))))
         return
     if options.faulty:
         result = {
-            "how": f"benchmarks/server.py --faulty {options.faulty} --seeds {options.seeds}",
-            "share_of_faults": 0.3,
+            "how": f"benchmarks/server.py --faulty {options.faulty} --seeds {options.seeds}"
+            + (f" --refused {options.refused:g}" if options.refused else ""),
+            "share_of_faults": options.refused or 0.3,
             "aim": AIM_OF_FAULTY,
             "most_lost": MOST_LOST,
-            "runs": [measure_faulty(options.faulty, seed) for seed in range(options.seeds)],
+            "runs": [measure_faulty(options.faulty, seed, options.refused) for seed in range(options.seeds)],
             "load_average": round(os.getloadavg()[0], 1),
         }
         if options.out:

@@ -59,7 +59,7 @@ be set in the environment (`RPSG_PRIVACY__EPSILON=2`), and many have an option. 
 part of a run's identity: it may change when the run is resumed.
 
 `rpsg init --schema` prints a JSON Schema of `rpsg.toml`, with which editors can check the file and complete
-its keys.
+its keys; `rpsg init --editor` writes it where they find it.
 """
 _STANDARD = {"--install-completion", "--show-completion", "--help"}
 

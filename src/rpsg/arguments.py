@@ -7,9 +7,14 @@ is written into the plan of a run and into messages.
 from __future__ import annotations
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rpsg.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _LONGEST_PATH, _LONGEST_NAME = 4096, 255
 _NOT_IN_A_LINE = set("\n\r\v\f\0\x1c\x1d\x1e\x85\u2028\u2029")
@@ -26,6 +31,12 @@ _SAVED = (
         'Save it first: pyarrow.parquet.write_table(data, "private.parquet"), and give "private.parquet".',
     ),
 )
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """``Did you mean X? `` for the known name that is most like ``name``; empty if none is like it."""
+    near = get_close_matches(name.casefold(), known, n=1, cutoff=0.55)
+    return f"Did you mean {near[0]}? " if near else ""
 
 
 def path_of(given: object, what: str) -> Path:

@@ -12,6 +12,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal
 
+from rpsg.arguments import suggestion
 from rpsg.errors import PlugInError, UsageError
 from rpsg.models.plugins import guarded
 from rpsg.models.scorer_check import check_scorer
@@ -60,17 +61,24 @@ def names(kind: Kind) -> dict[str, str]:
 
 def find(kind: Kind, name: str) -> Any:
     """The function or object called ``name``; UsageError lists the known names."""
-    if known := built_in(kind).get(name):
-        return _load(known[0])
+    if built := built_in(kind).get(name):
+        return _load(built[0])
     for entry in plugins(kind):
         if entry.name == name:
             try:
                 return entry.load()
             except (Exception, SystemExit) as error:
                 raise at_fault(kind, name, f"cannot be loaded: {type(error).__name__}") from error
+    known = names(kind)
     raise UsageError(
-        f"There is no {kind.removesuffix('s')} {name!r}.", hint=f"Use one of: {', '.join(names(kind))}."
+        f"There is no {kind.removesuffix('s')} {name!r}.",
+        hint=f"{suggestion(name, known)}Use one of: {', '.join(known)}.",
     )
+
+
+def is_plain(name: str) -> bool:
+    """Whether a model's name can only be that of an entry: no path, no file, no MODEL of a server."""
+    return not ({"/", ":"} & set(name) or name.endswith(".gguf"))
 
 
 def at_fault(kind: Kind, name: str, what: str) -> PlugInError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import tomllib
@@ -147,6 +148,19 @@ def test_the_schema_knows_every_setting_with_its_default_and_description(fake: A
         assert node["default"] == (list(setting.default) if setting.kind == "list" else setting.default)
         allowed = node.get("enum") or next((n["enum"] for n in node.get("anyOf", ()) if "enum" in n), ())
         assert tuple(allowed) == setting.choices
+
+
+def test_editors_find_the_schema_beside_the_plan_and_the_plan_is_the_same(
+    fake: Api, rpsg: Rpsg, tmp_path: Path
+) -> None:
+    assert rpsg("init", "--epsilon", "3", "-o", str(tmp_path / "a.toml")).code == 0
+    assert rpsg("init", "--epsilon", "3", "--editor", "-o", str(tmp_path / "b.toml")).code == 0
+    first, _, rest = (tmp_path / "b.toml").read_text(encoding="utf-8").partition("\n")
+    assert first == "#:schema ./rpsg.schema.json"
+    assert rest == (tmp_path / "a.toml").read_text(encoding="utf-8")
+    schema = json.loads((tmp_path / "rpsg.schema.json").read_text(encoding="utf-8"))
+    assert schema == rpsg("init", "--schema").json
+    jsonschema.validate(tomllib.loads(rest), schema)
 
 
 def test_the_schema_takes_what_init_writes_and_refuses_what_a_plan_refuses(fake: Api, rpsg: Rpsg) -> None:

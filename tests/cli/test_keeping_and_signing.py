@@ -90,6 +90,12 @@ def test_a_pair_of_keys_needs_a_name(rpsg: Rpsg) -> None:
     assert "needs a name" in rpsg("keygen", "").err
 
 
+def test_keys_that_cannot_be_written_there_are_to_be_written_elsewhere(rpsg: Rpsg, tmp_path: Path) -> None:
+    seen = rpsg("keygen", str(tmp_path / "no" / "mine"))
+    assert seen.code == 2
+    assert "rpsg keygen FOLDER/NAME" in seen.err
+
+
 def test_private_files_in_the_clear_are_an_option_by_name(rpsg: Rpsg, lab: Lab) -> None:
     plan = lab.plan(lab.file(lab.rows(300)))
     (lab.folder / "rpsg.toml").write_text(plan.to_toml())

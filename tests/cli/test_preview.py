@@ -89,9 +89,17 @@ def test_an_address_or_weights_that_cannot_be_used_are_obstacles(tmp_path: Path)
 
 
 def test_a_model_that_nobody_knows_is_an_obstacle() -> None:
-    assert "There is no writer 'gema'. Use one of: gemma-3-270m" in obstacles(models={"writer": "gema"})
+    told = obstacles(models={"writer": "gema-3-270m"})
+    assert "There is no writer 'gema-3-270m'. Did you mean gemma-3-270m? Use one of: gemma" in told
     assert "There is no embedder 'minilmm'." in obstacles(models={"embedder": "minilmm"})
     assert "There is no" not in obstacles(models={"writer": "transformers:gpt2", "embedder": "minilm"})
+
+
+def test_weights_that_are_no_embedder_are_an_obstacle_and_not_taken_for_a_package_that_sends_texts() -> None:
+    """``minilm-onnx`` is what ``rpsg models pull`` downloads; the embedder that runs it is ``minilm``."""
+    page = library.preview(resolve({"models": {"writer": "fake", "embedder": "minilm-onnx"}}))
+    assert "There is no embedder 'minilm-onnx'. Did you mean minilm?" in " ".join(page.obstacles)
+    assert "private texts" not in " ".join(page.warnings)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.cli.conftest import Rpsg
+
     from rpsg.protocols import Request
 
 NAMES = [
@@ -61,6 +63,15 @@ def test_a_writer_that_lists_nothing_is_an_error_with_a_way_out() -> None:
     with pytest.raises(ModelError, match="too few") as caught:
         propose_topics("anything", FakeWriter(lambda _: "!"), FakeEmbedder(), size=9)
     assert "rpsg list domains" in caught.value.hint
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_the_writer_is_asked(
+    rpsg: Rpsg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)
+    seen = rpsg("propose", "--about", "letters", "--writer", "there is none", "-o", str(tmp_path / "new"))
+    assert seen.code == 2
+    assert "Choose another folder with -o." in seen.err
 
 
 @pytest.mark.parametrize("about", ['what "guests" say \\ write', "what guests\nwrite\t\x7f"])

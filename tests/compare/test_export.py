@@ -41,6 +41,13 @@ def test_every_cell_is_a_row_of_csv_run_or_not() -> None:
     assert second["epsilon"] == "inf"
 
 
+def test_the_dagger_is_explained_only_if_a_method_has_one() -> None:
+    whole = comparison(outcome("ours", 1.0, texts=100), outcome("theirs", 2.0, texts=100))
+    short = comparison(outcome("ours", 1.0, texts=100), outcome("theirs", 2.0, texts=50))
+    assert r"\dagger" not in to_latex(whole)
+    assert "released fewer than" in to_latex(short)
+
+
 def test_audits_are_in_the_csv_and_in_the_tables_with_what_the_attack_could_have_seen() -> None:
     cell = outcome("ours", 1.0)
     assert cell.figures is not None

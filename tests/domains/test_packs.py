@@ -90,6 +90,9 @@ def test_a_pack_is_found_by_name_and_by_folder(folder: Path) -> None:
     with pytest.raises(UsageError, match="no domain pack 'unheard-of'") as caught:
         find_pack("unheard-of")
     assert "food-reviews" in caught.value.hint
+    with pytest.raises(UsageError) as caught:
+        find_pack("suport")
+    assert caught.value.hint.startswith("Did you mean support? Use one of: ")
 
 
 @pytest.mark.parametrize("name", ["../food-reviews", "/", "", ".", "food-reviews/../food-reviews\0"])

@@ -181,6 +181,20 @@ def test_every_other_method_refuses_them_before_anything_is_read(lab: Lab, name:
         find_method(name).check_plan(plan)
 
 
+def test_votes_and_columns_together_are_refused_before_anything_is_read(lab: Lab) -> None:
+    """Votes are cast by the texts alone: the columns of the winners would not have the counted shares."""
+    plan = lab.plan("nowhere.jsonl", data={"columns": COLUMNS}, method={"select": "votes"})
+    with pytest.raises(UsageError, match="Votes are cast by the texts alone"):
+        api.run(plan, lab.folder / "run")
+    assert not (lab.folder / "run" / "private").exists()
+    find_method("strict").check_plan(lab.plan("", method={"select": "votes"}))
+
+
+def test_a_column_without_values_is_shown_how_to_declare_it(lab: Lab) -> None:
+    with pytest.raises(UsageError, match=r"Ward=low\|normal\|high, or Ward=2025-01\.\.2025-12 for dates"):
+        lab.plan("", data={"columns": ["Ward"]})
+
+
 def test_undeclared_values_are_left_out_or_counted_as_other(lab: Lab) -> None:
     rows = tickets(lab)
     for row in rows[::2]:

@@ -25,7 +25,7 @@ settings = st.fixed_dictionaries(
         "data": st.fixed_dictionaries(
             {},
             optional={"path": names, "text": names, "user": names, "format": st.sampled_from(["csv", "txt"])},
-        ),
+        ).filter(lambda data: data.get("user") != data.get("text", "text")),
         "corpus": st.fixed_dictionaries(
             {}, optional={"about": texts, "domain": texts, "size": st.integers(1, 10_000_000)}
         ),
@@ -119,6 +119,11 @@ def test_nothing_said_is_the_default_plan() -> None:
         ({"privacy": {"delta": 0.01}}, "privacy.delta: must be less than or equal to 0.0001"),
         ({"privacy": {"adjacency": "replace_one"}}, "declare it as n_public"),
         ({"data": {"labels": ["a", "b"]}}, "no label column is named"),
+        (
+            {"data": {"text": "note", "user": "note"}},
+            "'note' holds the text, and is named for --user",
+        ),
+        ({"data": {"label": "text"}}, "'text' holds the text, and is named for --user or --label"),
         ({"data": {"label": "l", "labels": ["a", "a"]}}, "at least two different labels"),
         ({"corpus": {"size": 0}}, "corpus.size: must be greater than or equal to 1"),
         ({"corpus": {"about": "half \ud800"}}, "half a character"),

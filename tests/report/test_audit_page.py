@@ -80,6 +80,10 @@ def test_an_audit_that_does_not_count_has_its_reasons_and_no_empty_table(leaky: 
     lacking = not_run("closest", "It needs an embedder.")
     page = page_of(replace(leaky, findings=(*leaky.findings, lacking)))
     assert not any(row[0].startswith("closest") for row in rows(page, "What each attack found"))
+    needs = not_run("names", "It needs a recogniser: --with-recogniser, or `aids` in Python.")
+    needing = page_of(replace(leaky, findings=(*leaky.findings, needs)))
+    assert "or aids in Python." in needing.text
+    assert "aids" in {code.text for code in needing.all("code")}
     assert "It needs an embedder. (closest)" in page.text
     void = replace(
         leaky, verdict="not run", findings=(replace(leaky.findings[0], verdict="not run"), lacking)
@@ -99,6 +103,7 @@ def test_the_end_of_a_long_text_is_folded_and_nothing_of_it_is_lost(leaky: Audit
     long = " ".join(f"word{k}" for k in range(200))
     pair = {"attack": "copies", "similarity": 1.0, "private": long, "synthetic": "x" * 600}
     page = read_page(str(audit_part(json.loads(leaky.to_json()), [pair])))
+    assert all(head.text for head in page.all("th"))
     first, unbroken = (cell for cell in page.all("td") if cell.all("details"))
     assert "".join(each.text for each in first.all("bdi")) == long
     assert "".join(each.text for each in unbroken.all("bdi")) == "x" * 600

@@ -190,6 +190,30 @@ UNFOLDED = """() => [...document.querySelectorAll('details')].filter(e => !e.clo
   .map(e => [e.open, e.getBoundingClientRect().height])"""
 
 
+def test_the_shade_of_the_noise_does_not_hide_the_bar_below_it(opened: Callable[..., Any]) -> None:
+    page = opened("strict")
+    shades = page.evaluate(
+        "[...document.querySelectorAll('.bar + .band')].map(e => Number(getComputedStyle(e).fillOpacity))"
+    )
+    assert shades
+    assert max(shades) < 0.5
+
+
+def test_on_a_phone_empty_cells_take_no_line_and_long_texts_the_whole_width(
+    opened: Callable[..., Any],
+) -> None:
+    page = opened("comparison", width=390)
+    empty = "[...document.querySelectorAll('td')].filter(e => !e.textContent && !e.querySelector('svg'))"
+    assert page.evaluate(f"{empty}.length") > 0
+    assert page.evaluate(f"{empty}.filter(e => getComputedStyle(e).display !== 'none').length") == 0
+    page = opened("audit", width=390)
+    widths = page.evaluate(
+        "[...document.querySelectorAll('td[data-label$=\" text\"]')]"
+        ".map(e => [getComputedStyle(e).display, e.getBoundingClientRect().width])"
+    )
+    assert all(display == "block" and width > 300 for display, width in widths)
+
+
 def test_what_is_folded_is_printed(opened: Callable[..., Any]) -> None:
     """All but the tables of pictures, which say again what is drawn, and nobody had to unfold it."""
     page = opened("folded", width=WIDE)

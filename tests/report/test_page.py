@@ -202,6 +202,13 @@ def test_no_epsilon_or_delta_is_ever_told_below_the_claim(release_of: Releases) 
     assert "epsilon 1.0000004, delta 1.0917724e-05" in card(release)
 
 
+def test_the_delta_of_a_group_is_a_power_of_ten_and_not_a_number_of_computers(
+    release_of: Releases,
+) -> None:
+    page = read_page(report(claiming(release_of("strict"), 2.0, 1.234e-6)))
+    assert "1.3 × 10⁻⁶" in page.text.replace("\u00a0", " ")  # noqa: RUF001  # the sign that is meant
+
+
 def claiming(release: Release, epsilon: float, delta: float) -> Release:
     """The release with a claim of these figures; its sentence is made anew."""
     ledger = release.ledger

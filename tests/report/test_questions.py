@@ -11,6 +11,7 @@ from rpsg.measures import Line, Measure, Report
 from rpsg.report.html import percent
 from rpsg.report.private_page import PrivateExtras, private_part
 from rpsg.report.questions import OTHERS, QUESTIONS, UNKNOWN, answer, asked, way_of
+from rpsg.report.scores import gained
 
 
 def line(
@@ -31,6 +32,13 @@ def line(
         )
 
     return Line(name, of(value), of(floor), of(ceiling))
+
+
+def test_the_summary_names_no_metric_whose_figure_may_be_chance() -> None:
+    """FID of few texts has no interval, so 95 % of the way may be chance: it must not head the page."""
+    sure, unsure = line(0.9, name="next_word_accuracy"), line(0.95, name="fid", reach=None)
+    report = Report((sure, unsure), 50, 50, {}, "", "", 0)
+    assert [words.partition(":")[0] for words in gained(report)] == ["next word accuracy"]
 
 
 def test_every_metric_of_ours_belongs_to_one_question_but_the_one_kept_for_comparison() -> None:

@@ -66,6 +66,16 @@ def test_a_planted_link_is_refused_and_its_target_untouched(tmp_path: Path) -> N
         private_dir(tmp_path / "folder")
 
 
+def test_no_file_takes_the_place_of_a_pipe_or_a_device(tmp_path: Path) -> None:
+    """As root, a rename would: ``-o /dev/null`` in a container must leave the device alone."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(RunError, match="is a device or a pipe"):
+        write_atomic(pipe, b"a report")
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
 def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run").touch()
     with pytest.raises(RunError, match="Cannot open the folder"):

@@ -163,6 +163,18 @@ def test_a_missing_column_is_named_in_python_as_python_has_it() -> None:
     assert "text='text'" in str(refused.value)
 
 
+def test_a_name_with_spaces_around_it_is_offered_and_no_first_line_is_spoken_of() -> None:
+    """A data frame keeps the spaces that a reader of CSV takes off, and it has no lines."""
+    with held(of_pandas([{"Patient ID ": 7, "text": "tea"}])) as path, pytest.raises(DataError) as refused:
+        check_columns(DataSection(path=str(path), user="Patient ID"))
+    assert "Give it with user='Patient ID '." in str(refused.value)
+    whole = [{"Who was there, and what did they say to you about it?": 7, "text": "tea"}]
+    with held(of_pandas(whole)) as path, pytest.raises(DataError) as refused:
+        check_columns(DataSection(path=str(path), user="who"))
+    assert "first line" not in str(refused.value)
+    assert "Who was there" not in str(refused.value)
+
+
 def rows_of(count: int) -> list[dict[str, Any]]:
     words = ("soup", "bread", "tea", "rice", "kettle")
     return [

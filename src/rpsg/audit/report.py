@@ -144,7 +144,7 @@ class AuditReport(Shown):
 _HEADINGS: Mapping[Verdict, str] = {
     "refuted": "The claim is refuted: the corpus tells more about who was in the data than it allows.",
     "no violation seen": "No violation was seen.",
-    "not run": "The audit does not count.",
+    "not run": "The audit has no verdict.",
 }
 
 

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 #: Pairs of texts for the eyes of the data's owner.
 MOST_CLOSEST = 20
-#: The reason given for each attack when the audit as a whole does not count.
-VOID = "The audit as a whole does not count."
+#: The reason given for each attack when the audit as a whole has no verdict.
+VOID = "The audit as a whole has no verdict."
 
 
 def audit(
@@ -206,7 +206,7 @@ def _with_power(finding: Finding, control: Control) -> Finding:
 
 
 def _of_void_audit(finding: Finding) -> Finding:
-    """The finding in an audit that does not count: then no attack has an outcome of its own."""
+    """The finding in an audit without a verdict: then no attack has an outcome of its own."""
     if finding.verdict == "not run":
         return finding
     return replace(finding, verdict="not run", reason=VOID)
@@ -228,7 +228,7 @@ def _verdict(findings: Sequence[Finding], baseline: Baseline, leak: Sequence[Con
         return "not run", "No attack could be run with power; each says why."
     if not any(control.outcome == "caught" for control in leak if control.name in quiet):
         return "not run", (
-            "A corpus in which one text in twenty is a member's would have passed unseen. More people on "
-            "each side, more synthetic texts, or canaries make smaller leaks visible."
+            "No attack would detect a corpus in which one text in twenty is a member's. More people on each "
+            "side, more synthetic texts, or canaries make smaller leaks visible."
         )
     return "no violation seen", "No attack names more members than the claim allows to chance."

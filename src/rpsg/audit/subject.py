@@ -193,7 +193,7 @@ def subject_of(
         canaries=canaries,
         aids=aids or Aids(),
         seed=seed,
-        notes=(f"{left_out} private texts are empty or those of two people, and were left out.",)
+        notes=(f"{left_out} private texts are empty, or two people have the same; they were left out.",)
         if left_out
         else (),
         left_out={

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -66,6 +67,8 @@ def budget(
         screen.line(
             f"The account {wanted[0]} has spent nothing." if one else "No account has spent anything yet."
         )
+        if file and not Path(file).exists():
+            screen.line(f"There is no file {file} either. All accounts are listed by: rpsg budget")
     grouped = {} if cells or file or account else _by_comparison(shown)
     for statement in shown:
         if not any(statement in group for group in grouped.values()):

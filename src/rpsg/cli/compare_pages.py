@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rpsg.cli.console import Screen
-from rpsg.compare.export import SHORT, metric_heads
+from rpsg.compare.export import SHORT, has_short, metric_heads
 from rpsg.compare.outcome import INTERNAL
 from rpsg.compare.tables import equal_epsilon
 from rpsg.compare.winners import all_together, standings
@@ -88,7 +88,8 @@ def show(result: Comparison, page: Path) -> None:
         columns = ("method", "seeds", *heads, "tokens", "seconds")
         screen.table(columns, [_row(result, row) for row in table.rows], numbers=columns[1:])
     screen.line()
-    screen.line(SHORT, "dim")
+    if has_short(result):
+        screen.line(SHORT, "dim")
     troubled = [c for c in result.cells if c.state in {"failed", "stopped"}]
     if troubled:
         screen.heading("Failed or stopped; the same command tries them again")

@@ -8,6 +8,7 @@ import json
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,6 +39,8 @@ DECIDED = (
     *("privacy.epsilon", "privacy.delta", "models.writer"),
 )
 _COLUMNS = ("data.text", "data.label", "data.user")
+#: The schema of plan files; editors find it by the first line of a plan, also without a network.
+SCHEMA_FILE = "rpsg.schema.json"
 
 
 @takes_settings
@@ -60,6 +63,14 @@ def init(
             help="Only print a JSON Schema of plan files, for editors that can check them.",
         ),
     ] = False,
+    editor: Annotated[
+        bool,
+        typer.Option(
+            "--editor",
+            metavar="",
+            help="Also write that schema next to the plan file, whose first line names it to editors.",
+        ),
+    ] = False,
 ) -> None:
     """Write a plan file with comments. On a terminal it asks for the main settings.
 
@@ -77,7 +88,11 @@ def init(
     licence = given.pop("corpus.license", "")
     asked = Layer({"corpus": {"license": licence}}, {"corpus.license": "your answer"})
     plan = make_plan([option_layer(given), asked])
-    _write_new(out, commented(plan) if every else short(plan))
+    text = commented(plan) if every else short(plan)
+    _write_new(out, f"#:schema ./{SCHEMA_FILE}\n{text}" if editor else text)
+    if editor:
+        with _written(out.with_name(SCHEMA_FILE)) as file:
+            file.write_text(json_schema() + "\n", encoding="utf-8")
     screen = Screen.stdout()
     screen.line(f"Wrote {out}. It is public: keep it under version control.")
     if not plan.data.path:
@@ -206,9 +221,15 @@ def _refuse_existing(out: Path) -> None:
 
 
 def _write_new(out: Path, text: str) -> None:
+    with _written(out), out.open("x", encoding="utf-8") as file:
+        file.write(text)
+
+
+@contextmanager
+def _written(out: Path) -> Iterator[Path]:
+    """The path of a file for the block to write; its errors say what to do."""
     try:
-        with out.open("x", encoding="utf-8") as file:
-            file.write(text)
+        yield out
     except FileExistsError:
         _refuse_existing(out)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path  # noqa: TC003  # typer reads it at run time
 from typing import Annotated
 
@@ -31,6 +32,7 @@ def propose(
     Read and edit topics.txt in the folder before you look at the data; then use the folder as --domain.
     """
     from rpsg.cli.console import Screen
+    from rpsg.disk.files import nearest
     from rpsg.domains import pack_folder, read_pack
     from rpsg.pipeline.models_of_run import load_tools
     from rpsg.plan import resolve
@@ -38,6 +40,8 @@ def propose(
 
     if out.exists():
         raise UsageError(f"{out} exists already.", hint="Choose a new folder with -o.")
+    if not os.access(nearest(out.absolute()), os.W_OK):
+        raise UsageError(f"{out} cannot be made: permission denied.", hint="Choose another folder with -o.")
     tools = load_tools(resolve({"models": {"writer": writer}}))
     topics = propose_topics(about, tools.writer, tools.embedder, size=size, seed=seed)
     write_pack(pack_folder("generic"), out, out.name, about, topics)

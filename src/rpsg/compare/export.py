@@ -49,9 +49,18 @@ SHORT = (
     "†: a seed released fewer than 95 % of the texts that were asked for, so figures that depend on "
     "their number are not comparable."
 )
-NOTE = f"{HOW}. {SHORT}"
 #: A table as text: its title, its columns and its rows.
 PlainTable = tuple[str, list[str], list[list[str]]]
+
+
+def note_of(comparison: Comparison) -> str:
+    """What ± means in the tables, and what † means if a method has one."""
+    return f"{HOW}. {SHORT}" if has_short(comparison) else f"{HOW}."
+
+
+def has_short(comparison: Comparison) -> bool:
+    """Whether a seed of any method released too few texts to be compared."""
+    return any(cell.is_done and cell.is_short for cell in comparison.cells)
 
 
 def to_csv(comparison: Comparison) -> str:
@@ -220,14 +229,15 @@ def audit_in_words(row: CompareRow) -> tuple[str, str]:
 def to_latex(comparison: Comparison) -> str:
     """All tables as LaTeX, for the package booktabs."""
     parts = [f"% {latex(comparison.title)}. Needs \\usepackage{{booktabs}}."]
-    parts += [_latex_table(*table) for table in tables_as_text(comparison)]
+    note = note_of(comparison)
+    parts += [_latex_table(*table, note) for table in tables_as_text(comparison)]
     return "\n\n".join(parts) + "\n"
 
 
-def _latex_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _latex_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], note: str) -> str:
     lines = [
         r"\begin{table}",
-        rf"\caption{{{latex(title)}. {latex(NOTE)}}}",
+        rf"\caption{{{latex(title)}. {latex(note)}}}",
         rf"\begin{{tabular}}{{l{'r' * (len(columns) - 1)}}}",
         r"\toprule",
         _latex_line(columns),

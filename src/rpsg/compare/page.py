@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from rpsg.compare.export import NOTE
+from rpsg.compare.export import note_of
 from rpsg.compare.figures import SWEPT, against_cost, against_epsilon, legend_of, size_and_temperature
 from rpsg.compare.outcome import INTERNAL
 from rpsg.compare.page_tables import STATES, tables_part, tokens_part
@@ -154,8 +154,8 @@ def _efficiency(
         ]
         blocks += _charts(setting.in_words(), charts)
     reader = (
-        "The paper's Figure 2: seconds for 1,000 texts against quality, everything from reading to the "
-        "release on this machine. A method has a point for each epsilon, and one for ∞ where it can."
+        "Quality against seconds for 1,000 texts, as in Figure 2 of the paper. The seconds are those of a "
+        "whole run on this machine. A method has a point for each epsilon, also for ∞ if it was run so."
     )
     return part("efficiency", "Efficiency", reader, _legend(legend), *blocks) if blocks else None
 
@@ -221,7 +221,7 @@ def _making(comparison: Comparison) -> Html:
         ("Versions", versions),
         ("Texts", listed(isolate(line) for line in data)),
         ("Measured with", isolate(f"{evaluation.get('embedder')}, {evaluation.get('language_model')}")),
-        ("Intervals", NOTE),
+        ("Intervals", note_of(comparison)),
         ("Shared replies", SHARING),
         (
             "People",
@@ -231,7 +231,7 @@ def _making(comparison: Comparison) -> Html:
     return part(
         "making",
         "How it was made",
-        "For whoever wants to repeat it.",
+        "For anybody who wants to repeat it.",
         pairs(facts),
         folded("Plan digests", table("SHA-256 of each plan", ("cell", "digest"), digests))
         if digests

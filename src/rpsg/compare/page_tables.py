@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from rpsg.compare.export import (
     ARROWS,
-    NOTE,
     audit_in_words,
     memory_in_words,
+    note_of,
     seeds_in_words,
     shown,
     texts_in_words,
@@ -37,9 +37,9 @@ STATES = {
     "not supported": "not supported",
 }
 HOW_READ = (
-    "A star marks the best method at the epsilon of the table, by its mean. Methods without a guarantee or "
-    "without private data are beside it and get none. Floor: the same writer without private data. Ceiling: "
-    "real texts in place of a corpus."
+    "A star marks the best mean of the methods that keep the epsilon of the table. Methods without a "
+    "guarantee, or that read no private data, get no star. Floor: the same writer without private data. "
+    "Ceiling: real texts in place of a corpus."
 )
 
 
@@ -50,7 +50,7 @@ def tables_part(comparison: Comparison, found: Sequence[Standing]) -> Html | Non
         blocks.append(block(standing.table.title, _epsilon_table(comparison, standing.table, best)))
     if not blocks:
         return None
-    return part("tables", "At equal epsilon and size", HOW_READ, *blocks, paragraph(NOTE))
+    return part("tables", "At equal epsilon and size", HOW_READ, *blocks, paragraph(note_of(comparison)))
 
 
 def _epsilon_table(comparison: Comparison, its: EpsilonTable, best: Mapping[str, str]) -> Html:

@@ -116,13 +116,19 @@ def write_chunks(
             leaves nothing in the folder of ``path``, which is the default.
 
     Raises:
-        RunError: the disk is full, the folder is not writable, or ``path`` is a link.
+        RunError: the disk is full, the folder is not writable, or ``path`` is a link, a device or a pipe.
     """
     with file_errors(f"write {path.name}"):
         if path.is_symlink():
             raise RunError(
                 f"{path.name} is a link, and links are not followed here.",
                 hint="Remove the link, or choose another folder with -o.",
+            )
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            # An administrator, as in a container, would put a file in the place of /dev/null.
+            raise RunError(
+                f"{path.name} is a device or a pipe, and no file can take its place.",
+                hint="Name a file with -o.",
             )
         part = (scratch or path.parent) / (PART + secrets.token_hex(8))
         try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from rpsg.arguments import suggestion
 from rpsg.disk.toml_text import read_toml_file
 from rpsg.domains.pack import Pack
 from rpsg.domains.prompts import PROMPTS, SEED_PROMPTS, check_prompts, read_prompts
@@ -107,9 +108,11 @@ def pack_folder(name: str) -> Path:
         return Path(name)
     if re.fullmatch(r"[a-z0-9-]+", name) and (PACKS / name / "pack.toml").is_file():
         return PACKS / name
+    known = pack_names()
     raise UsageError(
         f"There is no domain pack {name!r}.",
-        hint=f"Use one of: {', '.join(pack_names())}; or the path of a folder with a pack.toml.",
+        hint=f"{suggestion(name, known)}Use one of: {', '.join(known)}; or the path of a folder with a "
+        "pack.toml.",
     )
 
 

@@ -81,6 +81,7 @@ METHOD = Method(
     workload=strict_workload,
     explain=explain,
     cautions=cautions,
+    check=check,
     columns=True,
     shards=True,
     check=check,

@@ -33,6 +33,19 @@ def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def check(plan: Plan) -> None:
+    """UsageError for votes with columns beside the text: votes are cast by the texts alone.
+
+    The drafts that most people vote for would be kept whatever their columns are, so the shares of the
+    columns in the release would not be those that were counted.
+    """
+    if plan.method.select == "votes" and plan.data.columns:
+        raise UsageError(
+            "Votes are cast by the texts alone, so columns beside the text would lose their shares.",
+            hint='Leave --columns out ([data] columns), or --select votes ([method] select = "votes").',
+        )
+
+
 def cautions(plan: Plan) -> tuple[str, ...]:
     """That undeclared label values are found with noise, and that sites must not share anybody."""
     found = []

@@ -104,7 +104,7 @@ def refusals(plan: Plan) -> Iterator[str]:
 
 
 def place_of(plan: Plan, role: str) -> str:
-    """Where the plan runs the model of a role, in words; empty when there is none."""
+    """Where the plan runs the model of a role, in words; empty when there is no such model."""
     names: dict[str, tuple[Kind, str | None]] = {
         "writer": ("writers", plan.models.writer),
         "embedder": ("embedders", plan.models.embedder),
@@ -124,6 +124,8 @@ def _place(plan: Plan, kind: Kind, name: str) -> str:
         if egress.is_loopback(host) and plan.server.this_machine:
             return f"{egress.THIS_MACHINE} ({host}, {egress.BY_THE_PLAN})"
         return host or PROVIDER
+    if registry.is_plain(name) and name not in registry.names(kind):
+        return ""  # no such model: the obstacles of the plan say so
     known = {entry.partition(":")[0] for entry in registry.built_in(kind)}
     built_in = beginning in known or "/" in name or beginning == "hf"
     return egress.THIS_MACHINE if built_in or name.endswith(".gguf") else UNKNOWN_PLACE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from rpsg.arguments import suggestion
 from rpsg.disk.files import nearest
 from rpsg.errors import RpsgError
 from rpsg.methods.named import method_of
@@ -13,7 +14,7 @@ from rpsg.models.download import locate
 from rpsg.models.openai.endpoint import address_of, certificate_of, headers_of
 from rpsg.pipeline import forecast, packages
 from rpsg.privacy.odometer import state_folder
-from rpsg.registry import names
+from rpsg.registry import is_plain, names
 from rpsg.storage.readers.source import STDIN
 
 if TYPE_CHECKING:
@@ -40,13 +41,14 @@ def obstacles(plan: Plan) -> Iterator[str]:
     for role, name, known in roles:
         if name.partition(":")[0] in forecast.SERVED:
             yield from _server(plan, role)
+        elif is_plain(name) and name not in known:
+            use = f"{suggestion(name, known)}Use one of: {', '.join(known)}."
+            yield f"There is no {role} {name!r}. {use}"
         elif name in CATALOGUE or name.endswith(".gguf"):
             try:
                 locate(name)
             except RpsgError as error:
                 yield f"{error.message} {error.hint}"
-        elif not {"/", ":"} & set(name) and name not in known:
-            yield f"There is no {role} {name!r}. Use one of: {', '.join(known)}."
 
 
 def _server(plan: Plan, role: str) -> Iterator[str]:

@@ -62,7 +62,11 @@ def declared(text: str) -> Column:
     """The column that ``text`` declares; ValueError says what is wrong, and repeats only a short name."""
     name, _, rest = (part.strip() for part in text.partition("="))
     if not rest:
-        raise ValueError("a column is declared with its values: priority=low|normal|high")
+        named = name if name.isprintable() and name and not is_text(name) else "priority"
+        raise ValueError(
+            f"a column is declared with its values: {named}=low|normal|high, or {named}=2025-01..2025-12 for "
+            f"dates, or {named}=18<40<65 for numbers"
+        )
     if is_text(name) or not name or not name.isprintable():
         raise ValueError("the name of a column is missing, or is a whole text")
     if name in OWN_NAMES or name.startswith("attribute_"):

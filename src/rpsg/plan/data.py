@@ -148,6 +148,15 @@ class DataSection(Section):
     )
 
     @model_validator(mode="after")
+    def _roles_have_columns_of_their_own(self) -> Self:
+        if self.text in {self.user, self.label}:
+            raise ValueError(
+                f"the column {self.text!r} holds the text, and is named for --user or --label too; name "
+                "another one there, or leave it out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _labels_have_a_column(self) -> Self:
         if self.labels and not self.label:
             raise ValueError("labels are declared but no label column is named; name it with --label")

@@ -73,7 +73,10 @@ def make_pair(private: Path, public: Path) -> str:
         create_private(private, pem)
         create_private(public, told)
     except OSError as error:
-        raise UsageError(f"The keys cannot be written: {error.strerror}.", hint=_MAKE) from None
+        raise UsageError(
+            f"The keys cannot be written: {error.strerror}.",
+            hint="Name files in another folder: rpsg keygen FOLDER/NAME",
+        ) from None
     public.chmod(0o644)
     return fingerprint(_raw(key.public_key()))
 

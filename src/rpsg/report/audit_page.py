@@ -170,7 +170,13 @@ def _quiet(found: Found) -> Html | None:
         return None
     told = "Some attacks do not count here:"
     lines = [f"{reason} ({', '.join(names)})" for reason, names in reasons.items()]
-    return joined(paragraph(told), listed(map(isolate, lines)))
+    return joined(paragraph(told), listed(map(_with_code, lines)))
+
+
+def _with_code(words: str) -> Html:
+    """Words of RPSG, with what is in backticks as code."""
+    parts = words.split("`")
+    return joined(*(tag("code", part) if i % 2 else isolate(part) for i, part in enumerate(parts)))
 
 
 def _canaries(found: Found) -> Html | None:
@@ -220,7 +226,7 @@ def _matches(matches: Sequence[Found]) -> Html | None:
         "are private texts, word for word. Copies are alike by 1. Two texts on one subject may be a little "
         "alike without a leak."
     )
-    columns = ("", "attack", "alike", "private text", "synthetic text")
+    columns = ("rank", "attack", "alike", "private text", "synthetic text")
     return block("The closest texts", paragraph(told), table("The closest texts", columns, rows, ("alike",)))
 
 

@@ -114,7 +114,7 @@ def _others(release: Release, *, first: bool) -> Html:
         (f"one {who[0]} replaced by another", _up(claim["epsilon_replace_one"]), power(claim["delta"]))
     ]
     rows += [
-        (f"{size} {who[1]} together", _up(value), _delta_up(claim["delta_group"][size]))
+        (f"{size} {who[1]} together", _up(value), _delta_up(claim["delta_group"][size], first=first))
         for size, value in claim["epsilon_group"].items()
     ]
     rows += [
@@ -138,10 +138,14 @@ def _up(value: float) -> str:
     return rounded_up(value, 3) if math.isfinite(value) else "unbounded"
 
 
-def _delta_up(value: float) -> str:
-    """Two digits, never rounded down."""
+def _delta_up(value: float, *, first: bool) -> str:
+    """Two digits, never rounded down; as a power of ten, but in the first form of the page as 1e-06."""
     short = f"{value:.2g}"
-    return power(float(short if float(short) >= value else f"{1.05 * value:.2g}"))
+    short = short if float(short) >= value else f"{1.05 * value:.2g}"
+    digits, _, exponent = short.partition("e")
+    if first or not exponent or digits == "1":
+        return power(float(short))
+    return f"{digits}\u00a0\u00d7\u00a0{power(float(f'1e{exponent}'))}"
 
 
 def _budget(release: Release) -> Html:

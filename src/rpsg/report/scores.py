@@ -40,11 +40,11 @@ ARROWS = {True: "higher is better", False: "lower is better", None: "nearer to r
 
 
 def gained(scores: Report) -> Iterator[str]:
-    """The gain over the floor in words, for the headline metrics."""
+    """The gain over the floor in words, for the headline metrics that tell more than chance would."""
     by_name = {line.name: line for line in scores.lines}
     for name in HEADLINES:
         line = by_name.get(name)
-        if line is not None and line.score is not None and line.informative is not False:
+        if line is not None and line.score is not None and counts(line):
             yield f"{metric_name(name)}: {number(line.corpus.value)}, {_way(line.score)}."
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rpsg.display import isolate, joined, tag
+from rpsg.display import counted, isolate, joined, tag
 from rpsg.errors import RpsgError
 from rpsg.records import Candidate, Pool
 from rpsg.report.front import excerpt
@@ -150,7 +150,7 @@ def filters_part(opened: OpenRelease) -> Html | None:
         return None
     drops = sorted(release.pool.drops().items())
     lines = [
-        joined(tag("strong", stage), ": ", isolate(reason), f" ({count:,} drafts)")
+        joined(tag("strong", stage), ": ", isolate(reason), f" ({counted(count, 'draft')})")
         for (stage, reason), count in drops
     ]
     said = f"Of {len(release.pool):,} drafts these were dropped; this one passed each step."

@@ -56,6 +56,11 @@ def test_refusals_at_random_leave_more_than_half_of_the_rate(share: float, laten
     assert found[0] > 0.35, "and never bring it to a stop"
 
 
+def test_a_server_that_refuses_three_of_four_requests_at_random_is_not_taken_for_one_with_a_limit() -> None:
+    found = shares_of_the_best(0.75, 1.0, 0.05)
+    assert found[4] > 0.35
+
+
 @pytest.mark.parametrize("share", [0.02, 0.06, 0.1])
 def test_a_few_refusals_at_random_do_not_bring_it_to_a_stop(share: float) -> None:
     assert ask(2000, Dice(share), latency=0.01, refusal=0.01).rate > 60

@@ -33,7 +33,7 @@ _HASTY, _FEW, _APART = 2, 25, 20
 _WOULD_REFUSE, _TRIED, _MOST_TRIED = 6, 16, 100
 _SLOWER, _RECENT = 0.75, 20
 # This many refusals within a trial are no accident, unless nearly everything is refused.
-_NO_ACCIDENT, _NEARLY_ALL = 2, 0.8
+_NO_ACCIDENT, _NEARLY_ALL = 2, 0.9
 # After this many, and at least _TRIED requests, a trial need not go on to its end.
 _PLAIN = 3
 # After the first refusal this many are sent as fast as possible. If the server refuses at least the second

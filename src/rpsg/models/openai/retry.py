@@ -238,10 +238,9 @@ class RetryPolicy(Generic[Read]):
         request.refusals += 1
         if request.refusals > _MOST_REFUSALS:
             return self._drop(request, Dropped(f"{found.reason}, {request.refusals} times"))
-        if wait is None:
-            pause = self._pause(request)
-        else:
-            pause = min(wait, _SHORT_PAUSE) if self.limiter.refuses_at_random else wait
+        pause = self._pause(request) if wait is None else wait
+        if self.limiter.refuses_at_random:  # a longer pause would not help
+            pause = min(pause, _SHORT_PAUSE)
         return self._log(request, found.reason, pause)
 
     def _log(self, request: PendingRequest, reason: str, pause: float | None = None) -> float:

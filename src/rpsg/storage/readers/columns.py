@@ -61,9 +61,9 @@ def _missing(path: Path | str, header: Sequence[str], name: str, option: str) ->
     names = nameable(header)
     if not names:
         hint = (
-            "Its first line holds more than short names, so it may be somebody's row and is not shown. If it "
-            f"is the header, copy the name from there, in quotes: --{option} 'What would you change?'. If "
-            f"there is no header, add a line with the column names, such as {name}."
+            "Its header holds more than short names, so it may be somebody's row and is not shown. If these "
+            f"are the column names, copy the right one, in quotes: --{option} 'What would you change?'. If "
+            f"there is no header, add one with the column names, such as {name}."
         )
     elif close := _closest(name, names):
         hint = f"Did you mean {close}? Give it with --{option} {_quoted(close)}. {_listed(names)}"
@@ -87,7 +87,8 @@ def nameable(header: Sequence[str]) -> list[str]:
     A file without a header begins with somebody's row, and that must not be shown.
     """
     names = [name for name in header if name]  # the index of a data frame has none
-    plain = all(len(name) <= _LONGEST_NAME and _LOOKS_LIKE_A_NAME.fullmatch(name) for name in names)
+    # A data frame may have spaces around its names; a name is still a name.
+    plain = all(len(name) <= _LONGEST_NAME and _LOOKS_LIKE_A_NAME.fullmatch(name.strip()) for name in names)
     return names if plain and len(set(names)) == len(names) else []
 
 
