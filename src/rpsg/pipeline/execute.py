@@ -24,6 +24,7 @@ from rpsg.pipeline.forecast import unencrypted
 from rpsg.pipeline.logs import Logged, logged, tell
 from rpsg.pipeline.made import roles
 from rpsg.pipeline.models_of_run import (
+    embedder_of_public_texts,
     failed_texts,
     fingerprint,
     load_tools,
@@ -130,6 +131,11 @@ def _worked(
     method = method_of(plan)
     budget = budget_of(plan, pack)
     method.check_plan(plan)
+    if ending is UNSEALED and plan.engine.kind == "ray":
+        raise UsageError(
+            "The texts of an audit's own run lie open nowhere, so no Ray worker writes them.",
+            hint="Leave --engine ray out.",
+        )
     tools = tools or load_tools(plan)
     egress.check(method.egress_of(plan), roles(tools), private=method.reads_private)
     method.flows_of(plan, tools)  # a plug-in whose flows are of no use must fail before it reads anything
@@ -159,7 +165,7 @@ def _worked(
             ):
                 writer = writer_over(plan, folder, tools, calls, price, watch)
                 settled = SettledWriter(writer, failed_texts(folder, calls), calls.key_of)
-                vectors = PublicVectors(tools.embedder)
+                vectors = PublicVectors(embedder_of_public_texts(tools))
                 cached = replace(tools, writer=settled)
                 if not method.has_seeds:
                     cached = replace(cached, embedder=vectors)

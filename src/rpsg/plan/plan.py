@@ -13,7 +13,14 @@ from pydantic import model_validator
 from rpsg.disk.json_text import canonical_ascii_json
 from rpsg.display import Overview, Shown, counted
 from rpsg.plan.data import DataSection
-from rpsg.plan.machines import GenerationSection, LimitsSection, ModelsSection, ServerSection, VaultSection
+from rpsg.plan.engine import EngineSection
+from rpsg.plan.machines import (
+    GenerationSection,
+    LimitsSection,
+    ModelsSection,
+    ServerSection,
+    VaultSection,
+)
 from rpsg.plan.methods import (
     AugpeSection,
     DpsgdSection,
@@ -38,6 +45,7 @@ class Plan(Shown, Section):
     method: MethodSection = MethodSection()
     models: ModelsSection = ModelsSection()
     server: ServerSection = ServerSection()
+    engine: EngineSection = EngineSection()
     limits: LimitsSection = LimitsSection()
     paper: PaperSection = PaperSection()
     split: SplitSection = SplitSection()
@@ -117,7 +125,7 @@ class Plan(Shown, Section):
         for section in settings.keys() & NOT_IDENTITY.keys():
             for key in NOT_IDENTITY[section]:
                 settings[section].pop(key, None)  # one that was added later is absent at its default
-        return settings
+        return {section: keys for section, keys in settings.items() if keys}
 
     def written(self, *, exclude_none: bool = False) -> dict[str, Any]:
         """The settings by section as JSON values, as they are written down and hashed.
@@ -136,7 +144,7 @@ class Plan(Shown, Section):
             for key in keys:
                 if getattr(self, section).is_default(key):
                     settings[section].pop(key, None)  # already absent if its default is None
-        return settings
+        return {section: keys for section, keys in settings.items() if keys}  # a section may have come later
 
     def to_toml(self) -> str:
         """The resolved plan as TOML, which reads back to the same plan."""
