@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from rpsg.domains import Pack
+    from rpsg.privacy.exact_sums import Contributions
     from rpsg.privacy.histogram import IntArray, Query
-    from rpsg.privacy.mechanisms import Contributions, UnitItems
+    from rpsg.privacy.mechanisms import UnitItems
     from rpsg.privacy.private import Private
     from rpsg.protocols import NoiseSource
     from rpsg.release.run import Run

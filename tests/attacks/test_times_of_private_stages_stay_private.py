@@ -69,15 +69,15 @@ def has_secret(texts):
 slowed(FakeEmbedder, "embed", lambda self, texts: has_secret(texts))
 slowed(FakeClassifier, "classify", lambda self, texts, rows: has_secret(texts))
 slowed(FakeWriter, "write", lambda self, requests, told=None: any(r.private for r in requests))
-import rpsg.pipeline.private_data, rpsg.evaluation.corpora, rpsg.methods.dp_steps, rpsg.methods.voting
-import rpsg.privacy.mechanisms, rpsg.stages.scrub
+import rpsg.pipeline.private_data, rpsg.evaluation.corpora, rpsg.methods.questions, rpsg.methods.voting
+import rpsg.privacy.exact_sums, rpsg.stages.scrub
 always = lambda *_, **__: True
 slowed(rpsg.pipeline.private_data, "read_by_rule", always)
 slowed(rpsg.pipeline.private_data, "commit_to", always)
 slowed(rpsg.evaluation.corpora, "read_corpus", always)
-slowed(rpsg.methods.dp_steps, "card_row_cells", always)
+slowed(rpsg.methods.questions, "card_row_cells", always)
 slowed(rpsg.methods.voting, "vote_row_cells", always)
-slowed(rpsg.privacy.mechanisms, "clean_sum", always)
+slowed(rpsg.privacy.exact_sums, "clean_sum", always)
 
 from rpsg.cli import main
 import json

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from rpsg.privacy.exact_sums import Contributions
     from rpsg.privacy.histogram import IntArray, Query
-    from rpsg.privacy.mechanisms import Contributions, UnitItems
+    from rpsg.privacy.mechanisms import UnitItems
     from rpsg.privacy.private import Private
     from rpsg.protocols import NoiseSource
 

@@ -1,1 +1,1 @@
-"""Where batches of models run, if not in this process: on the workers of a Ray cluster."""
+"""Where work is done that can be divided: on this machine, or by workers on the nodes of a Ray cluster."""

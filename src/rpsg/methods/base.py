@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from rpsg.domains import Pack
+    from rpsg.engines.base import Engine
     from rpsg.models.transformers.dp_training import Trainer
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
@@ -85,7 +86,10 @@ class Seeding:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One run, as a method sees it. ``key`` orders a person's own rows and phrases; it is secret."""
+    """One run, as a method sees it. ``key`` orders a person's own rows and phrases; it is secret.
+
+    ``engine`` adds up what people contribute; None: this process, with everybody in one part.
+    """
 
     plan: Plan
     pack: Pack
@@ -96,6 +100,7 @@ class Job:
     progress: Progress
     key: bytes = b""
     seeding: Seeding | None = None
+    engine: Engine | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from rpsg.engines.local import LocalEngine
 from rpsg.errors import InfeasibleError
 from rpsg.methods.budget import asked_of, is_too_few
+from rpsg.methods.questions import CardCounts, Headcount
 from rpsg.privacy.gaussian import epsilon_of
-from rpsg.privacy.histogram import Query, RowCells
+from rpsg.privacy.histogram import Query
 from rpsg.stages.candidates import write_variants
-from rpsg.stages.cards import CardModel, card_row_cells, cells, in_words, rows_counted
+from rpsg.stages.cards import CardModel, cells, in_words, rows_counted
 from rpsg.stages.cosine_filter import drop_copies, drop_near_duplicates
 from rpsg.stages.dialogue import as_conversations
 from rpsg.stages.keyphrases import add_phrases, by_topic, labels_found, phrase_items
@@ -23,11 +23,13 @@ from rpsg.stages.rng import stream
 
 if TYPE_CHECKING:
     from rpsg.domains import Pack
+    from rpsg.engines.base import Question
     from rpsg.methods.base import Job
     from rpsg.privacy.accounting import Budget
+    from rpsg.privacy.histogram import IntArray
     from rpsg.privacy.private import Private
     from rpsg.records import Card, Pool
-    from rpsg.stages.annotate import Codes, Traits
+    from rpsg.stages.annotate import Landmarks, Traits
 
 Phrases = Mapping[str, Sequence[tuple[str, int]]]
 EXPAND_ATTEMPTS = 3  # filters drop some variants, and with a poor writer an unbounded loop would not end
@@ -50,31 +52,30 @@ def ask(job: Job, stage: str, what: str, dim: int = 0) -> Query:
     return Query.of(paid(job).release(stage), what, dim)
 
 
+def noisy_sum(job: Job, asked: Query, question: Question) -> IntArray:
+    """The noisy sum of what everybody contributes, int64 of shape (dim,); the spent epsilon is reported."""
+    engine = job.engine or LocalEngine((job.people,), job.tools.sentiment)
+    noisy = job.kernel.release(asked, lambda: engine.exact_sum(asked, question))
+    report_spent(job, asked.stage)
+    return noisy
+
+
 @dataclass(frozen=True, slots=True)
-class Headcount:
+class Size:
     """How many people there are: ``likely`` as counted; below ``safe`` once in a million runs."""
 
     likely: float
     safe: int
 
 
-def count_people(job: Job, declared: int | None) -> Headcount:
+def count_people(job: Job, declared: int | None) -> Size:
     """How many people are asked: as declared, or by a noisy count."""
     if declared is not None:
-        return Headcount(declared, declared)
+        return Size(declared, declared)
     asked = ask(job, "size", "number of people (or rows, without a user column)", 1)
 
-    def row_cells() -> Private[RowCells]:
-        return job.people.units.map(_one_each)
-
-    noisy = job.kernel.release(asked, row_cells)
-    report_spent(job, asked.stage)
-    return Headcount(max(1.0, float(noisy[0])), safe_size(float(noisy[0]), asked.sigma))
-
-
-def _one_each(units: Codes) -> RowCells:
-    people = np.unique(units)
-    return RowCells(units=people, cells=np.zeros((len(people), 1), np.int64))
+    noisy = float(noisy_sum(job, asked, Headcount())[0])
+    return Size(max(1.0, noisy), safe_size(noisy, asked.sigma))
 
 
 def find_labels(job: Job) -> tuple[str, ...]:
@@ -137,12 +138,11 @@ def note_few_people(job: Job, n: int) -> None:
         )
 
 
-def release_cards(job: Job, pack: Pack, traits: Callable[[], Private[Traits]], n: int) -> CardModel:
+def release_cards(job: Job, pack: Pack, landmarks: Mapping[str, Landmarks], n: int) -> CardModel:
     """The card model fitted to noisy marginals of the schema."""
     asked = ask(job, "cards", f"histograms over the public schema: {in_words(pack)}", cells(pack))
     job.progress.start("counting cards")
-    noisy = job.kernel.release(asked, lambda: card_row_cells(traits(), job.people.units, pack))
-    report_spent(job, asked.stage)
+    noisy = noisy_sum(job, asked, CardCounts(pack, landmarks))
     rows = rows_counted(pack, noisy, n, asked.c)
     return CardModel.fit(pack, noisy, rows, asked.sigma, job.plan.method.uniform_mix)
 

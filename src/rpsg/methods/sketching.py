@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rpsg.errors import ModelError
-from rpsg.methods.dp_steps import ANOTHER_WRITER, ask, label_of, paid, report_spent
+from rpsg.methods.dp_steps import ANOTHER_WRITER, ask, label_of, noisy_sum, paid
+from rpsg.methods.questions import SketchSum
 from rpsg.records import Document
-from rpsg.stages.annotate import codes_of, fits_none
+from rpsg.stages.annotate import codes_of
 from rpsg.stages.cards import positions
 from rpsg.stages.choose import Block, Objective, choose
 from rpsg.stages.resolution import poor_fit_line
@@ -19,7 +20,6 @@ from rpsg.stages.sketch import (
     Features,
     axes_wanted,
     poor_share,
-    sketch_vectors,
     target_of,
     words_wanted,
 )
@@ -27,17 +27,15 @@ from rpsg.stages.votes import shares
 from rpsg.stages.word_roots import word_roots
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
     from rpsg.domains import Pack
     from rpsg.methods.base import Job
-    from rpsg.methods.dp_steps import Headcount
-    from rpsg.privacy.private import Private
-    from rpsg.privacy.vector_sum import BoundedVectors
+    from rpsg.methods.dp_steps import Size
     from rpsg.records import Candidate, Pool
-    from rpsg.stages.annotate import Codes, Landmarks, Traits
+    from rpsg.stages.annotate import Codes, Landmarks
     from rpsg.stages.cards import CardModel
     from rpsg.stages.sketch import Floats, Target
 
@@ -77,9 +75,8 @@ def measure(
     job: Job,
     pack: Pack,
     landmarks: Mapping[str, Landmarks],
-    traits: Callable[[], Private[Traits]],
     model: CardModel,
-    people: Headcount,
+    people: Size,
     pool: Pool,
 ) -> Sketch:
     """The noisy sketch of the private texts, one for each label, in features that are fitted to the pool."""
@@ -92,10 +89,10 @@ def measure(
     vectors = job.tools.embedder.embed(texts)
     features = Features.fit(vectors, texts, axes_wanted(labels), words_wanted(labels))
 
-    topics = landmarks.get(pack.marginals[0][0])
-    noisy = _ask(job, pack, features, topics, traits, label, max(labels, 1))
+    question = SketchSum(pack, features, landmarks.get(pack.marginals[0][0]), label)
+    noisy = _ask(job, question)
     sigma = paid(job).release("sketch").sigma
-    if topics is not None:
+    if question.topics is not None:
         job.progress.note(poor_fit_line(*poor_share(noisy, people.likely, sigma)))
     mass = model.shares(label) if label else np.ones(1)
     return Sketch(features, noisy, people.likely * mass, sigma)
@@ -131,37 +128,17 @@ def choose_by_sketch(job: Job, pack: Pack, model: CardModel, sketch: Sketch, poo
     return pool.drop("sketch", losers)
 
 
-def _ask(
-    job: Job,
-    pack: Pack,
-    features: Features,
-    topics: Landmarks | None,
-    traits: Callable[[], Private[Traits]],
-    label: str | None,
-    labels: int,
-) -> npt.NDArray[np.int64]:
+def _ask(job: Job, question: SketchSum) -> npt.NDArray[np.int64]:
     """The noisy sum, shape (labels, dim): one query, charged before the noise is drawn."""
-    words = len(features.words)
+    features = question.features
     what = (
         f"sum of vectors of length {LENGTH}: {features.count} coordinates of the embedding, their products, "
-        f"and {words} words"
+        f"and {len(features.words)} words"
     )
-    asked = ask(job, "sketch", f"{what}, for each label" if label else what, labels * features.dim)
-
-    def poor(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return np.zeros(len(rows), np.float32) if topics is None else fits_none(rows, topics, pack.poor_fit)
-
-    def question() -> Private[BoundedVectors]:
-        job.progress.start("measuring the private texts")
-        people = job.people
-        own = traits().map(lambda values: values["label"]) if label else None
-        without_topic = people.embeddings.map(poor)
-        rows = people.embeddings, people.rows, people.units
-        return sketch_vectors(*rows, features, without_topic, own, labels)
-
-    noisy = job.kernel.release(asked, question)
-    report_spent(job, asked.stage)
-    return noisy.reshape(labels, features.dim)
+    dim = question.blocks * features.dim
+    asked = ask(job, "sketch", f"{what}, for each label" if question.label else what, dim)
+    job.progress.start("measuring the private texts")
+    return noisy_sum(job, asked, question).reshape(question.blocks, features.dim)
 
 
 def _shares_wanted(

@@ -50,8 +50,9 @@ def synthesize(job: Job) -> Pool:
 
     # Each private record is described by public models; noisy counts of the descriptions are the seeds.
     landmarks = describe(pack, tools.embedder)
-    traits = cache(lambda: annotate(job.people, pack, landmarks, tools.sentiment))
-    model = release_cards(job, pack, traits, people.safe)
+    model = release_cards(job, pack, landmarks, people.safe)
+    known = {pack.marginals[0][0], "label"}
+    traits = cache(lambda: annotate(job.people, pack, landmarks, tools.sentiment, only=known))
     phrases = release_keyphrases(job, pack, traits)
     cards = draw_cards(job, pack, model, phrases, pool_size(plan))
 
@@ -63,7 +64,7 @@ def synthesize(job: Job) -> Pool:
     if plan.method.select == "votes":
         pool = choose_by_votes(job, pack, traits, pool)
     else:
-        sketch = measure(job, pack, landmarks, traits, model, people, pool)
+        sketch = measure(job, pack, landmarks, model, people, pool)
         pool = choose_by_sketch(job, pack, model, sketch, pool)
 
     # If too few texts are usable, variants of the chosen ones fill up the corpus.

@@ -42,7 +42,6 @@ from rpsg.privacy.evidence import (
 )
 from rpsg.privacy.histogram import IntArray, Query
 from rpsg.privacy.mechanisms import (
-    Contributions,
     UnitItems,
     bounded_references,
     noisy_histogram,
@@ -62,6 +61,7 @@ if TYPE_CHECKING:
 
     from rpsg.privacy.account import Account
     from rpsg.privacy.accounting import Budget, PlannedRelease
+    from rpsg.privacy.exact_sums import Contributions
     from rpsg.privacy.private import Private
     from rpsg.protocols import NoiseSource
 

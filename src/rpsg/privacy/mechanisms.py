@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rpsg.errors import PrivacyError
-from rpsg.privacy.histogram import IntArray, Query, RowCells, clean_histogram
+from rpsg.privacy.exact_sums import exact_sum
 from rpsg.privacy.private import Private, open_private
 from rpsg.privacy.token_sampling import (
     SCALE,
@@ -24,14 +24,14 @@ from rpsg.privacy.token_sampling import (
     require_bounded,
     summed,
 )
-from rpsg.privacy.vector_sum import BoundedVectors, clean_sum
 
 if TYPE_CHECKING:
     from rpsg.privacy.evidence import Token
+    from rpsg.privacy.exact_sums import Contributions
+    from rpsg.privacy.histogram import IntArray, Query
     from rpsg.protocols import NoiseSource
 
 UnitItems = Sequence[Sequence[str]]  # for each unit the strings it holds, at most k, each once
-Contributions = RowCells | BoundedVectors
 
 
 def noisy_histogram(query: Query, contributions: Private[Contributions], noise: NoiseSource) -> IntArray:
@@ -46,12 +46,7 @@ def noisy_histogram(query: Query, contributions: Private[Contributions], noise: 
 
 def clean_answer(query: Query, contributions: Private[Contributions]) -> IntArray:
     """The exact answer, before noise. Private."""
-
-    def added_up(rows: Contributions) -> IntArray:
-        return clean_histogram(query, rows) if isinstance(rows, RowCells) else clean_sum(query, rows)
-
-    # Inside ``Private``, because vectors are computed only now, and an error there could quote a text.
-    return open_private(contributions.map(added_up))
+    return open_private(exact_sum(query, contributions)).values
 
 
 def bounded_references(query: Query, rows: Private[References]) -> Private[References]:

@@ -12,8 +12,9 @@ from rpsg.privacy.token_sampling import Choices
 if TYPE_CHECKING:
     from rpsg.privacy.accounting import Budget, PlannedRelease
     from rpsg.privacy.evidence import Selected, Texts
+    from rpsg.privacy.exact_sums import Contributions
     from rpsg.privacy.histogram import IntArray, Query
-    from rpsg.privacy.mechanisms import Contributions, UnitItems
+    from rpsg.privacy.mechanisms import UnitItems
     from rpsg.privacy.private import Private
     from rpsg.privacy.token_sampling import References
 

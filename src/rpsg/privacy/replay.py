@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rpsg.privacy.accounting import Budget
+    from rpsg.privacy.exact_sums import Contributions
     from rpsg.privacy.histogram import IntArray
-    from rpsg.privacy.mechanisms import Contributions, UnitItems
+    from rpsg.privacy.mechanisms import UnitItems
     from rpsg.privacy.private import Private
     from rpsg.privacy.released import NextTokens
     from rpsg.privacy.token_sampling import References

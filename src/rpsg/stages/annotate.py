@@ -18,7 +18,7 @@ from rpsg.stages.exact_similarity import SQUARE, quantized
 from rpsg.storage.vectors import drop_pages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from rpsg.domains import Attribute, Pack
     from rpsg.privacy.private import Private
@@ -40,13 +40,17 @@ class Landmarks:
 
 
 def annotate(
-    people: People, pack: Pack, landmarks: Mapping[str, Landmarks], sentiment: Classifier
+    people: People,
+    pack: Pack,
+    landmarks: Mapping[str, Landmarks],
+    sentiment: Classifier,
+    only: Collection[str] | None = None,
 ) -> Private[Traits]:
     """For each counted attribute the index of every row's value, shape (rows,), -1 for none.
 
-    ``landmarks`` are those of ``describe``.
+    ``landmarks`` are those of ``describe``. ``only``: the names of the attributes that are wanted.
     """
-    counted = [a for a in pack.attributes if a.counted]
+    counted = [a for a in pack.attributes if a.counted and (only is None or a.name in only)]
 
     def codes(rows: tuple[Document, ...], vectors: npt.NDArray[np.float32]) -> Traits:
         empty = empty_rows(vectors)

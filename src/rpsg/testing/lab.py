@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.plan import Plan
     from rpsg.privacy.evidence import Selected, Texts
+    from rpsg.privacy.exact_sums import Contributions
     from rpsg.privacy.histogram import IntArray, Query
-    from rpsg.privacy.mechanisms import Contributions, UnitItems
+    from rpsg.privacy.mechanisms import UnitItems
     from rpsg.privacy.private import Private
     from rpsg.privacy.released import NextTokens
     from rpsg.privacy.token_sampling import References
