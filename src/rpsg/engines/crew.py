@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rpsg.engines.cluster import connect
-from rpsg.engines.worker import Part, RayWorker, Role, Told, Trouble
+from rpsg.engines.worker import Landed, RayWorker, Role, Trouble, WorkerModel
 from rpsg.errors import ModelError
 from rpsg.version import VERSION
 
@@ -62,7 +62,7 @@ class Crew:
         self._engine = plan.engine
         self._settings = settings_of(plan)
         self._hands: list[Hand] = []
-        self._faces: dict[Role, Told] = {}
+        self._faces: dict[Role, WorkerModel] = {}
         self._number = plan.engine.workers or 0
 
     @property
@@ -76,7 +76,7 @@ class Crew:
         self.hire()
         return self._number
 
-    def face(self, role: Role) -> Told:
+    def face(self, role: Role) -> WorkerModel:
         """Which model the workers have for a role; waits until the first one has it."""
         if role not in self._faces:
             self.spread(role, (), lambda _index, _result: None)
@@ -130,7 +130,7 @@ class Crew:
         for hand in self.hands:
             self.dismiss(ray, hand)
 
-    def compare(self, role: Role, told: Told) -> None:
+    def compare(self, role: Role, told: WorkerModel) -> None:
         """All workers must have the same model, or a text would depend on who wrote it."""
         first = self._faces.setdefault(role, told)
         if told.version != VERSION:
@@ -232,10 +232,10 @@ class _Spreading:
         if left := list(self.under_way.pop(ref).left):
             self.todo.appendleft(left)
 
-    def _take(self, ref: Any, errand: Errand, answer: Told | Part | Trouble) -> None:
+    def _take(self, ref: Any, errand: Errand, answer: WorkerModel | Landed | Trouble) -> None:
         if isinstance(answer, Trouble):
             raise ModelError(f"On a Ray worker: {answer.message}", hint=answer.hint)
-        if isinstance(answer, Told):
+        if isinstance(answer, WorkerModel):
             self._end(ref)
             self.crew.compare(self.role, answer)
             errand.hand.known.add(self.role)

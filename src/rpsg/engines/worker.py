@@ -27,7 +27,7 @@ Role = Literal["writer", "embedder"]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class WorkerModel:
     """What a worker says of a model: ``at_once`` is how many requests it has in flight, 0 if unknown."""
 
     version: str
@@ -48,7 +48,7 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Landed:
     """Results for the items of a batch from ``start`` on."""
 
     start: int
@@ -62,12 +62,12 @@ class RayWorker:
         self._settings = settings
         self._models: dict[Role, Any] = {}
 
-    def face(self, role: Role) -> Told | Trouble:
+    def face(self, role: Role) -> WorkerModel | Trouble:
         """Which model a role has here."""
         try:
             model = self._model(role)
             at_once = getattr(model, "at_once", None) or getattr(model, "slots", None) or 0
-            return Told(
+            return WorkerModel(
                 VERSION,
                 str(model.name),
                 str(model.endpoint),
@@ -79,13 +79,13 @@ class RayWorker:
         except BaseException as error:  # noqa: BLE001  # see the top of this file
             return trouble(error)
 
-    def work(self, role: Role, items: Sequence[Any]) -> Iterator[Part | Trouble]:
+    def work(self, role: Role, items: Sequence[Any]) -> Iterator[Landed | Trouble]:
         """Results as they land, each once; a ``Trouble`` is the last."""
         try:
             if role == "writer":
                 yield from _written(self._model("writer"), items)
             else:
-                yield Part(0, self._model("embedder").embed(items))
+                yield Landed(0, self._model("embedder").embed(items))
         except BaseException as error:  # noqa: BLE001  # see the top of this file
             yield trouble(error)
 
@@ -107,22 +107,22 @@ class RayWorker:
         return self._models[role]
 
 
-def _written(writer: Any, requests: Sequence[Request]) -> Iterator[Part]:
+def _written(writer: Any, requests: Sequence[Request]) -> Iterator[Landed]:
     """Replies as they land. The writer has a thread of its own, because it returns only at the end."""
-    landed: queue.SimpleQueue[Part | BaseException | None] = queue.SimpleQueue()
+    landed: queue.SimpleQueue[Landed | BaseException | None] = queue.SimpleQueue()
 
     def write() -> None:
         told: set[int] = set()
 
         def tell(index: int, reply: Reply) -> None:
             told.add(index)
-            landed.put(Part(index, [reply]))
+            landed.put(Landed(index, [reply]))
 
         try:
             replies = writer.write(requests, tell)
             for index, reply in enumerate(replies):
                 if index not in told:  # a writer may call back only at the end
-                    landed.put(Part(index, [reply]))
+                    landed.put(Landed(index, [reply]))
         except BaseException as error:  # noqa: BLE001  # raised again by the thread that waits
             landed.put(error)
         else:
