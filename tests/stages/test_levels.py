@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rpsg.domains import Attribute, Pack, find_pack, pack_names
 from rpsg.privacy.private import Private, open_private
 from rpsg.stages.cards import CardModel, card_row_cells, cells, in_words, shapes
-from rpsg.stages.levels import PER_COMBINATION, PER_VALUE, fewest_people, thinned
+from rpsg.stages.levels import PER_COMBINATION, PER_VALUE, every_level, fewest_people, thinned
 
 if TYPE_CHECKING:
     from rpsg.stages.annotate import Codes
@@ -127,3 +127,15 @@ def test_what_is_known_of_a_value_is_looked_up_by_its_group(drinks: Pack, rng: n
     for card in CardModel(both, only).draw(200, rng):
         hot = card.values["topic"] in DRINKS["hot"]
         assert card.values["sentiment"] == ("positive" if hot else "negative")
+
+
+@pytest.mark.parametrize("name", pack_names())
+@given(n=st.integers(0, 200_000), sigma=st.floats(0.5, 40))
+@settings(deadline=None)
+def test_every_level_is_listed_that_a_number_of_people_can_lead_to(name: str, n: int, sigma: float) -> None:
+    """Shards count in all of them before anybody knows the number."""
+    columns = (("priority", ("low", "high")), ("month", tuple(map(str, range(24)))))
+    pack = find_pack(name).with_label(("a", "b")).with_columns(columns)
+    listed = every_level(pack, sigma)
+    assert thinned(pack, n, sigma) in listed
+    assert len({(level.marginals, level.by_group) for level in listed}) == len(listed) < 30

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rpsg.records import Document, PrivateCorpus
-from rpsg.stages.partition import by_draw, by_list, content_tag, parted
+from rpsg.stages.partition import by_draw, by_list, content_tag, in_shard, parted
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 ROWS = st.lists(
     st.tuples(
@@ -92,3 +97,23 @@ def test_rows_that_differ_in_one_field_alone_have_different_tags() -> None:
 def test_whether_a_row_of_nobody_is_a_donor_s_depends_on_the_key() -> None:
     row = Document(0, "a text", None, None)
     assert {by_draw(bytes([i]) * 32, 0.5)(row) for i in range(40)} == {True, False}
+
+
+@given(ROWS, st.uuids(), st.integers(2, 9))
+def test_every_row_is_in_one_shard_and_with_it_all_rows_of_its_person(
+    rows: list[tuple[str, str | None, str | None]], run: UUID, shards: int
+) -> None:
+    tests = [in_shard(run.hex, k, shards) for k in range(1, shards + 1)]
+    found: dict[str, set[int]] = {}
+    for row in corpus_of(rows):
+        (where,) = [k for k, is_mine in enumerate(tests, 1) if is_mine(row)]
+        if row.user is not None:
+            found.setdefault(row.user, set()).add(where)
+    assert all(len(places) == 1 for places in found.values())
+
+
+def test_people_are_spread_over_the_shards_and_differently_in_each_run() -> None:
+    people = [Document(i, "text", user=f"p{i}") for i in range(300)]
+    first, other = ([row.id for row in people if in_shard(run, 1, 3)(row)] for run in ("a", "b"))
+    assert 60 < len(first) < 140
+    assert first != other

@@ -29,6 +29,7 @@ from rpsg.cli.propose import propose
 from rpsg.cli.publish import keygen, publish
 from rpsg.cli.purge import purge
 from rpsg.cli.report import report
+from rpsg.cli.shards import count, merge, shards
 from rpsg.cli.streams import UNWRITTEN
 from rpsg.cli.view import view
 
@@ -107,6 +108,9 @@ app.command("audit-run")(audit_run)
 app.command("compare")(compare)
 app.command("report")(report)
 app.command("view")(view)
+app.command("shards")(shards)
+app.command("count")(count)
+app.command("merge")(merge)
 app.command("calls")(calls)
 app.command("publish")(publish)
 app.command("keygen")(keygen)

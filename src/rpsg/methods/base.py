@@ -144,6 +144,8 @@ class Method:
         columns: whether it counts the columns beside the text and releases them. For any other method a plan
             with columns is refused.
         check: raises UsageError for a plan that asks for something this method cannot do; see ``check_plan``.
+        shards: whether it asks the private data for sums of questions only (``rpsg.engines``), so that these
+            can be counted in parts. For any other method a plan with shards is refused.
         models: how to make the models it needs besides embedder, sentiment and scorer, by the names of
             ``Tools``; a writer among them takes the place of the plan's.
         packages: the modules of optional packages that it imports besides those of the plan's models, each
@@ -182,6 +184,7 @@ class Method:
     sections: frozenset[str] = frozenset()
     untold: frozenset[str] = frozenset()
     columns: bool = False
+    shards: bool = False
     check: Callable[[Plan], None] = lambda _: None
     models: Callable[[Plan], Mapping[str, Callable[[], Any]]] = lambda _: {}
     packages: Callable[[Plan], Mapping[str, str]] = lambda _: {}
@@ -226,6 +229,11 @@ class Method:
             raise UsageError(
                 f"The method {self.name} does not count columns beside the text.",
                 hint="Leave --columns out ([data] columns), or take --method strict.",
+            )
+        if plan.data.shards and not self.shards:
+            raise UsageError(
+                f"The method {self.name} cannot count the private texts in shards.",
+                hint="Leave [data] shards out, or take --method strict.",
             )
         self.check(plan)
 

@@ -68,12 +68,23 @@ class Size:
     safe: int
 
 
+def size_query(budget: Budget) -> Query:
+    """How many people there are."""
+    return Query.of(budget.release("size"), "number of people (or rows, without a user column)", 1)
+
+
+def cards_query(budget: Budget, pack: Pack) -> Query:
+    """How many rows there are in each cell of the marginals of ``pack``."""
+    return Query.of(
+        budget.release("cards"), f"histograms over the public schema: {in_words(pack)}", cells(pack)
+    )
+
+
 def count_people(job: Job, declared: int | None) -> Size:
     """How many people are asked: as declared, or by a noisy count."""
     if declared is not None:
         return Size(declared, declared)
-    asked = ask(job, "size", "number of people (or rows, without a user column)", 1)
-
+    asked = size_query(paid(job))
     noisy = float(noisy_sum(job, asked, Headcount())[0])
     return Size(max(1.0, noisy), safe_size(noisy, asked.sigma))
 
@@ -140,7 +151,7 @@ def note_few_people(job: Job, n: int) -> None:
 
 def release_cards(job: Job, pack: Pack, landmarks: Mapping[str, Landmarks], n: int) -> CardModel:
     """The card model fitted to noisy marginals of the schema."""
-    asked = ask(job, "cards", f"histograms over the public schema: {in_words(pack)}", cells(pack))
+    asked = cards_query(paid(job), pack)
     job.progress.start("counting cards")
     noisy = noisy_sum(job, asked, CardCounts(pack, landmarks))
     rows = rows_counted(pack, noisy, n, asked.c)

@@ -23,7 +23,7 @@ from rpsg.methods.dp_steps import (
     release_keyphrases,
 )
 from rpsg.methods.sketching import choose_by_sketch, measure
-from rpsg.methods.strict_plan import cautions, explain
+from rpsg.methods.strict_plan import cautions, check, explain
 from rpsg.methods.trial import try_writer
 from rpsg.methods.voting import choose_by_votes
 from rpsg.methods.workload import strict_workload
@@ -82,4 +82,6 @@ METHOD = Method(
     explain=explain,
     cautions=cautions,
     columns=True,
+    shards=True,
+    check=check,
 )

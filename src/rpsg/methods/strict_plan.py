@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from rpsg.domains import find_pack
+from rpsg.errors import UsageError
 from rpsg.methods.budget import smallest_size, strict_budget, voted_apart
 from rpsg.stages.cards import in_words, is_coarse
 from rpsg.stages.levels import thinned
@@ -33,10 +34,58 @@ def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
 
 
 def cautions(plan: Plan) -> tuple[str, ...]:
-    """That label values which nobody declared are found with noise."""
-    if plan.data.label is None or plan.data.labels:
-        return ()
-    return ("Label values are found with noise: rare ones vanish. Declare them with --labels.",)
+    """That undeclared label values are found with noise, and that sites must not share anybody."""
+    found = []
+    if plan.data.label is not None and not plan.data.labels:
+        found.append("Label values are found with noise: rare ones vanish. Declare them with --labels.")
+    if plan.data.shards and plan.data.divided_by == "site":
+        found.append(
+            "Nobody may have rows at two sites: they would count twice, and no claim would hold for them."
+        )
+    return tuple(found)
+
+
+def check(plan: Plan) -> None:
+    """Check that a plan with shards asks for sums alone, which shards can count.
+
+    Raises:
+        UsageError: a setting asks for something that needs all rows in one place.
+    """
+    if not plan.data.shards:
+        return
+    data, wanted = plan.data, "With shards "
+    refused: tuple[tuple[bool, str, str], ...] = (
+        (
+            data.label is not None and not data.labels,
+            "the values of a label cannot be found: that compares the rows of everybody",
+            "Declare them as public with --labels A,B,C.",
+        ),
+        (
+            plan.privacy.shares.keyphrases > 0,
+            "no phrases can be found: that compares the rows of everybody",
+            "Set [privacy.shares] keyphrases = 0.",
+        ),
+        (
+            plan.method.select == "votes",
+            "texts cannot be chosen by votes, of which each round is another question",
+            "Leave --select out: the sketch needs one question.",
+        ),
+        (data.audit_holdout > 0, "nobody can be held out for an audit", "Leave --audit-holdout out."),
+        (data.audit_canaries > 0, "no canaries can be planted", "Leave --audit-canaries out."),
+        (
+            data.unusable == "refuse",
+            "a row that cannot be used must not stop a shard, because whoever sees that learns of the row",
+            'Leave out [data] unusable = "refuse"; rpsg check shows such rows to you.',
+        ),
+        (
+            plan.vault.key == "none",
+            "the run folder holds the key that opens the exact sums, so it must be encrypted",
+            'Leave out [vault] key = "none".',
+        ),
+    )
+    for applies, why, hint in refused:
+        if applies:
+            raise UsageError(f"{wanted}{why}.", hint=hint)
 
 
 def _counted(plan: Plan, pack: Pack, budget: Budget) -> Iterator[str]:

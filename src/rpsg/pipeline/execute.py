@@ -54,6 +54,7 @@ SPARE_BEGINNINGS = 2
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+    from typing import TypeAlias
 
     from rpsg.pipeline.private_data import PrivateSide
     from rpsg.plan import Plan
@@ -64,6 +65,10 @@ if TYPE_CHECKING:
     from rpsg.storage.call_store import CallStore
     from rpsg.storage.limits import Price
 
+    OpensSide: TypeAlias = Callable[
+        [Plan, Budget | None, RunFolder, Tools, NoiseSource | None, Progress], PrivateSide
+    ]
+
 
 def execute(
     plan: Plan,
@@ -72,15 +77,16 @@ def execute(
     progress: Progress | None = None,
     tools: Tools | None = None,
     noise: NoiseSource | None = None,
+    side: OpensSide = open_side,
 ) -> Run:
     """Run the plan in ``out``, or resume it, and return the finished run.
 
     ``tools`` and ``noise`` replace what the plan names, for tests. With test noise the release says that it
-    is not private.
+    is not private. ``side`` opens the private side, if not from the plan's file.
     """
     log = logged(progress, "run")
     watch = Stopwatch(log)
-    with _worked(plan, out, RELEASED, watch, tools, noise) as folder:
+    with _worked(plan, out, RELEASED, watch, tools, noise, side) as folder:
         if isinstance(log, Logged):
             log.end()
         run = read_run(folder.path, public_seconds(watch.seconds or timings(folder)))
@@ -124,6 +130,7 @@ def _worked(
     watch: Stopwatch,
     tools: Tools | None,
     noise: NoiseSource | None,
+    side: OpensSide = open_side,
 ) -> Iterator[RunFolder]:
     """The folder of the plan's run after its last step."""
     forbid_core_dumps()
@@ -136,6 +143,11 @@ def _worked(
             "The texts of an audit's own run lie open nowhere, so no Ray worker writes them.",
             hint="Leave --engine ray out.",
         )
+    if plan.data.shards and side is open_side:
+        raise UsageError(
+            "The plan counts the private texts in shards, and this counts them together.",
+            hint="Use rpsg shards, rpsg count and rpsg merge, or leave [data] shards out.",
+        )
     tools = tools or load_tools(plan)
     egress.check(method.egress_of(plan), roles(tools), private=method.reads_private)
     method.flows_of(plan, tools)  # a plug-in whose flows are of no use must fail before it reads anything
@@ -143,7 +155,7 @@ def _worked(
     price = price_of(plan, tools.writer)
     if not (out / RUN).exists():
         check_data(plan)  # before there is a folder: only a path may be written into its plan
-        if method.reads_private:
+        if method.reads_private and not plan.data.shards:
             check_columns(plan.data)  # and before the writer is tried, which takes longer
     refuse_blocked(out / PRIVATE)
     bound_to = (fingerprint(plan, pack, tools), plan.to_toml())
@@ -161,7 +173,7 @@ def _worked(
                 draw_canaries(plan, folder, partial(_beginnings, plan, folder, ending, watch, tools))
             with (
                 open_tried(plan, pack, budget, folder, tools, price, watch) as calls,
-                open_side(plan, budget, folder, tools, noise, watch) as private,
+                side(plan, budget, folder, tools, noise, watch) as private,
             ):
                 writer = writer_over(plan, folder, tools, calls, price, watch)
                 settled = SettledWriter(writer, failed_texts(folder, calls), calls.key_of)
@@ -172,6 +184,7 @@ def _worked(
                 sides = (private.people, private.kernel)
                 seen_plan = plan.without_data()  # methods reach the data only by kernel or recorded reads
                 job = Job(seen_plan, pack, budget, *sides, cached, watch, folder.key, private.seeding)
+                job = replace(job, engine=private.engine)
                 pool = method.synthesize(job)
                 calls.keep_only(writer.asked)
                 report_refused_settings(tools.writer, watch)

@@ -49,6 +49,8 @@ def ledger_facts(made: Made, outputs: Mapping[str, str]) -> Facts:
             "none_asserted_by_user" if method.reads == "records" else "random_subset_csprng",
             seed_units_disjoint_from_voters=True if method.has_donors else None,
             unusable_rows=plan.data.unusable,
+            shards=plan.data.shards or None,
+            divided_by=plan.data.divided_by if plan.data.shards else None,
         ),
         outputs=tuple(Output(name, sha, texts) for name, sha in sorted(outputs.items())),
         generation_seed=plan.generation.seed,
@@ -142,6 +144,10 @@ def _public_inputs(made: Made) -> Iterator[PublicInput]:
         drawn = plan.data.audit_canaries
         role = f"made-up texts among the private ones, each a person: {drawn} drawn, a coin for each"
         yield PublicInput("audit_canaries", f"{role}; noisy counts include them")
+    if shards := plan.data.shards:
+        who = "people" if plan.data.user else "rows"
+        how = f"each with {who} of its own" if plan.data.divided_by == "site" else "divided by a public hash"
+        yield PublicInput("shards", f"the {who} were counted in {shards} parts, {how}, and added up exactly")
     if plan.privacy.n_public is not None:
         yield PublicInput("n_public", "declared number of people")
 

@@ -31,6 +31,7 @@ from rpsg.storage.readers import check_readable, read_by_rule
 from rpsg.storage.readers.source import STDIN
 
 if TYPE_CHECKING:
+    from rpsg.engines.base import Engine
     from rpsg.methods.base import Seeding, Tools
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
@@ -53,7 +54,8 @@ LEFT_OUT = (
 class PrivateSide:
     """What a run holds of the private data: bounded rows, the kernel, and the account to charge.
 
-    ``seeding`` is the unprotected access of methods with private seeds: it bounds nothing.
+    ``seeding`` is the unprotected access of methods with private seeds: it bounds nothing. ``engine`` adds up
+    what people contribute, if not this process.
     """
 
     people: People
@@ -61,6 +63,7 @@ class PrivateSide:
     account: Account | None = None
     commitment: Commitment | None = None
     seeding: Seeding | None = None
+    engine: Engine | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -93,6 +96,8 @@ def check_data(plan: Plan) -> None:
     """
     if not method_of(plan).reads_private:
         return
+    if plan.data.shards:
+        return  # each is read where it is counted
     if not plan.data.path:
         raise UsageError(
             "No data was named.", hint="Name the file: rpsg run reviews.csv --text review -o RUN"
@@ -125,7 +130,7 @@ def open_side(
     check_data(plan)
     account = account_of(plan, Odometer())
     report_paid(account, progress)
-    source = noise or (OpenDPNoise() if plan.privacy.noise == "opendp" else RoundedGaussian())
+    source = noise_of(plan, noise)
     kernel = _kernel(budget, folder, source, account, progress) if budget is not None else None
     seeding: Seeding | None
     try:
@@ -156,6 +161,20 @@ def open_side(
         if kernel is not None:
             kernel.close()
         raise
+
+
+def account_and_kernel(
+    plan: Plan, budget: Budget, folder: RunFolder, noise: NoiseSource | None, progress: Progress
+) -> tuple[Account, Kernel]:
+    """The account of a run, reported, and its kernel, which has reserved the budget."""
+    account = account_of(plan, Odometer())
+    report_paid(account, progress)
+    return account, _kernel(budget, folder, noise_of(plan, noise), account, progress)
+
+
+def noise_of(plan: Plan, noise: NoiseSource | None) -> NoiseSource:
+    """The source of noise that a plan names, unless it is replaced for a test."""
+    return noise or (OpenDPNoise() if plan.privacy.noise == "opendp" else RoundedGaussian())
 
 
 def check_room(plan: Plan, budget: Budget | None, folder: RunFolder) -> None:

@@ -119,6 +119,18 @@ class DataSection(Section):
         ge=0,
         le=100_000,
     )
+    shards: int = setting(
+        0,
+        "Number of parts in which the private texts are counted, with rpsg shards (at least 2); 0: together.",
+        added_later=True,
+        ge=0,
+        le=100_000,
+    )
+    divided_by: Literal["person", "site"] = setting(
+        "person",
+        "With shards: person, when all read one file; site, when each has a file with people of its own.",
+        added_later=True,
+    )
     canary_texts: Name = setting(
         "",
         "Public texts of the same kind, for the beginnings of canaries: a file and column as for DATA.",
@@ -143,6 +155,8 @@ class DataSection(Section):
             raise ValueError(
                 "audit_canaries need declared labels: one of the private texts may not go into made-up ones"
             )
+        if self.shards == 1:
+            raise ValueError("one shard is no division; use at least 2, or leave shards out")
         if self.unlisted == "other" and not (self.labels or self.columns):
             raise ValueError(
                 'unlisted = "other" needs declared labels or columns; what is undeclared counts as other'

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 WEAK = 8.0
 #: Delta should stay below this share of one over the number of people.
 DELTA_SHARE = 0.1
+#: Of rows that each site counted apart.
+TWO_SITES = (
+    "Each site counted its own rows. Nobody can check that no one has rows at two sites: somebody who does "
+    "counted twice, and the claim does not hold for them."
+)
 LIKE_FLOOR = "they tell hardly more about the data than public knowledge alone."
 
 
@@ -45,6 +50,7 @@ def cautions(
         *_declared_number(unit, n_public),
         *_delta(claim, unit, n_public or counted),
         *_weak(claim, unit),
+        *([TWO_SITES] if unit.get("divided_by") == "site" else []),
         *([few] if noise_decides else []),
     ]
 

@@ -26,6 +26,7 @@ UNREADABLE = (
     "no row that can be used ends the run with an error"
 )
 REFUSED = "whether every row could be used: the plan ends the run with an error where one cannot"
+SEALED = "the files of the shards: whoever has the run folder and its key can open the exact sums in them"
 REMEMBERED = "text a language model remembers from its own training"
 MACHINE = "the machine itself: whoever controls it or its clock"
 DONORS = "The records of seed donors are not protected."
@@ -47,6 +48,8 @@ class PrivacyUnit:
     """The privacy unit, ``unit`` "user" or "record", and its neighbouring relation.
 
     ``unusable_rows`` says what the plan does with a row that cannot be used: leave it out, or end the run.
+    ``shards`` is the number of parts in which the rows were counted, and ``divided_by`` says what decides
+    which part a unit is in; None where they were counted together.
     """
 
     unit: Literal["user", "record"]
@@ -55,6 +58,8 @@ class PrivacyUnit:
     bounding: Literal["none_asserted_by_user", "random_subset_csprng", "l2_normalised_votes"]
     seed_units_disjoint_from_voters: bool | None = None
     unusable_rows: Literal["drop", "refuse"] = "drop"
+    shards: int | None = None
+    divided_by: Literal["person", "site"] | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {k: v for k, v in asdict(self).items() if v is not None}
@@ -200,7 +205,26 @@ def assumptions(unit: Mapping[str, Any], *, on_data: bool = True) -> list[dict[s
     second = {"id": "A2", "text": public, "checked_by": "operator"}
     if not on_data:
         return [second]
-    return [first, second, {"id": "A3", "text": random, "checked_by": "unchecked"}]
+    third = {"id": "A3", "text": random, "checked_by": "unchecked"}
+    return [first, second, third, *_of_shards(unit)]
+
+
+def _of_shards(unit: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What the claim assumes where the rows were counted in parts."""
+    if (shards := unit.get("shards")) is None:
+        return []
+    who = unit["unit"]
+    if unit["divided_by"] == "site":
+        text = (
+            f"no {who} has rows at more than one of the {shards} sites, which counted their rows apart: one "
+            "at two sites would count twice, and the claim would not hold for them"
+        )
+    else:
+        text = (
+            f"the {shards} shards, which were counted apart, read the same file: a public hash puts each "
+            f"{who} into one of them"
+        )
+    return [{"id": "A4", "text": text, "checked_by": "operator"}]
 
 
 def rests_on_data(reads: str, version: str) -> bool:
@@ -243,4 +267,5 @@ def not_covered(unit: Mapping[str, Any], *, claims: bool = True, on_data: bool =
         "whether the user column is right" if who == "user" else "who wrote which row",
         UNREADABLE,
         *([REFUSED] if unit["unusable_rows"] == "refuse" else []),
+        *([SEALED] if "shards" in unit else []),
     ]

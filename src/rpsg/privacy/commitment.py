@@ -46,6 +46,16 @@ def commit_to(corpus: Private[PrivateCorpus], nonce: bytes | None = None) -> Com
     return Commitment(secret, digest.hexdigest())
 
 
+def commit_to_parts(digests: Private[list[bytes]], nonce: bytes | None = None) -> Commitment:
+    """The hiding commitment to rows that were read in parts, from the content digest of each part."""
+    secret = secrets.token_bytes(32) if nonce is None else nonce
+    lines = (
+        canonical_ascii_json({"part": number, "rows_sha256": digest.hex()}) + b"\n"
+        for number, digest in enumerate(open_private(digests), 1)
+    )
+    return Commitment(secret, hashlib.sha256(secret + b"".join(lines)).hexdigest())
+
+
 def content_digest(corpus: Private[PrivateCorpus]) -> Private[bytes]:
     """The odometer's digest of the rows, independent of their order. It stays in ``Private``."""
     rows = corpus.map(lambda documents: sorted(hashlib.sha256(_content(d)).digest() for d in documents))

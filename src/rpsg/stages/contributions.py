@@ -85,6 +85,8 @@ class People:
         # In per cent, because the number of rows is private and progress ends up in logs. Shown even if all
         # rows are stored already: in a resumed run its absence would reveal that no row changed.
         self._progress.start("reading the private texts", 100)
+        if not rows:  # an empty shard must look like any other
+            self._progress.advance(100)
         if self._cache is None:
             blocks = [np.empty((0, self._embedder.dim), np.float32), *self._blocks(rows)]
             return np.concatenate(blocks)

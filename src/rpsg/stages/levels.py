@@ -14,7 +14,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from rpsg.domains import Pack
 
@@ -55,6 +55,26 @@ def thinned(pack: Pack, n: int, sigma: float) -> Pack:
             by_group.append(index)
         marginals.append(kept)
     return pack.model_copy(update={"marginals": tuple(marginals), "by_group": tuple(by_group)})
+
+
+def every_level(pack: Pack, sigma: float) -> tuple[Pack, ...]:
+    """All packs that ``thinned`` can return under this noise, each once, the coarsest first."""
+    widest = max(_cells(pack, group) for group in pack.marginals)
+    return tuple(_between(pack, sigma, 0, math.ceil(PER_COLUMN * sigma * widest) + 1))
+
+
+def _between(pack: Pack, sigma: float, low: int, high: int) -> Iterator[Pack]:
+    """Those for ``low`` to ``high`` people. With more people there is never less detail."""
+    coarse, fine = thinned(pack, low, sigma), thinned(pack, high, sigma)
+    if coarse == fine:
+        yield coarse
+    elif high - low == 1:
+        yield from (coarse, fine)
+    else:
+        middle = (low + high) // 2
+        lower, upper = (list(_between(pack, sigma, *ends)) for ends in ((low, middle), (middle, high)))
+        yield from lower
+        yield from upper[1:] if lower[-1] == upper[0] else upper
 
 
 def _of_column(pack: Pack, group: tuple[str, ...], people: float) -> tuple[str, ...]:

@@ -49,6 +49,24 @@ def by_draw(key: bytes, share: float, purpose: str = "donor") -> Callable[[Docum
     return is_drawn
 
 
+def in_shard(run: str, shard: int, shards: int) -> Callable[[Document], bool]:
+    """A test whether a row's person is in this shard, from 1 on, by a public hash of the user.
+
+    So all rows of a person are in one shard. Of a row without a user the content is hashed. ``run`` is the
+    public id of the run.
+    """
+    key = hashlib.sha256(f"rpsg-shard/1\0{run}".encode()).digest()
+
+    def is_mine(row: Document) -> bool:
+        if row.user is None:
+            tag = content_tag(key, "shard", row)
+        else:
+            tag = hmac.digest(key, row.user.encode(errors="surrogatepass"), hashlib.sha256)
+        return int.from_bytes(tag[:8], "big") % shards == shard - 1
+
+    return is_mine
+
+
 def listed(plan: Plan) -> frozenset[str]:
     """The users in the plan's list of donors, one a line; those who are not in the data are ignored.
 

@@ -20,7 +20,8 @@ JOURNAL = "journal.jsonl"
 PRIVATE = "private"
 EVIDENCE = "evidence"
 RELEASE = "release"
-JOURNAL = "journal.jsonl"
+#: What the shards of a run are asked, by the number of the question.
+QUESTION = "question-{}.json"
 
 # -- in a release -----------------------------------------------------------------------------------------
 CORPUS = "corpus.jsonl"
@@ -49,6 +50,8 @@ CALLS = "calls.sqlite"
 VAULT = "vault.json"
 COMMITMENT = "commitment"
 PURGED = "purged.json"
+#: The key that opens the exact sums of shards.
+SHARDS_KEY = "shards.key"
 #: What is kept of stages on private text, and the unprotected reads of a run.
 STAGES = "stages"
 SEEDS = f"{STAGES}/00-seeds.json"

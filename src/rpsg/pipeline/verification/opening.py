@@ -104,6 +104,11 @@ def open_run(run: Path, data: Path | None = None, progress: Progress | None = No
         raise UsageError(
             "This run read no private data: there is nothing to open.", hint="Leave out --with-vault."
         )
+    if plan.data.shards:
+        raise UsageError(
+            "The private texts of this run were counted in shards, which are not in one place to be opened.",
+            hint="Leave out --with-vault.",
+        )
     with RunFolder.finished(run) as folder:
         found = plan
         if data is not None:

@@ -1,0 +1,182 @@
+"""``rpsg shards``, ``rpsg count`` and ``rpsg merge``: a run whose private texts are counted in parts."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from pathlib import Path  # noqa: TC003  # typer reads it at run time
+from shlex import quote
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rpsg.cli.options import SETTINGS, AsJson, Config, Quiet, takes_settings
+from rpsg.errors import UsageError
+
+if TYPE_CHECKING:
+    from rpsg.pipeline.shards.merging import Waiting
+    from rpsg.release.run import Run
+
+_SHARD = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
+
+
+@functools.partial(takes_settings, settings=tuple(s for s in SETTINGS if s.key != "data.path"))
+def shards(
+    given: dict[str, Any],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="RUN", help="Folder of the run.")],
+    number: Annotated[
+        int | None,
+        typer.Option(
+            "--shards", metavar="N", min=2, help="How many shards there are, or sites with --by-site."
+        ),
+    ] = None,
+    by_site: Annotated[
+        bool,
+        typer.Option(
+            "--by-site",
+            metavar="",
+            help="Each shard has a file of its own, and nobody is in two of them. Otherwise all read the"
+            " same file, and a hash of the user decides who is in which.",
+        ),
+    ] = False,
+    config: Config = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Begin a run that counts private texts in shards: tasks of a job array, or sites that keep their data.
+
+    No private text is read, and no budget is spent. The plan is that of `rpsg run`, for the method strict;
+    --account names the account of everybody in all files. The run asks its shards twice: how the texts are
+    spread, and, after drafts were written, which of these are like them. Each time there is a question file,
+    which is public:
+
+    1. `rpsg shards --account NAME --shards N -o RUN` writes RUN/question-1.json.
+
+    2. `rpsg count RUN/question-1.json DATA --shard K/N -o FILE`, once for each K from 1 to N.
+
+    3. `rpsg merge FILE... -o RUN` adds up, adds noise once, writes drafts and RUN/question-2.json.
+
+    4. Count and merge that question in the same way: then there is a release.
+
+    A shard's file holds exact sums, encrypted for a key in RUN/private. Whoever has that folder and its key
+    can open them, so keep both as you keep the private texts.
+    """
+    from rpsg.cli.progress import progress_for
+    from rpsg.cli.settings import Layer, gather, make_plan
+    from rpsg.pipeline.shards.merging import begin
+
+    typed: dict[str, Any] = {"shards": number} if number is not None else {}
+    typed |= {"divided_by": "site"} if by_site else {}
+    origins = {f"data.{name}": "option" for name in typed}
+    plan = make_plan([*gather(given, config, os.environ), Layer({"data": typed}, origins)])
+    with progress_for(quiet=quiet, as_json=as_json) as progress:
+        found = begin(plan, out, progress=progress)
+    _show(found, out, as_json=as_json)
+
+
+def count(
+    question: Annotated[
+        Path,
+        typer.Argument(metavar="QUESTION", help="The question file of the run."),
+    ],
+    data: Annotated[
+        str,
+        typer.Argument(metavar="DATA", help="The private texts: the shards' one file, or this site's."),
+    ],
+    shard: Annotated[str, typer.Option("--shard", metavar="K/N", help="Which shard this is, such as 3/16.")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="FILE", help="The file to write, or to replace."),
+    ],
+    embedder: Annotated[
+        str | None,
+        typer.Option(
+            "--embedder", metavar="NAME", help="The plan's embedder, if it is at another path here."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Count one shard of the private texts for a run that `rpsg shards` has begun.
+
+    The models of the plan read the texts on this machine. The exact sums are written to FILE, encrypted so
+    that only the run can open them: that is the only thing that leaves. FILE's name, size and time, what is
+    printed and the exit code do not depend on the texts. How long it takes does.
+
+    No noise is added here: this is done once, by `rpsg merge`. So whoever has the run and its key can learn
+    the exact sums. Compare the key that is printed with the one that `rpsg shards` printed there, and keep
+    the question file where nobody can exchange it.
+    """
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.cli.progress import progress_for
+    from rpsg.pipeline.shards.counting import count as count_shard
+
+    numbers = _SHARD.fullmatch(shard)
+    if numbers is None:
+        raise UsageError(f"{shard!r} is no shard.", hint="The third of sixteen is: --shard 3/16")
+    which, of = int(numbers[1]), int(numbers[2])
+    with progress_for(quiet=quiet, as_json=as_json) as progress:
+        task = count_shard(question, data, which, out, shards=of, embedder=embedder or "", progress=progress)
+    facts = {"shard": shard, "file": str(out), "question": task.about.number, "key": task.fingerprint_of_key}
+    if as_json:
+        print_json({"counted": facts})
+        return
+    screen = Screen.stdout()
+    screen.facts(
+        (("counted", f"shard {which} of {of}"), ("for the key", task.fingerprint_of_key), ("file", str(out)))
+    )
+    screen.line("  When all shards are counted, on the machine that has the run:")
+    screen.command("rpsg merge FILE... -o RUN")
+
+
+def merge(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="The files of all shards, each once.")
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="RUN", help="Folder of the run that rpsg shards began.")
+    ],
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Add up what all shards counted, and continue their run: to its next question, or to its release.
+
+    All files are checked before anything is spent: every shard must be there exactly once, for the same
+    question of this run. The sums are added exactly, and noise is drawn once, after it was charged to the
+    account. Merging the same files again continues the same run: nothing is drawn or charged again.
+    """
+    from rpsg.cli.progress import progress_for
+    from rpsg.pipeline.shards.merging import merge as merge_shards
+
+    with progress_for(quiet=quiet, as_json=as_json) as progress:
+        found = merge_shards(out, files, progress=progress)
+    _show(found, out, as_json=as_json)
+
+
+def _show(found: Run | Waiting, out: Path, *, as_json: bool) -> None:
+    """The release, or what to count next."""
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.cli.render import run_facts, show_run
+    from rpsg.methods.named import cautions_of
+    from rpsg.pipeline.shards.merging import Waiting
+    from rpsg.plan import read_toml, resolve
+    from rpsg.storage.layout import PLAN
+
+    if not isinstance(found, Waiting):
+        cautions = cautions_of(resolve(read_toml(out / PLAN)))
+        if as_json:
+            print_json({"run": run_facts(found, cautions)})
+        else:
+            show_run(Screen.stdout(), found, cautions)
+        return
+    about, key = found.task.about, found.task.fingerprint_of_key
+    if as_json:
+        told = {"question": str(found.file), "number": about.number, "shards": about.shards, "key": key}
+        print_json({"waiting": told})
+        return
+    screen = Screen.stdout()
+    screen.facts((("question", f"{found.file} ({about.number} of 2)"), ("key", key)))
+    screen.line(f"  Count it in each of the {about.shards} shards (here the first), then merge their files:")
+    screen.command(f"rpsg count {quote(str(found.file))} DATA --shard 1/{about.shards} -o FILE")
+    screen.command(f"rpsg merge FILE... -o {quote(str(out))}")

@@ -1,0 +1,155 @@
+"""``rpsg count``: the exact sums of one shard, sealed for the run that asks.
+
+What can be seen of it depends on nothing private: the file has the size that the task implies and the time of
+the task, and no number of rows or people is shown.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rpsg import registry
+from rpsg.disk.files import file_errors, write_atomic
+from rpsg.engines.local import LocalEngine
+from rpsg.errors import DataError, UsageError
+from rpsg.hardening import forbid_core_dumps
+from rpsg.methods.named import method_of
+from rpsg.pipeline.people import bounds_of
+from rpsg.pipeline.shards.task import ShardTask, this_program
+from rpsg.privacy import egress
+from rpsg.privacy.commitment import content_digest
+from rpsg.privacy.sealed_sums import ShardAddress, ShardSums, sealed_sums
+from rpsg.protocols import Silent
+from rpsg.records import PrivateCorpus
+from rpsg.stages.contributions import People
+from rpsg.stages.partition import in_shard
+from rpsg.storage.readers import check_columns, check_readable, read_by_rule
+from rpsg.storage.readers.source import STDIN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from rpsg.protocols import Classifier, Embedder, Endpoint, Progress
+
+
+def count(
+    question: Path,
+    data: str,
+    shard: int,
+    out: Path,
+    *,
+    shards: int | None = None,
+    embedder: str = "",
+    progress: Progress | None = None,
+    models: tuple[Embedder, Classifier] | None = None,
+) -> ShardTask:
+    """Count the people of one shard, and write the sealed sums to ``out``.
+
+    Args:
+        question: the file that ``rpsg shards`` or ``rpsg merge`` wrote.
+        data: the private texts: the same file for all shards, or this site's.
+        shard: the number of the shard, from 1 on.
+        out: the file to write; one that is there is replaced.
+        shards: how many shards the caller believes there are.
+        embedder: where the embedder of the plan is on this machine, if it has no name.
+        progress: is told how far the reading is, in per cent.
+        models: replace the plan's embedder and sentiment classifier, for tests.
+
+    Raises:
+        UsageError: there is no such shard, or a model here is not the one of the plan.
+        DataError: the question or the private file cannot be read, or the program is another one.
+        PrivacyError: a model is not on this machine. Nothing was read.
+    """
+    forbid_core_dumps()
+    task, progress = ShardTask.read(question), progress or Silent()
+    about = task.about
+    if shards not in {None, about.shards} or not 1 <= shard <= about.shards:
+        raise UsageError(
+            f"The run has {about.shards} shards, so there is no shard {shard}/{shards or about.shards}.",
+            hint=f"Count each of 1/{about.shards} to {about.shards}/{about.shards} once.",
+        )
+    if about.program != this_program():
+        raise DataError(
+            f"The question was asked by RPSG {about.program['version']} with other sources than the program "
+            "here, which might count differently.",
+            hint="Install the same version of RPSG on every machine that counts.",
+        )
+    plan = task.plan_for(data)
+    if data == STDIN:
+        raise UsageError("A shard is counted from a file.", hint="Name the file with the private texts.")
+    check_readable(data, plan.data.format)
+    check_columns(plan.data)
+    reads, feels = models or _models(embedder or plan.models.embedder, task)
+    roles = {"embedder": reads, "sentiment": feels}
+    egress.check(method_of(plan).egress_of(plan), roles, private=True)
+    for role, model, wanted in (
+        ("embedder", reads, about.embedder),
+        ("sentiment classifier", feels, about.sentiment),
+    ):
+        if model.name != wanted:
+            raise UsageError(
+                f"The {role} here is {model.name}, and the question is for {wanted}.",
+                hint="All shards must be read by the same models. For a model by path: --embedder PATH",
+            )
+
+    progress.start("reading the file")
+    corpus = read_by_rule(plan.data).map(lambda read: read.corpus)
+    if about.divided_by == "person":
+        mine = in_shard(about.run_id, shard, about.shards)
+        corpus = corpus.map(lambda rows: PrivateCorpus(tuple(filter(mine, rows))))
+    most, words = bounds_of(plan, bounded=True)
+    people = People(
+        lambda: corpus,
+        max_records=most,
+        passage_words=words,
+        key=bytes.fromhex(about.rows_key),
+        embedder=reads,
+        progress=progress,
+    )
+    engine = LocalEngine((people,), Remembered(feels))
+    sums = tuple(engine.exact_sum(query, asked) for query, asked in task.asked)
+    address = ShardAddress(task.digest, shard, about.shards)
+    content = sealed_sums(address, ShardSums(sums, content_digest(corpus)), bytes.fromhex(about.recipient))
+    write_atomic(out, content)
+    with file_errors(f"write {out.name}"):
+        told = question.stat()
+        os.utime(out, ns=(told.st_mtime_ns, told.st_mtime_ns))  # when a shard is done depends on its texts
+    return task
+
+
+def _models(embedder: str, task: ShardTask) -> tuple[Embedder, Classifier]:
+    models = task.plan_for("").models
+    reads = registry.embedder(embedder, threads=models.threads, server=task.plan_for("").server)
+    return reads, registry.sentiment(reads, models.sentiment, threads=models.threads)
+
+
+@dataclass
+class Remembered:
+    """A classifier that is asked once for each batch: the same rows are counted in several details."""
+
+    classifier: Classifier
+    _said: dict[tuple[str, ...], list[str]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.classifier.name
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return self.classifier.endpoint
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        return self.classifier.values
+
+    def classify(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[str]:
+        batch = tuple(texts)
+        if batch not in self._said:
+            self._said[batch] = list(self.classifier.classify(texts, embeddings))
+        return self._said[batch]

@@ -1,0 +1,105 @@
+"""The engine of a run that is counted in shards: it has their sums, or asks for them and stops the run."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rpsg.errors import DataError, RunError
+from rpsg.methods.named import method_of
+from rpsg.methods.opening import opening_questions
+from rpsg.pipeline.models_of_run import fingerprint
+from rpsg.pipeline.shards.task import About, ShardTask, this_program
+from rpsg.privacy.sealed_sums import public_half
+from rpsg.release.public_plan import public_toml
+from rpsg.stages.annotate import describe
+from rpsg.storage.layout import QUESTION
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from rpsg.domains import Pack
+    from rpsg.engines.base import Question
+    from rpsg.methods.base import Tools
+    from rpsg.pipeline.shards.answers import Answers
+    from rpsg.plan import Plan
+    from rpsg.privacy.accounting import Budget
+    from rpsg.privacy.exact_sums import ExactSum
+    from rpsg.privacy.histogram import Query
+    from rpsg.privacy.private import Private
+    from rpsg.storage.run_folder import RunFolder
+
+
+class SumsNeeded(Exception):  # noqa: N818  # no error: the run waits for its shards
+    """The run waits until every shard has answered the question in ``file``."""
+
+    def __init__(self, file: Path, task: ShardTask) -> None:
+        super().__init__(file.name)
+        self.file = file
+        self.task = task
+
+
+@dataclass(frozen=True, slots=True)
+class MergedEngine:
+    """The engine of a run that is counted in shards: it has the sums, or asks for them and stops the run."""
+
+    plan: Plan
+    pack: Pack
+    budget: Budget
+    folder: RunFolder
+    tools: Tools
+    key: bytes
+    answers: Answers | None
+    held: Mapping[Query, Private[ExactSum]]
+
+    def exact_sum(self, query: Query, question: Question) -> Private[ExactSum]:
+        """The sum of all shards.
+
+        Raises:
+            SumsNeeded: they have not answered this yet; the question for them is in the run folder.
+            DataError: they have answered an earlier form of the question.
+            RunError: the run asks for what no shard can have been asked.
+        """
+        task = self._task(query, question)
+        if self.answers is not None and self.answers.task.digest == task.digest:
+            return self.held[query]
+        file = self.folder.path / QUESTION.format(task.about.number)
+        task.write(file)
+        if self.answers is not None and self.answers.task.about.number == task.about.number:
+            raise DataError(
+                f"{file.name} has changed since the shards answered it: the program, a model or a draft is "
+                "another one. Nothing was spent for it.",
+                hint="Count the new question in every shard, and merge those files.",
+            )
+        raise SumsNeeded(file, task)
+
+    def _task(self, query: Query, question: Question) -> ShardTask:
+        """What shards are asked when a run needs the answer to this query."""
+        pack = self.plan.data.added_to(self.pack)
+        landmarks = describe(pack, self.tools.embedder)
+        opening = opening_questions(self.plan, self.pack, self.budget, landmarks)
+        number = 1 if query in dict(opening) else 2
+        asked = opening if number == 1 else ((query, question),)
+        if number == 2 and query.stage != self.budget.releases[-1].stage:
+            raise RunError(f"No shard can have been asked for stage {query.stage}.")
+        return ShardTask.of(self._about(number), asked)
+
+    def _about(self, number: int) -> About:
+        data, pack = self.plan.data, self.pack
+        rows = hmac.digest(self.folder.key, b"rpsg-shard-rows/1", hashlib.sha256)
+        return About(
+            run_id=self.folder.run_id,
+            number=number,
+            shards=data.shards,
+            divided_by=data.divided_by,
+            plan=public_toml(self.plan, pack, method_of(self.plan)),
+            fingerprint=fingerprint(self.plan, pack, self.tools),
+            embedder=self.tools.embedder.name,
+            sentiment=self.tools.sentiment.name,
+            program=this_program(),
+            rows_key=rows.hex(),
+            recipient=public_half(self.key).hex(),
+        )

@@ -1,0 +1,158 @@
+"""``rpsg shards`` and ``rpsg merge``: a run that asks shards, and goes on with their answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from rpsg.domains import find_pack
+from rpsg.errors import UsageError
+from rpsg.pipeline.execute import execute
+from rpsg.pipeline.people import nobody
+from rpsg.pipeline.private_data import PrivateSide, account_and_kernel
+from rpsg.pipeline.shards.answers import Answers, read_answers
+from rpsg.pipeline.shards.merged_engine import MergedEngine, SumsNeeded
+from rpsg.plan import read_toml, resolve
+from rpsg.privacy.commitment import commit_to_parts
+from rpsg.privacy.exact_sums import together
+from rpsg.privacy.private import Private
+from rpsg.privacy.sealed_sums import new_key, opened_sums
+from rpsg.storage.layout import PLAN, RUN, SHARDS_KEY
+from rpsg.storage.ownership import is_own
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rpsg.methods.base import Tools
+    from rpsg.pipeline.shards.task import ShardTask
+    from rpsg.plan import Plan
+    from rpsg.privacy.accounting import Budget
+    from rpsg.privacy.commitment import Commitment
+    from rpsg.privacy.exact_sums import ExactSum
+    from rpsg.privacy.histogram import Query
+    from rpsg.protocols import NoiseSource, Progress
+    from rpsg.release.run import Run
+    from rpsg.storage.run_folder import RunFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A run that waits for its shards: the file with the question for them, and what it says."""
+
+    file: Path
+    task: ShardTask
+
+
+def begin(
+    plan: Plan,
+    out: Path,
+    *,
+    progress: Progress | None = None,
+    tools: Tools | None = None,
+    noise: NoiseSource | None = None,
+) -> Run | Waiting:
+    """Begin the run of a plan with shards in the folder ``out``, and write the first question for them.
+
+    Nothing is spent. A run that was begun there before is resumed as far as it gets without more answers.
+
+    Raises:
+        UsageError: the plan has no shards or no account, or cannot be counted in shards.
+        RpsgError: as ``execute``.
+    """
+    if not plan.data.shards:
+        raise UsageError("The plan has no shards.", hint="Say how many there are: --shards 16")
+    if not plan.data.account.strip():
+        raise UsageError(
+            "The files of shards have no one path that could name their privacy account.",
+            hint="Name the account of these people with --account, and use that name for them every time.",
+        )
+    plan = plan.model_copy(update={"data": plan.data.model_copy(update={"path": ""})})
+    return _gone_on(plan, out, None, progress, tools, noise)
+
+
+def merge(
+    run: Path,
+    files: Sequence[Path],
+    *,
+    progress: Progress | None = None,
+    tools: Tools | None = None,
+    noise: NoiseSource | None = None,
+) -> Run | Waiting:
+    """Go on with a run whose shards have answered, up to its release or the next question.
+
+    Each file is checked before anything is spent. Merging the same files again draws nothing again.
+
+    Raises:
+        UsageError: a shard is missing or there twice, or the folder holds no run with shards.
+        DataError: a file is damaged, or does not answer a question of this run.
+        RpsgError: as ``execute``.
+    """
+    if not (run / RUN).is_file() or not is_own(run):
+        raise UsageError(
+            f"{run} holds no run that was begun here.",
+            hint="Begin one with rpsg shards -o RUN, and merge in that folder and with the same RPSG_HOME.",
+        )
+    plan = resolve(read_toml(run / PLAN))
+    if not plan.data.shards:
+        raise UsageError(
+            f"The run in {run} is not counted in shards.", hint="Continue it with the same rpsg run command."
+        )
+    return _gone_on(plan, run, read_answers(run, files), progress, tools, noise)
+
+
+def _gone_on(
+    plan: Plan,
+    out: Path,
+    answers: Answers | None,
+    progress: Progress | None,
+    tools: Tools | None,
+    noise: NoiseSource | None,
+) -> Run | Waiting:
+    side = partial(open_merged, answers)
+    try:
+        return execute(plan, out, progress=progress, tools=tools, noise=noise, side=side)
+    except SumsNeeded as needed:
+        return Waiting(needed.file, needed.task)
+
+
+def open_merged(
+    answers: Answers | None,
+    plan: Plan,
+    budget: Budget | None,
+    folder: RunFolder,
+    tools: Tools,
+    noise: NoiseSource | None,
+    progress: Progress,
+) -> PrivateSide:
+    """The private side of a run that is counted in shards: their sums, opened before the kernel is."""
+    if budget is None:
+        raise UsageError(f"The method {plan.method.name} asks for no sums that shards could count.")
+    key = _key_of(folder)
+    held, commitment = ({}, None) if answers is None else _opened(answers, key)
+    around = "The private texts of this run are counted in shards, and a step asked for them."
+    people = nobody(tools, progress, around)
+    account, kernel = account_and_kernel(plan, budget, folder, noise, progress)
+    engine = MergedEngine(plan, find_pack(plan.corpus.domain), budget, folder, tools, key, answers, held)
+    return PrivateSide(people, kernel, account, commitment, engine=engine)
+
+
+def _key_of(folder: RunFolder) -> bytes:
+    """The run's private key for sealed sums, which is made once."""
+    if not folder.vault.exists(SHARDS_KEY):
+        folder.vault.write(SHARDS_KEY, new_key())
+    return folder.vault.read(SHARDS_KEY)
+
+
+def _opened(answers: Answers, key: bytes) -> tuple[dict[Query, Private[ExactSum]], Commitment]:
+    """The exact sums over all shards by their queries, and a commitment to the rows of all."""
+    queries = answers.task.queries
+    totals = {query: together(query, ()) for query in queries}
+    digests: Private[list[bytes]] = Private([])
+    for content in answers.contents:  # one at a time: only the totals are kept
+        shard = opened_sums(content, key, queries)
+        for query, part in zip(queries, shard.sums, strict=True):
+            totals[query] = together(query, (totals[query], part))
+        digests = digests.zip(shard.rows, lambda known, one: [*known, one])
+    return totals, commit_to_parts(digests)

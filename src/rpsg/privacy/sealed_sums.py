@@ -1,0 +1,142 @@
+"""Exact sums of a shard, encrypted for the machine that will add them up.
+
+The content is encrypted with AES-256-GCM under a key that only the holder of an X25519 private key (RFC 7748)
+can compute: by HKDF-SHA256 from the secret shared with a new key pair for each file, and both public keys.
+Whoever computes a sum needs no secret, and cannot open what another one sealed.
+
+    mark, SHA-256 of the question (32), number of the shard (4), of how many (4), public key (32)
+    encrypted: SHA-256 of the shard's rows (32), the sums (8 bytes for each entry)
+
+So the size follows from the question alone. The bytes before the encrypted part are authenticated with it.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from rpsg.errors import DataError
+from rpsg.privacy.exact_sums import ExactSum
+from rpsg.privacy.private import Private, open_private
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rpsg.privacy.histogram import Query
+
+MARK = b"rpsg-shard/1\n"
+_HEAD = struct.Struct("<32sII")
+_TAG = 16
+_KEY_BYTES = _DIGEST_BYTES = 32
+#: A key encrypts one file only, so the nonce need not differ.
+_NONCE = bytes(12)
+
+
+@dataclass(frozen=True, slots=True)
+class ShardAddress:
+    """What is written on a sealed file: which question it answers, and for which shard of how many."""
+
+    question: bytes
+    shard: int
+    shards: int
+
+    @classmethod
+    def of(cls, content: bytes) -> Self:
+        """The address of a sealed file; DataError if it is none."""
+        if not content.startswith(MARK) or len(content) < len(MARK) + _HEAD.size:
+            raise DataError("A file is no shard's.", hint="Name only files that rpsg count wrote.")
+        return cls(*_HEAD.unpack_from(content, len(MARK)))
+
+    def to_bytes(self) -> bytes:
+        return MARK + _HEAD.pack(self.question, self.shard, self.shards)
+
+
+@dataclass(frozen=True, slots=True)
+class ShardSums:
+    """What a shard has counted, and a digest of its rows. Private."""
+
+    sums: tuple[Private[ExactSum], ...]
+    rows: Private[bytes]
+
+
+def sealed_size(queries: Sequence[Query]) -> int:
+    """The size in bytes of a sealed file with the sums of these queries."""
+    entries = sum(query.dim for query in queries)
+    return len(MARK) + _HEAD.size + _KEY_BYTES + _DIGEST_BYTES + 8 * entries + _TAG
+
+
+def new_key() -> bytes:
+    """A new private key, 32 bytes."""
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+    return X25519PrivateKey.generate().private_bytes_raw()
+
+
+def public_half(key: bytes) -> bytes:
+    """The public key of a private key, 32 bytes."""
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+    return X25519PrivateKey.from_private_bytes(key).public_key().public_bytes_raw()
+
+
+def sealed_sums(address: ShardAddress, held: ShardSums, recipient: bytes) -> bytes:
+    """A file with these sums for the holder of the private key of ``recipient``; DataError for no key."""
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    own = X25519PrivateKey.generate()
+    mine = own.public_key().public_bytes_raw()
+    told = address.to_bytes() + mine
+    clear = open_private(held.rows)
+    for found in held.sums:
+        clear += open_private(found).values.astype("<i8").tobytes()
+    key = _shared(own.private_bytes_raw(), recipient, mine + recipient)
+    return told + AESGCM(key).encrypt(_NONCE, clear, told)
+
+
+def opened_sums(content: bytes, key: bytes, queries: Sequence[Query]) -> ShardSums:
+    """The sums in a file that was sealed for this private key, one for each query.
+
+    Raises:
+        DataError: the file was changed, cut off, or sealed for another key or other queries.
+    """
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    head = len(MARK) + _HEAD.size
+    told, closed = content[: head + _KEY_BYTES], content[head + _KEY_BYTES :]
+    theirs = told[head:]
+    clear = b""
+    if len(content) == sealed_size(queries):
+        try:
+            clear = AESGCM(_shared(key, theirs, theirs + public_half(key))).decrypt(_NONCE, closed, told)
+        except InvalidTag:
+            clear = b""
+    if not clear:
+        raise DataError(
+            "A shard's file was changed, is cut off, or was made for another run.",
+            hint="Copy it again from where it was counted, or count that shard again.",
+        )
+    numbers = np.frombuffer(clear, "<i8", offset=_DIGEST_BYTES).astype(np.int64)
+    ends = np.cumsum([query.dim for query in queries])[:-1]
+    parts = zip(queries, np.split(numbers, ends), strict=True)
+    return ShardSums(
+        tuple(Private(ExactSum(query, values)) for query, values in parts), Private(clear[:_DIGEST_BYTES])
+    )
+
+
+def _shared(key: bytes, other: bytes, both: bytes) -> bytes:
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    try:
+        secret = X25519PrivateKey.from_private_bytes(key).exchange(X25519PublicKey.from_public_bytes(other))
+    except ValueError:  # a key of low order, which would make the secret known to everybody
+        raise DataError(
+            "The key of a shard's file or of a question is none.", hint="Copy the file again."
+        ) from None
+    return HKDF(algorithm=SHA256(), length=32, salt=both, info=MARK).derive(secret)
