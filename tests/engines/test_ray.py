@@ -18,6 +18,7 @@ from rpsg.cli import main
 from rpsg.engines.models import RayWriter
 from rpsg.errors import ModelError
 from rpsg.pipeline.execute import execute
+from rpsg.pipeline.shards import on_ray
 from rpsg.protocols import Message, Request
 from rpsg.storage.call_store import CallStore
 from rpsg.storage.layout import CALLS
@@ -146,6 +147,20 @@ def test_a_run_that_was_killed_goes_on_and_sends_nothing_again_that_was_answered
     driver.wait()
     run = run_in(out, plan)
     assert sent(nodes).total() - len(sent(nodes)) <= 2 * WORKERS
+    check(run, nodes, local)
+
+
+def test_workers_count_the_private_texts_in_shards_and_no_text_goes_through_ray(
+    lab: Lab, nodes: Nodes, local: dict[str, bytes]
+) -> None:
+    nodes.slow.act("work")
+    plan = plan_of(lab, nodes)
+    data = plan.data.model_copy(update={"shards": 3, "account": "ward"})
+    engine = plan.engine.model_copy(update={"reads_private": True})
+    run = on_ray.run(
+        plan.model_copy(update={"data": data, "engine": engine}), lab.folder / "run", noise=FixedNoise()
+    )
+    assert run.ledger["privacy_unit"]["shards"] == 3
     check(run, nodes, local)
 
 

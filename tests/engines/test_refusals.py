@@ -12,10 +12,11 @@ from rpsg import registry
 from rpsg.engines.crew import Crew, settings_of
 from rpsg.engines.models import RayWriter
 from rpsg.engines.worker import Landed, RayWorker, Trouble, WorkerModel
-from rpsg.errors import ModelError, PrivacyError
+from rpsg.errors import ModelError, PrivacyError, UsageError
 from rpsg.methods.named import find_method
 from rpsg.pipeline.execute import execute
 from rpsg.pipeline.forecast import place_of, refusals
+from rpsg.pipeline.shards import on_ray
 from rpsg.protocols import Message, Request
 from rpsg.version import VERSION
 
@@ -53,6 +54,18 @@ def test_a_private_request_is_refused_where_it_would_be_handed_over(lab: Lab) ->
     secret = Request((Message("user", "a diagnosis"),), max_tokens=4, seed=1, private=True)
     with pytest.raises(PrivacyError, match="Nothing was sent"):
         RayWriter(lab.plan(engine=RAY)).write([public, secret])
+
+
+def test_no_worker_opens_the_private_file_unless_the_plan_says_so(lab: Lab) -> None:
+    out, data = lab.folder / "run", {"account": "ward", "shards": 3}
+    with pytest.raises(PrivacyError, match="Nothing was read"):
+        on_ray.run(lab.plan(lab.file(lab.rows(30)), data=data, engine=RAY), out)
+    stated = {**RAY, "reads_private": True}
+    sites = {**data, "divided_by": "site"}
+    for told in (lab.plan(data=data, engine=stated), lab.plan("a.csv", data=sites, engine=stated)):
+        with pytest.raises(UsageError, match="one private file"):
+            on_ray.run(told, out)
+    assert not out.exists()
 
 
 def test_a_worker_is_told_of_models_and_servers_alone(lab: Lab, tmp_path: Path) -> None:

@@ -171,7 +171,7 @@ def test_many_settings_are_all_of_them_but_those_that_exclude_others() -> None:
         *("paper.selection", "paper.histogram_sigma", "data.encoding", "data.columns"),
         *audits,
         *(f"server.{name}" for name in of_servers),
-        *(f"engine.{name}" for name in ("kind", "address", "workers", "cpus", "gpus")),
+        *(f"engine.{name}" for name in ("kind", "address", "workers", "cpus", "gpus", "reads_private")),
     }
 
 
@@ -256,7 +256,7 @@ def test_what_is_outside_of_the_identity_and_what_only_generation_reads_is_what_
             *("base_url", "key_env", "organization", "project", "concurrency", "timeout", "retries"),
             *("plain_http", "headers", "certificate_env"),
         },
-        "engine": {"kind", "address", "workers", "cpus", "gpus"},
+        "engine": {"kind", "address", "workers", "cpus", "gpus", "reads_private"},
         "limits": {"tokens", "requests", "cost", "seconds", "prices"},
         "split": {"donor_list"},
     } == NOT_IDENTITY

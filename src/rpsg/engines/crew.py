@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 #: Seconds in which the first worker must have its models.
 _PATIENCE = 600.0
 #: How many workers may be lost for each one that there should be, without a result in between.
-_LOSSES = 3
+_LOSSES = 2
 #: A batch has at least this many items, where there are that many for each worker: a model writes several
 #: texts at once.
 _LEAST = 16
@@ -58,7 +58,8 @@ class Errand:
 class Crew:
     """The workers of a plan. They start when they are first needed and end with this object."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, worker: type[RayWorker] = RayWorker) -> None:
+        self._worker = worker
         self._engine = plan.engine
         self._settings = settings_of(plan)
         self._hands: list[Hand] = []
@@ -113,7 +114,7 @@ class Crew:
             _latest.append(weakref.ref(self))
         if not self._number:
             self._number = _room(ray, self._engine)
-        actor = ray.remote(RayWorker).options(
+        actor = ray.remote(self._worker).options(
             num_cpus=self._engine.cpus, num_gpus=self._engine.gpus, max_restarts=0, max_task_retries=0
         )
         while len(self._hands) < self._number:

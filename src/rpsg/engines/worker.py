@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from rpsg.protocols import Reply, Request
 
-Role = Literal["writer", "embedder"]
+#: A counter counts shards of the private texts (``rpsg.pipeline.shards.on_ray``).
+Role = Literal["writer", "embedder", "counter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +57,16 @@ class Landed:
 
 
 class RayWorker:
-    """The models of a plan, built when they are first asked for. ``settings`` are the plan's sections."""
+    """The models of a plan, built when they are first asked for. ``settings`` are sections of that plan."""
 
     def __init__(self, settings: Mapping[str, Mapping[str, Any]]) -> None:
-        self._settings = settings
+        self.plan = resolve(settings)
         self._models: dict[Role, Any] = {}
 
     def face(self, role: Role) -> WorkerModel | Trouble:
         """Which model a role has here."""
         try:
-            model = self._model(role)
+            model = self.model(role)
             at_once = getattr(model, "at_once", None) or getattr(model, "slots", None) or 0
             return WorkerModel(
                 VERSION,
@@ -83,16 +84,16 @@ class RayWorker:
         """Results as they land, each once; a ``Trouble`` is the last."""
         try:
             if role == "writer":
-                yield from _written(self._model("writer"), items)
+                yield from _written(self.model("writer"), items)
             else:
-                yield Landed(0, self._model("embedder").embed(items))
+                yield Landed(0, self.model("embedder").embed(items))
         except BaseException as error:  # noqa: BLE001  # see the top of this file
             yield trouble(error)
 
-    def _model(self, role: Role) -> Any:
+    def model(self, role: Role) -> Any:
+        """The writer or the embedder of the plan."""
         if role not in self._models:
-            plan = resolve(self._settings)
-            models, server = plan.models, plan.server
+            models, server = self.plan.models, self.plan.server
             if role == "writer":
                 self._models[role] = registry.writer(
                     models.writer,

@@ -108,6 +108,11 @@ def execute_unreleased(
     The folder stays locked for this block, and can never hold a release: ``execute`` refuses it. Where the
     plan names no texts that its canaries begin like, the writer writes some from the public pack alone.
     """
+    if plan.engine.kind == "ray":
+        raise UsageError(
+            "The texts of an audit's own run lie open nowhere, so no Ray worker writes them.",
+            hint="Leave --engine ray out.",
+        )
     watch = Stopwatch(logged(progress, "run"))
     with _worked(plan, out, UNSEALED, watch, tools, noise) as folder:
         yield folder
@@ -138,11 +143,6 @@ def _worked(
     method = method_of(plan)
     budget = budget_of(plan, pack)
     method.check_plan(plan)
-    if ending is UNSEALED and plan.engine.kind == "ray":
-        raise UsageError(
-            "The texts of an audit's own run lie open nowhere, so no Ray worker writes them.",
-            hint="Leave --engine ray out.",
-        )
     if plan.data.shards and side is open_side:
         raise UsageError(
             "The plan counts the private texts in shards, and this counts them together.",

@@ -56,6 +56,13 @@ class EngineSection(Section):
         le=64,
     )
 
+    reads_private: bool = setting(
+        default=False,
+        about="States that every node may hold the private texts: workers open the file to count shards.",
+        identity=False,
+        added_later=True,
+    )
+
     @property
     def is_elsewhere(self) -> bool:
         """Whether workers may be on other machines: on all clusters but one that the run starts itself."""

@@ -104,7 +104,9 @@ def _placeless(plan: Plan, pack: Pack) -> Plan:
 
 def public_engine(engine: EngineSection) -> EngineSection:
     """What a release tells of the engine: that prompts went to a cluster, but not where it is."""
-    return EngineSection(kind="ray", address="auto") if engine.is_elsewhere else EngineSection()
+    if not engine.is_elsewhere:
+        return EngineSection()
+    return EngineSection(kind="ray", address="auto", reads_private=engine.reads_private)
 
 
 def _host_of(base_url: str) -> str:
