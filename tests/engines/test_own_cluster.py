@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rpsg.disk.system import is_able
+from rpsg.engines.models import RayWriter
+from rpsg.errors import ModelError
+from rpsg.protocols import Message, Request
 
 if TYPE_CHECKING:
     from tests.conftest import Lab
@@ -87,3 +91,12 @@ def test_it_is_closed_to_others_and_leaves_nothing(lab: Lab) -> None:
     assert done.stderr == ""
     assert not Path(told["session"]).exists()
     assert [process for process in told["processes"] if Path(f"/proc/{process}").exists()] == []
+
+
+def test_an_address_without_a_cluster_is_said_at_once_and_how_to_join_one(lab: Lab) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        address = f"127.0.0.1:{gone.getsockname()[1]}"
+    writer = RayWriter(lab.plan(engine={"kind": "ray", "address": address}))
+    with pytest.raises(ModelError, match="No Ray cluster could be joined") as told:
+        writer.write([Request((Message("user", "tea"),), max_tokens=4, seed=1)])
+    assert f"ray start --address={address}" in told.value.hint

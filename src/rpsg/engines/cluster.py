@@ -11,6 +11,7 @@ import atexit
 import os
 import secrets
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _LOOPBACK = "127.0.0.1"
 #: Requests and replies are a few kilobytes each and are fetched as they land.
 _OBJECT_STORE = 80 << 20
+#: A cluster answers within this time, or is not there.
+_SECONDS = 10.0
 #: The address that this process is connected to by this module; None before it is.
 _connected: list[str] = []
 
@@ -65,8 +68,11 @@ def connect(engine: EngineSection) -> Any:
 def _join(ray: Any, address: str) -> None:
     """Connect to a cluster that runs; this machine has to be one of its nodes."""
     try:
+        if address != "auto":  # Ray would try for minutes
+            host, _, port = address.rpartition(":")
+            socket.create_connection((host.strip("[]"), int(port)), _SECONDS).close()
         ray.init(address=address, log_to_driver=False, configure_logging=False, namespace=_namespace())
-    except Exception as error:  # noqa: BLE001  # Ray raises many kinds, whose messages are for its own users
+    except Exception as error:  # noqa: BLE001  # of many kinds, whose messages are for users of Ray itself
         kind = type(error).__name__
     else:
         return
@@ -82,7 +88,9 @@ def _start(ray: Any) -> None:
     # Ray replaces the loopback address by one that others can reach, unless clusters are switched off.
     from ray._private import ray_constants
 
-    folder = Path(tempfile.mkdtemp(prefix="rpsg-"))  # for this user alone; Ray opens what it makes to all
+    # For this user alone; Ray opens what it makes to all. Its sockets need a short path.
+    short = "/tmp" if Path("/tmp").is_dir() else None  # noqa: S108  # mkdtemp is safe there
+    folder = Path(tempfile.mkdtemp(prefix="rpsg-ray-", dir=short))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     before, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, False
     try:
