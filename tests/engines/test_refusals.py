@@ -14,9 +14,11 @@ from rpsg.engines.models import RayWriter
 from rpsg.engines.worker import Landed, RayWorker, Trouble, WorkerModel
 from rpsg.errors import ModelError, PrivacyError, UsageError
 from rpsg.methods.named import find_method
+from rpsg.models.fake import FakeWriter
 from rpsg.pipeline.execute import execute
 from rpsg.pipeline.forecast import place_of, refusals
 from rpsg.pipeline.shards import on_ray
+from rpsg.pipeline.verification.replay import load_known
 from rpsg.protocols import Message, Request
 from rpsg.version import VERSION
 
@@ -85,6 +87,11 @@ def test_the_plan_says_before_a_run_that_prompts_leave_this_machine(lab: Lab) ->
         models={"writer": "openai:m"}, server={"base_url": "https://llm.example/v1"}, engine=RAY
     )
     assert place_of(served, "writer") == "a Ray cluster and llm.example"
+
+
+def test_a_release_that_names_a_cluster_is_checked_without_one(lab: Lab) -> None:
+    tools = load_known(lab.plan(engine=RAY), {}, (), None)
+    assert isinstance(tools.writer, FakeWriter)
 
 
 @pytest.mark.parametrize(

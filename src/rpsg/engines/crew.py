@@ -172,12 +172,20 @@ class _Spreading:
         ray = self.crew.hire()
         try:
             self._run(ray)
+        except ray.exceptions.RayError:  # of a lost worker it is caught below
+            gone = ModelError(
+                "The Ray cluster does not answer any more.",
+                hint="Start it again, and run the same command: what was answered is kept.",
+            )
         except BaseException:
             # What is under way would be written, and paid, for nobody.
             for errand in self.under_way.values():
                 if errand.batch:
                     self.crew.dismiss(ray, errand.hand)
             raise
+        else:
+            return
+        raise gone
 
     def _run(self, ray: Any) -> None:
         quiet_since = time.monotonic()
