@@ -12,7 +12,7 @@ from rpsg.pipeline.execute import execute
 from rpsg.pipeline.people import nobody
 from rpsg.pipeline.private_data import PrivateSide, account_and_kernel
 from rpsg.pipeline.shards.answers import Answers, read_answers
-from rpsg.pipeline.shards.merged_engine import MergedEngine, SumsNeeded
+from rpsg.pipeline.shards.merged_engine import MergedEngine, ShardsNeeded
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.commitment import commit_to_parts
 from rpsg.privacy.exact_sums import together
@@ -113,7 +113,7 @@ def _gone_on(
     side = partial(open_merged, answers)
     try:
         return execute(plan, out, progress=progress, tools=tools, noise=noise, side=side)
-    except SumsNeeded as needed:
+    except ShardsNeeded as needed:
         return Waiting(needed.file, needed.task)
 
 
