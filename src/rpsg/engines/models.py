@@ -29,9 +29,9 @@ class RayWriter:
     for requests with private text; none is sent.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, crew: Crew | None = None) -> None:
         self._elsewhere = plan.engine.is_elsewhere
-        self.crew = Crew(plan)
+        self.crew = crew or Crew(plan)
 
     @property
     def name(self) -> str:
@@ -50,8 +50,11 @@ class RayWriter:
 
     @property
     def at_once(self) -> int:
-        """The most requests in flight on all workers."""
-        return (self.crew.face("writer").at_once or _REQUESTS) * self.crew.number
+        """Half of what may be charged and not stored when this process dies: a batch of every worker.
+
+        Workers write on until Ray notices that nobody listens any more.
+        """
+        return self.crew.number * _REQUESTS // 2
 
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
         if any(request.private for request in requests):

@@ -6,7 +6,6 @@ the error, with what it quotes, into its logs. They return ``Trouble`` instead.
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from dataclasses import dataclass
@@ -29,15 +28,12 @@ Role = Literal["writer", "embedder", "counter"]
 
 @dataclass(frozen=True, slots=True)
 class WorkerModel:
-    """What a worker says of a model: ``at_once`` is how many requests it has in flight, 0 if unknown."""
+    """What a worker says of a model, and of its program."""
 
     version: str
     name: str
     endpoint: str
     host: str = ""
-    at_once: int = 0
-    dim: int = 0
-    process: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +63,11 @@ class RayWorker:
         """Which model a role has here."""
         try:
             model = self.model(role)
-            at_once = getattr(model, "at_once", None) or getattr(model, "slots", None) or 0
             return WorkerModel(
                 VERSION,
                 str(model.name),
                 str(model.endpoint),
                 str(getattr(model, "host", "") or ""),
-                int(at_once),
-                int(getattr(model, "dim", 0)),
-                os.getpid(),
             )
         except BaseException as error:  # noqa: BLE001  # see the top of this file
             return trouble(error)

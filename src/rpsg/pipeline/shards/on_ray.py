@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg import registry
 from rpsg.engines.crew import Crew
+from rpsg.engines.models import RayWriter
 from rpsg.engines.worker import Landed, RayWorker, Role, Trouble, WorkerModel, trouble
 from rpsg.errors import PrivacyError, UsageError
 from rpsg.pipeline.execute import execute
@@ -30,21 +31,22 @@ if TYPE_CHECKING:
 
 
 class ShardWorker(RayWorker):
-    """Counts shards for one run after the other; its models are loaded once."""
+    """A worker that also counts shards. Its embedder is the same for private and for public texts."""
 
-    def face(self, role: Role) -> WorkerModel | Trouble:  # noqa: ARG002  # it has one role
+    def face(self, role: Role) -> WorkerModel | Trouble:
         """The program that counts; what a shard's models must be called is in each question."""
+        if role != "counter":
+            return super().face(role)
         try:
             return WorkerModel(VERSION, this_program()["source_sha256"], "local_model")
         except BaseException as error:  # noqa: BLE001  # Ray would write it into its logs
             return trouble(error)
 
-    def work(
-        self,
-        role: Role,  # noqa: ARG002  # as above
-        items: Sequence[Any],
-    ) -> Iterator[Landed | Trouble]:
+    def work(self, role: Role, items: Sequence[Any]) -> Iterator[Landed | Trouble]:
         """The sealed sums of each shard; ``items`` are a question, the path of the file, and a number."""
+        if role != "counter":
+            yield from super().work(role, items)
+            return
         try:
             for place, (question, data, shard) in enumerate(items):
                 yield Landed(place, [self._sums(question, data, shard)])
@@ -83,7 +85,8 @@ def run(plan: Plan, out: Path, *, progress: Progress | None = None, noise: Noise
             "Workers count shards of one private file, which is at the same path on every node.",
             hint='Name the file, and leave [data] divided_by at "person".',
         )
-    data, crew, tools = str(Path(plan.data.path).absolute()), Crew(plan, ShardWorker), load_tools(plan)
+    data, crew = str(Path(plan.data.path).absolute()), Crew(plan, ShardWorker)
+    tools = load_tools(plan, RayWriter(plan, crew))
     found = begin(plan, out, progress=progress, tools=tools, noise=noise)
     while isinstance(found, Waiting):
         with tempfile.TemporaryDirectory(prefix="rpsg-sums-") as folder:
