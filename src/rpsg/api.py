@@ -136,11 +136,11 @@ def run(plan: Plan, out: str | Path, progress: Progress | None = None, *, quiet:
     ``progress`` receives the progress; without it, and unless ``quiet``, it is shown in a notebook and at a
     prompt. Raises an RpsgError with what to do next, such as InfeasibleError, BudgetError or ModelError.
     """
-    from rpsg.pipeline import execute as running  # numpy and models, only when they are needed
-    from rpsg.pipeline.interactive import default_progress  # as above
+    from rpsg.pipeline.interactive import default_progress  # numpy and models, only when they are needed
+    from rpsg.pipeline.shards import on_ray as running  # as above
 
     with default_progress(quiet=quiet or progress is not None) as shown:
-        return running.execute(plan, path_of(out, "out"), progress=progress or shown)
+        return running.run(plan, path_of(out, "out"), progress=progress or shown)
 
 
 def verify(

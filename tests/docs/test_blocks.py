@@ -20,6 +20,7 @@ OWN_TESTS = {
     "docs/dialogues.md": "tests/docs/test_ways_in.py",
     "docs/gateway.md": "tests/docs/test_ways_in.py",
     "docs/viewer.md": "tests/viewer/test_view_command.py",
+    "docs/shards.md": "tests/docs/test_shards_page.py",
     "docs/tickets.md": "tests/docs/test_ways_in.py",
     "docs/languages.md": "tests/docs/test_ways_in.py",
 }

@@ -169,8 +169,10 @@ def test_many_settings_are_all_of_them_but_those_that_exclude_others() -> None:
     of_servers = ("plain_http", "headers", "body", "certificate_env")
     assert same == {
         *("paper.selection", "paper.histogram_sigma", "data.encoding", "data.language", "data.columns"),
+        *("data.shards", "data.divided_by"),
         *audits,
         *(f"server.{name}" for name in of_servers),
+        *(f"engine.{name}" for name in ("kind", "address", "workers", "cpus", "gpus", "reads_private")),
     }
 
 
@@ -181,6 +183,22 @@ def test_a_setting_that_came_later_is_written_and_hashed_only_where_it_is_set() 
     assert held.fingerprint() != plan.fingerprint()
     assert held.questions() != plan.questions()
     assert resolve(tomllib.loads(held.to_toml())) == held
+
+
+def test_where_texts_are_written_is_never_part_of_the_identity() -> None:
+    """So a run goes on with another engine, and the section is written only where it says something."""
+    plan = Plan()
+    spread = resolve({"engine": {"kind": "ray", "address": "10.0.0.5:6379", "workers": 3, "cpus": 2.5}})
+    assert (spread.fingerprint(), spread.questions()) == (plan.fingerprint(), plan.questions())
+    assert "[engine]" not in plan.to_toml()
+    assert 'kind = "ray"\n' in spread.to_toml()
+    assert resolve(tomllib.loads(spread.to_toml())) == spread
+
+
+@pytest.mark.parametrize("address", ["ray://a:10001", "a", "a:b", "a:1;b", "a:1 ", "http://a:1"])
+def test_what_is_no_address_of_a_cluster_is_refused(address: str) -> None:
+    with pytest.raises(UsageError, match=r"engine\.address"):
+        resolve({"engine": {"address": address}})
 
 
 def test_nobody_is_held_out_of_a_number_of_people_that_is_public() -> None:
@@ -239,6 +257,7 @@ def test_what_is_outside_of_the_identity_and_what_only_generation_reads_is_what_
             *("base_url", "key_env", "organization", "project", "concurrency", "timeout", "retries"),
             *("plain_http", "headers", "certificate_env"),
         },
+        "engine": {"kind", "address", "workers", "cpus", "gpus", "reads_private"},
         "limits": {"tokens", "requests", "cost", "seconds", "prices"},
         "split": {"donor_list"},
     } == NOT_IDENTITY

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from tests.attacks.worlds import public_histogram
 from tests.shards.work import NUMBER, Shards, spent
 
+import rpsg
 import rpsg.cli
-from rpsg.errors import DataError, PrivacyError, RpsgError, UsageError
+from rpsg.errors import BudgetError, DataError, PrivacyError, RpsgError, RunError, UsageError
+from rpsg.methods.written_questions import write_questions
 from rpsg.models.fake import FakeClassifier, FakeEmbedder
 from rpsg.pipeline.shards.counting import count
 from rpsg.pipeline.shards.merging import Waiting, merge
@@ -100,6 +103,37 @@ def test_merging_the_last_files_again_gives_the_same_release(lab: Lab, shards: S
     assert isinstance(again, Run)
     assert one.ledger == again.ledger
     assert spent() == before
+
+
+def test_between_the_questions_the_rest_of_the_budget_stays_reserved(lab: Lab, shards: Shards) -> None:
+    """Else another run could spend it, and what the first question cost would be lost."""
+    path = lab.file(lab.rows(200))
+    limit = {"privacy": {"epsilon": 2.0, "lifetime_epsilon": 2.5}}
+    begun = shards.begin(shards.plan(**limit))
+    shards.begin(shards.plan(**limit), "other")  # asking reserves nothing
+    waiting = shards.merge(shards.count_all(begun, path))
+    with pytest.raises(BudgetError):
+        shards.begin(shards.plan(**limit), "third")
+    assert isinstance(waiting, Waiting)
+    assert isinstance(shards.merge(shards.count_all(waiting, path)), Run)
+
+
+def test_an_unfinished_run_says_what_it_waits_for(lab: Lab, shards: Shards) -> None:
+    shards.begin(shards.plan())
+    with pytest.raises(RunError, match="rpsg shards --help"):
+        rpsg.read_run(lab.folder / "run")
+
+
+def test_the_second_question_follows_from_noisy_answers_alone(
+    lab: Lab, shards: Shards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other people, the same noisy answers: the shards are asked the same, about the same drafts."""
+    monkeypatch.setattr("rpsg.privacy.kernel.noisy_histogram", public_histogram)
+    asked = []
+    for name, rows in {"one": lab.rows(200), "other": lab.rows(140, words=lab.zebra, seed=3)}.items():
+        _, waiting = shards.second(shards.plan(), lab.file(rows), name)
+        asked.append(write_questions(waiting.task.asked))
+    assert asked[0] == asked[1]
 
 
 def test_a_second_run_is_charged_again(lab: Lab, shards: Shards) -> None:

@@ -1,1 +1,1 @@
-"""Where the exact sum of people's contributions is computed: on this machine, or in parts elsewhere."""
+"""Where work is done that can be divided: on this machine, or by workers on the nodes of a Ray cluster."""

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from rpsg.stages.contributions import People
 
 
+class SumsNeeded(Exception):  # noqa: N818  # no error: the run waits
+    """The run waits for sums that are computed elsewhere. What it has not spent stays reserved."""
+
+
 class Question(Protocol):
     """What everybody is asked. It holds public parameters only.
 
@@ -40,4 +44,5 @@ class Engine(Protocol):
 
         Raises:
             PrivacyError: some rows break the query's contribution rule, or could not be computed.
+            SumsNeeded: they are not there yet.
         """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.errors import UsageError
 from rpsg.methods.languages import check_language
-from rpsg.privacy.egress import NOWHERE, PUBLIC, STRICT
+from rpsg.privacy.egress import NOWHERE, PUBLIC, STRICT, check_spread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -220,7 +220,12 @@ class Method:
             )
 
     def check_plan(self, plan: Plan) -> None:
-        """Raise UsageError for a plan that asks for something this method cannot do."""
+        """Raise UsageError for a plan that asks for something this method cannot do.
+
+        PrivacyError if it asks for Ray, and prompts of the method hold private text.
+        """
+        if plan.engine.kind == "ray":
+            check_spread(self.egress_of(plan), self.name)
         if plan.data.columns and not self.columns:
             raise UsageError(
                 f"The method {self.name} does not count columns beside the text.",

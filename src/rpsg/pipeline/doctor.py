@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 from rpsg.disk.files import nearest
 from rpsg.disk.system import CANNOT, WAY_ROUND, is_able
+from rpsg.display import counted
+from rpsg.engines.cluster import connect
 from rpsg.errors import RpsgError
 from rpsg.methods.named import method_of
 from rpsg.models.hardware import available_memory, cores
@@ -57,6 +59,7 @@ def examine(plan: Plan, run: Path | None = None) -> Iterator[Diagnosis]:
         ("noise", _noise),
         ("keys", lambda: _keys(plan)),
         ("settings", lambda: _settings(plan)),
+        *((("ray", lambda: _ray(plan)),) if plan.engine.kind == "ray" else ()),
         *model_checks(plan),
     )
     for name, check in checks:
@@ -224,6 +227,19 @@ def _keys(plan: Plan) -> Diagnosis:
     if forecast.runs_here(plan, "writer"):
         return Diagnosis("keys", "ok", f"{name} is not set; a server on this machine may need none")
     return Diagnosis("keys", "fail", f"the environment has no {name}", f"export {name}=...")
+
+
+def _ray(plan: Plan) -> Diagnosis:
+    """Whether Ray is installed, and the cluster of the plan answers."""
+    if not _installed("ray"):
+        return Diagnosis("ray", "fail", "Ray is not installed", "pip install 'rpsg[ray]'")
+    here = f"Ray {version('ray')}"
+    if not plan.engine.address:
+        return Diagnosis("ray", "ok", f"{here}; each run starts a cluster on this machine")
+    ray = connect(plan.engine)
+    there, nodes = ray.cluster_resources(), sum(bool(node["Alive"]) for node in ray.nodes())
+    detail = f"{counted(nodes, 'node')}, {there.get('CPU', 0):g} processors, {there.get('GPU', 0):g} GPUs"
+    return Diagnosis("ray", "ok", f"{here}; the cluster has {detail}")
 
 
 def _settings(plan: Plan) -> Diagnosis:

@@ -25,6 +25,7 @@ from rpsg.pipeline.forecast import unencrypted
 from rpsg.pipeline.logs import Logged, logged, tell
 from rpsg.pipeline.made import roles
 from rpsg.pipeline.models_of_run import (
+    embedder_of_public_texts,
     failed_texts,
     fingerprint,
     load_tools,
@@ -109,6 +110,11 @@ def execute_unreleased(
     The folder stays locked for this block, and can never hold a release: ``execute`` refuses it. Where the
     plan names no texts that its canaries begin like, the writer writes some from the public pack alone.
     """
+    if plan.engine.kind == "ray":
+        raise UsageError(
+            "The texts of an audit's own run lie open nowhere, so no Ray worker writes them.",
+            hint="Leave --engine ray out.",
+        )
     watch = Stopwatch(logged(progress, "run"))
     with _worked(plan, out, UNSEALED, watch, tools, noise) as folder:
         yield folder
@@ -170,7 +176,7 @@ def _worked(
             ):
                 writer = writer_over(plan, folder, tools, calls, price, watch)
                 settled = SettledWriter(writer, failed_texts(folder, calls), calls.key_of)
-                vectors = PublicVectors(tools.embedder)
+                vectors = PublicVectors(embedder_of_public_texts(tools))
                 cached = replace(tools, writer=settled)
                 if not method.has_seeds:
                     cached = replace(cached, embedder=vectors)

@@ -114,7 +114,10 @@ def place_of(plan: Plan, role: str) -> str:
     if role not in names:
         return egress.THIS_MACHINE  # mechanisms, and models that only methods with seeds have
     kind, name = names[role]
-    return _place(plan, kind, name) if name else ""
+    place = _place(plan, kind, name) if name else ""
+    if role == "writer" and plan.engine.is_elsewhere:
+        return egress.through_cluster("" if place.startswith(egress.THIS_MACHINE) else place)
+    return place
 
 
 def _place(plan: Plan, kind: Kind, name: str) -> str:

@@ -20,7 +20,7 @@ from rpsg.pipeline.made import roles
 from rpsg.privacy.cautions import counted_units
 from rpsg.privacy.checks import row_claim
 from rpsg.privacy.claims import ADVERSARIES, PrivacyUnit, paper_claim_text
-from rpsg.privacy.egress import host_of
+from rpsg.privacy.egress import RAY_CLUSTER, host_of
 from rpsg.privacy.facts import Egress, Facts, Output, PublicInput
 from rpsg.privacy.sources import supports_claims
 from rpsg.storage.layout import CHANGED, EVIDENCE
@@ -105,10 +105,13 @@ def short_claim(made: Made) -> str:
 def _egress(made: Made) -> Iterator[Egress]:
     """Which model was sent what, where a ledger lists it."""
     models: Mapping[str, Any] = roles(made.tools)
+    # A run that went on here may have begun on a cluster, with the same writer.
+    left = {name for host, name in made.earlier if host.startswith(RAY_CLUSTER)}
     for way in made.method.egress_of(made.plan):
         model = models.get(way.role)
         if way.carries is not None and model is not None:
-            yield Egress(model.endpoint, way.carries, model.name)
+            went = way.role == "writer" and model.name in left
+            yield Egress("remote_llm" if went else model.endpoint, way.carries, model.name)
 
 
 def _claim_words(made: Made) -> str:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rpsg import registry
+from rpsg.engines.models import RayEmbedder, RayWriter
 from rpsg.methods.base import Tools
 from rpsg.methods.named import method_of
 from rpsg.methods.seed_steps import ATTEMPT
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.pipeline.progress import Stopwatch
     from rpsg.plan import Plan
-    from rpsg.protocols import Progress, Writer
+    from rpsg.protocols import Embedder, Progress, Writer
     from rpsg.storage.run_folder import RunFolder
 
 
@@ -46,7 +47,9 @@ def load_tools(plan: Plan, writer: Writer | None = None) -> Tools:
 
 
 def writer_of(plan: Plan) -> Writer:
-    """The writer that the plan names, from the registry."""
+    """The writer that the plan names, from the registry, or on the workers of its engine."""
+    if plan.engine.kind == "ray":
+        return RayWriter(plan)
     models = plan.models
     return registry.writer(
         models.writer,
@@ -56,6 +59,13 @@ def writer_of(plan: Plan) -> Writer:
         form=models.form,
         server=plan.server,
     )
+
+
+def embedder_of_public_texts(tools: Tools) -> Embedder:
+    """The run's embedder; on the workers where these write. No private text may be given to it."""
+    if isinstance(tools.writer, RayWriter):
+        return RayEmbedder(tools.embedder, tools.writer.crew)
+    return tools.embedder
 
 
 def fingerprint(plan: Plan, pack: Pack, tools: Tools) -> str:

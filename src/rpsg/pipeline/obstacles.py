@@ -38,7 +38,8 @@ def obstacles(plan: Plan) -> Iterator[str]:
         ("writer", plan.models.writer, names("writers")),
         ("embedder", plan.models.embedder, names("embedders")),
     )
-    for role, name, known in roles:
+    # On a cluster the writer's weights and keys are on the nodes.
+    for role, name, known in roles[1:] if plan.engine.is_elsewhere else roles:
         if name.partition(":")[0] in forecast.SERVED:
             yield from _server(plan, role)
         elif is_plain(name) and name not in known:

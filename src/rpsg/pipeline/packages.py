@@ -62,6 +62,8 @@ def _needed(plan: Plan) -> Iterator[tuple[str, Mapping[str, str]]]:
         yield "Reading this file", _BY_SUFFIX.get(Path(plan.data.path or "").suffix.lower(), {})
     if method.budget is not None and plan.privacy.noise == "opendp":
         yield "Noise from OpenDP", {"opendp": "opendp"}
+    if plan.engine.kind == "ray":
+        yield "Writing with Ray", {"ray": "ray"}
     if plan.vault.key == "keyring":
         yield "The key in the keyring", {"keyring": "keyring"}
 

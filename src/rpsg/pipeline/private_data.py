@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from rpsg.disk.files import write_atomic
 from rpsg.disk.json_text import canonical_json
+from rpsg.engines.base import SumsNeeded
 from rpsg.errors import PrivacyError, UsageError
 from rpsg.methods.named import method_of
 from rpsg.pipeline.people import (
@@ -68,10 +69,11 @@ class PrivateSide:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: object, _trace: object) -> None:
         """Close the kernel, which the traceback of a failed run would keep alive, with its lock."""
         if isinstance(self.kernel, Kernel):
-            self.kernel.close()
+            waits = isinstance(error, SumsNeeded) and bool(self.kernel.performed.releases)
+            self.kernel.close(give_back=not waits)
 
     def paid(self) -> dict[str, Any]:
         """What the account has paid in all runs, for the operator's ledger."""

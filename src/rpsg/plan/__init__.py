@@ -2,6 +2,7 @@
 
 from rpsg.plan.columns import Column
 from rpsg.plan.data import DataSection
+from rpsg.plan.engine import EngineSection
 from rpsg.plan.keywords import Keywords, layer_of, shows_settings
 from rpsg.plan.layers import flat, merge, read_toml, resolve
 from rpsg.plan.machines import LimitsSection, ServerSection, VaultSection
@@ -14,6 +15,7 @@ __all__ = [
     "Column",
     "DataSection",
     "Described",
+    "EngineSection",
     "Keywords",
     "LimitsSection",
     "Plan",

@@ -69,6 +69,9 @@ class Keywords(TypedDict, total=False):
     plain_http: bool | None
     extra_header: Sequence[str] | None
     extra_body: str | None
+    engine: str | Table | None
+    ray_address: str | None
+    workers: int | None
     max_tokens: int | None
     max_requests: int | None
     max_cost: float | None

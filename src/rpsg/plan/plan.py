@@ -13,7 +13,14 @@ from pydantic import model_validator
 from rpsg.disk.json_text import canonical_ascii_json
 from rpsg.display import Overview, Shown, counted
 from rpsg.plan.data import DataSection
-from rpsg.plan.machines import GenerationSection, LimitsSection, ModelsSection, ServerSection, VaultSection
+from rpsg.plan.engine import EngineSection
+from rpsg.plan.machines import (
+    GenerationSection,
+    LimitsSection,
+    ModelsSection,
+    ServerSection,
+    VaultSection,
+)
 from rpsg.plan.methods import (
     AugpeSection,
     DpsgdSection,
@@ -38,6 +45,7 @@ class Plan(Shown, Section):
     method: MethodSection = MethodSection()
     models: ModelsSection = ModelsSection()
     server: ServerSection = ServerSection()
+    engine: EngineSection = EngineSection()
     limits: LimitsSection = LimitsSection()
     paper: PaperSection = PaperSection()
     split: SplitSection = SplitSection()
@@ -117,7 +125,7 @@ class Plan(Shown, Section):
         for section in settings.keys() & NOT_IDENTITY.keys():
             for key in NOT_IDENTITY[section]:
                 settings[section].pop(key, None)  # one that was added later is absent at its default
-        return settings
+        return _without_new_sections(settings)
 
     def written(self, *, exclude_none: bool = False) -> dict[str, Any]:
         """The settings by section as JSON values, as they are written down and hashed.
@@ -136,13 +144,18 @@ class Plan(Shown, Section):
             for key in keys:
                 if getattr(self, section).is_default(key):
                     settings[section].pop(key, None)  # already absent if its default is None
-        return settings
+        return _without_new_sections(settings)
 
     def to_toml(self) -> str:
         """The resolved plan as TOML, which reads back to the same plan."""
         lines: list[str] = []
         _write_table(lines, "", self.written(exclude_none=True))
         return "\n".join(lines).strip() + "\n"
+
+
+def _without_new_sections(settings: dict[str, Any]) -> dict[str, Any]:
+    """Without the sections that have nothing to tell and did not exist in earlier versions."""
+    return {section: keys for section, keys in settings.items() if keys or section not in NEW_SECTIONS}
 
 
 def _sha256(tag: str, settings: Mapping[str, Any], public: Mapping[str, str]) -> str:
@@ -178,5 +191,9 @@ def _by_section(keys: Iterator[str]) -> dict[str, set[str]]:
 NOT_IDENTITY = _by_section(s.key for s in described(Plan) if not s.identity)
 #: Settings that are written down only where they differ from their default, by section.
 ADDED_LATER = _by_section(s.key for s in described(Plan) if s.added_later)
+#: Sections all of whose settings were added later.
+NEW_SECTIONS = frozenset(ADDED_LATER) - {
+    s.key.partition(".")[0] for s in described(Plan) if not s.added_later
+}
 #: What only generation depends on, apart from the prompts of the pack, by section.
 GENERATION = _by_section(s.key for s in described(Plan) if s.only_generation)

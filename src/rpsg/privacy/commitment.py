@@ -47,7 +47,7 @@ def commit_to(corpus: Private[PrivateCorpus], nonce: bytes | None = None) -> Com
 
 
 def commit_to_parts(digests: Private[list[bytes]], nonce: bytes | None = None) -> Commitment:
-    """The hiding commitment to rows that were read in parts, from the content digest of each part."""
+    """The hiding commitment to the files that parts of the rows were read from, by their content digests."""
     secret = secrets.token_bytes(32) if nonce is None else nonce
     lines = (
         canonical_ascii_json({"part": number, "rows_sha256": digest.hex()}) + b"\n"

@@ -23,6 +23,8 @@ THIS_MACHINE = "this machine"
 UNNAMED = "a host that is not named"
 #: A loopback address proves nothing (it may be a tunnel): that a server runs here is the operator's claim.
 BY_THE_PLAN = "as the plan declares"
+#: A cluster by its kind: its address says nothing about the machines that are nodes of it.
+RAY_CLUSTER = "a Ray cluster"
 _LOOPBACK = re.compile(
     r"(?:localhost|(?P<four>127[0-9.]+)|\[(?P<six>[0-9a-f:]+)\])(?::(?P<port>[0-9]{1,5}))?"
 )
@@ -112,6 +114,26 @@ def host_of(model: Any) -> str:
     if is_here(model):
         return f"{THIS_MACHINE} ({host}, {BY_THE_PLAN})" if host else THIS_MACHINE
     return host or UNNAMED
+
+
+def through_cluster(host: str) -> str:
+    """Where requests go whose writer is on the nodes of a cluster, or is reached from them."""
+    return RAY_CLUSTER if not host or is_loopback(host) else f"{RAY_CLUSTER} and {host}"
+
+
+def check_spread(rules: Iterable[EgressRule], method: str) -> None:
+    """Check that no prompt of a method holds private text, before they are sent to workers on a cluster.
+
+    Raises:
+        PrivacyError: the method's table lets a writer see private text, or says nothing about its writer.
+    """
+    writers = [rule for rule in rules if rule.role == "writer"]
+    if not writers or any(rule.kind == "private" for rule in writers):
+        raise PrivacyError(
+            f"The writer of the method {method} reads private text, and with Ray such text would move "
+            "between processes and nodes. Nothing was read, and nothing was sent.",
+            hint="Leave --engine ray out, or take a method whose prompts hold none, such as strict.",
+        )
 
 
 def check(rules: Iterable[EgressRule], models: Mapping[str, Any], *, private: bool = False) -> None:

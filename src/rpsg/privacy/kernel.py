@@ -107,12 +107,12 @@ class Kernel:
             self._close()  # an error that is kept, as in a notebook, would keep the lock
             raise
 
-    def close(self) -> None:
-        """End the reservation, and unlock the run folder.
+    def close(self, *, give_back: bool = True) -> None:
+        """End the reservation, unless the run only waits, and unlock the run folder.
 
         Otherwise the reservation stays until the run is resumed or `rpsg budget` gives it back.
         """
-        if self._close.alive and self._account is not None:
+        if give_back and self._close.alive and self._account is not None:
             with suppress(BudgetError):  # it stays reserved, which is safe
                 self._account.give_back(self._run_id)
         self._close()

@@ -5,7 +5,7 @@ can compute: by HKDF-SHA256 from the secret shared with a new key pair for each 
 Whoever computes a sum needs no secret, and cannot open what another one sealed.
 
     mark, SHA-256 of the question (32), number of the shard (4), of how many (4), public key (32)
-    encrypted: SHA-256 of the shard's rows (32), the sums (8 bytes for each entry)
+    encrypted: SHA-256 of the rows in the shard's file (32), the sums (8 bytes for each entry)
 
 So the size follows from the question alone. The bytes before the encrypted part are authenticated with it.
 """
@@ -56,7 +56,7 @@ class ShardAddress:
 
 @dataclass(frozen=True, slots=True)
 class ShardSums:
-    """What a shard has counted, and a digest of its rows. Private."""
+    """What a shard has counted, and a digest of the rows in the file that it read. Private."""
 
     sums: tuple[Private[ExactSum], ...]
     rows: Private[bytes]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from rpsg.methods.named import find_method
-from rpsg.plan import LimitsSection, ServerSection, VaultSection
+from rpsg.plan import EngineSection, LimitsSection, ServerSection, VaultSection
 from rpsg.registry import built_in
 
 if TYPE_CHECKING:
@@ -93,12 +93,20 @@ def _placeless(plan: Plan, pack: Pack) -> Plan:
             "corpus": plan.corpus.model_copy(update={"domain": pack.name}),
             "models": plan.models.model_copy(update=models),
             "server": plan.server.model_copy(update={**ACCOUNT, "base_url": _host_of(plan.server.base_url)}),
+            "engine": public_engine(plan.engine),
             "limits": LimitsSection(),
             "paper": plan.paper.model_copy(update=paper),
             "split": plan.split.model_copy(update={"donor_list": ""}),
             "vault": plan.vault if plan.vault.key == "none" else VaultSection(),
         }
     )
+
+
+def public_engine(engine: EngineSection) -> EngineSection:
+    """What a release tells of the engine: that prompts went to a cluster, but not where it is."""
+    if not engine.is_elsewhere:
+        return EngineSection()
+    return EngineSection(kind="ray", address="auto", reads_private=engine.reads_private)
 
 
 def _host_of(base_url: str) -> str:

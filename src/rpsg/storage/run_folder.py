@@ -32,7 +32,7 @@ from rpsg.disk.files import (
 )
 from rpsg.disk.journals import Journal
 from rpsg.errors import RunError
-from rpsg.storage.layout import EVIDENCE, JOURNAL, PLAN, PRIVATE, PURGED, RELEASE, RUN, VAULT
+from rpsg.storage.layout import EVIDENCE, JOURNAL, PLAN, PRIVATE, PURGED, QUESTION, RELEASE, RUN, VAULT
 from rpsg.storage.ownership import is_own, mark_own
 from rpsg.storage.run_identity import make_run_id, make_way, read_about
 from rpsg.storage.vault import Vault, VaultKey
@@ -210,6 +210,8 @@ def way_to_finish(folder: Path) -> str:
     """What to do with a run that has no release, in a sentence."""
     if is_own(folder) and purpose_of(folder) == AUDIT_RUN:
         return "An audit run has no release: see its private folder."
+    if (folder / QUESTION.format(1)).is_file():
+        return "Its shards are not all counted and merged: see rpsg shards --help."
     return "Go on with it: the same `rpsg run` command again."
 
 

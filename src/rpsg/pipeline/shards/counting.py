@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from rpsg.plan import Plan
+    from rpsg.privacy.private import Private
     from rpsg.protocols import Classifier, Embedder, Endpoint, Progress
 
 
@@ -68,65 +70,75 @@ def count(
     """
     forbid_core_dumps()
     task, progress = ShardTask.read(question), progress or Silent()
-    about = task.about
-    if shards not in {None, about.shards} or not 1 <= shard <= about.shards:
-        raise UsageError(
-            f"The run has {about.shards} shards, so there is no shard {shard}/{shards or about.shards}.",
-            hint=f"Count each of 1/{about.shards} to {about.shards}/{about.shards} once.",
-        )
-    if about.program != this_program():
-        raise DataError(
-            f"The question was asked by RPSG {about.program['version']} with other sources than the program "
-            "here, which might count differently.",
-            hint="Install the same version of RPSG on every machine that counts.",
-        )
+    _check_shard(task, shard, shards)
     plan = task.plan_for(data)
     if data == STDIN:
         raise UsageError("A shard is counted from a file.", hint="Name the file with the private texts.")
     check_readable(data, plan.data.format)
     check_columns(plan.data)
-    reads, feels = models or _models(embedder or plan.models.embedder, task)
-    roles = {"embedder": reads, "sentiment": feels}
-    egress.check(method_of(plan).egress_of(plan), roles, private=True)
-    for role, model, wanted in (
-        ("embedder", reads, about.embedder),
-        ("sentiment classifier", feels, about.sentiment),
-    ):
-        if model.name != wanted:
-            raise UsageError(
-                f"The {role} here is {model.name}, and the question is for {wanted}.",
-                hint="All shards must be read by the same models. For a model by path: --embedder PATH",
-            )
+    reads, feels = models or _models(embedder or plan.models.embedder, plan)
+    _check_models(task, plan, reads, feels)
 
     progress.start("reading the file")
-    corpus = read_by_rule(plan.data).map(lambda read: read.corpus)
-    if about.divided_by == "person":
-        mine = in_shard(about.run_id, shard, about.shards)
-        corpus = corpus.map(lambda rows: PrivateCorpus(tuple(filter(mine, rows))))
+    everybody = read_by_rule(plan.data).map(lambda read: read.corpus)
+    mine = everybody if task.about.divided_by == "site" else _part(task, shard, everybody)
     most, words = bounds_of(plan, bounded=True)
     people = People(
-        lambda: corpus,
+        lambda: mine,
         max_records=most,
         passage_words=words,
-        key=bytes.fromhex(about.rows_key),
+        key=bytes.fromhex(task.about.rows_key),
         embedder=reads,
         progress=progress,
     )
     engine = LocalEngine((people,), Remembered(feels))
     sums = tuple(engine.exact_sum(query, asked) for query, asked in task.asked)
-    address = ShardAddress(task.digest, shard, about.shards)
-    content = sealed_sums(address, ShardSums(sums, content_digest(corpus)), bytes.fromhex(about.recipient))
-    write_atomic(out, content)
+    address = ShardAddress(task.digest, shard, task.about.shards)
+    held = ShardSums(sums, content_digest(everybody))
+    write_atomic(out, sealed_sums(address, held, bytes.fromhex(task.about.recipient)))
     with file_errors(f"write {out.name}"):
         told = question.stat()
         os.utime(out, ns=(told.st_mtime_ns, told.st_mtime_ns))  # when a shard is done depends on its texts
     return task
 
 
-def _models(embedder: str, task: ShardTask) -> tuple[Embedder, Classifier]:
-    models = task.plan_for("").models
-    reads = registry.embedder(embedder, threads=models.threads, server=task.plan_for("").server)
-    return reads, registry.sentiment(reads, models.sentiment, threads=models.threads)
+def _check_shard(task: ShardTask, shard: int, shards: int | None) -> None:
+    """Check that the task has this shard, and is one for the program here."""
+    number = task.about.shards
+    if shards not in {None, number} or not 1 <= shard <= number:
+        raise UsageError(
+            f"The run has {number} shards, so there is no shard {shard}/{shards or number}.",
+            hint=f"Count each of 1/{number} to {number}/{number} once.",
+        )
+    if task.about.program != this_program():
+        raise DataError(
+            "The question was asked by another version of RPSG than the one here, or one with other sources, "
+            "which might count differently.",
+            hint="Install the same version of RPSG on every machine that counts.",
+        )
+
+
+def _models(embedder: str, plan: Plan) -> tuple[Embedder, Classifier]:
+    reads = registry.embedder(embedder, threads=plan.models.threads, server=plan.server)
+    return reads, registry.sentiment(reads, plan.models.sentiment, threads=plan.models.threads)
+
+
+def _check_models(task: ShardTask, plan: Plan, reads: Embedder, feels: Classifier) -> None:
+    """Check that these are the models of the task, and on this machine."""
+    roles = {"embedder": reads, "sentiment": feels}
+    egress.check(method_of(plan).egress_of(plan), roles, private=True)
+    for role, model in roles.items():
+        if model.name != (wanted := getattr(task.about, role)):
+            raise UsageError(
+                f"The model for {role} here is {model.name}, and the question is for {wanted}.",
+                hint="All shards must be read by the same models. For a model by path: --embedder PATH",
+            )
+
+
+def _part(task: ShardTask, shard: int, everybody: Private[PrivateCorpus]) -> Private[PrivateCorpus]:
+    """The rows of the people who are in this shard."""
+    mine = in_shard(task.about.run_id, shard, task.about.shards)
+    return everybody.map(lambda rows: PrivateCorpus(tuple(filter(mine, rows))))
 
 
 @dataclass

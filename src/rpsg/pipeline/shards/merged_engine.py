@@ -7,6 +7,7 @@ import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rpsg.engines.base import SumsNeeded
 from rpsg.errors import DataError, RunError
 from rpsg.methods.named import method_of
 from rpsg.methods.opening import opening_questions
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from rpsg.storage.run_folder import RunFolder
 
 
-class SumsNeeded(Exception):  # noqa: N818  # no error: the run waits for its shards
+class ShardsNeeded(SumsNeeded):
     """The run waits until every shard has answered the question in ``file``."""
 
     def __init__(self, file: Path, task: ShardTask) -> None:
@@ -59,7 +60,7 @@ class MergedEngine:
         """The sum of all shards.
 
         Raises:
-            SumsNeeded: they have not answered this yet; the question for them is in the run folder.
+            ShardsNeeded: they have not answered this yet; the question for them is in the run folder.
             DataError: they have answered an earlier form of the question.
             RunError: the run asks for what no shard can have been asked.
         """
@@ -74,7 +75,7 @@ class MergedEngine:
                 "another one. Nothing was spent for it.",
                 hint="Count the new question in every shard, and merge those files.",
             )
-        raise SumsNeeded(file, task)
+        raise ShardsNeeded(file, task)
 
     def _task(self, query: Query, question: Question) -> ShardTask:
         """What shards are asked when a run needs the answer to this query."""

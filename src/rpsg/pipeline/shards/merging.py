@@ -6,19 +6,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from rpsg.disk.files import write_atomic
 from rpsg.domains import find_pack
 from rpsg.errors import UsageError
 from rpsg.pipeline.execute import execute
 from rpsg.pipeline.people import nobody
 from rpsg.pipeline.private_data import PrivateSide, account_and_kernel
 from rpsg.pipeline.shards.answers import Answers, read_answers
-from rpsg.pipeline.shards.merged_engine import MergedEngine, SumsNeeded
+from rpsg.pipeline.shards.merged_engine import MergedEngine, ShardsNeeded
+from rpsg.pipeline.shards.same_rows import notes_on
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.commitment import commit_to_parts
 from rpsg.privacy.exact_sums import together
 from rpsg.privacy.private import Private
 from rpsg.privacy.sealed_sums import new_key, opened_sums
-from rpsg.storage.layout import PLAN, RUN, SHARDS_KEY
+from rpsg.storage.layout import NOTES, PLAN, PRIVATE, RUN, SHARDS_KEY
 from rpsg.storage.ownership import is_own
 
 if TYPE_CHECKING:
@@ -113,7 +115,7 @@ def _gone_on(
     side = partial(open_merged, answers)
     try:
         return execute(plan, out, progress=progress, tools=tools, noise=noise, side=side)
-    except SumsNeeded as needed:
+    except ShardsNeeded as needed:
         return Waiting(needed.file, needed.task)
 
 
@@ -130,11 +132,12 @@ def open_merged(
     if budget is None:
         raise UsageError(f"The method {plan.method.name} asks for no sums that shards could count.")
     key = _key_of(folder)
-    held, commitment = ({}, None) if answers is None else _opened(answers, key)
+    held, commitment = ({}, None) if answers is None else _opened(answers, key, folder, progress)
     around = "The private texts of this run are counted in shards, and a step asked for them."
     people = nobody(tools, progress, around)
+    pack = find_pack(plan.corpus.domain)
+    engine = MergedEngine(plan, pack, budget, folder, tools, key, answers, held)
     account, kernel = account_and_kernel(plan, budget, folder, noise, progress)
-    engine = MergedEngine(plan, find_pack(plan.corpus.domain), budget, folder, tools, key, answers, held)
     return PrivateSide(people, kernel, account, commitment, engine=engine)
 
 
@@ -145,7 +148,9 @@ def _key_of(folder: RunFolder) -> bytes:
     return folder.vault.read(SHARDS_KEY)
 
 
-def _opened(answers: Answers, key: bytes) -> tuple[dict[Query, Private[ExactSum]], Commitment]:
+def _opened(
+    answers: Answers, key: bytes, folder: RunFolder, progress: Progress
+) -> tuple[dict[Query, Private[ExactSum]], Commitment]:
     """The exact sums over all shards by their queries, and a commitment to the rows of all."""
     queries = answers.task.queries
     totals = {query: together(query, ()) for query in queries}
@@ -155,4 +160,7 @@ def _opened(answers: Answers, key: bytes) -> tuple[dict[Query, Private[ExactSum]
         for query, part in zip(queries, shard.sums, strict=True):
             totals[query] = together(query, (totals[query], part))
         digests = digests.zip(shard.rows, lambda known, one: [*known, one])
+    divided_by = answers.task.about.divided_by
+    digests.map(lambda found: write_atomic(folder.private_path(NOTES), notes_on(found, divided_by).encode()))
+    progress.note(f"Whether the shards read the files that they should is noted in {PRIVATE}/{NOTES}.")
     return totals, commit_to_parts(digests)

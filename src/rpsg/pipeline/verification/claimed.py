@@ -27,7 +27,7 @@ from rpsg.privacy import egress
 from rpsg.privacy.claims import FIRST_FORM
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.sources import supports_claims
-from rpsg.release.public_plan import ACCOUNT, PLACE, told_toml
+from rpsg.release.public_plan import ACCOUNT, PLACE, public_engine, told_toml
 from rpsg.stages.cards import shapes
 from rpsg.storage.layout import CHANGED, EGRESS, EVIDENCE, PACK, PLAN
 from rpsg.storage.run_identity import ABOUT_TEXTS, changed_after
@@ -145,6 +145,7 @@ def _check_public(plan: Plan, method: Method, path: Path) -> None:
     own = any(places) or plan.limits != LimitsSection()
     own = (
         own
+        or plan.engine != public_engine(plan.engine)
         or plan.vault.key not in {"none", VaultSection().key}
         or any(map(PLACE.match, _names_of_models(plan)))
     )
@@ -194,6 +195,14 @@ def _check_source(plan: Plan, ledger: Mapping[str, Any], method: Method) -> None
 
 
 def _writer(plan: Plan, ledger: Mapping[str, Any]) -> Named:
+    """The writer as ``_own_writer`` has it, on the cluster if the plan ran it on one."""
+    writer = _own_writer(plan, ledger)
+    if plan.engine.is_elsewhere:
+        return Named(writer.name, "remote_llm", egress.through_cluster(writer.host))
+    return writer
+
+
+def _own_writer(plan: Plan, ledger: Mapping[str, Any]) -> Named:
     """The writer, which is the last line of the ledger's egress, and where the plan ran it."""
     name = str(ledger["egress"][-1].get("model", "")) if ledger["egress"] else ""
     kind, _, model = plan.models.writer.partition(":")

@@ -26,6 +26,7 @@ from rpsg.pipeline.verification.claimed import (
     earlier_writers,
     named_tools,
 )
+from rpsg.plan import EngineSection
 from rpsg.privacy.evidence import checked_text
 from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.privacy.replay import ReplayKernel
@@ -239,7 +240,9 @@ def load_known(
     """
     opened = [role for role in ROLES if role != "writer" or writer is None]
     check_known(plan, opened, models, plugins)
-    plan = plan.model_copy(update={"models": plan.models.model_copy(update=dict(models))})
+    # On this machine: a release that is checked leads to no cluster.
+    here = {"models": plan.models.model_copy(update=dict(models)), "engine": EngineSection()}
+    plan = plan.model_copy(update=here)
     try:
         return load_tools(plan, writer)
     except (UsageError, ModelError) as error:

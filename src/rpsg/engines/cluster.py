@@ -1,0 +1,134 @@
+"""The connection of this process to a Ray cluster: the plan's, or one that is started on this machine.
+
+Whoever reaches the ports of a cluster can run code on its nodes. One that is started here listens on the
+loopback address alone and asks for a token that only this process and its workers know. Neither sends
+statistics of its use to anybody, and nothing that workers print comes to this process.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rpsg.errors import ModelError, PrivacyError, UsageError, needed
+from rpsg.models.hardware import cores
+
+if TYPE_CHECKING:
+    from rpsg.plan import EngineSection
+
+_LOOPBACK = "127.0.0.1"
+#: Requests and replies are a few kilobytes each and are fetched as they land.
+_OBJECT_STORE = 80 << 20
+#: A cluster answers within this time, or is not there.
+_SECONDS = 10.0
+#: The address that this process is connected to by this module; None before it is.
+_connected: list[str] = []
+
+
+def connect(engine: EngineSection) -> Any:
+    """The module ``ray``, connected to the cluster of the plan. It stays connected until the process ends.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+        ModelError: no cluster answers, or it has another version of Ray or Python.
+        UsageError: the process is connected to another cluster.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when the package is imported
+    if not engine.address and not _connected:
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        if "RAY_AUTH_TOKEN_PATH" not in os.environ:
+            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    with needed("ray", "ray"):
+        import ray
+    if ray.is_initialized():
+        if engine.address and _connected in ([], [engine.address]):
+            return ray  # by the program that calls this one, or by an earlier run
+        if _connected == [engine.address]:
+            return ray
+        raise UsageError(
+            "This process is connected to another Ray cluster.",
+            hint="Name that cluster in the plan ([engine] address), or make this run in a new process.",
+        )
+    _connected[:] = []
+    _silence()
+    if engine.address:
+        _join(ray, engine.address)
+    else:
+        _start(ray)
+    _connected.append(engine.address)
+    return ray
+
+
+def _join(ray: Any, address: str) -> None:
+    """Connect to a cluster that runs; this machine has to be one of its nodes."""
+    try:
+        if address != "auto":  # Ray would try for minutes
+            host, _, port = address.rpartition(":")
+            socket.create_connection((host.strip("[]"), int(port)), _SECONDS).close()
+        ray.init(address=address, log_to_driver=False, configure_logging=False, namespace=_namespace())
+    except Exception as error:  # noqa: BLE001  # of many kinds, whose messages are for users of Ray itself
+        kind = type(error).__name__
+    else:
+        return
+    raise ModelError(
+        f"No Ray cluster could be joined at {address} ({kind}).",
+        hint="This machine must be one of its nodes, with the same versions of Ray and Python: "
+        f"ray start --address={address}",
+    )
+
+
+def _start(ray: Any) -> None:
+    """Start a cluster of one node that other machines cannot reach; it ends with this process."""
+    # Ray replaces the loopback address by one that others can reach, unless clusters are switched off.
+    from ray._private import ray_constants
+
+    # For this user alone; Ray opens what it makes to all. Its sockets need a short path.
+    short = "/tmp" if Path("/tmp").is_dir() else None  # noqa: S108  # mkdtemp is safe there
+    folder = Path(tempfile.mkdtemp(prefix="rpsg-ray-", dir=short))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    before, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, False
+    try:
+        ray.init(
+            address="local",
+            num_cpus=cores(),
+            include_dashboard=False,
+            log_to_driver=False,
+            configure_logging=False,
+            namespace=_namespace(),
+            object_store_memory=_OBJECT_STORE,
+            _temp_dir=str(folder / "ray"),
+        )
+    except Exception as error:  # noqa: BLE001  # as above
+        kind = type(error).__name__
+    else:
+        kind = ""
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+    if kind:
+        raise ModelError(
+            f"Ray could not be started on this machine ({kind}).", hint="rpsg run --engine local"
+        )
+    atexit.register(ray.shutdown)  # before the folder is removed: the last one registered comes first
+    if ray.util.get_node_ip_address() != _LOOPBACK:
+        ray.shutdown()
+        raise PrivacyError(
+            "Ray would listen on the network of this machine.",
+            hint="This version of Ray cannot be kept from it: start a cluster and name its address.",
+        )
+
+
+def _silence() -> None:
+    """Keep Ray's own reports about lost workers off the screen: what they mean is told in our words."""
+    from ray._private import worker
+
+    worker.print_to_stdstream = lambda *_, **__: None
+
+
+def _namespace() -> str:
+    return f"rpsg-{secrets.token_hex(8)}"

@@ -1,0 +1,135 @@
+"""What runs in a worker process on a node: models of its own, and nothing else.
+
+A worker stores nothing, writes no file and knows no private data. Its methods never raise: Ray would write
+the error, with what it quotes, into its logs. They return ``Trouble`` instead.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from rpsg import registry
+from rpsg.errors import RpsgError
+from rpsg.plan import resolve
+from rpsg.privacy.private import place_of
+from rpsg.version import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rpsg.protocols import Reply, Request
+
+#: A counter counts shards of the private texts (``rpsg.pipeline.shards.on_ray``).
+Role = Literal["writer", "embedder", "counter"]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerModel:
+    """What a worker says of a model, and of its program."""
+
+    version: str
+    name: str
+    endpoint: str
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a worker cannot work, in words that hold no text of anybody."""
+
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """Results for the items of a batch from ``start`` on."""
+
+    start: int
+    results: Sequence[Any]
+
+
+class RayWorker:
+    """The models of a plan, built when they are first asked for. ``settings`` are sections of that plan."""
+
+    def __init__(self, settings: Mapping[str, Mapping[str, Any]]) -> None:
+        self.plan = resolve(settings)
+        self._models: dict[Role, Any] = {}
+
+    def face(self, role: Role) -> WorkerModel | Trouble:
+        """Which model a role has here."""
+        try:
+            model = self.model(role)
+            return WorkerModel(
+                VERSION,
+                str(model.name),
+                str(model.endpoint),
+                str(getattr(model, "host", "") or ""),
+            )
+        except BaseException as error:  # noqa: BLE001  # see the top of this file
+            return trouble(error)
+
+    def work(self, role: Role, items: Sequence[Any]) -> Iterator[Landed | Trouble]:
+        """Results as they land, each once; a ``Trouble`` is the last."""
+        try:
+            if role == "writer":
+                yield from _written(self.model("writer"), items)
+            else:
+                yield Landed(0, self.model("embedder").embed(items))
+        except BaseException as error:  # noqa: BLE001  # see the top of this file
+            yield trouble(error)
+
+    def model(self, role: Role) -> Any:
+        """The writer or the embedder of the plan."""
+        if role not in self._models:
+            models, server = self.plan.models, self.plan.server
+            if role == "writer":
+                self._models[role] = registry.writer(
+                    models.writer,
+                    slots=models.slots,
+                    threads=models.threads,
+                    context=models.context,
+                    form=models.form,
+                    server=server,
+                )
+            else:
+                self._models[role] = registry.embedder(models.embedder, threads=models.threads, server=server)
+        return self._models[role]
+
+
+def _written(writer: Any, requests: Sequence[Request]) -> Iterator[Landed]:
+    """Replies as they land. The writer has a thread of its own, because it returns only at the end."""
+    landed: queue.SimpleQueue[Landed | BaseException | None] = queue.SimpleQueue()
+
+    def write() -> None:
+        told: set[int] = set()
+
+        def tell(index: int, reply: Reply) -> None:
+            told.add(index)
+            landed.put(Landed(index, [reply]))
+
+        try:
+            replies = writer.write(requests, tell)
+            for index, reply in enumerate(replies):
+                if index not in told:  # a writer may call back only at the end
+                    landed.put(Landed(index, [reply]))
+        except BaseException as error:  # noqa: BLE001  # raised again by the thread that waits
+            landed.put(error)
+        else:
+            landed.put(None)
+
+    threading.Thread(target=write, daemon=True).start()
+    while (found := landed.get()) is not None:
+        if isinstance(found, BaseException):
+            raise found
+        yield found
+
+
+def trouble(error: BaseException) -> Trouble:
+    """An error of ours by its sentence; any other by its type and place, since it may quote a text."""
+    if isinstance(error, RpsgError):
+        return Trouble(error.message, error.hint)
+    return Trouble(f"A model failed ({place_of(error)}).", "Please report that line.")

@@ -1,0 +1,107 @@
+"""A run whose workers on a Ray cluster also count the private texts, in shards.
+
+No private text goes through Ray. Each worker opens the private file itself, at the same path on its node, and
+returns what a shard's file holds: exact sums, sealed for the run. The noise is drawn once, in this process.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rpsg import registry
+from rpsg.engines.crew import Crew
+from rpsg.engines.models import RayWriter
+from rpsg.engines.worker import Landed, RayWorker, Role, Trouble, WorkerModel, trouble
+from rpsg.errors import PrivacyError, UsageError
+from rpsg.pipeline.execute import execute
+from rpsg.pipeline.models_of_run import load_tools
+from rpsg.pipeline.shards.counting import count
+from rpsg.pipeline.shards.merging import Waiting, begin, merge
+from rpsg.pipeline.shards.task import this_program
+from rpsg.version import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rpsg.plan import Plan
+    from rpsg.protocols import NoiseSource, Progress
+    from rpsg.release.run import Run
+
+
+class ShardWorker(RayWorker):
+    """A worker that also counts shards. Its embedder is the same for private and for public texts."""
+
+    def face(self, role: Role) -> WorkerModel | Trouble:
+        """The program that counts; what a shard's models must be called is in each question."""
+        if role != "counter":
+            return super().face(role)
+        try:
+            return WorkerModel(VERSION, this_program()["source_sha256"], "local_model")
+        except BaseException as error:  # noqa: BLE001  # Ray would write it into its logs
+            return trouble(error)
+
+    def work(self, role: Role, items: Sequence[Any]) -> Iterator[Landed | Trouble]:
+        """The sealed sums of each shard; ``items`` are a question, the path of the file, and a number."""
+        if role != "counter":
+            yield from super().work(role, items)
+            return
+        try:
+            for place, (question, data, shard) in enumerate(items):
+                yield Landed(place, [self._sums(question, data, shard)])
+        except BaseException as error:  # noqa: BLE001  # as above
+            yield trouble(error)
+
+    def _sums(self, question: bytes, data: str, shard: int) -> bytes:
+        embedder = self.model("embedder")
+        models = self.plan.models
+        sentiment = registry.sentiment(embedder, models.sentiment, threads=models.threads)
+        with tempfile.TemporaryDirectory(prefix="rpsg-count-") as folder:
+            asked, out = Path(folder, "question"), Path(folder, "sums")
+            asked.write_bytes(question)
+            count(asked, data, shard, out, models=(embedder, sentiment))
+            return out.read_bytes()
+
+
+def run(plan: Plan, out: Path, *, progress: Progress | None = None, noise: NoiseSource | None = None) -> Run:
+    """Run the plan in ``out``, or resume it: as ``execute``, and for a plan with Ray and shards by workers.
+
+    Raises:
+        PrivacyError: the plan does not say that workers may open the private file. Nothing was read.
+        UsageError: the plan names no file, no account, or a file for each site.
+        RpsgError: as ``execute``.
+    """
+    if plan.engine.kind != "ray" or not plan.data.shards:
+        return execute(plan, out, progress=progress, noise=noise)
+    if not plan.engine.reads_private:
+        raise PrivacyError(
+            "With shards and Ray, workers would open the private file on the nodes of the cluster, and the "
+            "plan does not say that they may. Nothing was read.",
+            hint="If every node may hold the private texts: [engine] reads_private = true",
+        )
+    if not plan.data.path or plan.data.divided_by != "person":
+        raise UsageError(
+            "Workers count shards of one private file, which is at the same path on every node.",
+            hint='Name the file, and leave [data] divided_by at "person".',
+        )
+    data, crew = str(Path(plan.data.path).absolute()), Crew(plan, ShardWorker)
+    tools = load_tools(plan, RayWriter(plan, crew))
+    found = begin(plan, out, progress=progress, tools=tools, noise=noise)
+    while isinstance(found, Waiting):
+        with tempfile.TemporaryDirectory(prefix="rpsg-sums-") as folder:
+            files = _counted(crew, found.task.content, data, plan.data.shards, Path(folder))
+            found = merge(out, files, progress=progress, tools=tools, noise=noise)
+    return found
+
+
+def _counted(crew: Crew, question: bytes, data: str, shards: int, folder: Path) -> list[Path]:
+    """The files of all shards, in ``folder``."""
+    files = [folder / str(shard) for shard in range(1, shards + 1)]
+    items = [(question, data, shard) for shard in range(1, shards + 1)]
+
+    def keep(index: int, sums: bytes) -> None:
+        files[index].write_bytes(sums)
+
+    crew.spread("counter", items, keep, most=1)
+    return files

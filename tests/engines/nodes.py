@@ -1,0 +1,140 @@
+"""A Ray cluster of several nodes on this machine, and a writer that can be slow, fail or die on them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import invalidate_caches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rpsg.testing.lab import install
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Prints this on every node, where it must stay.
+SAID = "what a model says of itself"
+#: The package of the writer: each request is noted in a file of its own process before it is answered.
+SOURCE = f"""
+import os, signal, time
+from pathlib import Path
+from rpsg.models.fake import FakeWriter
+from rpsg.storage.call_store import request_key
+
+HERE = Path(__file__).parent
+
+def slow(name, **_):
+    print("{SAID}", flush=True)
+    return Slow()
+
+class Slow:
+    name, endpoint = "slow-writer", "local_model"
+
+    def write(self, requests, on_reply=None):
+        replies = []
+        for index, request in enumerate(requests):
+            with (HERE / f"sent-{{os.getpid()}}").open("a") as file:
+                print(request_key(self.name, request), file=file)
+            mode = (HERE / "mode").read_text()
+            if mode == "die" or (mode == "die once" and index == 2 and claimed()):
+                os.kill(os.getpid(), signal.SIGKILL)
+            if mode == "fail":
+                raise ValueError(f"cannot write {{request.messages[-1].content}}")
+            time.sleep(0.02)
+            replies.append(FakeWriter().write([request])[0])
+            if on_reply is not None:
+                on_reply(index, replies[-1])
+        return replies
+
+def claimed():
+    try:
+        (HERE / "died").touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+"""
+
+
+@dataclass(frozen=True)
+class Slow:
+    """The package ``slow_words``, whose writer ``slow`` notes what it is sent."""
+
+    folder: Path
+
+    def act(self, mode: str) -> None:
+        """From now on: work, "die once", "die" or "fail"; what was noted is forgotten."""
+        for file in (*self.folder.glob("sent-*"), *self.folder.glob("died")):
+            file.unlink()
+        (self.folder / "mode").write_text(mode)
+
+    def sent(self) -> dict[int, list[str]]:
+        """The keys of all requests that were sent, by the process that got them."""
+        return {
+            int(file.name.partition("-")[2]): file.read_text().split() for file in self.folder.glob("sent-*")
+        }
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """A cluster on the loopback address; ``session`` holds all that Ray writes."""
+
+    cluster: Any
+    address: str
+    session: Path
+    slow: Slow
+
+
+@contextmanager
+def slow_words() -> Iterator[Slow]:
+    """The package, where this process and those that it starts find it."""
+    folder = Path(tempfile.mkdtemp(prefix="slow-"))
+    (folder / "slow_words.py").write_text(SOURCE)
+    install(folder, {"rpsg.writers": {"slow": "slow_words:slow"}}, name="slow-words")
+    slow = Slow(folder)
+    slow.act("")
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder), before]))
+    sys.path.insert(0, str(folder))
+    invalidate_caches()
+    try:
+        yield slow
+    finally:
+        sys.path.remove(str(folder))
+        os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
+        shutil.rmtree(folder)
+
+
+def stay_on_loopback() -> None:
+    """Keep the Ray of this process from listening on the network, whatever address it is given."""
+    from ray._private import ray_constants
+
+    ray_constants.ENABLE_RAY_CLUSTER = False
+
+
+@contextmanager
+def started(nodes: int = 2) -> Iterator[Nodes]:
+    """A cluster of nodes with one processor each, that no other machine can reach."""
+    folder = Path(tempfile.mkdtemp(prefix="ray-"))
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_TMPDIR": str(folder)}
+    import ray
+    from ray.cluster_utils import Cluster
+
+    stay_on_loopback()
+    (folder / "ray").mkdir()
+    each = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False}
+    with slow_words() as slow:
+        cluster = Cluster(initialize_head=True, head_node_args=each)
+        try:
+            for _ in range(nodes - 1):
+                cluster.add_node(wait=False, **each)
+            cluster.wait_for_nodes()
+            yield Nodes(cluster, cluster.address, folder, slow)
+        finally:
+            ray.shutdown()
+            cluster.shutdown()
+            shutil.rmtree(folder, ignore_errors=True)
