@@ -126,10 +126,7 @@ def write_chunks(
             )
         if path.exists() and not (path.is_file() or path.is_dir()):
             # An administrator, as in a container, would put a file in the place of /dev/null.
-            raise RunError(
-                f"{path.name} is a device or a pipe, and no file can take its place.",
-                hint="Name a file with -o.",
-            )
+            raise RunError(f"{path.name} is a device or a pipe, not a file.", hint="Name a file with -o.")
         part = (scratch or path.parent) / (PART + secrets.token_hex(8))
         try:
             digest = _write_new(part, chunks, mode)

@@ -84,5 +84,4 @@ METHOD = Method(
     check=check,
     columns=True,
     shards=True,
-    check=check,
 )

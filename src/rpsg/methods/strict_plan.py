@@ -34,16 +34,21 @@ def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
 
 
 def check(plan: Plan) -> None:
-    """UsageError for votes with columns beside the text: votes are cast by the texts alone.
+    """Check that a plan asks only for what fits together.
 
     The drafts that most people vote for would be kept whatever their columns are, so the shares of the
-    columns in the release would not be those that were counted.
+    columns in the release would not be those that were counted. And shards can count sums alone.
+
+    Raises:
+        UsageError: votes with columns beside the text, or with shards anything that compares people's rows.
     """
     if plan.method.select == "votes" and plan.data.columns:
         raise UsageError(
             "Votes are cast by the texts alone, so columns beside the text would lose their shares.",
             hint='Leave --columns out ([data] columns), or --select votes ([method] select = "votes").',
         )
+    if plan.data.shards:
+        _check_shards(plan)
 
 
 def cautions(plan: Plan) -> tuple[str, ...]:
@@ -58,14 +63,8 @@ def cautions(plan: Plan) -> tuple[str, ...]:
     return tuple(found)
 
 
-def check(plan: Plan) -> None:
-    """Check that a plan with shards asks for sums alone, which shards can count.
-
-    Raises:
-        UsageError: a setting asks for something that needs all rows in one place.
-    """
-    if not plan.data.shards:
-        return
+def _check_shards(plan: Plan) -> None:
+    """Raise UsageError where a plan with shards asks for something that needs all rows in one place."""
     data, wanted = plan.data, "With shards "
     refused: tuple[tuple[bool, str, str], ...] = (
         (

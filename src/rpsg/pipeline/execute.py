@@ -15,13 +15,11 @@ from rpsg.domains import Pack, files_of, find_pack, pack_folder, read_pack
 from rpsg.errors import ModelError, PlugInError, RunError, UsageError
 from rpsg.hardening import forbid_core_dumps
 from rpsg.methods.base import Job, Tools
-from rpsg.methods.budget import about_few_people, check_declared
+from rpsg.methods.budget import check_declared
 from rpsg.methods.floor import METHOD as FLOOR
-from rpsg.methods.languages import ENGLISH, language_of_texts
-from rpsg.methods.named import budget_of, cautions_of, method_of
+from rpsg.methods.named import budget_of, method_of
 from rpsg.methods.trial import require_readers, require_writer
-from rpsg.models.catalog import licence_of
-from rpsg.pipeline.forecast import unencrypted
+from rpsg.pipeline.forecast import notes_before
 from rpsg.pipeline.logs import Logged, logged, tell
 from rpsg.pipeline.made import roles
 from rpsg.pipeline.models_of_run import (
@@ -48,7 +46,6 @@ from rpsg.storage.layout import FLOOR_RUN, PACK, PRIVATE, RUN, UNRELEASED
 from rpsg.storage.public_vectors import PublicVectors
 from rpsg.storage.readers import check_columns
 from rpsg.storage.run_folder import AUDIT_RUN, RunFolder
-from rpsg.textstats.languages import name_of
 
 #: Public texts written for each canary, of which some are too short or begin alike.
 SPARE_BEGINNINGS = 2
@@ -166,7 +163,7 @@ def _worked(
         if not ending.is_ready(folder):
             check_room(plan, budget, folder)
             keep_pack(folder, plan, pack)
-            for note in _notes(plan, pack, budget):
+            for note in notes_before(plan, pack, budget):
                 watch.note(note)
             if method.reads_private:
                 draw_canaries(plan, folder, partial(_beginnings, plan, folder, ending, watch, tools))
@@ -193,18 +190,6 @@ def _worked(
             folder.journal.append("finished")
             keep_timings(folder, watch.seconds)
         yield folder
-
-
-def _notes(plan: Plan, pack: Pack, budget: Budget | None) -> Iterator[str]:
-    """What is worth knowing before a run."""
-    if licence := licence_of(plan.models.writer):
-        yield f"The writer is {plan.models.writer}, under: {licence}."
-    if (language := language_of_texts(plan, pack)) not in ENGLISH:
-        yield f"The texts will be in {name_of(language)} ({language}), by the pack {pack.name}."
-    yield from unencrypted(plan)
-    yield from cautions_of(plan)
-    if few := about_few_people(plan, budget):
-        yield few
 
 
 def _beginnings(

@@ -6,16 +6,22 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from rpsg import registry
-from rpsg.methods.named import method_of
+from rpsg.methods.budget import about_few_people
+from rpsg.methods.languages import ENGLISH, language_of_texts
+from rpsg.methods.named import cautions_of, method_of
+from rpsg.models.catalog import licence_of
 from rpsg.pipeline.cost import find_price, price_for, read_prices
 from rpsg.plan.previews import Forecast
 from rpsg.privacy import egress
+from rpsg.textstats.languages import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rpsg.domains import Pack
     from rpsg.methods.base import Workload
     from rpsg.plan import Plan
+    from rpsg.privacy.accounting import Budget
     from rpsg.registry import Kind
 
 #: Prefixes of the names of models that are asked over a network, at the address in ``[server]``.
@@ -137,3 +143,15 @@ def _place(plan: Plan, kind: Kind, name: str) -> str:
 def runs_here(plan: Plan, role: str) -> bool:
     """Whether the plan runs the model of a role on this machine, as far as its name shows."""
     return place_of(plan, role).startswith(egress.THIS_MACHINE)
+
+
+def notes_before(plan: Plan, pack: Pack, budget: Budget | None) -> Iterator[str]:
+    """What is worth knowing before a run."""
+    if licence := licence_of(plan.models.writer):
+        yield f"The writer is {plan.models.writer}, under: {licence}."
+    if (language := language_of_texts(plan, pack)) not in ENGLISH:
+        yield f"The texts will be in {name_of(language)} ({language}), by the pack {pack.name}."
+    yield from unencrypted(plan)
+    yield from cautions_of(plan)
+    if few := about_few_people(plan, budget):
+        yield few

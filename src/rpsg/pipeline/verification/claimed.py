@@ -9,7 +9,6 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rpsg import registry
@@ -20,21 +19,20 @@ from rpsg.methods.base import Tools
 from rpsg.methods.budget import pool_size
 from rpsg.methods.named import find_method
 from rpsg.models.openai.endpoint import address_of
-from rpsg.pipeline.ledger_facts import named_models
 from rpsg.pipeline.made import roles
+from rpsg.pipeline.verification.extensions import check_package_of_method, check_packages_of_models
 from rpsg.plan import LimitsSection, VaultSection, resolve
 from rpsg.privacy import egress
-from rpsg.privacy.claims import FIRST_FORM
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.sources import supports_claims
 from rpsg.release.public_plan import ACCOUNT, PLACE, public_engine, told_toml
 from rpsg.stages.cards import shapes
 from rpsg.storage.layout import CHANGED, EGRESS, EVIDENCE, PACK, PLAN
 from rpsg.storage.run_identity import ABOUT_TEXTS, changed_after
-from rpsg.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from pathlib import Path
 
     from rpsg.domains import Pack
     from rpsg.methods.base import Method
@@ -92,9 +90,9 @@ def read_claimed(folder: Path, ledger: Mapping[str, Any], plugins: Collection[st
             f"The release was made by the method {name[:60]!a}, which is not one of RPSG's own.",
             hint="If you trust the package that brings it, say so: --allow-plugin NAME",
         )
-    _check_package_of_method(plan, ledger)
+    check_package_of_method(plan, ledger)
     method = find_method(name)
-    _check_packages_of_models(plan, ledger)
+    check_packages_of_models(plan, ledger)
     _check_public(plan, method, folder / EVIDENCE / PLAN)
     pack = _pack(folder / EVIDENCE / PACK, plan)
     budget = None if method.budget is None else method.budget(plan, pack)
@@ -102,33 +100,6 @@ def read_claimed(folder: Path, ledger: Mapping[str, Any], plugins: Collection[st
     if ("private_commitment" in ledger) != method.reads_private:
         raise VerificationError("A run that reads private data commits to them, and no other run does.")
     return Claimed(folder, ledger, plan, pack, method, budget, _writer(plan, ledger))
-
-
-def _check_package_of_method(plan: Plan, ledger: Mapping[str, Any]) -> None:
-    """Check that the ledger names a package for the method exactly if the method is not one of RPSG's own."""
-    told = [e["name"] for e in ledger["code"].get("extensions", ()) if e["kind"] == "method"]
-    name = plan.method.name
-    named = [] if name in registry.built_in("methods") else [ascii(name[:60])[1:-1]]
-    if told != named and ledger["code"]["version"] not in FIRST_FORM:
-        raise VerificationError("The ledger does not say which package its method comes from.")
-
-
-def _check_packages_of_models(plan: Plan, ledger: Mapping[str, Any]) -> None:
-    """Check that the ledger names a package for each model that RPSG does not find by the name in the plan.
-
-    The plug-in need not be installed for this. Another version of RPSG may have models of its own that this
-    one does not know, so nothing is demanded of its releases. Of a path the plan holds the last part alone,
-    but the name of a model that was read from there contains it.
-    """
-    if ledger["code"]["version"] != VERSION:
-        return
-    told = {(e["kind"], e["name"]) for e in ledger["code"].get("extensions", ())}
-    models = [str(line["name"]) for line in ledger["public_inputs"]]
-    for kind, name in named_models(plan):
-        what, short = kind.removesuffix("s"), ascii(name[:60])[1:-1]
-        from_place = any(f":{stem}@" in model for model in models for stem in (name, Path(name).stem))
-        if not (registry.is_own(kind, name) or from_place or (what, short) in told):
-            raise VerificationError(f"The ledger does not say which package its {what} {short} comes from.")
 
 
 def _plan(path: Path) -> Plan:
