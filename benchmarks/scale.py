@@ -9,7 +9,7 @@ word, and verifies it. ``evaluate`` compares as many synthetic texts with as man
 reads, bounds, annotates and counts so many invented rows. Each size has processes of its own, and is added to
 those in the file. The exponent is the slope of log CPU seconds on log size over all sizes: 1 is linear, 2
 quadratic. Stages that take less than a second at the largest size have none. CPU seconds are those of all
-threads; on a busy machine they grow too, by up to a half. Peak memory is that of the whole process during the
+threads; on a busy machine they grow too. Peak memory is that of the whole process during the
 stage.
 """
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from rpsg.evaluation.inputs import Inputs, Texts
-from rpsg.evaluation.metrics import intervals
+from rpsg.evaluation.metrics import intervals, optimal_transport
 from rpsg.evaluation.metrics.divergence import mauve
 from rpsg.evaluation.metrics.intervals import some_rows
 from rpsg.evaluation.metrics.knn import coverage, density, knn_f1, knn_precision, knn_recall
+from rpsg.evaluation.metrics.optimal_transport import sliced
 from rpsg.evaluation.models import EvaluationModels
 from rpsg.models.fake import FILLER, FakeEmbedder
 
@@ -57,3 +58,13 @@ def test_rows_of_a_small_corpus_are_the_corpus(monkeypatch: pytest.MonkeyPatch) 
     assert len(found) == 5
     assert (np.diff(found[:, 0]) > 0).all()
     assert not np.array_equal(found, some_rows(rows, 1, "a"))
+
+
+def test_projections_are_compared_a_few_at_a_time_and_the_distance_is_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    draw = np.random.default_rng(3)
+    first, second = draw.normal(size=(300, 20)), draw.normal(size=(170, 20))
+    found = sliced(first, second)
+    monkeypatch.setattr(optimal_transport, "TOGETHER", 20)
+    assert sliced(first, second) == found
