@@ -169,6 +169,7 @@ def test_many_settings_are_all_of_them_but_those_that_exclude_others() -> None:
     of_servers = ("plain_http", "headers", "body", "certificate_env")
     assert same == {
         *("paper.selection", "paper.histogram_sigma", "data.encoding", "data.columns"),
+        *("data.shards", "data.divided_by"),
         *audits,
         *(f"server.{name}" for name in of_servers),
     }
