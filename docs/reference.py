@@ -133,14 +133,15 @@ def _commands(path: str, command: Any) -> Iterator[tuple[str, Any]]:
 
 def _command(path: str, command: Any) -> list[str]:
     settings = {setting.parameter for setting in SETTINGS}
-    takes_settings = any(p.name in settings for p in command.params)
+    taken = settings & {p.name for p in command.params}
+    wanted = [*(["[DATA]"] if "data__path" in taken else []), *(["[SETTINGS]"] if taken else [])]
     own = [p for p in command.params if not _STANDARD & set(p.opts) and p.name not in settings]
     shown = sorted(own, key=lambda p: p.param_type_name != "argument")
     arguments = [
         str(p.metavar) if p.required else f"[{p.metavar}]" for p in shown if p.param_type_name == "argument"
     ]
     options = ["[OPTIONS]"] if any(p.param_type_name == "option" for p in shown) else []
-    words = [path, *(["[DATA]", "[SETTINGS]"] if takes_settings else []), *arguments, *options]
+    words = [path, *wanted, *arguments, *options]
     lines = [f"## {path}", "", f"`{' '.join(words)}`", ""]
     for paragraph in command.help.strip().split("\n\n"):
         lines += [textwrap.fill(paragraph, 110, break_on_hyphens=False, break_long_words=False), ""]

@@ -1,4 +1,4 @@
-"""The box that exact sums travel in: opened by its recipient alone, of one size, and never twice the same."""
+"""Sealed sums: opened by their recipient alone, of one size, and never twice the same bytes."""
 
 from __future__ import annotations
 

@@ -36,8 +36,7 @@ def shards(
         typer.Option(
             "--by-site",
             metavar="",
-            help="Each shard has a file of its own, and nobody is in two of them. Otherwise all read the"
-            " same file, and a hash of the user decides who is in which.",
+            help="Each shard has a file of its own, with other people. Default: one file, divided by a hash.",
         ),
     ] = False,
     config: Config = None,
