@@ -41,6 +41,7 @@ def connect(engine: EngineSection) -> Any:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when the package is imported
     if not engine.address and not _connected:
+        os.environ.setdefault("RAY_worker_niceness", "0")  # the run waits for them: no less than it has
         os.environ.setdefault("RAY_AUTH_MODE", "token")
         if "RAY_AUTH_TOKEN_PATH" not in os.environ:
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
