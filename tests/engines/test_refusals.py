@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from rpsg.engines.worker import Landed, RayWorker, Trouble, WorkerModel
 from rpsg.errors import ModelError, PrivacyError, UsageError
 from rpsg.methods.named import find_method
 from rpsg.models.fake import FakeWriter
+from rpsg.pipeline.doctor import examine
 from rpsg.pipeline.execute import execute
 from rpsg.pipeline.forecast import place_of, refusals
 from rpsg.pipeline.shards import on_ray
@@ -133,3 +135,10 @@ def test_nothing_of_ray_is_imported_without_a_run_that_asks_for_it() -> None:
     program = "import sys, rpsg.pipeline.execute, rpsg.engines.models; print('ray' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert said.stdout == "False\n"
+
+
+def test_the_doctor_says_whether_ray_is_here_if_the_plan_asks_for_it(lab: Lab) -> None:
+    found = {line.name: line for line in examine(lab.plan(engine={"kind": "ray"}))}["ray"]
+    there = find_spec("ray") is not None
+    assert (found.status, "rpsg[ray]" in found.fix) == (("ok", False) if there else ("fail", True))
+    assert "ray" not in {line.name for line in examine(lab.plan())}

@@ -11,8 +11,11 @@ import atexit
 import os
 import secrets
 import shutil
+import signal
 import socket
 import tempfile
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +23,8 @@ from rpsg.errors import ModelError, PrivacyError, UsageError, needed
 from rpsg.models.hardware import cores
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rpsg.plan import EngineSection
 
 _LOOPBACK = "127.0.0.1"
@@ -41,6 +46,7 @@ def connect(engine: EngineSection) -> Any:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when the package is imported
     if not engine.address and not _connected:
+        os.environ.setdefault("RAY_worker_niceness", "0")  # the run waits for them: no less than it has
         os.environ.setdefault("RAY_AUTH_MODE", "token")
         if "RAY_AUTH_TOKEN_PATH" not in os.environ:
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
@@ -57,10 +63,11 @@ def connect(engine: EngineSection) -> Any:
         )
     _connected[:] = []
     _silence()
-    if engine.address:
-        _join(ray, engine.address)
-    else:
-        _start(ray)
+    with _same_sigterm():
+        if engine.address:
+            _join(ray, engine.address)
+        else:
+            _start(ray)
     _connected.append(engine.address)
     return ray
 
@@ -128,6 +135,17 @@ def _silence() -> None:
     from ray._private import worker
 
     worker.print_to_stdstream = lambda *_, **__: None
+
+
+@contextmanager
+def _same_sigterm() -> Iterator[None]:
+    """Undo in the end what the block does with SIGTERM: Ray would print a trace of its own and abort."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _namespace() -> str:
