@@ -5,6 +5,7 @@ Nothing of the package is used here but the metrics themselves: words are found 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from itertools import groupby
 from statistics import fmean
@@ -42,13 +43,24 @@ def odd() -> Sides:
     return Sides(inputs_of(ODD * 2, ODD[3:]))
 
 
+CHINESE = re.compile("([\u4e00-\u9fff])")
+
+
+def length_of(text: str) -> int:
+    """What stands between spaces, and each Chinese letter."""
+    return len(CHINESE.sub(r" \1", text).split())
+
+
 def is_letter(sign: str) -> bool:
     return sign.isalnum() or sign == "_"
 
 
 def words_of(text: str) -> list[str]:
-    """Runs of letters, digits and underscores in lower case; an apostrophe within stays."""
-    low = f" {text.lower()} "
+    """Runs of letters, digits and underscores in lower case; an apostrophe within stays.
+
+    A Chinese letter is a word.
+    """
+    low = " " + CHINESE.sub(r" \1 ", text.lower()) + " "
     kept = [
         is_letter(sign) or (sign in "'\u2019" and is_letter(before) and is_letter(after))
         for before, sign, after in zip(low, low[1:], low[2:], strict=False)
@@ -103,14 +115,14 @@ def syllables_of(word: str) -> int:
 
 
 def length_mean(sides: Sides) -> float:
-    return fmean(len(text.split()) for text in sides.corpus.texts)
+    return fmean(map(length_of, sides.corpus.texts))
 
 
 def length_distance(sides: Sides) -> float:
     last_of_each = (5, 10, 15, 20, 30, 40, 55, 75, 100, 135, 180, 240, 320, 430, 580, 780, 1050)
     walls = [-1, *(edge + 0.5 for edge in last_of_each), 10**9]
     shares = [
-        np.histogram([len(text.split()) for text in side.texts], walls)[0] / len(side)
+        np.histogram([length_of(text) for text in side.texts], walls)[0] / len(side)
         for side in (sides.corpus, sides.real)
     ]
     return float(cityblock(*shares) / 2)

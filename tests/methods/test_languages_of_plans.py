@@ -6,16 +6,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rpsg.domains import find_pack, read_pack
 from rpsg.errors import UsageError
+from rpsg.methods.base import Job
+from rpsg.methods.dp_steps import public_filters
 from rpsg.methods.languages import language_of_texts
 from rpsg.methods.named import cautions_of, method_of
+from rpsg.pipeline.people import nobody
 from rpsg.pipeline.preview import preview
+from rpsg.pipeline.private_data import NoQuestions
 from rpsg.plan import Plan, resolve
+from rpsg.protocols import Silent
 from rpsg.records import Candidate, Card, Pool
 from rpsg.stages.scrub import scrub, scrub_identities
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.conftest import Lab
 
 
 def planned(language: str = "", domain: str = "clinical", **models: str) -> Plan:
@@ -76,8 +84,6 @@ def test_the_page_of_a_plan_says_the_language() -> None:
 def test_the_pack_decides_the_language_of_the_texts_and_the_declaration_only_where_it_does_not_say(
     pack_folder: Path,
 ) -> None:
-    from rpsg.domains import find_pack, read_pack
-
     assert language_of_texts(planned("fr"), find_pack("clinical-de")) == "de"
     assert language_of_texts(planned("fr"), read_pack(pack_folder)) == "fr"
 
@@ -86,6 +92,25 @@ def test_the_pack_decides_the_language_of_the_texts_and_the_declaration_only_whe
 def test_a_language_is_a_code(code: str) -> None:
     with pytest.raises(UsageError):
         planned(code)
+
+
+@pytest.mark.parametrize(
+    ("domain", "kept"), [("clinical-de", [0, 2]), ("survey-fr", [1, 2]), ("clinical", [0, 1, 2])]
+)
+def test_a_text_in_another_language_than_the_pack_is_dropped_and_english_packs_drop_none(
+    lab: Lab, domain: str, kept: list[int]
+) -> None:
+    pack, tools, plan = find_pack(domain), lab.tools(), lab.plan(method={"name": "floor"})
+    job = Job(plan, pack, None, nobody(tools, Silent(), "no data"), NoQuestions(), tools, Silent())
+    texts = (
+        "Der Patient ist nach dem Sturz auf die Station gekommen und hat keine Schmerzen.",
+        "Le patient est venu dans la salle après une chute et il ne va pas trop mal.",
+        "RR 130/80, HbA1c 6,9 %, L-Thyroxin 75.",
+    )
+    pool = public_filters(
+        job, pack, Pool(tuple(Candidate(i, text, Card({})) for i, text in enumerate(texts)))
+    )
+    assert [c.id for c in pool.alive()] == kept
 
 
 # -- what is scrubbed ---------------------------------------------------------------------------------------
@@ -141,7 +166,7 @@ def test_values_of_a_note_stay(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["Call 030/123456.", "Plate AB-123-CD, Hauptstrasse 12", "id 12345678Z"])
 def test_english_texts_are_scrubbed_as_ever(text: str) -> None:
-    assert scrubbed(text, "en") == scrubbed(text, "") == text.replace("030/123456", "030/123456")
+    assert scrubbed(text, "en") == scrubbed(text, "") == text != scrubbed(text, "de")
 
 
 @pytest.mark.parametrize(

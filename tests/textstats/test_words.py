@@ -8,9 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rpsg.domains import find_pack
 from rpsg.stages.clean_reply import tidy
 from rpsg.stages.contributions import passages
+from rpsg.stages.echo import repeats_prompt
+from rpsg.stages.prompts import fields_of, fill
 from rpsg.stages.word_roots import words_in
+from rpsg.textstats.echoes import echoes, form_of
 from rpsg.textstats.repeats import repeats
 from rpsg.textstats.self_bleu import self_bleu_scores
 from rpsg.textstats.words import WORD, WORD_OR_MARK, piece_spans, pieces, word_count, word_marks, words
@@ -88,6 +92,40 @@ def test_copies_and_repeats_are_found_without_spaces() -> None:
     near, far = self_bleu_scores([one, one + "好", "完全不同的另外一句话在这里"])[[0, 2]]
     assert near > 0.9
     assert far < 0.2
+
+
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        ("Hier ist die Notiz: Der Patient hustet seit gestern.", "Der Patient hustet seit gestern."),
+        ("Gerne! Eine kurze Notiz: Der Patient hustet seit gestern.", "Der Patient hustet seit gestern."),
+        ("Voici la réponse : Le colis est arrivé en retard.", "Le colis est arrivé en retard."),
+        ("Aquí tienes el texto: El paquete llegó muy tarde.", "El paquete llegó muy tarde."),
+        ("Gerne komme ich wieder, alles war gut.", "Gerne komme ich wieder, alles war gut."),
+    ],
+)
+def test_a_greeting_before_a_text_is_left_out_in_other_languages_too(reply: str, text: str) -> None:
+    assert tidy(reply, cut=False)[0] == text
+
+
+@pytest.mark.parametrize(
+    ("name", "header"), [("clinical-de", "Umfang: kurz"), ("survey-fr", "Avis : partagé")]
+)
+def test_a_header_of_a_pack_in_another_language_is_an_echo(name: str, header: str) -> None:
+    pack = find_pack(name)
+    text = f"Das ist ein Satz.\n{header}\nUnd noch einer."
+    assert "header" in echoes(text, form_of(pack))
+    assert "header" not in echoes("Das ist ein Satz und noch einer.", form_of(pack))
+    shown = fill(pack.prompts["candidate.txt"], fields_of(pack, pack.examples[0].card, pack.about))
+    assert repeats_prompt(text, [shown])
+
+
+def test_an_order_of_a_prompt_is_an_echo_in_german() -> None:
+    order = find_pack("clinical-de").prompts["first_rewrite.txt"]
+    assert repeats_prompt(
+        "Schreibe 20 Wörter über den Husten. Er hustet.", ["Schreibe 20 Wörter über den Husten."]
+    )
+    assert not repeats_prompt("Er hustet seit Montag und schläft schlecht.", [order])
 
 
 def test_a_reply_without_spaces_is_long_enough_by_its_letters() -> None:

@@ -38,7 +38,11 @@ FENCE = re.compile(r"\A```[\w-]{0,20}[^\S\n]*\n?|\n?[^\S\n]{0,9}```\s*\Z")
 HEADING = re.compile(r"\A(?:#{1,6}[^\S\n]+[^\n]{1,120}|\*\*[^\n*]{1,80}\*\*:?)\n\s*(?=\S)")
 MARKED = re.compile(r"^#{1,6}[^\S\n]+|\*\*(?=\S)|(?<=\S)\*\*", re.MULTILINE)
 LEAD_IN = re.compile(
-    r"\A(?:sure|certainly|of course|here(?:['\u2019]s| is| are)|okay|ok)\b[^\n]{0,120}?:\s+", re.IGNORECASE
+    r"\A(?:sure|certainly|of course|here(?:['\u2019]s| is| are)|okay|ok"
+    r"|hier (?:ist|sind|kommt)|gerne(?=[,!])|voici|bien s\u00fbr(?=[ ,!])"
+    r"|aqu\u00ed (?:tienes|est\u00e1)|claro(?=[,!]))"
+    r"\b[^\n]{0,120}?:\s+",
+    re.IGNORECASE,
 )
 _TASKS = r"(?:review|post|note|message|ticket|abstract|text|story|article|email|letter)"
 NOT_A_TEXT = re.compile(

@@ -28,7 +28,7 @@ _FEWEST_RUNS = 10
 _SENTENCE = 4
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)?")
 _FIELD = re.compile(r"^([^\n:]{1,30}):", re.MULTILINE)
-_LENGTH = re.compile(r"\b\d{1,4}[ -]words?\b")
+_LENGTH = re.compile(r"\b\d{1,4}[ -](?:words?|w\u00f6rter|mots|palabras)\b")
 _FORM = re.compile(r"\b(?:beginning with|in the manner of):", re.IGNORECASE)
 _SENTENCES = re.compile(r"(?<=[.!?:;])\s+|\n+")
 
@@ -103,7 +103,13 @@ def _instructions(sentences: Iterator[list[str]]) -> Iterator[list[str]]:
     return (one for one in sentences if one and (one[0] in _ORDERS or one[:2] == ["you", "write"]))
 
 
-_ORDERS = frozenset({"write", "rewrite", "answer", "respond", "reply", "continue", "generate"})
+_ORDERS = frozenset(
+    (
+        *("write", "rewrite", "answer", "respond", "reply", "continue", "generate"),
+        *("schreibe", "schreib", "antworte", "fasse", "escribe", "responde"),
+        *("\u00e9cris", "r\u00e9\u00e9cris", "r\u00e9ponds", "r\u00e9sume"),
+    )
+)
 
 
 def _words(text: str) -> list[str]:

@@ -64,7 +64,8 @@ _HINTS = {
 PLACEHOLDER = re.compile(
     r"\[[A-Z][A-Z _]{2,30}\]|\[(?i:your|insert|enter) [^\]\n]{1,40}\]|\{\{?[a-z_]{2,30}\}\}?"
 )
-_HEADER = re.compile(r"^[ \t]*([A-Z][A-Za-z ]{1,23}):", re.MULTILINE)
+#: A field of a header: a capital, of any alphabet, and more letters.
+_HEADER = re.compile(r"^[ \t]*([^\W\d_a-z\u00df-\u00f6\u00f8-\u00ff](?:[^\W\d_]| ){1,23}):", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

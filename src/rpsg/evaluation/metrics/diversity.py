@@ -6,6 +6,7 @@ The goal is the figure of real texts, not the largest one: gibberish is very div
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from rpsg.textstats.words import Ints, Tokens
 
 VOWELS = re.compile(r"[aeiouy]+")
-SENTENCE_END = re.compile(r"[.!?\u3002]+(?:\s|$)")
+SENTENCE_END = re.compile(r"[.!?]+(?:\s|$)|[\u3002\uff01\uff1f]+")
 MODEL = "lower-case words"
 
 
@@ -117,7 +118,8 @@ def reading_ease(text: str) -> float | None:
 
 
 def _syllables(word: str) -> int:
-    count = len(VOWELS.findall(word))
+    bare = word if word.isascii() else "".join(filter(str.isalnum, unicodedata.normalize("NFD", word)))
+    count = len(VOWELS.findall(bare))
     if word.endswith("e") and not word.endswith(("le", "ee")) and count > 1:
         count -= 1
     return max(1, count)
