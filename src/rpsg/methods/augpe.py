@@ -77,7 +77,8 @@ def synthesize(job: Job) -> Pool:
         drafts = some_candidates(pool)
         rows = look_ahead(drafts, rows, pack, plan, tools.writer, tools.embedder, progress)
         votes = _vote(job, pack, drafts, rows, iteration)
-        heard += _heard(pack, drafts, votes)
+        # The votes of each label say what its share of the private texts is, at no further cost.
+        np.add.at(heard, _codes(pack, drafts), votes)
         parents = _chosen(job, pack, drafts, votes, heard, iteration)
         pool = _keep(pool, drafts, votes, parents)
 
@@ -113,13 +114,6 @@ def _vote(job: Job, pack: Pack, standing: Sequence[Candidate], rows: Rows, itera
     asked = Query.of(planned, f"votes for the {planned.k} nearest candidates", len(standing))
     vectors = np.stack([rows[c.id] for c in standing])
     return noisy_votes(job, pack, lambda: label_traits(job, pack), asked, standing, vectors, 0.0)
-
-
-def _heard(pack: Pack, standing: Sequence[Candidate], votes: Counts) -> npt.NDArray[np.float64]:
-    """The noisy votes of each label: what its share of the private texts is read from, at no further cost."""
-    heard = np.zeros(len(_labels(pack)))
-    np.add.at(heard, _codes(pack, standing), votes)
-    return heard
 
 
 def _chosen(

@@ -206,13 +206,9 @@ def _candidate(number: int, tokens: Sequence[Token]) -> Candidate:
     """A drawn text; one that was cut ends with its last whole sentence."""
     joined = "".join(piece for _, piece in tokens).encode("latin-1").decode("utf-8", "replace")
     text = " ".join(joined.replace("\ufffd", "").split())
-    if tokens and tokens[-1][1]:
-        text = text[: max(text.rfind(end) + len(end) for end in _ENDS)] if _has_end(text) else text
+    if tokens and tokens[-1][1] and any(end in text for end in _ENDS):
+        text = text[: max(text.rfind(end) + len(end) for end in _ENDS)]
     return Candidate(number, text, Card({}), dropped=None if text else Drop("writing", "no text"))
-
-
-def _has_end(text: str) -> bool:
-    return any(end in text for end in _ENDS)
 
 
 METHOD = Method(

@@ -26,19 +26,14 @@ STOPPED = "Stopped. The same call resumes: nothing is charged or written twice."
 
 def default_progress(*, quiet: bool = False) -> Silent:
     """The progress of a function that was given none: nothing in a script, or if ``quiet``."""
-    shell = _shell()
+    ipython = sys.modules.get("IPython")  # the one that runs this; it is not imported for that
+    shell = None if ipython is None else ipython.get_ipython()
     if quiet or (shell is None and not hasattr(sys, "ps1")):
         return Silent()
     if getattr(shell, "kernel", None) is None:
         return Lines(lambda line: print(visible(in_python(line)), file=sys.stderr, flush=True))  # noqa: T201  # a prompt has no screen of ours
     display = import_module("IPython.display").display
     return InNotebook(lambda block: display(block, display_id=True))
-
-
-def _shell() -> Any:
-    """The IPython that runs this, if there is one; it is not imported for that."""
-    ipython = sys.modules.get("IPython")
-    return None if ipython is None else ipython.get_ipython()
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -153,10 +153,11 @@ def check(rules: Iterable[EgressRule], models: Mapping[str, Any], *, private: bo
     for rule in (*rules, *(EgressRule("", role, "private", "here", "private texts") for role in unnamed)):
         model = models.get(rule.role)
         if rule.place == "here" and model is not None and not is_here(model):
+            kind = "classifiers" if rule.role == "sentiment" else f"{rule.role}s"
             raise PrivacyError(
                 f"The {rule.role} {model.name} runs on {host_of(model)}. It would be sent {rule.sees}, "
                 "and those stay on this machine. Nothing was read.",
-                hint=rule.way_out or f"{how_to_stay(model)} See: rpsg list {_listed(rule.role)}",
+                hint=rule.way_out or f"{how_to_stay(model)} See: rpsg list {kind}",
             )
 
 
@@ -165,10 +166,6 @@ def how_to_stay(model: Any) -> str:
     if is_loopback(str(getattr(model, "host", ""))):
         return "If that server runs on this machine, say so in the plan: [server] this_machine = true."
     return "Choose one of this machine."
-
-
-def _listed(role: str) -> str:
-    return "classifiers" if role == "sentiment" else f"{role}s"
 
 
 def egress_table(

@@ -88,7 +88,9 @@ def clean_histogram(query: Query, rows: RowCells) -> IntArray:
     else:
         require_kept(largest_group(units) <= query.c, query)
         require_kept(not _repeats_in_row(cells), query)
-    return query.w * _count(query, cells)
+    # An extra first cell takes the missing entries, so that the rows need not be copied.
+    counts = np.bincount(cells.ravel() + 1, minlength=query.dim + 1)[1:]
+    return query.w * counts.astype(np.int64)
 
 
 def _shaped(query: Query, rows: RowCells) -> tuple[IntArray, IntArray]:
@@ -108,12 +110,6 @@ def require_kept(kept: bool, query: Query) -> None:
             f"Stage {query.stage} broke its contribution rule {query.rule}; nothing was released.",
             hint="This is a bug in the stage: its rows must be bounded before they are counted.",
         )
-
-
-def _count(query: Query, cells: IntArray) -> IntArray:
-    flat = cells.ravel()
-    # An extra first cell takes the missing entries, so that the rows need not be copied.
-    return np.bincount(flat + 1, minlength=query.dim + 1)[1:].astype(np.int64)
 
 
 def largest_group(units: IntArray) -> int:

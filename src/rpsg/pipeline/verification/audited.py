@@ -53,7 +53,9 @@ def audit_fits(
         yield Check(CORPUS, ok=same, detail="every text" if same else "it was of other texts")
         yield from _as_planned(found, plan)
     else:
-        yield _like(found, texts)
+        count = int(found["corpus"]["texts"])
+        same = "sha256" not in found["corpus"] and _is_near(count, len(texts))
+        yield Check(LIKE, ok=same, detail=f"{count:,} texts; here are {len(texts):,}")
     yield from _chance(found, texts)
     yield from _people(found, ledger, plan, evidence)
 
@@ -67,12 +69,6 @@ def _as_planned(found: Line, plan: Plan) -> Iterator[Check]:
         same = same and abs(planted - drawn / 2) <= reach
     detail = f"{drawn:,} drawn, {planted or 0:,} planted" if same else "the plan drew others"
     yield Check(CANARIES, ok=same, detail=detail)
-
-
-def _like(found: Line, texts: Sequence[str]) -> Check:
-    count = int(found["corpus"]["texts"])
-    same = "sha256" not in found["corpus"] and _is_near(count, len(texts))
-    return Check(LIKE, ok=same, detail=f"{count:,} texts; here are {len(texts):,}")
 
 
 def _chance(found: Line, texts: Sequence[str]) -> Iterator[Check]:

@@ -66,7 +66,8 @@ def _missing(path: Path | str, header: Sequence[str], name: str, option: str) ->
             f"there is no header, add one with the column names, such as {name}."
         )
     elif close := _closest(name, names):
-        hint = f"Did you mean {close}? Give it with --{option} {_quoted(close)}. {_listed(names)}"
+        # In quotes it is a single word for a shell, and a value in the message for Python.
+        hint = f"Did you mean {close}? Give it with --{option} '{close}'. {_listed(names)}"
     else:
         hint = f"Give the name of the right column with --{option}. {_listed(names)}"
     raise DataError(f"{path}: there is no column {name!r} for --{option}.", hint=hint)
@@ -103,7 +104,3 @@ def _closest(name: str, names: Sequence[str]) -> str | None:
 def _listed(names: Sequence[str]) -> str:
     more = "" if len(names) <= _MOST_NAMES else f" and {len(names) - _MOST_NAMES} more"
     return f"Columns in the file: {', '.join(names[:_MOST_NAMES])}{more}."
-
-
-def _quoted(name: str) -> str:
-    return f"'{name}'"  # also a single word, so that it is a value in the message for Python
