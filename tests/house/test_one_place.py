@@ -29,10 +29,10 @@ OTHER_FILES = {
     # The privacy package lies below storage, so these are told there.
     r"ledger\.sig": "privacy.signing",
     r"\}\\\.json|schema\.json|odometer\.sqlite|AUDIT/private/audit\.html|private/a": "privacy",
-    # Inside a domain pack, and a plan's own file.
+    # Inside a domain pack, a plan's own file, and its schema.
     r"(\*?/)?pack\.toml|topics\.txt": "domains|stages|cli|storage.untrusted",
     r"(\w*_)?(system|abstract|candidate|rewrite)\.txt": "domains|stages",
-    r"(rpsg|OTHER|FILE)\.toml": "cli|compare",
+    r"(rpsg|OTHER|FILE)\.toml|schema\.json": "cli|compare",
     r"prices\.toml": "pipeline.cost",
     # Pages, style and script of the viewer.
     r"\w+\.html|viewer\.css|follow\.js": "viewer",

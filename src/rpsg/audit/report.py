@@ -73,7 +73,7 @@ class AuditReport(Shown):
         return reasons
 
     def to_json(self, *, with_matches: bool = False) -> str:
-        """The whole report as JSON; the places of the worst matches only where they are asked for."""
+        """The whole report as JSON; where the worst matches are is added only on request."""
         found = {"form": FORM, **asdict(self), "words": self.words()}
         del found["closest"]
         if not with_matches:

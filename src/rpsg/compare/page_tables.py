@@ -103,9 +103,8 @@ def tokens_part(comparison: Comparison) -> Html | None:
     if not tables:
         return None
     reader = (
-        "What each method gives for the same number of tokens: of its corpora that fit, the one that takes "
-        "most. Nothing is interpolated. Where numbers of texts differ, figures that depend on them are not "
-        "comparable."
+        "For each number of tokens, the largest corpus of each method that takes no more. Nothing is "
+        "interpolated. If the numbers of texts differ, figures that depend on them are not comparable."
     )
     blocks = [block(its.title, _token_table(comparison, its)) for its in tables]
     return part("tokens", "At equal tokens", reader, *blocks)

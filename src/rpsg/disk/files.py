@@ -68,15 +68,13 @@ def _run_error(doing: str, error: OSError) -> RunError:
         return RunError(
             f"Cannot {doing}: it, or a folder of its path, is a file or a link.",
             hint="Choose a new or empty folder, with -o for a run, or with RPSG_HOME for keys and "
-            "accounts. If it "
-            "is a link, name the folder that it leads to.",
+            "accounts. If it is a link, name the folder that it leads to.",
         )
     reason = os.strerror(error.errno) if error.errno else "the operating system refused"
     return RunError(
         f"Cannot {doing}: {reason}.",
         hint="Check who owns the folder and that it is on a writable disk. Choose another folder with "
-        "-o for a "
-        "run, or with RPSG_HOME for keys and accounts.",
+        "-o for a run, or with RPSG_HOME for keys and accounts.",
     )
 
 
@@ -125,8 +123,8 @@ def write_chunks(
                 hint="Remove the link, or choose another folder with -o.",
             )
         if path.exists() and not (path.is_file() or path.is_dir()):
-            # An administrator, as in a container, would put a file in the place of /dev/null.
-            raise RunError(f"{path.name} is a device or a pipe, not a file.", hint="Name a file with -o.")
+            # Root, as in a container, would put a file in the place of /dev/null.
+            raise RunError(f"{path.name} is a device or a pipe, no file.", hint="Name a file with -o.")
         part = (scratch or path.parent) / (PART + secrets.token_hex(8))
         try:
             digest = _write_new(part, chunks, mode)

@@ -1,4 +1,4 @@
-"""A strict reader of TOML files, whose errors say what the file was to be."""
+"""A strict reader of TOML files; its errors name the kind of file that was expected."""
 
 from __future__ import annotations
 

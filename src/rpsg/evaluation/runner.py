@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class MalformedError(Exception):
-    """The end of a sentence about a metric that gives what no Measure may hold."""
+    """A metric gave something that a Measure may not hold; the message is the end of a sentence about it."""
 
 
 def find_metrics(named: Sequence[str]) -> dict[str, Metric]:

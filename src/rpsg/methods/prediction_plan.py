@@ -106,7 +106,7 @@ class _Later:
 
 
 def models(plan: Plan) -> Mapping[str, Callable[[], Any]]:
-    """The model in the place of the writer, and the same where logits are asked for."""
+    """The model that takes the place of the writer, also as the one whose logits are read."""
     return {"writer": partial(make_source, plan), "logits": partial(_Later, plan)}
 
 

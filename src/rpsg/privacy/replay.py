@@ -156,7 +156,7 @@ class OpeningKernel:
     def sample(
         self, query: Query, choices: NextTokens, references: Callable[[str], Private[References]]
     ) -> Texts:
-        """The texts as drawn. The tokens are not tested: for that every score would be computed again."""
+        """The texts as drawn. Tokens are not tested, because every score would have to be computed again."""
         texts = self._released.sample(query, choices, references)
         bounded_references(query, references(self._released.last_draw))
         return texts

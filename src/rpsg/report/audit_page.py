@@ -222,12 +222,14 @@ def _matches(matches: Sequence[Found]) -> Html | None:
         for rank, each in enumerate(matches[:MOST_MATCHES], start=1)
     ]
     told = (
-        f"The {counted(len(rows), 'pair')} that are most alike, from the attacks that look for copies. These "
-        "are private texts, word for word. Copies are alike by 1. Two texts on one subject may be a little "
-        "alike without a leak."
+        f"The {counted(len(rows), 'pair')} that are most similar, from the attacks that look for copies. "
+        "These are private texts, word for word. The similarity of a copy is 1. Two texts on one subject "
+        "may be somewhat similar without a leak."
     )
-    columns = ("rank", "attack", "alike", "private text", "synthetic text")
-    return block("The closest texts", paragraph(told), table("The closest texts", columns, rows, ("alike",)))
+    columns = ("rank", "attack", "similarity", "private text", "synthetic text")
+    return block(
+        "The closest texts", paragraph(told), table("The closest texts", columns, rows, ("similarity",))
+    )
 
 
 def _shortened(text: str) -> Html:

@@ -161,7 +161,7 @@ def _sizes(scores: Report) -> str:
     split = f", split {scores.split}" if scores.split else ""
     return (
         f"Each row has {counted(scores.n, 'text')}{real}{split}; embedder {scores.embedder or 'none'}, "
-        f"seed {scores.seed}. Compare numbers only where all of this is the same. Small figures are 95 % "
+        f"seed {scores.seed}. Compare numbers only if all of this is the same. Small figures are 95 % "
         "intervals. Floor: texts made without private data. Ceiling: real texts in place of the corpus."
     )
 

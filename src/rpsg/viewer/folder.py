@@ -84,7 +84,7 @@ def _walk(root: Path) -> Iterator[FolderEntry]:
 
 
 def _entries(folder: Path) -> tuple[set[str], list[str]]:
-    """The names of the files, and of the folders to look into; links are neither."""
+    """The names of the files, and of the folders to look into; links are left out."""
     files, folders = set(), []
     try:
         with os.scandir(folder) as entries:
