@@ -191,7 +191,7 @@ def test_a_question_with_the_key_of_somebody_else_opens_nothing_here(
     body["about"]["recipient"] = public_half(new_key()).hex()
     foreign = lab.folder / "foreign.json"
     foreign.write_text(json.dumps(body, separators=(",", ":")) + "\n")
-    assert ShardTask.read(foreign).fingerprint_of_key != ShardTask.read(file).fingerprint_of_key
+    assert ShardTask.read(foreign).fingerprint != ShardTask.read(file).fingerprint
     out = shards.count(foreign, lab.folder / "data.jsonl", 3, "foreign.sum")
     refused(shards, [*counted[:2], out], "another run", DataError)
 

@@ -55,9 +55,10 @@ def test_scripts_follow_a_run_by_json(typed: Any, begin: list[str]) -> None:
             ]
             code, said, _ = typed(*words, "--quiet", "--json")
             counted = json.loads(said)["counted"]
-            assert (code, counted["question"], counted["key"]) == (0, number, waiting["key"])
+            assert (code, counted["question"], counted["fingerprint"]) == (0, number, waiting["fingerprint"])
         code, said, _ = typed("merge", *files, "-o", "run", "--quiet", "--json")
         assert code == 0
+        waiting = json.loads(said).get("waiting")
     assert json.loads(said)["run"]["path"] == "run"
     assert typed("verify", "run")[0] == 0
     code, said, _ = typed(*begin, "--shards", "2")
@@ -100,7 +101,7 @@ def test_the_help_teaches_the_way(command: str, typed: Any) -> None:
     flat = " ".join(said.split())
     for word in {
         "shards": ("rpsg count RUN/question-1.json DATA --shard K/N -o FILE", "No private text is read"),
-        "count": ("No noise is added here", "Compare the key"),
+        "count": ("No noise is added here", "get by another route than the file"),
         "merge": ("noise is drawn once", "nothing is drawn or charged again"),
     }[command]:
         assert word in flat

@@ -99,7 +99,7 @@ def _tongue(found: Mapping[str, int], rows: int, declared: str) -> str:
     told = f"{count:,} of {rows:,} rows read like {name_of(code)} ({code})"
     if declared and declared != code:
         return f"{told}, and {name_of(declared)} ({declared}) is declared"
-    advice = f"; declare it with --language {code}, and take a pack in it"
+    advice = f"; if you knew that before you looked, declare it with --language {code}"
     return told if declared or code == "en" else told + advice
 
 

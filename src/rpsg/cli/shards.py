@@ -94,6 +94,14 @@ def count(
             "--embedder", metavar="NAME", help="The plan's embedder, if it is at another path here."
         ),
     ] = None,
+    fingerprint: Annotated[
+        str | None,
+        typer.Option(
+            "--fingerprint",
+            metavar="HEX",
+            help="The fingerprint that the run's machine printed; with another one nothing is read.",
+        ),
+    ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -104,8 +112,8 @@ def count(
     printed and the exit code do not depend on the texts. How long it takes does.
 
     No noise is added here: this is done once, by `rpsg merge`. So whoever has the run and its key can learn
-    the exact sums. Compare the key that is printed with the one that `rpsg shards` printed there, and keep
-    the question file where nobody can exchange it.
+    the exact sums. The question file says who that is: give the fingerprint that `rpsg shards` or
+    `rpsg merge` printed, which you should get by another route than the file.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.cli.progress import progress_for
@@ -116,15 +124,23 @@ def count(
         raise UsageError(f"{shard!r} is no shard.", hint="The third of sixteen is: --shard 3/16")
     which, of = int(numbers[1]), int(numbers[2])
     with progress_for(quiet=quiet, as_json=as_json) as progress:
-        task = count_shard(question, data, which, out, shards=of, embedder=embedder or "", progress=progress)
-    facts = {"shard": shard, "file": str(out), "question": task.about.number, "key": task.fingerprint_of_key}
+        task = count_shard(
+            question,
+            data,
+            which,
+            out,
+            shards=of,
+            embedder=embedder or "",
+            fingerprint=fingerprint or "",
+            progress=progress,
+        )
+    told = task.fingerprint
+    facts = {"shard": shard, "file": str(out), "question": task.about.number, "fingerprint": told}
     if as_json:
         print_json({"counted": facts})
         return
     screen = Screen.stdout()
-    screen.facts(
-        (("counted", f"shard {which} of {of}"), ("for the key", task.fingerprint_of_key), ("file", str(out)))
-    )
+    screen.facts((("counted", f"shard {which} of {of}"), ("question", told), ("file", str(out))))
     screen.line("  When all shards are counted, on the machine that has the run:")
     screen.command("rpsg merge FILE... -o RUN")
 
@@ -169,13 +185,18 @@ def _show(found: Run | Waiting, out: Path, *, as_json: bool) -> None:
         else:
             show_run(Screen.stdout(), found, cautions)
         return
-    about, key = found.task.about, found.task.fingerprint_of_key
+    about, mark = found.task.about, found.task.fingerprint
     if as_json:
-        told = {"question": str(found.file), "number": about.number, "shards": about.shards, "key": key}
+        told = {
+            "question": str(found.file),
+            "number": about.number,
+            "shards": about.shards,
+            "fingerprint": mark,
+        }
         print_json({"waiting": told})
         return
     screen = Screen.stdout()
-    screen.facts((("question", f"{found.file} ({about.number} of 2)"), ("key", key)))
+    screen.facts((("question", f"{found.file} ({about.number} of 2)"), ("fingerprint", mark)))
     screen.line(f"  Count it in each of the {about.shards} shards (here the first), then merge their files:")
     screen.command(f"rpsg count {quote(str(found.file))} DATA --shard 1/{about.shards} -o FILE")
     screen.command(f"rpsg merge FILE... -o {quote(str(out))}")

@@ -58,7 +58,8 @@ def cautions(plan: Plan) -> tuple[str, ...]:
         found.append("Label values are found with noise: rare ones vanish. Declare them with --labels.")
     if plan.data.shards and plan.data.divided_by == "site":
         found.append(
-            "Nobody may have rows at two sites: they would count twice, and no claim would hold for them."
+            "Nobody may have rows at two sites: they would count once for each, and would only be "
+            "protected like a group."
         )
     return tuple(found)
 

@@ -23,7 +23,7 @@ DELTA_SHARE = 0.1
 #: Of rows that each site counted apart.
 TWO_SITES = (
     "Each site counted its own rows. Nobody can check that no one has rows at two sites: somebody who does "
-    "counted twice, and the claim does not hold for them."
+    "counted once for each site, and is only protected like a group."
 )
 LIKE_FLOOR = "they tell hardly more about the data than public knowledge alone."
 

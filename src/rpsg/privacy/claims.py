@@ -217,7 +217,7 @@ def _of_shards(unit: Mapping[str, Any]) -> list[dict[str, str]]:
     if unit["divided_by"] == "site":
         text = (
             f"no {who} has rows at more than one of the {shards} sites, which counted their rows apart: one "
-            "at two sites would count twice, and the claim would not hold for them"
+            "at k sites would count k times, and would only be protected like a group of k"
         )
     else:
         text = (

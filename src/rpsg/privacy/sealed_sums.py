@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from rpsg.errors import DataError
-from rpsg.privacy.exact_sums import ExactSum
+from rpsg.privacy.exact_sums import LARGEST, ExactSum
 from rpsg.privacy.private import Private, open_private
 
 if TYPE_CHECKING:
@@ -100,8 +100,12 @@ def sealed_sums(address: ShardAddress, held: ShardSums, recipient: bytes) -> byt
 def opened_sums(content: bytes, key: bytes, queries: Sequence[Query]) -> ShardSums:
     """The sums in a file that was sealed for this private key, one for each query.
 
+    Each file is judged alone, whatever the others hold, and none that is accepted can make their total too
+    large to be added: otherwise whoever made up one file could tell from an error what the others counted.
+
     Raises:
-        DataError: the file was changed, cut off, or sealed for another key or other queries.
+        DataError: the file was changed, cut off, or sealed for another key or other queries, or it holds
+            numbers that nobody can have counted.
     """
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -121,6 +125,12 @@ def opened_sums(content: bytes, key: bytes, queries: Sequence[Query]) -> ShardSu
             hint="Copy it again from where it was counted, or count that shard again.",
         )
     numbers = np.frombuffer(clear, "<i8", offset=_DIGEST_BYTES).astype(np.int64)
+    most = LARGEST // ShardAddress.of(content).shards
+    if numbers.min(initial=0) < -most or numbers.max(initial=0) > most:
+        raise DataError(
+            "A shard's file holds numbers that nobody can have counted, so somebody made it up.",
+            hint="Ask who counted that shard; nothing was spent.",
+        )
     ends = np.cumsum([query.dim for query in queries])[:-1]
     parts = zip(queries, np.split(numbers, ends), strict=True)
     return ShardSums(

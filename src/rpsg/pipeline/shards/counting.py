@@ -16,6 +16,7 @@ from rpsg.engines.local import LocalEngine
 from rpsg.errors import DataError, UsageError
 from rpsg.hardening import forbid_core_dumps
 from rpsg.methods.named import method_of
+from rpsg.pipeline.forecast import SERVED
 from rpsg.pipeline.people import bounds_of
 from rpsg.pipeline.shards.task import ShardTask, this_program
 from rpsg.privacy import egress
@@ -26,6 +27,7 @@ from rpsg.records import PrivateCorpus
 from rpsg.stages.contributions import People
 from rpsg.stages.partition import in_shard
 from rpsg.storage.readers import check_columns, check_readable, read_by_rule
+from rpsg.storage.readers.rows import Rules
 from rpsg.storage.readers.source import STDIN
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ def count(
     *,
     shards: int | None = None,
     embedder: str = "",
+    fingerprint: str = "",
     progress: Progress | None = None,
     models: tuple[Embedder, Classifier] | None = None,
 ) -> ShardTask:
@@ -60,27 +63,32 @@ def count(
         out: the file to write; one that is there is replaced.
         shards: how many shards the caller believes there are.
         embedder: where the embedder of the plan is on this machine, if it has no name.
+        fingerprint: the one that the run's machine printed for the question; empty: it is not compared.
         progress: is told how far the reading is, in per cent.
         models: replace the plan's embedder and sentiment classifier, for tests.
 
     Raises:
-        UsageError: there is no such shard, or a model here is not the one of the plan.
-        DataError: the question or the private file cannot be read, or the program is another one.
+        UsageError: there is no such shard, a model here is not the one of the plan, or the question asks
+            for a server, or for a package of others, that would read the private texts.
+        DataError: the question or the private file cannot be read, the program is another one, or the
+            question has another fingerprint.
         PrivacyError: a model is not on this machine. Nothing was read.
     """
     forbid_core_dumps()
     task, progress = ShardTask.read(question), progress or Silent()
+    _check_fingerprint(task, fingerprint)
     _check_shard(task, shard, shards)
     plan = task.plan_for(data)
     if data == STDIN:
         raise UsageError("A shard is counted from a file.", hint="Name the file with the private texts.")
     check_readable(data, plan.data.format)
     check_columns(plan.data)
-    reads, feels = models or _models(embedder or plan.models.embedder, plan)
+    reads, feels = models or _models(embedder, plan)
     _check_models(task, plan, reads, feels)
 
     progress.start("reading the file")
-    everybody = read_by_rule(plan.data).map(lambda read: read.corpus)
+    rules = Rules(plan.data.unusable, plan.data.unlisted, may_be_empty=True)
+    everybody = read_by_rule(plan.data, rules).map(lambda read: read.corpus)
     mine = everybody if task.about.divided_by == "site" else _part(task, shard, everybody)
     most, words = bounds_of(plan, bounded=True)
     people = People(
@@ -102,6 +110,16 @@ def count(
     return task
 
 
+def _check_fingerprint(task: ShardTask, fingerprint: str) -> None:
+    """Check that the question is the one that the run's machine asked, if somebody says which that is."""
+    if fingerprint and fingerprint.strip().lower() != task.fingerprint:
+        raise DataError(
+            f"The fingerprint of the question is {task.fingerprint}, and not {fingerprint.strip()}.",
+            hint="Somebody may have exchanged the question, and would read what is counted for it. Ask the "
+            "person who has the run; nothing was read.",
+        )
+
+
 def _check_shard(task: ShardTask, shard: int, shards: int | None) -> None:
     """Check that the task has this shard, and is one for the program here."""
     number = task.about.shards
@@ -119,7 +137,23 @@ def _check_shard(task: ShardTask, shard: int, shards: int | None) -> None:
 
 
 def _models(embedder: str, plan: Plan) -> tuple[Embedder, Classifier]:
-    reads = registry.embedder(embedder, threads=plan.models.threads, server=plan.server)
+    """The models of the plan, on this machine. The plan is somebody else's, who may not have texts sent away.
+
+    So no server is taken from it, and no package of others is used because the plan names it.
+    """
+    named: tuple[tuple[registry.Kind, str], ...] = (
+        ("embedders", embedder or plan.models.embedder),
+        ("classifiers", plan.models.sentiment or "sentiment"),
+    )
+    for kind, name in named:
+        own = registry.is_own(kind, name) or (kind == "embedders" and bool(embedder))
+        if name.partition(":")[0] in SERVED or not own:
+            raise UsageError(
+                f"The question names {name}, and only RPSG's own local models read the texts of a shard.",
+                hint="Ask for a plan with another model; an embedder of a package here can be named with "
+                "--embedder.",
+            )
+    reads = registry.embedder(named[0][1], threads=plan.models.threads)
     return reads, registry.sentiment(reads, plan.models.sentiment, threads=plan.models.threads)
 
 

@@ -42,6 +42,6 @@ def _of_sites(digests: Sequence[bytes]) -> str:
     if not same:
         return "No two sites counted exactly the same rows."
     return (
-        f"These sites counted exactly the same rows: {'; '.join(same)}. Everybody in them counted twice, and "
-        "the claim does not hold for them. Count each site from a file of its own, in a new run."
+        f"These sites counted exactly the same rows: {'; '.join(same)}. Everybody in them counted once for "
+        "each, and is only protected like a group. Count each site from a file of its own, in a new run."
     )

@@ -118,10 +118,13 @@ class ShardTask:
         return tuple(query for query, _ in self.asked)
 
     @property
-    def fingerprint_of_key(self) -> str:
-        """The first 64 bits of the hash of the recipient's key, in groups of four letters, to be compared."""
-        told = hashlib.sha256(bytes.fromhex(self.about.recipient)).hexdigest()[:16]
-        return " ".join(told[i : i + 4] for i in range(0, 16, 4))
+    def fingerprint(self) -> str:
+        """The first 128 bits of ``digest``, in groups of four letters, to be compared by people.
+
+        It covers the whole question: also its plan decides what is done with the private texts.
+        """
+        told = self.digest.hex()[:32]
+        return "-".join(told[i : i + 4] for i in range(0, 32, 4))
 
     def plan_for(self, data: str) -> Plan:
         """The plan, for the private texts in the file ``data``."""

@@ -207,9 +207,10 @@ def _read(
     maker = DocumentMaker(path, unit, columns, declared, more, rules, listed)
     told = tells or rules is None
     documents = tuple(maker.documents(_rows(source, kind, columns, strict=rules is None, tells=told)))
-    if not maker.rows:
+    refused = rules is None or not rules.may_be_empty
+    if refused and not maker.rows:
         raise no_rows(path)
-    if not documents and rules is not None and not tells:
+    if refused and not documents and rules is not None and not tells:
         raise no_usable_row(path, source.path)
     return Reading(
         PrivateCorpus(documents), maker.unit, maker.rows, maker.left_out, maker.as_other, maker.hints

@@ -75,10 +75,12 @@ class Rules:
 
     ``unusable`` is for rows without a text, without a user where one is asked for, or broken in themselves;
     ``unlisted`` for labels, and values of columns beside the text, that are missing or not declared.
+    ``may_be_empty``: a file without a usable row is no error; of one site that would tell all others.
     """
 
     unusable: Literal["drop", "refuse"] = "drop"
     unlisted: Literal["drop", "other"] = "drop"
+    may_be_empty: bool = False
 
 
 @dataclass(slots=True)
