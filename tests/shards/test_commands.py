@@ -66,6 +66,20 @@ def test_scripts_follow_a_run_by_json(typed: Any, begin: list[str]) -> None:
     assert "synthetic texts" in said, "begun again, it shows the finished run"
 
 
+def test_a_site_may_have_other_names_of_columns_and_another_encoding(
+    typed: Any, begin: list[str], lab: Lab
+) -> None:
+    """The first thing that two sites find out is that their exports differ."""
+    assert typed(*begin, "--shards", "2", "--by-site")[0] == 0
+    lines = "Notiz;Fall\n" + "".join(f"Der Schlüssel {i} fehlt;{i}\n" for i in range(20))
+    (lab.folder / "south.csv").write_bytes(lines.encode("cp1252"))
+    count = ["count", "run/question-1.json", "south.csv", "--shard", "2/2", "-o", "b.sum", "--quiet"]
+    assert typed(*count)[0] == 3
+    names = ["--text", "Notiz", "--user", "Fall"]
+    assert typed(*count, *names)[0] == 3  # the encoding is not the plan's
+    assert typed(*count, *names, "--encoding", "cp1252")[0] == 0
+
+
 @pytest.mark.parametrize("shard", ["3", "a/b", "1/", "1/2/3", "-1/2", "1/2 "])
 def test_what_is_no_shard_is_not_counted(typed: Any, shard: str) -> None:
     code, _, said = typed("count", "question-1.json", "data.jsonl", f"--shard={shard}", "-o", "a.sum")

@@ -102,6 +102,18 @@ def count(
             help="The fingerprint that the run's machine printed; with another one nothing is read.",
         ),
     ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option("--encoding", metavar="NAME", help="The encoding of DATA, if it is not the plan's."),
+    ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option("--text", metavar="COLUMN", help="The column of texts, if it has another name in DATA."),
+    ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option("--user", metavar="COLUMN", help="The same for the column that names people."),
+    ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -122,6 +134,7 @@ def count(
     numbers = _SHARD.fullmatch(shard)
     if numbers is None:
         raise UsageError(f"{shard!r} is no shard.", hint="The third of sixteen is: --shard 3/16")
+    here = {name: value for name, value in (("encoding", encoding), ("text", text), ("user", user)) if value}
     which, of = int(numbers[1]), int(numbers[2])
     with progress_for(quiet=quiet, as_json=as_json) as progress:
         task = count_shard(
@@ -132,6 +145,7 @@ def count(
             shards=of,
             embedder=embedder or "",
             fingerprint=fingerprint or "",
+            here=here,
             progress=progress,
         )
     told = task.fingerprint

@@ -31,7 +31,7 @@ from rpsg.storage.readers.rows import Rules
 from rpsg.storage.readers.source import STDIN
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -51,6 +51,7 @@ def count(
     shards: int | None = None,
     embedder: str = "",
     fingerprint: str = "",
+    here: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     models: tuple[Embedder, Classifier] | None = None,
 ) -> ShardTask:
@@ -64,6 +65,7 @@ def count(
         shards: how many shards the caller believes there are.
         embedder: where the embedder of the plan is on this machine, if it has no name.
         fingerprint: the one that the run's machine printed for the question; empty: it is not compared.
+        here: settings of ``[data]`` that are others on this machine: encoding, text, user.
         progress: is told how far the reading is, in per cent.
         models: replace the plan's embedder and sentiment classifier, for tests.
 
@@ -79,6 +81,7 @@ def count(
     _check_fingerprint(task, fingerprint)
     _check_shard(task, shard, shards)
     plan = task.plan_for(data)
+    plan = plan.model_copy(update={"data": plan.data.model_copy(update=dict(here or {}))})
     if data == STDIN:
         raise UsageError("A shard is counted from a file.", hint="Name the file with the private texts.")
     check_readable(data, plan.data.format)

@@ -116,6 +116,8 @@ def _gone_on(
     try:
         return execute(plan, out, progress=progress, tools=tools, noise=noise, side=side)
     except ShardsNeeded as needed:
+        if progress is not None:
+            progress.start("writing the next question")
         return Waiting(needed.file, needed.task)
 
 
