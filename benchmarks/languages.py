@@ -1,17 +1,20 @@
 """Do embedders tell the topics of texts apart in other languages? On texts that were invented for it.
 
-    python benchmarks/languages.py [--embedders minilm,letters] [--packs clinical,clinical-de,survey-fr]
+    python benchmarks/languages.py --out benchmarks/results/languages.json
+    python benchmarks/languages.py --embedders st:FOLDER --packs clinical-de
 
 For each pack: of its invented examples, whose topics are known, the share whose nearest topic is the right
 one, and the share whose nearest topic is at least in the right group. The examples name their topic in the
-first words, which helps; "without" leaves those words out. Chance is one in
-as many as there are topics or groups.
+first words, which helps; "without" leaves those words out. By chance the share is one divided by the
+number of topics or groups.
 """
 
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,6 +41,32 @@ def shares(pack: Pack, embedder: Embedder, *, begun: bool) -> tuple[float, float
     return float((found == truth).mean()), float((groups[found] == groups[truth]).mean())
 
 
+def measure(pack: Pack, name: str) -> dict[str, Any]:
+    """The line of one pack and the embedder of this name."""
+    topic, embedder = pack.attribute("topic"), registry.embedder(name)
+    return {
+        "pack": pack.name,
+        "texts": len(pack.examples),
+        "embedder": name,
+        "version": embedder.name,
+        "whole": shares(pack, embedder, begun=True),
+        "without": shares(pack, embedder, begun=False),
+        "chance": (1 / len(topic.values), 1 / len(topic.groups)),
+    }
+
+
+def table(lines: list[dict[str, Any]]) -> str:
+    """The table of docs/languages.md."""
+    rows = [
+        "| pack | texts | embedder | right topic, group | without the first words |",
+        "|---|---|---|---|---|",
+    ]
+    for line in lines:
+        told = " | ".join("{:.2f}, {:.2f}".format(*line[name]) for name in ("whole", "without"))
+        rows.append(f"| `{line['pack']}` | {line['texts']} | `{line['embedder']}` | {told} |")
+    return "\n".join(rows)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
@@ -45,17 +74,13 @@ def main() -> None:
     )
     parser.add_argument("--embedders", default="minilm,static,letters")
     parser.add_argument("--packs", default="clinical,clinical-de,survey-fr")
+    parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    print("| pack | texts | embedder | right topic, group | without the first words | by chance |")
-    print("|---|---|---|---|---|---|")
-    for name in args.packs.split(","):
-        pack = find_pack(name)
-        topic = pack.attribute("topic")
-        chance = f"{1 / len(topic.values):.2f}, {1 / len(topic.groups):.2f}"
-        for embedder in map(registry.embedder, args.embedders.split(",")):
-            whole, bare = (shares(pack, embedder, begun=begun) for begun in (True, False))
-            told = " | ".join(f"{right:.2f}, {near:.2f}" for right, near in (whole, bare))
-            print(f"| `{name}` | {len(pack.examples)} | {embedder.name} | {told} | {chance} |")
+    packs = map(find_pack, args.packs.split(","))
+    lines = [measure(pack, name) for pack in packs for name in args.embedders.split(",")]
+    print(table(lines))
+    if args.out:
+        args.out.write_text(json.dumps({"lines": lines}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -93,3 +93,23 @@ def test_no_data_is_a_usage_error(rpsg: Rpsg, file: Path) -> None:
 
 def test_its_help_says_that_it_is_private(rpsg: Rpsg) -> None:
     assert "private" in rpsg("check", "--help").out
+
+
+FRENCH = "Le chien n'est pas avec le chat dans la maison."
+
+
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        (
+            [FRENCH, FRENCH, "Rien", "Parfait", "The dog is not with the cat in the house."],
+            "2 of the 3 rows that are long enough to tell read like French (fr)",
+        ),
+        (["Knie rechts, Röntgen o. B.", "Husten"], "language cannot be told"),
+    ],
+)
+def test_the_language_is_one_of_the_rows_that_can_be_told(
+    rpsg: Rpsg, file: Path, texts: list[str], told: str
+) -> None:
+    file.write_text("\n".join(json.dumps({"text": text}) for text in texts))
+    assert told in " ".join(rpsg("check", str(file)).out.split())

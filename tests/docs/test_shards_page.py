@@ -15,7 +15,7 @@ from tests.docs.blocks import columns, write_rows
 from rpsg.testing.lab import invented
 
 PAGE = (Path(__file__).parents[2] / "docs" / "shards.md").read_text(encoding="utf-8")
-SCRIPT, ARRAY, *SITES = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+SCRIPT, ARRAY, LOOP, *SITES = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 #: Does what Slurm does with an array: one task after the other.
 SBATCH = """#!/bin/sh
 test "$1" = --wait && shift
@@ -55,6 +55,15 @@ def test_a_job_array_ends_in_a_verified_release(tmp_path: Path) -> None:
     assert "The claim holds" in executed(tmp_path, ARRAY)
     ledger = json.loads((tmp_path / "run" / "release" / "ledger.json").read_text())
     assert ledger["privacy_unit"]["shards"] == 3
+
+
+@pytest.mark.slow
+def test_a_loop_counts_what_the_job_array_counts(tmp_path: Path) -> None:
+    write_rows(tmp_path / "notes.csv", columns(invented(200)))
+    (tmp_path / "count.sh").write_text(SCRIPT)
+    submitted = "sbatch --wait count.sh run/question-1.json first\n"
+    assert submitted in ARRAY
+    assert "The claim holds" in executed(tmp_path, ARRAY.replace(submitted, LOOP))
 
 
 @pytest.mark.slow

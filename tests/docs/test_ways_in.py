@@ -453,6 +453,7 @@ def test_check_tells_the_operator_alone_in_which_language_the_rows_are(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["check", "reponses.csv", "--text", "reponse", "--language", "de"]) == 0
-    assert "read like French (fr), and German (de) is declared" in " ".join(capsys.readouterr().out.split())
+    told = " ".join(capsys.readouterr().out.split())
+    assert "rows that are long enough to tell read like French (fr), and German (de) is declared" in told
     assert main(["plan", "reponses.csv", "--text", "reponse", "--language", "de", "--json"]) == 0
     assert "French" not in capsys.readouterr().out

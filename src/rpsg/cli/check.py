@@ -72,8 +72,8 @@ def _show(screen: Screen, reading: Reading, words: int, declared: str, most: int
 
     screen.line(PRIVATE, "yellow")
     facts = [("rows", f"{reading.rows:,}"), ("can be used", f"{len(reading.corpus):,}")]
-    if tongues := languages_of(row.text for row in reading.corpus):
-        facts.append(("language", _tongue(tongues, len(reading.corpus), declared)))
+    if reading.corpus:
+        facts.append(("language", _tongue(languages_of(row.text for row in reading.corpus), declared)))
     if people := {row.user for row in reading.corpus} - {None}:
         facts.append(("people", f"{len(people):,}"))
     if cut := sum(len(passages(row.text, words)) > 1 for row in reading.corpus):
@@ -91,12 +91,15 @@ def _show(screen: Screen, reading: Reading, words: int, declared: str, most: int
         screen.line("Every row can be used.", "green")
 
 
-def _tongue(found: Mapping[str, int], rows: int, declared: str) -> str:
-    """What most rows read like, and whether that is what was declared."""
+def _tongue(found: Mapping[str, int], declared: str) -> str:
+    """What most rows read like, of those that can be told, and whether that is what was declared."""
     from rpsg.textstats.languages import name_of
 
+    if not found:
+        return "cannot be told: the rows are too short, or in a language that RPSG does not recognise"
     code, count = next(iter(found.items()))
-    told = f"{count:,} of {rows:,} rows read like {name_of(code)} ({code})"
+    rows = sum(found.values())
+    told = f"{count:,} of the {rows:,} rows that are long enough to tell read like {name_of(code)} ({code})"
     if declared and declared != code:
         return f"{told}, and {name_of(declared)} ({declared}) is declared"
     advice = f"; if you knew that before you looked, declare it with --language {code}"

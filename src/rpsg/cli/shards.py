@@ -18,10 +18,15 @@ if TYPE_CHECKING:
     from rpsg.pipeline.shards.merging import Waiting
     from rpsg.release.run import Run
 
+#: Settings that need all rows in one place: a plan with shards is refused if it has one of them.
+_IN_ONE_PLACE = (
+    *("data.path", "data.audit_holdout", "data.audit_canaries", "data.canary_texts"),
+    *("method.select", "method.rounds"),
+)
 _SHARD = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
 
 
-@functools.partial(takes_settings, settings=tuple(s for s in SETTINGS if s.key != "data.path"))
+@functools.partial(takes_settings, settings=tuple(s for s in SETTINGS if s.key not in _IN_ONE_PLACE))
 def shards(
     given: dict[str, Any],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="RUN", help="Folder of the run.")],
@@ -120,8 +125,8 @@ def count(
     """Count one shard of the private texts for a run that `rpsg shards` has begun.
 
     The models of the plan read the texts on this machine. The exact sums are written to FILE, encrypted so
-    that only the run can open them: that is the only thing that leaves. FILE's name, size and time, what is
-    printed and the exit code do not depend on the texts. How long it takes does.
+    that only the run can open them; nothing else leaves this machine. FILE's name, size and time, what is
+    printed and the exit code do not depend on the texts. The time it takes does.
 
     No noise is added here: this is done once, by `rpsg merge`. So whoever has the run and its key can learn
     the exact sums. The question file says who that is: give the fingerprint that `rpsg shards` or

@@ -163,7 +163,7 @@ def _seconds(plan: Plan, tokens: int) -> float | None:
 def _explanations(plan: Plan, pack: Pack) -> Iterator[str]:
     method = method_of(plan)
     what = "schema and the prompts come" if method.cards else "prompts come"
-    yield f"The {what} from the domain pack {pack.name}: {pack.title.lower()}."
+    yield f"The {what} from the domain pack {pack.name}: {pack.title}."
     if pack.language and pack.language == plan.data.language:
         yield f"The pack writes in {name_of(pack.language)}, which you declare for the private texts too."
     elif pack.language:

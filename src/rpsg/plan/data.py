@@ -87,7 +87,7 @@ class DataSection(Section):
     )
     language: str = setting(
         "",
-        "Language of the private texts, which you declare as ISO 639 code: en, de, fr. It is public.",
+        "Language of the private texts, which you declare as an ISO 639 code: en, de, fr. It is public.",
         option="--language CODE",
         added_later=True,
         only_generation=True,

@@ -96,6 +96,10 @@ def language_of(text: str) -> str:
 
 
 def languages_of(texts: Iterable[str]) -> dict[str, int]:
-    """The number of texts in each language, commonest first; those that cannot be told are left out."""
+    """The number of texts in each language, commonest first; empty if none can be told.
+
+    Texts that cannot be told, because they are short or in a language without a list here, are not counted.
+    So a share is one of the sum of these numbers, and not one of all texts.
+    """
     counted = Counter(filter(None, map(language_of, texts)))
     return dict(counted.most_common())
