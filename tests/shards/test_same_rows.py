@@ -9,7 +9,7 @@ import pytest
 from tests.shards.work import Shards, sites
 
 from rpsg.pipeline.shards.merging import Waiting
-from rpsg.privacy.commitment import Reading, commit_to_readings, content_digest
+from rpsg.privacy.commitment import RowsRead, commit_to_readings, content_digest
 from rpsg.privacy.odometer import Odometer
 from rpsg.privacy.private import Private, open_private
 from rpsg.records import Document, PrivateCorpus
@@ -105,9 +105,9 @@ def test_the_release_commits_to_what_was_read_for_both_questions(
     run = shards.merge(shards.count_all(waiting, one))
     assert not isinstance(run, Waiting)
     vault = open_vault(lab.folder / "run")
-    readings = [Reading(**each) for each in json.loads(vault.read(SHARDS_ROWS))["readings"]]
+    readings = [RowsRead(**each) for each in json.loads(vault.read(SHARDS_ROWS))["readings"]]
     this, that = digest(lab.rows(200)), digest(lab.rows(200, seed=1))
-    assert readings == [Reading(1, [this, that, this]), Reading(2, [this] * 3)]
+    assert readings == [RowsRead(1, [this, that, this]), RowsRead(2, [this] * 3)]
     nonce = bytes.fromhex(json.loads(vault.read(PRIVATE_LEDGER))["commitment"]["nonce"])
     told = run.ledger["private_commitment"]["value"]
     assert commit_to_readings(Private(readings), nonce).value == told

@@ -36,7 +36,7 @@ class Commitment:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class RowsRead:
     """What shards read to answer a question: the digest (hex) of each shard's file, in their order."""
 
     question: int
@@ -54,7 +54,7 @@ def commit_to(corpus: Private[PrivateCorpus], nonce: bytes | None = None) -> Com
     return Commitment(secret, digest.hexdigest())
 
 
-def commit_to_readings(readings: Private[list[Reading]], nonce: bytes | None = None) -> Commitment:
+def commit_to_readings(readings: Private[list[RowsRead]], nonce: bytes | None = None) -> Commitment:
     """The hiding commitment to the files that shards were counted from, each time that they were."""
     secret = secrets.token_bytes(32) if nonce is None else nonce
     lines = (

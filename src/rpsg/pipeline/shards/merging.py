@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from rpsg.pipeline.shards.task import ShardTask
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
-    from rpsg.privacy.commitment import Reading
+    from rpsg.privacy.commitment import RowsRead
     from rpsg.privacy.exact_sums import ExactSum
     from rpsg.privacy.histogram import Query
     from rpsg.protocols import NoiseSource, Progress
@@ -177,7 +177,7 @@ def _opened(answers: Answers, key: bytes) -> tuple[dict[Query, Private[ExactSum]
 
 
 def _note_rows(
-    plan: Plan, folder: RunFolder, readings: Private[list[Reading]], digests: Private[list[bytes]]
+    plan: Plan, folder: RunFolder, readings: Private[list[RowsRead]], digests: Private[list[bytes]]
 ) -> None:
     """Note for the operator whether shards read the right rows, and who else has paid for these.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.disk.json_text import canonical_json
 from rpsg.pipeline.private_data import IS_PRIVATE, NOTES_HEAD, on_accounts
-from rpsg.privacy.commitment import Reading
+from rpsg.privacy.commitment import RowsRead
 from rpsg.storage.layout import SHARDS_ROWS
 
 if TYPE_CHECKING:
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from rpsg.storage.vault import Vault
 
 
-def kept_readings(vault: Vault, question: int, digests: Private[list[bytes]]) -> Private[list[Reading]]:
+def kept_readings(vault: Vault, question: int, digests: Private[list[bytes]]) -> Private[list[RowsRead]]:
     """What shards have read in this run, with what they read for ``question`` now, kept in the vault.
 
     Files that are merged again are the same reading. One whose rows were others is kept beside the first:
     noise may have been drawn for either.
     """
 
-    def add(found: list[bytes]) -> list[Reading]:
+    def add(found: list[bytes]) -> list[RowsRead]:
         known = json.loads(vault.read(SHARDS_ROWS))["readings"] if vault.exists(SHARDS_ROWS) else []
-        readings = [Reading(**each) for each in known]
-        now = Reading(question, [digest.hex() for digest in found])
+        readings = [RowsRead(**each) for each in known]
+        now = RowsRead(question, [digest.hex() for digest in found])
         readings += [] if now in readings else [now]
         body = {"format": "rpsg-shards-rows/1", "readings": [asdict(each) for each in readings]}
         vault.write(SHARDS_ROWS, canonical_json(body))
@@ -42,7 +42,7 @@ def kept_readings(vault: Vault, question: int, digests: Private[list[bytes]]) ->
     return digests.map(add)
 
 
-def notes_on(readings: Sequence[Reading], divided_by: str, account: str, others: list[str]) -> str:
+def notes_on(readings: Sequence[RowsRead], divided_by: str, account: str, others: list[str]) -> str:
     """The note, from all that shards have read, and from the ``others`` that paid for one of these files."""
     told = _of_sites if divided_by == "site" else _of_one_file
     parts = [f"Question {each.question}: {told(each.rows)}\n\n" for each in readings]
@@ -50,7 +50,7 @@ def notes_on(readings: Sequence[Reading], divided_by: str, account: str, others:
     return "".join((NOTES_HEAD, IS_PRIVATE, *parts, on_accounts(account, others)))
 
 
-def _of_another_time(first: Reading, later: Reading) -> str:
+def _of_another_time(first: RowsRead, later: RowsRead) -> str:
     """Whether shards read the same rows as the first time."""
     when = "the second time" if later.question != first.question else "when they were merged again"
     pairs = enumerate(zip(first.rows, later.rows, strict=True), 1)
