@@ -12,6 +12,7 @@ from tests.shards.work import Shards, sites
 import rpsg
 from rpsg.models.fake import FakeWriter
 from rpsg.pipeline.preview import preview
+from rpsg.pipeline.shards import on_ray
 from rpsg.pipeline.shards.merging import Waiting, begin, merge
 from rpsg.privacy.claims import COUNTING, not_covered
 from rpsg.release.run import Run
@@ -98,6 +99,32 @@ def test_the_run_notes_who_counted_each_question(
     lab: Lab, shards: Shards, nodes: tuple[bool, bool], readers: str
 ) -> None:
     check(Cluster(shards).run(lab.file(lab.rows(200)), nodes), readers)
+
+
+@pytest.mark.parametrize(("address", "readers"), [("10.0.0.5:6379", "a Ray cluster"), ("", HAND)])
+def test_a_run_whose_workers_count_says_so(
+    lab: Lab, shards: Shards, monkeypatch: pytest.MonkeyPatch, address: str, readers: str
+) -> None:
+    """With workers of this process in place of Ray's; a cluster of the run's own is in no public plan."""
+
+    class Workers:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def spread(self, role: str, items: Any, tell: Any, most: int) -> None:
+            assert (role, most) == ("counter", 1)
+            for index, (question, data, shard) in enumerate(items):
+                asked = lab.folder / "asked.json"
+                asked.write_bytes(question)
+                tell(index, shards.count(asked, data, shard, "landed.sum").read_bytes())
+
+    writer = OnCluster() if address else FakeWriter()
+    monkeypatch.setattr(on_ray, "Crew", Workers)
+    monkeypatch.setattr(on_ray, "RayWriter", lambda *_: writer)
+    monkeypatch.setattr(on_ray, "load_tools", lambda _, given: lab.tools(writer=given))
+    data = {"path": str(lab.file(lab.rows(200)))}
+    plan = shards.plan(data=data, engine={**NODES, "address": address})
+    check(on_ray.run(plan, lab.folder / "run"), readers)
 
 
 def test_a_run_in_one_place_names_this_machine_and_no_other(lab: Lab) -> None:
