@@ -15,7 +15,9 @@ from rpsg.pipeline.preview import preview
 from rpsg.pipeline.shards import on_ray
 from rpsg.pipeline.shards.merging import Waiting, begin, merge
 from rpsg.privacy.claims import COUNTING, not_covered
+from rpsg.release.reader import Release
 from rpsg.release.run import Run
+from rpsg.report.deployment import deployment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,6 +83,9 @@ def test_the_machines_that_counted_are_named(lab: Lab, shards: Shards, how: str,
     run = shards.whole(plan, sites(lab, rows) if how == "site" else lab.file(rows))
     check(run, readers)
     assert seen(run)["embedder", "synthetic texts"] == "this machine"
+    actors = str(deployment(Release(run.path)))
+    assert "The machines that counted parts of the texts" in actors
+    assert "The publisher, who holds the texts" not in actors
     told = {flow.stage: flow.place for flow in preview(plan).flows}
     assert (told["embedder"], told["sentiment"]) == (readers, readers)
     assert told["mechanisms"].startswith("this machine")
@@ -140,7 +145,7 @@ def test_a_release_that_names_other_readers_than_its_plan_leads_to_fails(
     """Made by a changed program, so that every hash fits. Empty is what a run in one place has."""
     path = lab.file(lab.rows(200))
     with monkeypatch.context() as changed:
-        changed.setattr("rpsg.pipeline.shards.merging.note_readers", lambda *_, **__: lie)
+        changed.setattr("rpsg.pipeline.shards.merging.noted_readers", lambda *_, **__: lie)
         run = shards.whole(shards.plan(), path)
     checked = rpsg.verify(run)
     assert not checked.ok
@@ -161,3 +166,19 @@ def test_a_ledger_without_the_counting_machines_fails(
         run = shards.whole(shards.plan(), path)
     assert COUNTING not in run.ledger["not_covered"]
     assert not rpsg.verify(run).ok
+
+
+def test_a_run_that_died_before_its_release_still_knows_who_read_what(
+    lab: Lab, shards: Shards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All noise is drawn, so beginning it again needs no answers: readers and commitment are not lost."""
+    path, plan = lab.file(lab.rows(200)), shards.plan()
+    _, waiting = shards.second(plan, path)
+    files = shards.count_all(waiting, path)
+    with monkeypatch.context() as dying:
+        dying.setattr("rpsg.pipeline.publish.write_rows", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            shards.merge(files)
+    found = begin(plan, lab.folder / "run", tools=lab.tools())
+    assert isinstance(found, Run)
+    check(found, HAND)

@@ -15,8 +15,8 @@ from rpsg.pipeline.people import nobody
 from rpsg.pipeline.private_data import PrivateSide, account_and_kernel, account_of
 from rpsg.pipeline.shards.answers import Answers, read_answers
 from rpsg.pipeline.shards.merged_engine import MergedEngine, ShardsNeeded
-from rpsg.pipeline.shards.readers import note_readers
-from rpsg.pipeline.shards.same_rows import kept_readings, notes_on
+from rpsg.pipeline.shards.readers import note_counting, noted_readers
+from rpsg.pipeline.shards.same_rows import kept_readings, known_readings, notes_on
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.commitment import commit_to_readings
 from rpsg.privacy.exact_sums import together
@@ -141,17 +141,20 @@ def open_merged(
         raise UsageError(f"The method {plan.method.name} asks for no sums that shards could count.")
     key = _key_of(folder)
     held: Mapping[Query, Private[ExactSum]] = {}
-    commitment, readers = None, ""
     if answers is not None:
         held, digests = _opened(answers, key)
+        note_counting(folder.journal, nodes=nodes)
         readings = kept_readings(folder.vault, answers.task.about.number, digests)
         _note_rows(plan, folder, readings, digests)
         progress.note(f"Whether the shards read the files that they should is noted in {PRIVATE}/{NOTES}.")
-        commitment, readers = commit_to_readings(readings), note_readers(plan, folder.journal, nodes=nodes)
     around = "The private texts of this run are counted in shards, and a step asked for them."
     people = nobody(tools, progress, around)
     pack = find_pack(plan.corpus.domain)
     engine = MergedEngine(plan, pack, budget, folder, tools, key, answers, held)
+    # From the folder: a run that died with all its noise drawn needs no answers any more.
+    known = known_readings(folder.vault)
+    commitment = None if known is None else commit_to_readings(known)
+    readers = noted_readers(plan, folder.journal)
     account, kernel = account_and_kernel(plan, budget, folder, noise, progress)
     return PrivateSide(people, kernel, account, commitment, engine=engine, readers=readers)
 

@@ -31,15 +31,16 @@ def possible_readers(plan: Plan) -> tuple[str, ...]:
     return (COUNTERS,)
 
 
-def note_readers(plan: Plan, journal: Journal, *, nodes: bool) -> str:
-    """Note that shards are merged which were counted by ``nodes`` of the plan's cluster, or by hand.
-
-    Returns the machines that have read the private texts until now, in words.
-    """
+def note_counting(journal: Journal, *, nodes: bool) -> None:
+    """Note that shards are merged which were counted by ``nodes`` of the plan's cluster, or by hand."""
     journal.append(_MERGED, nodes=nodes)
+
+
+def noted_readers(plan: Plan, journal: Journal) -> str:
+    """The machines that have read the private texts of a run until now, in words; "" for none."""
     said = {bool(event["nodes"]) for event in journal.events(_MERGED)}
     possible = possible_readers(plan)
-    if len(possible) == 1:
-        return possible[0]
+    if not said or len(possible) == 1:
+        return possible[0] if said else ""
     cluster, both, by_hand = possible
-    return both if len(said) > 1 else cluster if nodes else by_hand
+    return both if len(said) > 1 else cluster if said == {True} else by_hand

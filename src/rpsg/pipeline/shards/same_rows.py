@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from rpsg.disk.json_text import canonical_json
 from rpsg.pipeline.private_data import IS_PRIVATE, NOTES_HEAD, on_accounts
 from rpsg.privacy.commitment import RowsRead
+from rpsg.privacy.private import Private
 from rpsg.storage.layout import SHARDS_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rpsg.privacy.private import Private
     from rpsg.storage.vault import Vault
 
 
@@ -31,8 +31,7 @@ def kept_readings(vault: Vault, question: int, digests: Private[list[bytes]]) ->
     """
 
     def add(found: list[bytes]) -> list[RowsRead]:
-        known = json.loads(vault.read(SHARDS_ROWS))["readings"] if vault.exists(SHARDS_ROWS) else []
-        readings = [RowsRead(**each) for each in known]
+        readings = _read(vault) if vault.exists(SHARDS_ROWS) else []
         now = RowsRead(question, [digest.hex() for digest in found])
         readings += [] if now in readings else [now]
         body = {"format": "rpsg-shards-rows/1", "readings": [asdict(each) for each in readings]}
@@ -40,6 +39,15 @@ def kept_readings(vault: Vault, question: int, digests: Private[list[bytes]]) ->
         return readings
 
     return digests.map(add)
+
+
+def known_readings(vault: Vault) -> Private[list[RowsRead]] | None:
+    """What shards have read in this run until now; None before anything was merged."""
+    return Private(_read(vault)) if vault.exists(SHARDS_ROWS) else None
+
+
+def _read(vault: Vault) -> list[RowsRead]:
+    return [RowsRead(**each) for each in json.loads(vault.read(SHARDS_ROWS))["readings"]]
 
 
 def notes_on(readings: Sequence[RowsRead], divided_by: str, account: str, others: list[str]) -> str:
