@@ -162,6 +162,9 @@ def test_workers_count_the_private_texts_in_shards_and_no_text_goes_through_ray(
         plan.model_copy(update={"data": data, "engine": engine}), lab.folder / "run", noise=FixedNoise()
     )
     assert run.ledger["privacy_unit"]["shards"] == 3
+    table = json.loads((run.release / "egress.json").read_text())["seen"]
+    hosts = {line["host"] for line in table if line["role"] in {"embedder", "sentiment", "writer"}}
+    assert hosts == {"a Ray cluster"}
     check(run, nodes, local)
 
 

@@ -263,6 +263,7 @@ def test_what_is_outside_of_the_identity_and_what_only_generation_reads_is_what_
     } == NOT_IDENTITY
     wholly = {"server", "paper", "generation"}
     assert {section: keys for section, keys in GENERATION.items() if section not in wholly} == {
+        "data": {"language"},
         "corpus": {"about", "size", "license"},
         "method": {"oversample", "uniform_mix", "diversity"},
         "models": {"writer", "scorer", "context", "form"},

@@ -143,21 +143,3 @@ def test_a_shard_may_be_empty(lab: Lab, shards: Shards) -> None:
     files = shards.count_all(waiting, path)
     assert len({file.stat().st_size for file in files}) == 1
     assert isinstance(shards.merge(files), Waiting)
-
-
-def test_the_operator_alone_learns_whether_the_shards_read_the_right_files(lab: Lab, shards: Shards) -> None:
-    """Nothing public depends on it: that would be a fact about the rows."""
-    one, other = lab.file(lab.rows(90), "one.jsonl"), lab.file(lab.rows(90, seed=1), "other.jsonl")
-    said = {}
-    for name, files, how in [
-        ("same", [one, one, one], "person"),
-        ("changed", [one, other, one], "person"),
-        ("apart", sites(lab, lab.rows(90)), "site"),
-        ("doubled", [one, other, one], "site"),
-    ]:
-        shards.second(shards.plan(data={"divided_by": how}), files, name)
-        said[name] = (lab.folder / name / "private" / "notes.md").read_text().splitlines()[-1]
-    assert said["same"].startswith("All shards read the same rows")
-    assert "other rows than shard 1: 2." in said["changed"]
-    assert said["apart"].startswith("No two sites")
-    assert "same rows: 1 and 3." in said["doubled"]

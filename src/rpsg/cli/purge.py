@@ -15,7 +15,7 @@ from rpsg.errors import UsageError
 
 
 def purge(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask first.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -23,19 +23,22 @@ def purge(
 
     The release, the commitment and the account remain. `rpsg verify` and `rpsg report` work as before;
     `rpsg verify --with-vault` and the private picture of real texts need what was destroyed.
+
+    A run that waits for its shards can be purged too: then nobody can open their files, and it cannot go on.
     """
     from rpsg.cli.console import Screen, print_json
+    from rpsg.pipeline.purge import is_published, require_finished_or_shards
     from rpsg.pipeline.purge import purge as purge_run
-    from rpsg.pipeline.purge import require_published
 
-    require_published(run)
+    require_finished_or_shards(run)
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError(
                 "There is no terminal on which to ask.",
                 hint=f"To purge for good: rpsg purge {quote(str(run))} --yes",
             )
-        typer.confirm(f"Destroy the private half of {run} for good?", abort=True)
+        rest = "" if is_published(run) else " It has no release, and there will never be one."
+        typer.confirm(f"Destroy the private half of {run} for good?{rest}", abort=True)
     done = purge_run(run)
     if as_json:
         print_json({"purged": {**asdict(done), "path": str(done.path)}})

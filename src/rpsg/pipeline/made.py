@@ -36,7 +36,7 @@ class Made:
     the rounded embeddings of its texts: all are empty where prompts held private text. ``earlier`` counts
     requests to writers that were replaced by this one, by host and model. For methods with private seeds,
     ``noise`` is the source of noise, ``sigma`` the noise of a choice that bounds nothing, and ``flows`` the
-    unprotected reads.
+    unprotected reads. ``readers`` are the machines whose models read the private texts, if not this one.
     """
 
     plan: Plan
@@ -54,6 +54,7 @@ class Made:
     noise: str = ""
     sigma: float = 0.0
     flows: tuple[UnprotectedFlow, ...] = ()
+    readers: str = ""
 
     @property
     def method(self) -> Method:
@@ -65,7 +66,8 @@ class Made:
         ways, models, writer = self.method.egress_of(self.plan), roles(self.tools), self.tools.writer
         if self.method.has_seeds:
             return egress_table(ways, models)
-        return egress_table(ways, models, {**self.earlier, (host_of(writer), writer.name): self.asked})
+        sent = {**self.earlier, (host_of(writer), writer.name): self.asked}
+        return egress_table(ways, models, sent, self.readers)
 
 
 def roles(tools: Tools) -> dict[str, object]:

@@ -15,6 +15,7 @@ from rpsg.models.hardware import cores
 from rpsg.pipeline import forecast
 from rpsg.pipeline.account_view import account_view
 from rpsg.pipeline.obstacles import obstacles
+from rpsg.pipeline.shards.readers import READERS, possible_readers
 from rpsg.plan.previews import Flow, Preview, StageCost
 from rpsg.privacy.claims import DONORS, replaced_mu
 from rpsg.privacy.gaussian import attack_success, epsilon_of
@@ -141,8 +142,9 @@ def _stage(release: PlannedRelease, budget: Budget) -> StageCost:
 
 def _flows(plan: Plan) -> tuple[Flow, ...]:
     """The egress table, with the places that the plan names."""
+    readers = possible_readers(plan)[:1]
     return tuple(
-        Flow(way.role, where, way.sees)
+        Flow(way.role, readers[0] if readers and way.role in READERS else where, way.sees)
         for way in method_of(plan).egress_of(plan)
         if (where := forecast.place_of(plan, way.role))
     )

@@ -50,13 +50,18 @@ LEFT_OUT = (
     f"Unusable rows are treated as the plan says; how many there are is written only to {PRIVATE}/{ROWS}."
 )
 
+#: How the notes for the operator begin, and what is added where they say something about the rows.
+NOTES_HEAD = "# Notes for the operator\n\n"
+IS_PRIVATE = "This file is private: whether two files hold the same rows is a fact about the rows.\n\n"
+
 
 @dataclass(frozen=True, slots=True)
 class PrivateSide:
     """What a run holds of the private data: bounded rows, the kernel, and the account to charge.
 
     ``seeding`` is the unprotected access of methods with private seeds: it bounds nothing. ``engine`` adds up
-    what people contribute, if not this process.
+    what people contribute, if not this process, and ``readers`` are the machines that read their texts, in
+    words, if not this one.
     """
 
     people: People
@@ -65,6 +70,7 @@ class PrivateSide:
     commitment: Commitment | None = None
     seeding: Seeding | None = None
     engine: Engine | None = None
+    readers: str = ""
 
     def __enter__(self) -> Self:
         return self
@@ -251,17 +257,19 @@ def keep_notes(folder: RunFolder, account: Account, corpus: Private[PrivateCorpu
     """
     file = folder.private_path(NOTES)
     account.same_content_elsewhere(content_digest(corpus)).map(
-        lambda names: write_atomic(file, _notes(account.name, names).encode())
+        lambda names: write_atomic(
+            file, (NOTES_HEAD + (IS_PRIVATE if names else "") + on_accounts(account.name, names)).encode()
+        )
     )
 
 
-def _notes(account: str, others: list[str]) -> str:
+def on_accounts(account: str, others: list[str]) -> str:
+    """What the operator is told of other accounts under which the same rows were read."""
     if not others:
-        return f"# Notes for the operator\n\nNo other account than {account!r} has held exactly these rows.\n"
+        return f"No other account than {account!r} has held exactly these rows.\n"
     listed = "".join(f"- {name!r}\n" for name in others)
     return (
-        "# Notes for the operator\n\nThis file is private: whether two files hold the same rows is a fact "
-        f"about the rows.\n\nThe rows of this run were also read under other accounts than {account!r}:\n\n"
+        f"The rows of this run were also read under other accounts than {account!r}:\n\n"
         f"{listed}\nThose accounts spent budget on the same people, and no total includes all of it. "
         "Name one "
         "account for all of these files with --account NAME, and add up what each has spent.\n"

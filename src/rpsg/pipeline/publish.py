@@ -83,6 +83,7 @@ def publish(
             failed=writer.failed & writer.asked,
             asked=len(writer.asked),
             earlier={who: n for who, n in calls.sent().items() if who != this},
+            readers=private.readers,
         )
     else:
         sigma, flows = made.method.choice_sigma(job.plan), side.unprotected.flows

@@ -1,5 +1,6 @@
 """``rpsg purge``: destroys what was private in a published run; its claim and its release remain.
 
+A run that is counted in shards can be purged before its release too: its key opens the files of the shards.
 The key is destroyed first: without it nothing that was encrypted can be read, wherever copies are. The
 account book is not in the run folder and is not changed: what was spent remains spent.
 """
@@ -16,9 +17,9 @@ from typing import TYPE_CHECKING
 from rpsg.disk.files import descriptor_of, file_errors, sync_dir, write_atomic
 from rpsg.disk.json_text import canonical_json
 from rpsg.errors import RunError
-from rpsg.storage.layout import COMMITMENT, EVIDENCE, LEDGER, PRIVATE, PURGED, RELEASE, RUN, VAULT
+from rpsg.storage.layout import COMMITMENT, EVIDENCE, LEDGER, PRIVATE, PURGED, QUESTION, RELEASE, RUN, VAULT
 from rpsg.storage.ownership import MARK
-from rpsg.storage.run_folder import locked
+from rpsg.storage.run_folder import locked, run_id_of, way_to_finish
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -45,12 +46,12 @@ class Purged:
 
 
 def purge(run: Path) -> Purged:
-    """Destroy the private part of the published run in ``run``. An interrupted purge can be repeated.
+    """Destroy the private part of the run in ``run``. An interrupted purge can be repeated.
 
     Raises:
-        RunError: the folder holds no published run, or another process works in it.
+        RunError: the folder holds no run that may be purged, or another process works in it.
     """
-    require_published(run)
+    require_finished_or_shards(run)
     private = _no_link(run / PRIVATE)
     with locked(run), file_errors(f"purge {private}"):
         was_sealed = _was_sealed(private)
@@ -58,17 +59,24 @@ def purge(run: Path) -> Purged:
     clear = (
         "the blocks of the deleted files: this run did not encrypt them, and a deleted file can be recovered",
     )
-    return Purged(run, names, (() if was_sealed else clear) + NOT_REACHED)
+    reserved = f"budget that the run may have reserved: rpsg budget --give-back {run_id_of(run)}"
+    rest = () if is_published(run) else (reserved,)
+    return Purged(run, names, (() if was_sealed else clear) + NOT_REACHED + rest)
 
 
-def require_published(run: Path) -> None:
-    """Raise RunError unless the folder holds a published run."""
+def is_published(run: Path) -> bool:
+    """Whether there is a release."""
+    return (run / RELEASE / LEDGER).is_file()
+
+
+def require_finished_or_shards(run: Path) -> None:
+    """Raise RunError unless the folder holds a published run, or one that waits for its shards."""
     if not (run / RUN).is_file():
-        raise RunError(f"{run} is no run folder.", hint="Name the folder that was given to rpsg run -o.")
-    if not (run / RELEASE / LEDGER).is_file():
+        raise RunError(f"{run} is no run folder.", hint="Name the folder that was given to -o.")
+    if not is_published(run) and not (run / QUESTION.format(1)).is_file():
         raise RunError(
             f"The run in {run} has not been published, and without its private part it never could be.",
-            hint="Finish it first with the same rpsg run command, or delete the folder as a whole.",
+            hint=f"{way_to_finish(run)} Or delete the folder as a whole.",
         )
 
 

@@ -11,7 +11,8 @@ class EngineSection(Section):
     """Where the writer writes and public texts are embedded: in this process, or by workers on a Ray cluster.
 
     The texts are the same. Private text is never sent to a worker: methods whose prompts hold some are
-    refused with ``ray``. Whoever reaches the ports of a cluster can run code on its nodes.
+    refused with ``ray``. With ``reads_private`` workers open the private file themselves, to count shards of
+    it. Whoever reaches the ports of a cluster can run code on its nodes.
     """
 
     panel: ClassVar[str] = "Models and speed"

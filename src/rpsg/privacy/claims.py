@@ -27,6 +27,7 @@ UNREADABLE = (
 )
 REFUSED = "whether every row could be used: the plan ends the run with an error where one cannot"
 SEALED = "the files of the shards: whoever has the run folder and its key can open the exact sums in them"
+COUNTING = "the machines that count the shards: whoever controls one of them"
 REMEMBERED = "text a language model remembers from its own training"
 MACHINE = "the machine itself: whoever controls it or its clock"
 DONORS = "The records of seed donors are not protected."
@@ -267,5 +268,5 @@ def not_covered(unit: Mapping[str, Any], *, claims: bool = True, on_data: bool =
         "whether the user column is right" if who == "user" else "who wrote which row",
         UNREADABLE,
         *([REFUSED] if unit["unusable_rows"] == "refuse" else []),
-        *([SEALED] if "shards" in unit else []),
+        *([SEALED, COUNTING] if "shards" in unit else []),
     ]

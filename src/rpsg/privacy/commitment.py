@@ -35,6 +35,14 @@ class Commitment:
         return {"scheme": SCHEME, "value": self.value}
 
 
+@dataclass(frozen=True, slots=True)
+class RowsRead:
+    """What shards read to answer a question: the digest (hex) of each shard's file, in their order."""
+
+    question: int
+    rows: list[str]
+
+
 def commit_to(corpus: Private[PrivateCorpus], nonce: bytes | None = None) -> Commitment:
     """The hiding commitment to all rows in their order; the same ``nonce`` gives the same commitment."""
     secret = secrets.token_bytes(32) if nonce is None else nonce
@@ -46,12 +54,12 @@ def commit_to(corpus: Private[PrivateCorpus], nonce: bytes | None = None) -> Com
     return Commitment(secret, digest.hexdigest())
 
 
-def commit_to_parts(digests: Private[list[bytes]], nonce: bytes | None = None) -> Commitment:
-    """The hiding commitment to the files that parts of the rows were read from, by their content digests."""
+def commit_to_readings(readings: Private[list[RowsRead]], nonce: bytes | None = None) -> Commitment:
+    """The hiding commitment to the files that shards were counted from, each time that they were."""
     secret = secrets.token_bytes(32) if nonce is None else nonce
     lines = (
-        canonical_ascii_json({"part": number, "rows_sha256": digest.hex()}) + b"\n"
-        for number, digest in enumerate(open_private(digests), 1)
+        canonical_ascii_json({"question": reading.question, "rows_sha256": reading.rows}) + b"\n"
+        for reading in open_private(readings)
     )
     return Commitment(secret, hashlib.sha256(secret + b"".join(lines)).hexdigest())
 

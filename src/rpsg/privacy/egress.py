@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rpsg.errors import PrivacyError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 Kind = Literal["public", "dp_outputs", "private"]
 Carries = Literal["public_only", "dp_outputs", "abstracted_private", "raw_private"]
@@ -25,6 +25,8 @@ UNNAMED = "a host that is not named"
 BY_THE_PLAN = "as the plan declares"
 #: A cluster by its kind: its address says nothing about the machines that are nodes of it.
 RAY_CLUSTER = "a Ray cluster"
+#: Who reads the private texts of a run that is counted in shards.
+SITES, COUNTERS = "the sites", "the machines that counted the shards"
 _LOOPBACK = re.compile(
     r"(?:localhost|(?P<four>127[0-9.]+)|\[(?P<six>[0-9a-f:]+)\])(?::(?P<port>[0-9]{1,5}))?"
 )
@@ -172,6 +174,7 @@ def egress_table(
     rules: Iterable[EgressRule],
     models: Mapping[str, Any],
     sent: Mapping[tuple[str, str], int] | None = None,
+    readers: str = "",
 ) -> list[EgressRecord]:
     """What each host was sent, in the order of the table.
 
@@ -179,6 +182,7 @@ def egress_table(
         rules: the table of the method.
         models: the models by role; None if there is none.
         sent: requests that returned from a writer, by host and model; None if their number is private.
+        readers: the machines whose models read the private texts, if not this one.
     """
     table = []
     for rule in rules:
@@ -190,8 +194,19 @@ def egress_table(
                 for (host, model), number in sorted(sent.items())
             ]
         elif (model := models.get(rule.role)) is not None:
-            table.append(EgressRecord(host_of(model), rule.role, model.name, rule.kind, rule.sees))
+            if readers and rule.kind == "private":
+                table += _read_by(readers, rule, model)
+            else:
+                table.append(EgressRecord(host_of(model), rule.role, model.name, rule.kind, rule.sees))
     return table
+
+
+def _read_by(readers: str, rule: EgressRule, model: Any) -> Iterator[EgressRecord]:
+    """The lines of a model that other machines ran on the private texts; an embedder also reads drafts."""
+    yield EgressRecord(readers, rule.role, model.name, "private", "private texts")
+    if rule.role == "embedder":
+        drafts_at = RAY_CLUSTER if readers.startswith(RAY_CLUSTER) else host_of(model)
+        yield EgressRecord(drafts_at, rule.role, model.name, "dp_outputs", "synthetic texts")
 
 
 def hosts(table: Iterable[EgressRecord]) -> list[str]:

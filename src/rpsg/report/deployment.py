@@ -141,6 +141,11 @@ def _parameters(claim: Mapping[str, Any]) -> str:
 
 def _actors(ledger: Mapping[str, Any]) -> str:
     lines = ["The publisher, who holds the texts and is trusted with them."]
+    if "shards" in ledger["privacy_unit"]:
+        lines = [
+            "The machines that counted parts of the texts, which held these and were trusted with them.",
+            "The publisher, who had the exact sums of all parts and is trusted with them.",
+        ]
     for line in ledger["egress"]:
         kind = line["endpoint_class"].replace("_", " ")
         lines.append(f"{line.get('model', 'a model')} ({kind}), which was sent: {line['carries']}.")

@@ -52,6 +52,8 @@ COMMITMENT = "commitment"
 PURGED = "purged.json"
 #: The key that opens the exact sums of shards.
 SHARDS_KEY = "shards.key"
+#: Digests of the files that shards were counted from, for each question.
+SHARDS_ROWS = "shards-rows.json"
 #: What is kept of stages on private text, and the unprotected reads of a run.
 STAGES = "stages"
 SEEDS = f"{STAGES}/00-seeds.json"

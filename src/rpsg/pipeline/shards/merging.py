@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from rpsg.disk.files import write_atomic
@@ -11,27 +12,29 @@ from rpsg.domains import find_pack
 from rpsg.errors import UsageError
 from rpsg.pipeline.execute import execute
 from rpsg.pipeline.people import nobody
-from rpsg.pipeline.private_data import PrivateSide, account_and_kernel
+from rpsg.pipeline.private_data import PrivateSide, account_and_kernel, account_of
 from rpsg.pipeline.shards.answers import Answers, read_answers
 from rpsg.pipeline.shards.merged_engine import MergedEngine, ShardsNeeded
-from rpsg.pipeline.shards.same_rows import notes_on
+from rpsg.pipeline.shards.readers import note_counting, noted_readers
+from rpsg.pipeline.shards.same_rows import kept_readings, known_readings, notes_on
 from rpsg.plan import read_toml, resolve
-from rpsg.privacy.commitment import commit_to_parts
+from rpsg.privacy.commitment import commit_to_readings
 from rpsg.privacy.exact_sums import together
+from rpsg.privacy.odometer import Odometer
 from rpsg.privacy.private import Private
 from rpsg.privacy.sealed_sums import new_key, opened_sums
 from rpsg.storage.layout import NOTES, PLAN, PRIVATE, RUN, SHARDS_KEY
 from rpsg.storage.ownership import is_own
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from rpsg.methods.base import Tools
     from rpsg.pipeline.shards.task import ShardTask
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
-    from rpsg.privacy.commitment import Commitment
+    from rpsg.privacy.commitment import RowsRead
     from rpsg.privacy.exact_sums import ExactSum
     from rpsg.privacy.histogram import Query
     from rpsg.protocols import NoiseSource, Progress
@@ -81,10 +84,12 @@ def merge(
     progress: Progress | None = None,
     tools: Tools | None = None,
     noise: NoiseSource | None = None,
+    nodes: bool = False,
 ) -> Run | Waiting:
     """Go on with a run whose shards have answered, up to its release or the next question.
 
-    Each file is checked before anything is spent. Merging the same files again draws nothing again.
+    Each file is checked before anything is spent. Merging the same files again draws nothing again. ``nodes``
+    says that nodes of the plan's cluster counted, and not whoever ran ``rpsg count``.
 
     Raises:
         UsageError: a shard is missing or there twice, or the folder holds no run with shards.
@@ -101,7 +106,7 @@ def merge(
         raise UsageError(
             f"The run in {run} is not counted in shards.", hint="Continue it with the same rpsg run command."
         )
-    return _gone_on(plan, run, read_answers(run, files), progress, tools, noise)
+    return _gone_on(plan, run, read_answers(run, files), progress, tools, noise, nodes=nodes)
 
 
 def _gone_on(
@@ -111,8 +116,10 @@ def _gone_on(
     progress: Progress | None,
     tools: Tools | None,
     noise: NoiseSource | None,
+    *,
+    nodes: bool = False,
 ) -> Run | Waiting:
-    side = partial(open_merged, answers)
+    side = partial(open_merged, answers, nodes)
     try:
         return execute(plan, out, progress=progress, tools=tools, noise=noise, side=side)
     except ShardsNeeded as needed:
@@ -123,6 +130,7 @@ def _gone_on(
 
 def open_merged(
     answers: Answers | None,
+    nodes: bool,
     plan: Plan,
     budget: Budget | None,
     folder: RunFolder,
@@ -134,13 +142,23 @@ def open_merged(
     if budget is None:
         raise UsageError(f"The method {plan.method.name} asks for no sums that shards could count.")
     key = _key_of(folder)
-    held, commitment = ({}, None) if answers is None else _opened(answers, key, folder, progress)
+    held: Mapping[Query, Private[ExactSum]] = {}
+    if answers is not None:
+        held, digests = _opened(answers, key)
+        note_counting(folder.journal, nodes=nodes)
+        readings = kept_readings(folder.vault, answers.task.about.number, digests)
+        _note_rows(plan, folder, readings, digests)
+        progress.note(f"Whether the shards read the files that they should is noted in {PRIVATE}/{NOTES}.")
     around = "The private texts of this run are counted in shards, and a step asked for them."
     people = nobody(tools, progress, around)
     pack = find_pack(plan.corpus.domain)
     engine = MergedEngine(plan, pack, budget, folder, tools, key, answers, held)
+    # From the folder: a run that died with all its noise drawn needs no answers any more.
+    known = known_readings(folder.vault)
+    commitment = None if known is None else commit_to_readings(known)
+    readers = noted_readers(plan, folder.journal)
     account, kernel = account_and_kernel(plan, budget, folder, noise, progress)
-    return PrivateSide(people, kernel, account, commitment, engine=engine)
+    return PrivateSide(people, kernel, account, commitment, engine=engine, readers=readers)
 
 
 def _key_of(folder: RunFolder) -> bytes:
@@ -150,10 +168,8 @@ def _key_of(folder: RunFolder) -> bytes:
     return folder.vault.read(SHARDS_KEY)
 
 
-def _opened(
-    answers: Answers, key: bytes, folder: RunFolder, progress: Progress
-) -> tuple[dict[Query, Private[ExactSum]], Commitment]:
-    """The exact sums over all shards by their queries, and a commitment to the rows of all."""
+def _opened(answers: Answers, key: bytes) -> tuple[dict[Query, Private[ExactSum]], Private[list[bytes]]]:
+    """The exact sums over all shards by their queries, and the digest of each shard's file."""
     queries = answers.task.queries
     totals = {query: together(query, ()) for query in queries}
     digests: Private[list[bytes]] = Private([])
@@ -162,7 +178,24 @@ def _opened(
         for query, part in zip(queries, shard.sums, strict=True):
             totals[query] = together(query, (totals[query], part))
         digests = digests.zip(shard.rows, lambda known, one: [*known, one])
-    divided_by = answers.task.about.divided_by
-    digests.map(lambda found: write_atomic(folder.private_path(NOTES), notes_on(found, divided_by).encode()))
-    progress.note(f"Whether the shards read the files that they should is noted in {PRIVATE}/{NOTES}.")
-    return totals, commit_to_parts(digests)
+    return totals, digests
+
+
+def _note_rows(
+    plan: Plan, folder: RunFolder, readings: Private[list[RowsRead]], digests: Private[list[bytes]]
+) -> None:
+    """Note for the operator whether shards read the right rows, and who else has paid for these.
+
+    The account book is asked for each shard, whatever it read: now, and the first time.
+    """
+    account = account_of(plan, Odometer())
+    others: Private[list[str]] = Private([])
+    first = readings.map(lambda read: [bytes.fromhex(digest) for digest in read[0].rows])
+    for digest in (found.map(itemgetter(k)) for k in range(plan.data.shards) for found in (first, digests)):
+        names = account.same_content_elsewhere(digest)
+        others = others.zip(names, lambda known, more: sorted({*known, *more}))
+    told = partial(notes_on, divided_by=plan.data.divided_by, account=account.name)
+    readings.zip(
+        others,
+        lambda read, names: write_atomic(folder.private_path(NOTES), told(read, others=names).encode()),
+    )

@@ -91,7 +91,7 @@ def run(plan: Plan, out: Path, *, progress: Progress | None = None, noise: Noise
     while isinstance(found, Waiting):
         with tempfile.TemporaryDirectory(prefix="rpsg-sums-") as folder:
             files = _counted(crew, found.task.content, data, plan.data.shards, Path(folder))
-            found = merge(out, files, progress=progress, tools=tools, noise=noise)
+            found = merge(out, files, progress=progress, tools=tools, noise=noise, nodes=True)
     return found
 
 

@@ -1,28 +1,77 @@
 """A note for the operator on whether the shards read the files that they should.
 
 It is private, and always written: that two files hold the same rows is a fact about the rows, so it decides
-nothing that others can see.
+nothing that others can see. What was read for the first question is kept in the vault, so that the note of
+the second speaks of both.
 """
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
+
+from rpsg.disk.json_text import canonical_json
+from rpsg.pipeline.private_data import IS_PRIVATE, NOTES_HEAD, on_accounts
+from rpsg.privacy.commitment import RowsRead
+from rpsg.privacy.private import Private
+from rpsg.storage.layout import SHARDS_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_HEADING = (
-    "# Notes for the operator\n\nThis file is private: whether two files hold the same rows is a fact about "
-    "the rows.\n\n"
-)
+    from rpsg.storage.vault import Vault
 
 
-def notes_on(digests: Sequence[bytes], divided_by: str) -> str:
-    """The note, from the digests of the files that the shards read, in their order."""
-    return f"{_HEADING}{_of_sites(digests) if divided_by == 'site' else _of_one_file(digests)}\n"
+def kept_readings(vault: Vault, question: int, digests: Private[list[bytes]]) -> Private[list[RowsRead]]:
+    """What shards have read in this run, with what they read for ``question`` now, kept in the vault.
+
+    Files that are merged again are the same reading. One whose rows were others is kept beside the first:
+    noise may have been drawn for either.
+    """
+
+    def add(found: list[bytes]) -> list[RowsRead]:
+        readings = _read(vault) if vault.exists(SHARDS_ROWS) else []
+        now = RowsRead(question, [digest.hex() for digest in found])
+        readings += [] if now in readings else [now]
+        body = {"format": "rpsg-shards-rows/1", "readings": [asdict(each) for each in readings]}
+        vault.write(SHARDS_ROWS, canonical_json(body))
+        return readings
+
+    return digests.map(add)
 
 
-def _of_one_file(digests: Sequence[bytes]) -> str:
+def known_readings(vault: Vault) -> Private[list[RowsRead]] | None:
+    """What shards have read in this run until now; None before anything was merged."""
+    return Private(_read(vault)) if vault.exists(SHARDS_ROWS) else None
+
+
+def _read(vault: Vault) -> list[RowsRead]:
+    return [RowsRead(**each) for each in json.loads(vault.read(SHARDS_ROWS))["readings"]]
+
+
+def notes_on(readings: Sequence[RowsRead], divided_by: str, account: str, others: list[str]) -> str:
+    """The note, from all that shards have read, and from the ``others`` that paid for one of these files."""
+    told = _of_sites if divided_by == "site" else _of_one_file
+    parts = [f"Question {each.question}: {told(each.rows)}\n\n" for each in readings]
+    parts += [_of_another_time(readings[0], later) for later in readings[1:]]
+    return "".join((NOTES_HEAD, IS_PRIVATE, *parts, on_accounts(account, others)))
+
+
+def _of_another_time(first: RowsRead, later: RowsRead) -> str:
+    """Whether shards read the same rows as the first time."""
+    when = "the second time" if later.question != first.question else "when they were merged again"
+    pairs = enumerate(zip(first.rows, later.rows, strict=True), 1)
+    others = [str(k) for k, (before, now) in pairs if before != now]
+    if not others:
+        return f"Each shard read the same rows {when}.\n\n"
+    return (
+        f"These shards read other rows {when}: {', '.join(others)}. So the noisy answers of this run are "
+        "about different texts. Count all shards from the same files each time, in a new run.\n\n"
+    )
+
+
+def _of_one_file(digests: Sequence[str]) -> str:
     others = [str(k) for k, digest in enumerate(digests, 1) if digest != digests[0]]
     if not others:
         return "All shards read the same rows, as they should."
@@ -32,7 +81,7 @@ def _of_one_file(digests: Sequence[bytes]) -> str:
     )
 
 
-def _of_sites(digests: Sequence[bytes]) -> str:
+def _of_sites(digests: Sequence[str]) -> str:
     same = [
         f"{k} and {other}"
         for k, digest in enumerate(digests, 1)

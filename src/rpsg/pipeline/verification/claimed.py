@@ -20,6 +20,7 @@ from rpsg.methods.budget import pool_size
 from rpsg.methods.named import find_method
 from rpsg.models.openai.endpoint import address_of
 from rpsg.pipeline.made import roles
+from rpsg.pipeline.shards.readers import possible_readers
 from rpsg.pipeline.verification.extensions import check_package_of_method, check_packages_of_models
 from rpsg.plan import LimitsSection, VaultSection, resolve
 from rpsg.privacy import egress
@@ -264,6 +265,25 @@ def earlier_writers(claimed: Claimed) -> dict[tuple[str, str], int]:
     if not changed and any(model != claimed.writer.name for _, model in others):
         raise VerificationError(f"{EGRESS} names another writer, and no writer was changed in this run.")
     return others
+
+
+def told_readers(claimed: Claimed) -> str:
+    """The machines that read the private texts of a run with shards, as the release states it; "" without.
+
+    Raises:
+        VerificationError: the table cannot be read, or names machines that this plan does not lead to.
+    """
+    possible = possible_readers(claimed.plan)
+    if not possible:
+        return ""
+    try:
+        table = strict_json((claimed.folder / EGRESS).read_bytes())["seen"]
+        (told,) = {str(line["host"]) for line in table if line["role"] == "sentiment"}
+    except (OSError, ValueError, LookupError, TypeError):
+        raise VerificationError(f"{EGRESS} cannot be read.") from None
+    if told not in possible:
+        raise VerificationError(f"{EGRESS} names other machines as readers than those that counted shards.")
+    return told
 
 
 def check_ways(claimed: Claimed, tools: Tools) -> None:

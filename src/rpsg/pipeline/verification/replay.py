@@ -25,6 +25,7 @@ from rpsg.pipeline.verification.claimed import (
     check_ways,
     earlier_writers,
     named_tools,
+    told_readers,
 )
 from rpsg.plan import EngineSection
 from rpsg.privacy.evidence import checked_text
@@ -121,6 +122,7 @@ def _from_replies(
         settled.failed & settled.asked,
         len(settled.asked),
         earlier_writers(claimed),
+        readers=told_readers(claimed),
     )
 
 

@@ -1,0 +1,46 @@
+"""Which machines read the private texts of a run that is counted in shards, in the words of its release.
+
+Where shards were counted is noted in the run's journal when they are merged. A release can only say what its
+public plan allows: of a cluster that a run starts itself the plan says nothing, so its workers are called the
+machines that counted the shards, like any others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rpsg.privacy.egress import COUNTERS, RAY_CLUSTER, SITES
+
+if TYPE_CHECKING:
+    from rpsg.disk.journals import Journal
+    from rpsg.plan import Plan
+
+#: The roles of models that read private texts where these are counted.
+READERS = ("embedder", "sentiment")
+_MERGED = "merged"
+
+
+def possible_readers(plan: Plan) -> tuple[str, ...]:
+    """What a release of this plan may say, the likeliest first; nothing without shards."""
+    if not plan.data.shards:
+        return ()
+    if plan.data.divided_by == "site":
+        return (SITES,)
+    if plan.engine.is_elsewhere and plan.engine.reads_private:
+        return (RAY_CLUSTER, f"{RAY_CLUSTER} and {COUNTERS}", COUNTERS)
+    return (COUNTERS,)
+
+
+def note_counting(journal: Journal, *, nodes: bool) -> None:
+    """Note that shards are merged which were counted by ``nodes`` of the plan's cluster, or by hand."""
+    journal.append(_MERGED, nodes=nodes)
+
+
+def noted_readers(plan: Plan, journal: Journal) -> str:
+    """The machines that have read the private texts of a run until now, in words; "" for none."""
+    said = {bool(event["nodes"]) for event in journal.events(_MERGED)}
+    possible = possible_readers(plan)
+    if not said or len(possible) == 1:
+        return possible[0] if said else ""
+    cluster, both, by_hand = possible
+    return both if len(said) > 1 else cluster if said == {True} else by_hand
