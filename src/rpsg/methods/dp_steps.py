@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rpsg.engines.base import Question
     from rpsg.methods.base import Job
     from rpsg.privacy.accounting import Budget
+    from rpsg.privacy.exact_sums import ExactSum
     from rpsg.privacy.histogram import IntArray
     from rpsg.privacy.private import Private
     from rpsg.records import Card, Pool
@@ -54,10 +55,19 @@ def ask(job: Job, stage: str, what: str, dim: int = 0) -> Query:
     return Query.of(paid(job).release(stage), what, dim)
 
 
-def noisy_sum(job: Job, asked: Query, question: Question) -> IntArray:
-    """The noisy sum of what everybody contributes, int64 of shape (dim,); the spent epsilon is reported."""
+def noisy_sum(job: Job, asked: Query, question: Question, stage: str = "") -> IntArray:
+    """The noisy sum of what everybody contributes, int64 of shape (dim,); the spent epsilon is reported.
+
+    ``stage`` is what the progress calls it, unless the answer is there already.
+    """
     engine = job.engine or LocalEngine((job.people,), job.tools.sentiment)
-    noisy = job.kernel.release(asked, lambda: engine.exact_sum(asked, question))
+
+    def exact() -> Private[ExactSum]:
+        if stage:
+            job.progress.start(stage)
+        return engine.exact_sum(asked, question)
+
+    noisy = job.kernel.release(asked, exact)
     report_spent(job, asked.stage)
     return noisy
 

@@ -160,8 +160,8 @@ def _ask(job: Job, question: SketchSum) -> npt.NDArray[np.int64]:
     )
     dim = question.blocks * features.dim
     asked = ask(job, "sketch", f"{what}, for each label" if question.label else what, dim)
-    job.progress.start("measuring the private texts")
-    return noisy_sum(job, asked, question).reshape(question.blocks, features.dim)
+    noisy = noisy_sum(job, asked, question, "measuring the private texts")
+    return noisy.reshape(question.blocks, features.dim)
 
 
 def _shares_wanted(

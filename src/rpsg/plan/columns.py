@@ -62,7 +62,8 @@ def declared(text: str) -> Column:
     """The column that ``text`` declares; ValueError says what is wrong, and repeats only a short name."""
     name, _, rest = (part.strip() for part in text.partition("="))
     if not rest:
-        named = name if name.isprintable() and name and not is_text(name) else "priority"
+        fits = name.isprintable() and name and not is_text(name) and "|" not in name
+        named = name if fits else "priority"
         raise ValueError(
             f"a column is declared with its values: {named}=low|normal|high, or {named}=2025-01..2025-12 for "
             f"dates, or {named}=18<40<65 for numbers"
