@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -65,7 +66,6 @@ def view(
         import webbrowser
 
         webbrowser.open(viewer.address)
-    try:
+    with suppress(KeyboardInterrupt):  # it returns without one where Ctrl-C is ignored, as in the background
         viewer.serve()
-    except KeyboardInterrupt:
-        Screen.stderr().line(ENDED)
+    Screen.stderr().line(ENDED)
