@@ -125,7 +125,7 @@ def opened_sums(content: bytes, key: bytes, queries: Sequence[Query]) -> ShardSu
             hint="Copy it again from where it was counted, or count that shard again.",
         )
     numbers = np.frombuffer(clear, "<i8", offset=_DIGEST_BYTES).astype(np.int64)
-    most = LARGEST // ShardAddress.of(content).shards
+    most = LARGEST // max(1, ShardAddress.of(content).shards)
     if numbers.min(initial=0) < -most or numbers.max(initial=0) > most:
         raise DataError(
             "A shard's file holds numbers that nobody can have counted, so somebody made it up.",
