@@ -22,8 +22,8 @@ NAVIGATION = {
     "Start": ("docs/index", "docs/getting-started", "docs/models", "examples/README"),
     "Guides": (
         *("docs/clinical-csv", "docs/dialogues", "docs/tickets", "docs/gateway", "docs/container"),
-        "docs/languages",
-        *("docs/domain-packs", "docs/servers", "docs/limits", "docs/viewer"),
+        *("docs/languages", "docs/shards", "docs/domain-packs", "docs/servers", "docs/ray", "docs/limits"),
+        "docs/viewer",
         *("docs/evaluation", "docs/audit", "docs/comparison-files", "docs/extending"),
         *("examples/health/README", "examples/finance/README", "examples/social_science/README"),
         *("examples/compare/README", "examples/paper/README"),

@@ -98,13 +98,14 @@ def pulled_models() -> Path:
 def models_of_few_words(pulled_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pulled models, and the table of word vectors for those words alone that some reviews have.
 
-    Each word of the vocabulary is embedded for it: a few thousand take seconds, all of them minutes. All
+    And those of the laws of embedders. Each word of the vocabulary is embedded for it: a few thousand take seconds, all of them minutes. All
     other words share the row of a text without words.
     """
     from tokenizers import Tokenizer
 
     from rpsg import registry
     from rpsg.models.onnx.embedder import OnnxEmbedder
+    from rpsg.testing.laws.embedder import TEXTS
 
     home = tmp_path_factory.mktemp("home-of-few-words")
     (home / "models").mkdir()
@@ -114,11 +115,8 @@ def models_of_few_words(pulled_models: Path, tmp_path_factory: pytest.TempPathFa
     tokenizer = Tokenizer.from_file(str(pulled_models / "minilm-onnx" / "tokenizer.json"))
     tokenizer.no_truncation()
     rows = (pulled_models / "amazon-reviews" / "test.jsonl").read_text(encoding="utf-8").splitlines()
-    known = {
-        token.removeprefix("##")
-        for row in rows[:FEW_REVIEWS]
-        for token in tokenizer.encode(json.loads(row)["text"]).tokens
-    }
+    texts = [json.loads(row)["text"] for row in rows[:FEW_REVIEWS]] + TEXTS
+    known = {token.removeprefix("##") for text in texts for token in tokenizer.encode(text).tokens}
     embed = OnnxEmbedder.embed
 
     def embed_known(self: OnnxEmbedder, words: Sequence[str]) -> npt.NDArray[np.float32]:

@@ -14,7 +14,7 @@ from rpsg.models.letters import LettersEmbedder
 from rpsg.models.llamacpp.embedder import GgufEmbedder
 from rpsg.models.onnx.embedder import OnnxEmbedder
 from rpsg.models.onnx.int8 import Int8Embedder
-from rpsg.models.static import StaticEmbedder, distilled
+from rpsg.models.static import StaticEmbedder
 from rpsg.models.transformers.embedder import SentenceTransformersEmbedder
 from rpsg.testing.laws import EmbedderLaws
 from rpsg.testing.laws.embedder import TEXTS
@@ -88,15 +88,15 @@ class TestInt8Embedder(EmbedderLaws):
 
 
 @pytest.fixture(scope="module")
-def table(loaded: OnnxEmbedder) -> StaticEmbedder:
+def table(loaded: OnnxEmbedder, models_of_few_words: Path) -> StaticEmbedder:
     pytest.importorskip("safetensors", reason="needs the extra static")
-    return StaticEmbedder(distilled(loaded, locate("minilm-onnx") / "tokenizer.json", models_folder()))
+    return StaticEmbedder(next(models_of_few_words.glob("static-*")))
 
 
 @pytest.mark.weights
 @pytest.mark.slow
 class TestStaticEmbedder(EmbedderLaws):
-    """Makes its table at the first run on a machine: about a minute."""
+    """The table has the words of some reviews; that of all words takes more than a minute to make."""
 
     @pytest.fixture
     def embedder(self, table: StaticEmbedder) -> Embedder:
