@@ -96,10 +96,10 @@ def pulled_models() -> Path:
 
 @pytest.fixture(scope="session")
 def models_of_few_words(pulled_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pulled models, and the table of word vectors for those words alone that some reviews have.
+    """The pulled models, and the table of word vectors for those words alone that some texts have.
 
-    And those of the laws of embedders. Each word of the vocabulary is embedded for it: a few thousand take seconds, all of them minutes. All
-    other words share the row of a text without words.
+    These are reviews, and the texts of the laws of embedders. Each word of the vocabulary is embedded for it:
+    a few thousand take seconds, all of them minutes. All other words share the row of a text without words.
     """
     from tokenizers import Tokenizer
 
