@@ -60,6 +60,7 @@ def test_the_release_is_verified_and_says_how_the_texts_were_counted(lab: Lab, s
     assert rpsg.verify(run).ok
     unit = run.ledger["privacy_unit"]
     assert (unit["shards"], unit["divided_by"]) == (NUMBER, "person")
+    assert unit["bounding"] == "random_subset_public_key", "the question file has the key"
     (told,) = [a["text"] for a in run.ledger["assumptions"] if a["id"] == "A4"]
     assert "read the same file" in told
     assert any(line["name"] == "shards" for line in run.ledger["public_inputs"])

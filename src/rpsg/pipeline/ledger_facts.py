@@ -19,7 +19,7 @@ from rpsg.models.catalog import licence_of
 from rpsg.pipeline.made import roles
 from rpsg.privacy.cautions import counted_units
 from rpsg.privacy.checks import row_claim
-from rpsg.privacy.claims import ADVERSARIES, PrivacyUnit, paper_claim_text
+from rpsg.privacy.claims import ADVERSARIES, Bounding, PrivacyUnit, paper_claim_text
 from rpsg.privacy.egress import RAY_CLUSTER, host_of
 from rpsg.privacy.facts import Egress, Facts, Output, PublicInput
 from rpsg.privacy.sources import supports_claims
@@ -28,6 +28,7 @@ from rpsg.storage.layout import CHANGED, EVIDENCE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from rpsg.methods.base import Method
     from rpsg.pipeline.made import Made
     from rpsg.plan import Plan
 
@@ -46,7 +47,7 @@ def ledger_facts(made: Made, outputs: Mapping[str, str]) -> Facts:
             plan.unit,
             plan.privacy.adjacency,
             plan.records_per_unit,
-            "none_asserted_by_user" if method.reads == "records" else "random_subset_csprng",
+            _bounding(plan, method),
             seed_units_disjoint_from_voters=True if method.has_donors else None,
             unusable_rows=plan.data.unusable,
             shards=plan.data.shards or None,
@@ -112,6 +113,13 @@ def _egress(made: Made) -> Iterator[Egress]:
         if way.carries is not None and model is not None:
             went = way.role == "writer" and model.name in left
             yield Egress("remote_llm" if went else model.endpoint, way.carries, model.name)
+
+
+def _bounding(plan: Plan, method: Method) -> Bounding:
+    """How it was decided which rows of a unit take part."""
+    if method.reads == "records":
+        return "none_asserted_by_user"
+    return "random_subset_public_key" if plan.data.shards else "random_subset_csprng"
 
 
 def _claim_words(made: Made) -> str:

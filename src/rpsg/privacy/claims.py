@@ -44,19 +44,26 @@ _COVERED = {
 }
 
 
+#: How it was decided which rows of a unit take part.
+Bounding = Literal[
+    "none_asserted_by_user", "random_subset_csprng", "random_subset_public_key", "l2_normalised_votes"
+]
+
+
 @dataclass(frozen=True, slots=True)
 class PrivacyUnit:
     """The privacy unit, ``unit`` "user" or "record", and its neighbouring relation.
 
     ``unusable_rows`` says what the plan does with a row that cannot be used: leave it out, or end the run.
     ``shards`` is the number of parts in which the rows were counted, and ``divided_by`` says what decides
-    which part a unit is in; None where they were counted together.
+    which part a unit is in; None where they were counted together. Shards get the key that chooses a unit's
+    rows in a public file.
     """
 
     unit: Literal["user", "record"]
     adjacency: Adjacency
     max_records_per_unit: int
-    bounding: Literal["none_asserted_by_user", "random_subset_csprng", "l2_normalised_votes"]
+    bounding: Bounding
     seed_units_disjoint_from_voters: bool | None = None
     unusable_rows: Literal["drop", "refuse"] = "drop"
     shards: int | None = None
