@@ -18,7 +18,7 @@ OWN_TESTS = {
     "docs/extending.md": "tests/docs/test_extending.py",
     "docs/clinical-csv.md": "tests/docs/test_ways_in.py",
     "docs/dialogues.md": "tests/docs/test_ways_in.py",
-    "docs/gateway.md": "tests/docs/test_ways_in.py",
+    "docs/gateway.md": "tests/docs/test_gateway_way.py",
     "docs/viewer.md": "tests/viewer/test_view_command.py",
     "docs/shards.md": "tests/docs/test_shards_page.py",
     "docs/tickets.md": "tests/docs/test_ways_in.py",
