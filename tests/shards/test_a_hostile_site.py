@@ -15,11 +15,21 @@ from rpsg.models.fake import FakeClassifier, FakeEmbedder
 from rpsg.pipeline.shards.counting import count
 from rpsg.pipeline.shards.merging import Waiting
 from rpsg.pipeline.shards.task import ShardTask
-from rpsg.privacy.exact_sums import LARGEST, ExactSum, together
+from rpsg.privacy.exact_sums import ExactSum, together
 from rpsg.privacy.private import Private, open_private
-from rpsg.privacy.sealed_sums import ShardAddress, ShardSums, new_key, opened_sums, public_half, sealed_sums
+from rpsg.privacy.sealed_sums import (
+    LARGEST,
+    ShardAddress,
+    ShardSums,
+    new_key,
+    opened_sums,
+    public_half,
+    sealed_sums,
+)
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import Lab
 
 TWO_SITES = {"shards": 2, "divided_by": "site"}
@@ -37,19 +47,27 @@ def test_a_made_up_file_cannot_ask_what_the_others_counted(lab: Lab, shards: Sha
     waiting = shards.begin(shards.plan(data=TWO_SITES))
     honest = shards.count(waiting.file, lab.file(lab.rows(people)), 1)
     file = lab.folder / "made-up.sum"
-    for number in (LARGEST - 20, LARGEST // 2 + 1, -LARGEST // 2 - 1, -(1 << 63)):
+    for number in ((1 << 62) - 20, LARGEST // 2 + 1, -1, -(1 << 63)):
         file.write_bytes(made_up(waiting.task, number, bytes.fromhex(waiting.task.about.recipient)))
         with pytest.raises(DataError, match="somebody made it up"):
             shards.merge([honest, file])
     assert not any(spent().values())
 
 
-@pytest.mark.parametrize("number", [LARGEST // 2, -(LARGEST // 2), 0])
+@pytest.mark.parametrize("number", [LARGEST // 2, 0])
 def test_no_files_that_are_accepted_are_too_large_to_be_added(shards: Shards, number: int) -> None:
     task, key = shards.begin(shards.plan(data=TWO_SITES)).task, new_key()
     query = task.queries[0]
     part = opened_sums(made_up(task, number, public_half(key)), key, task.queries).sums[0]
     assert set(open_private(together(query, (part, part))).values.tolist()) == {2 * number}
+
+
+def test_a_made_up_file_that_is_accepted_only_spoils_the_corpus(lab: Lab, shards: Shards) -> None:
+    waiting = shards.begin(shards.plan(data=TWO_SITES))
+    honest = shards.count(waiting.file, lab.file(lab.rows(60)), 1)
+    file = lab.folder / "made-up.sum"
+    file.write_bytes(made_up(waiting.task, LARGEST // 2, bytes.fromhex(waiting.task.about.recipient)))
+    assert isinstance(shards.merge([honest, file]), Waiting)
 
 
 def test_a_site_without_a_usable_row_counts_nobody(lab: Lab, shards: Shards) -> None:
@@ -77,7 +95,7 @@ def test_a_question_with_another_fingerprint_is_refused_before_anything_is_read(
 
 
 @pytest.mark.parametrize("role", ["embedder", "sentiment"])
-@pytest.mark.parametrize("name", ["openai:m", "azure:m", "of-a-package"])
+@pytest.mark.parametrize("name", ["openai:m", "azure:m", "of-a-package", "gguf:/tmp/m.gguf", "/tmp/m"])
 def test_a_question_cannot_have_texts_sent_to_a_server_or_read_by_a_package(
     lab: Lab, shards: Shards, role: str, name: str
 ) -> None:
@@ -91,3 +109,37 @@ def test_a_question_cannot_have_texts_sent_to_a_server_or_read_by_a_package(
     with pytest.raises(UsageError, match="only RPSG's own local models"):
         count(forged, str(lab.file(lab.rows(3))), 1, lab.folder / "x.sum")
     assert not (lab.folder / "x.sum").exists()
+
+
+@pytest.mark.parametrize("method", ["of-a-package", "floor", "paper"])
+def test_a_question_for_a_method_that_shards_cannot_count_runs_nothing(
+    lab: Lab, shards: Shards, method: str
+) -> None:
+    body: dict[str, Any] = json.loads(shards.begin(shards.plan(data=TWO_SITES)).file.read_text())
+    body["about"]["plan"] = body["about"]["plan"].replace('name = "strict"', f'name = "{method}"')
+    assert method in body["about"]["plan"]
+    forged = lab.folder / "forged.json"
+    forged.write_text(json.dumps(body, separators=(",", ":")) + "\n")
+    with pytest.raises((UsageError, DataError)):
+        shards.count(forged, lab.file(lab.rows(3)), 1)
+
+
+def test_what_differs_at_a_site_changes_nobody_s_shard_and_no_unit(lab: Lab, shards: Shards) -> None:
+    """Another user column in one task of a job array would put somebody into two shards."""
+    models, data = (FakeEmbedder(), FakeClassifier()), str(lab.file(lab.rows(9)))
+
+    def refused(question: Path, here: dict[str, Any], said: str) -> None:
+        with pytest.raises(UsageError, match=said):
+            count(question, data, 1, lab.folder / "x.sum", here=here, models=models)
+
+    one_file = shards.begin(shards.plan(data={"shards": 2}), "one").file
+    sites = shards.begin(shards.plan(data=TWO_SITES), "sites").file
+    plan = shards.plan(data=TWO_SITES)
+    of_rows = plan.model_copy(update={"data": plan.data.model_copy(update={"user": None})})
+    rows = shards.begin(of_rows, "rows").file
+    for here in ({"user": "label"}, {"text": "label"}, {"encoding": "cp1252"}):
+        refused(one_file, here, "in the same way")
+    refused(sites, {"labels": "a"}, "Only the encoding")
+    refused(sites, {"user": None}, "Only the encoding")
+    refused(rows, {"user": "user"}, "protects rows")
+    count(sites, data, 1, lab.folder / "x.sum", here={"user": "label"}, models=models)

@@ -129,3 +129,13 @@ def test_an_account_that_alone_holds_the_files_is_told_so(lab: Lab, shards: Shar
     shards.whole(shards.plan(), lab.file(lab.rows(200)))
     assert set(Odometer().names()) == {"elsewhere", "ward"}
     assert note(lab).endswith("No other account than 'ward' has held exactly these rows.\n")
+
+
+def test_an_account_that_held_the_files_of_the_first_question_alone_is_named(
+    lab: Lab, shards: Shards
+) -> None:
+    first, second = lab.file(lab.rows(200), "first.jsonl"), lab.file(lab.rows(150, seed=2), "second.jsonl")
+    lab.run(lab.plan(first, data={"account": "elsewhere"}), "alone")
+    _, waiting = shards.second(shards.plan(), first)
+    shards.merge(shards.count_all(waiting, second))
+    assert "- 'elsewhere'\n" in note(lab)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rpsg.stages import choose as choosing
-from rpsg.stages.choose import Block, Chosen, Objective, choose, distance, parts_of
+from rpsg.stages.choose import Block, Chosen, Objective, choose, choose_in_parts, distance, parts_of
 from rpsg.stages.sketch import Target
 
 
@@ -80,24 +80,13 @@ def test_all_are_chosen_where_there_are_not_more() -> None:
     assert choose(objective_of(z[:0], z), 5).tolist() == []
 
 
-def chosen_in_parts(z: np.ndarray, like: np.ndarray, size: int) -> np.ndarray:
-    found, before = [], None
-    for part, wanted in parts_of(len(z), size):
-        objective = objective_of(z[part], like, 4.0)
-        before = before or Chosen.none(objective)
-        some = choose(objective, wanted, before)
-        before = before.with_these(objective, some)
-        found.append(some + part.start)
-    return np.concatenate(found)
-
-
 def test_a_choice_in_parts_is_about_as_good_as_one_among_all(monkeypatch: pytest.MonkeyPatch) -> None:
     z, like = points(900, 11), points(500, 12) * 0.7 + 0.3
     whole = objective_of(z, like, 4.0)
     best, any_of_them = distance(whole, choose(whole, 90)), distance(whole, np.arange(90))
     monkeypatch.setattr(choosing, "MOST_TOGETHER", 300)
     monkeypatch.setattr(choosing, "PART", 300)
-    found = chosen_in_parts(z, like, 90)
+    found, _ = choose_in_parts(len(z), 90, lambda part: objective_of(z[part], like, 4.0))
     assert len(set(found.tolist())) == 90
     assert distance(whole, found) - best < (any_of_them - best) / 20
 

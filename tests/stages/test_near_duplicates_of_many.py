@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rpsg.stages import neighbours
+from rpsg.records import Candidate, Card, Pool
+from rpsg.stages import cosine_filter, neighbours
+from rpsg.stages.cosine_filter import drop_near_duplicates
 from rpsg.stages.exact_similarity import SQUARE
 from rpsg.stages.neighbours import distinct, distinct_of_all
 
@@ -38,6 +40,14 @@ def test_nearly_all_are_found_and_nothing_else_is_dropped(monkeypatch: pytest.Mo
     assert (~every).sum() > len(copies) / 2
     assert (~found & ~every).sum() >= 0.99 * (~every).sum()
     assert (~found & every).sum() <= 0.01 * (~every).sum()  # a row next to one that should have been dropped
+
+
+def test_of_very_many_texts_near_duplicates_are_dropped_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.repeat(unit(np.random.default_rng(1).normal(size=(20, 48))), 2, axis=0)
+    card = Card({})
+    pool = Pool(tuple(Candidate(i, f"text {i}", card) for i in range(40)))
+    monkeypatch.setattr(cosine_filter, "MOST_COMPARED", 10)
+    assert [c.id for c in drop_near_duplicates(pool, rows).alive()] == list(range(0, 40, 2))
 
 
 def test_the_first_of_equal_texts_is_kept_wherever_they_are(monkeypatch: pytest.MonkeyPatch) -> None:

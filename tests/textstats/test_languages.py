@@ -43,3 +43,16 @@ def test_languages_have_english_names_and_others_their_code() -> None:
     assert name_of("de") == "German"
     assert name_of("eo") == "eo"
     assert {"de", "en", "es", "fr", "it", "ja", "ko", "nl", "pt", "th", "zh"} <= set(NAMES)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # German and Dutch, as many function words of each.
+        "Das ist nicht gut und wir haben es auch nicht. Dat is niet goed en wij hebben het ook niet.",
+        # A Greek letter is no Greek text, and three function words are too few to tell.
+        "Dose \u03b1: fever, the rash, the cough, a swollen knee",
+    ],
+)
+def test_a_mixed_text_and_a_short_one_cannot_be_told(text: str) -> None:
+    assert language_of(text) == ""

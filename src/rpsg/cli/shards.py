@@ -109,11 +109,11 @@ def count(
     ] = None,
     encoding: Annotated[
         str | None,
-        typer.Option("--encoding", metavar="NAME", help="The encoding of DATA, if it is not the plan's."),
+        typer.Option("--encoding", metavar="NAME", help="The encoding of DATA, if this site has another."),
     ] = None,
     text: Annotated[
         str | None,
-        typer.Option("--text", metavar="COLUMN", help="The column of texts, if it has another name in DATA."),
+        typer.Option("--text", metavar="COLUMN", help="The column of texts, if this site has another."),
     ] = None,
     user: Annotated[
         str | None,

@@ -32,7 +32,7 @@ _LOOPBACK = "127.0.0.1"
 _OBJECT_STORE = 80 << 20
 #: A cluster answers within this time, or is not there.
 _SECONDS = 10.0
-#: The address that this process is connected to by this module; None before it is.
+#: The address that this process is connected to by this module; empty before it is.
 _connected: list[str] = []
 
 
@@ -43,6 +43,7 @@ def connect(engine: EngineSection) -> Any:
         MissingExtraError: Ray is not installed.
         ModelError: no cluster answers, or it has another version of Ray or Python.
         UsageError: the process is connected to another cluster.
+        PrivacyError: Ray would listen on the network of this machine.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when the package is imported
     if not engine.address and not _connected:

@@ -1,6 +1,7 @@
-"""What runs in a worker process on a node: models of its own, and nothing else.
+"""What runs in a worker process on a node that writes or embeds: models of its own, and nothing else.
 
-A worker stores nothing, writes no file and knows no private data. Its methods never raise: Ray would write
+Such a worker stores nothing, writes no file and knows no private data; ``pipeline.shards.on_ray`` has those
+that count. Its methods never raise: Ray would write
 the error, with what it quotes, into its logs. They return ``Trouble`` instead.
 """
 

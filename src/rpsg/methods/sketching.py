@@ -14,7 +14,7 @@ from rpsg.methods.questions import SketchSum
 from rpsg.records import Document
 from rpsg.stages.annotate import codes_of
 from rpsg.stages.cards import positions
-from rpsg.stages.choose import Block, Chosen, Objective, choose, parts_of
+from rpsg.stages.choose import Block, Objective, choose_in_parts
 from rpsg.stages.resolution import poor_fit_line
 from rpsg.stages.sketch import (
     LENGTH,
@@ -118,20 +118,16 @@ def choose_by_sketch(job: Job, pack: Pack, model: CardModel, sketch: Sketch, poo
     scores: dict[int, float] = {}
     for code, quota in enumerate(shares(mass, job.plan.corpus.size)):
         mine = np.flatnonzero(of_label == code)
-        parts, before = parts_of(len(mine), int(quota)), None
-        for part, wanted in parts:
+
+        def objective_of(part: slice, mine: npt.NDArray[np.int64] = mine, code: int = code) -> Objective:
             some = mine[part]
             blocks = [replace(block, entries=block.entries[some]) for block in shared]
             blocks += _columns_wanted(model, [drafts[i] for i in some], label, code)
-            objective = _objective(job, sketch, code, [drafts[i].text for i in some], vectors[some], blocks)
-            if len(parts) > 1 and before is None:
-                before = Chosen.none(objective)
-            found = choose(objective, wanted, before)
-            before = before and before.with_these(objective, found)
-            kept |= {drafts[some[i]].id for i in found}
-            # Its inner product with the target is the score of a text.
-            told = zip(some, objective.towards, strict=True)
-            scores |= {drafts[i].id: float(value) for i, value in told}
+            return _objective(job, sketch, code, [drafts[i].text for i in some], vectors[some], blocks)
+
+        found, towards = choose_in_parts(len(mine), int(quota), objective_of)
+        kept |= {drafts[i].id for i in mine[found]}
+        scores |= {drafts[i].id: float(value) for i, value in zip(mine, towards, strict=True)}
     losers = {c.id: "not chosen by the sketch" for c in drafts if c.id not in kept}
     return pool.score("sketch", scores).drop("sketch", losers)
 

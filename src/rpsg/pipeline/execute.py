@@ -109,7 +109,7 @@ def execute_unreleased(
     """
     if plan.engine.kind == "ray":
         raise UsageError(
-            "The texts of an audit's own run lie open nowhere, so no Ray worker writes them.",
+            "The texts of an audit's own run are never stored unencrypted, so they are not given to Ray.",
             hint="Leave --engine ray out.",
         )
     watch = Stopwatch(logged(progress, "run"))

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from rpsg.errors import DataError
-from rpsg.privacy.exact_sums import LARGEST, ExactSum
+from rpsg.privacy.exact_sums import ExactSum
 from rpsg.privacy.private import Private, open_private
+from rpsg.privacy.sensitivity import SIGNED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 MARK = b"rpsg-shard/1\n"
 _HEAD = struct.Struct("<32sII")
 _TAG = 16
+#: The largest entry of a total. No real one comes near, and floating-point numbers hold it exactly.
+LARGEST = 1 << 48
 _KEY_BYTES = _DIGEST_BYTES = 32
 #: A key encrypts one file only, so the nonce need not differ.
 _NONCE = bytes(12)
@@ -47,7 +50,9 @@ class ShardAddress:
     def of(cls, content: bytes) -> Self:
         """The address of a sealed file; DataError if it is none."""
         if not content.startswith(MARK) or len(content) < len(MARK) + _HEAD.size:
-            raise DataError("A file is no shard's.", hint="Name only files that rpsg count wrote.")
+            raise DataError(
+                "A file was not written by rpsg count.", hint="Name only the files of this run's shards."
+            )
         return cls(*_HEAD.unpack_from(content, len(MARK)))
 
     def to_bytes(self) -> bytes:
@@ -121,14 +126,17 @@ def opened_sums(content: bytes, key: bytes, queries: Sequence[Query]) -> ShardSu
             clear = b""
     if not clear:
         raise DataError(
-            "A shard's file was changed, is cut off, or was made for another run.",
+            f"The file of shard {ShardAddress.of(content).shard} was changed, is cut off, or was made for "
+            "another run.",
             hint="Copy it again from where it was counted, or count that shard again.",
         )
     numbers = np.frombuffer(clear, "<i8", offset=_DIGEST_BYTES).astype(np.int64)
     most = LARGEST // max(1, ShardAddress.of(content).shards)
-    if numbers.min(initial=0) < -most or numbers.max(initial=0) > most:
+    least = np.repeat([-most if q.rule in SIGNED else 0 for q in queries], [q.dim for q in queries])
+    if (numbers < least).any() or (numbers > most).any():
         raise DataError(
-            "A shard's file holds numbers that nobody can have counted, so somebody made it up.",
+            f"The file of shard {ShardAddress.of(content).shard} holds numbers that nobody can have "
+            "counted, so somebody made it up.",
             hint="Ask who counted that shard; nothing was spent.",
         )
     ends = np.cumsum([query.dim for query in queries])[:-1]
@@ -147,6 +155,6 @@ def _shared(key: bytes, other: bytes, both: bytes) -> bytes:
         secret = X25519PrivateKey.from_private_bytes(key).exchange(X25519PublicKey.from_public_bytes(other))
     except ValueError:  # a key of low order, which would make the secret known to everybody
         raise DataError(
-            "The key of a shard's file or of a question is none.", hint="Copy the file again."
+            "A shard's file, or a question, holds something that is not a key.", hint="Copy the file again."
         ) from None
     return HKDF(algorithm=SHA256(), length=32, salt=both, info=MARK).derive(secret)

@@ -131,6 +131,27 @@ def parts_of(texts: int, size: int) -> list[tuple[slice, int]]:
     return [(slice(a, b), n - m) for (a, b), (m, n) in zip(pairwise(ends), pairwise(wanted), strict=True)]
 
 
+def choose_in_parts(
+    texts: int, size: int, objective_of: Callable[[slice], Objective]
+) -> tuple[Numbers, Floats]:
+    """Choose ``size`` of so many texts, in parts if they are many.
+
+    ``objective_of`` gives the objective of a part. Returns the indices of the chosen, rising, and the inner
+    product of every text with the target, which is its score.
+    """
+    parts, before = parts_of(texts, size), None
+    chosen, scores = [], []
+    for part, wanted in parts:
+        objective = objective_of(part)
+        if len(parts) > 1 and before is None:
+            before = Chosen.none(objective)
+        some = choose(objective, wanted, before)
+        before = before and before.with_these(objective, some)
+        chosen.append(some + part.start)
+        scores.append(objective.towards)
+    return np.concatenate(chosen), np.concatenate(scores)
+
+
 def choose(objective: Objective, size: int, before: Chosen | None = None) -> Numbers:
     """The indices of ``size`` texts whose mean is near the target, rising; all where there are fewer.
 

@@ -29,7 +29,7 @@ class EditScore:
     told: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)
 
     def is_enough(self, confidence: int) -> bool:
-        """Whether edits are at an end: nothing is revealed, and the label is surer than ``confidence``."""
+        """Whether edits may end: nothing is revealed, and the label more certain than ``confidence``."""
         return not self.told and self.confidence > confidence
 
 

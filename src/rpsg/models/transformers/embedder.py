@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 
 #: A family that wants this before each text of a comparison, and whose settings do not say so.
-E5 = re.compile(r"(?:^|/)(?:multilingual-)?e5-(?:small|base|large)(?:-v2)?/?$", re.IGNORECASE)
+E5 = re.compile(
+    r"(?:^|/|--)(?:multilingual-)?e5-(?:small|base|large)(?:-v2)?(?:/snapshots/\w+)?/?$", re.IGNORECASE
+)
 E5_PROMPT = "query: "
 
 
@@ -62,7 +64,7 @@ class SentenceTransformersEmbedder:
         self._device = best_device()
         self._lanes = (threads or cores()) if self._device == "cpu" else 1
         self._model = self._open()
-        # Some models were trained with a prompt before each text; but for one family their settings have it.
+        # Some models were trained with a prompt before each text. All but one family have it in settings.
         told = (self._model.prompts or {}).get(self._model.default_prompt_name or "") or ""
         self._prompt: str = told or (E5_PROMPT if E5.search(str(name)) else "")
         self._tokenizing = threading.Lock()

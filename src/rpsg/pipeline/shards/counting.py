@@ -24,6 +24,7 @@ from rpsg.privacy.commitment import content_digest
 from rpsg.privacy.sealed_sums import ShardAddress, ShardSums, sealed_sums
 from rpsg.protocols import Silent
 from rpsg.records import PrivateCorpus
+from rpsg.release.public_plan import without_place
 from rpsg.stages.contributions import People
 from rpsg.stages.partition import in_shard
 from rpsg.storage.readers import check_columns, check_readable, read_by_rule
@@ -65,13 +66,14 @@ def count(
         shards: how many shards the caller believes there are.
         embedder: where the embedder of the plan is on this machine, if it has no name.
         fingerprint: the one that the run's machine printed for the question; empty: it is not compared.
-        here: settings of ``[data]`` that are others on this machine: encoding, text, user.
+        here: settings of ``[data]`` that are others at this site: encoding, text, user.
         progress: is told how far the reading is, in per cent.
         models: replace the plan's embedder and sentiment classifier, for tests.
 
     Raises:
-        UsageError: there is no such shard, a model here is not the one of the plan, or the question asks
-            for a server, or for a package of others, that would read the private texts.
+        UsageError: there is no such shard, a model here is not the one of the plan, the question names a
+            server, a path or a package of others for a model or the method, or ``here`` would change who
+            is counted.
         DataError: the question or the private file cannot be read, the program is another one, or the
             question has another fingerprint.
         PrivacyError: a model is not on this machine. Nothing was read.
@@ -81,6 +83,7 @@ def count(
     _check_fingerprint(task, fingerprint)
     _check_shard(task, shard, shards)
     plan = task.plan_for(data)
+    _check_here(plan, here or {})
     plan = plan.model_copy(update={"data": plan.data.model_copy(update=dict(here or {}))})
     if data == STDIN:
         raise UsageError("A shard is counted from a file.", hint="Name the file with the private texts.")
@@ -139,17 +142,40 @@ def _check_shard(task: ShardTask, shard: int, shards: int | None) -> None:
         )
 
 
+def _check_here(plan: Plan, here: Mapping[str, str]) -> None:
+    """Check that the question's method can be counted, and that what differs here changes nobody's shard."""
+    name = plan.method.name
+    if name not in registry.built_in("methods") or not method_of(plan).shards:
+        raise UsageError(
+            f"The question is for the method {name}, which cannot be counted in shards.",
+            hint="Ask the person who has the run.",
+        )
+    if here and plan.data.divided_by != "site":
+        raise UsageError(
+            "All shards of one file must read it in the same way, or somebody counts in two, or in none.",
+            hint="Name encoding and columns in the plan, when you begin the run with rpsg shards.",
+        )
+    if not here.keys() <= {"encoding", "text", "user"} or not all(here.values()):
+        raise UsageError("Only the encoding and the names of columns may be others at a site.", hint="--text")
+    if "user" in here and plan.data.user is None:
+        raise UsageError(
+            "The run protects rows, so no column names people.",
+            hint="Leave --user out, or begin the run with rpsg shards --user COLUMN.",
+        )
+
+
 def _models(embedder: str, plan: Plan) -> tuple[Embedder, Classifier]:
     """The models of the plan, on this machine. The plan is somebody else's, who may not have texts sent away.
 
-    So no server is taken from it, and no package of others is used because the plan names it.
+    So no server is taken from it, and no path and no package of others is used because the plan names it.
     """
     named: tuple[tuple[registry.Kind, str], ...] = (
         ("embedders", embedder or plan.models.embedder),
         ("classifiers", plan.models.sentiment or "sentiment"),
     )
     for kind, name in named:
-        own = registry.is_own(kind, name) or (kind == "embedders" and bool(embedder))
+        own = registry.is_own(kind, name) and without_place(name) == name
+        own = own or (kind == "embedders" and bool(embedder))
         if name.partition(":")[0] in SERVED or not own:
             raise UsageError(
                 f"The question names {name}, and only RPSG's own local models read the texts of a shard.",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rpsg import registry
+from rpsg.disk.journals import Journal
 from rpsg.engines.crew import Crew
 from rpsg.engines.models import RayWriter
 from rpsg.engines.worker import Landed, RayWorker, Role, Trouble, WorkerModel, trouble
@@ -19,7 +20,9 @@ from rpsg.pipeline.execute import execute
 from rpsg.pipeline.models_of_run import load_tools
 from rpsg.pipeline.shards.counting import count
 from rpsg.pipeline.shards.merging import Waiting, begin, merge
+from rpsg.pipeline.shards.readers import note_counting
 from rpsg.pipeline.shards.task import this_program
+from rpsg.storage.layout import JOURNAL
 from rpsg.version import VERSION
 
 if TYPE_CHECKING:
@@ -89,6 +92,7 @@ def run(plan: Plan, out: Path, *, progress: Progress | None = None, noise: Noise
     tools = load_tools(plan, RayWriter(plan, crew))
     found = begin(plan, out, progress=progress, tools=tools, noise=noise)
     while isinstance(found, Waiting):
+        note_counting(Journal(out / JOURNAL), nodes=True)  # before nodes read, and whatever happens then
         with tempfile.TemporaryDirectory(prefix="rpsg-sums-") as folder:
             files = _counted(crew, found.task.content, data, plan.data.shards, Path(folder))
             found = merge(out, files, progress=progress, tools=tools, noise=noise, nodes=True)

@@ -21,7 +21,7 @@ _MERGED = "merged"
 
 
 def possible_readers(plan: Plan) -> tuple[str, ...]:
-    """What a release of this plan may say, the likeliest first; nothing without shards."""
+    """What a release of this plan may say, the most likely first; nothing without shards."""
     if not plan.data.shards:
         return ()
     if plan.data.divided_by == "site":

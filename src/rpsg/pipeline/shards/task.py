@@ -106,6 +106,7 @@ class ShardTask:
         about, data = self.about, self.plan_for("").data
         keys = (bytes.fromhex(about.rows_key), bytes.fromhex(about.recipient))
         same = (about.shards, about.divided_by) == (data.shards, data.divided_by)
+        same = same and type(about.shards) is type(about.number) is int
         return same and about.shards > 1 and bool(self.asked) and {len(key) for key in keys} == {32}
 
     @property
