@@ -20,7 +20,7 @@ from rpsg.privacy.sealed_sums import (
 )
 
 QUERIES = (Query("one", "some", 3, "S2_one_cell", 1.0), Query("two", "more", 5, "S6_bounded_vector", 1.0))
-VALUES = (np.array([0, 7, 2**60]), np.array([-1, 0, -(2**60), 5, 3]))
+VALUES = (np.array([0, 7, 2**40]), np.array([-1, 0, -(2**40), 5, 3]))
 WHERE = ShardAddress(b"q" * 32, 2, 3)
 KEY = new_key()
 
