@@ -60,6 +60,8 @@ def test_a_figure_that_is_wrong_is_found_without_our_code(
 ) -> None:
     pytest.importorskip("dp_accounting", reason="needs the extra 'verify'")
     ledger = copy.deepcopy(run.ledger)
+    claim = ledger["claim"]
+    claim["epsilon_group"] = {"3": claim["epsilon_group"]["3"]}  # each group takes a second
     change(ledger)
     assert any(re.search(said, reason) for reason in disagreements(ledger))
 

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from rpsg.errors import InfeasibleError
+from rpsg.privacy import training_account
 from rpsg.privacy.gaussian import epsilon_of
 from rpsg.privacy.training_account import PRECISION, Training, epsilon_of_training, noise_for
 
@@ -63,6 +64,8 @@ def test_training_without_noise_has_no_finite_epsilon() -> None:
     assert epsilon_of_training(Training(0.1, 10), 0.0, 1e-5) == math.inf
 
 
-def test_an_epsilon_that_needs_hardly_any_noise_is_refused() -> None:
+def test_an_epsilon_that_needs_hardly_any_noise_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a higher limit than the real one: the distributions of so little noise take many seconds."""
+    monkeypatch.setattr(training_account, "LEAST_NOISE", 0.4)
     with pytest.raises(InfeasibleError, match="hardly any noise"):
         noise_for(1000.0, 1e-5, Training(1.0, 1))

@@ -15,7 +15,8 @@ from rpsg.errors import InfeasibleError, needed
 
 #: The noise multiplier is found to this relative precision, and is never below what the target needs.
 PRECISION = 1e-4
-_LEAST, _MOST = 0.05, 1e4
+#: With a smaller noise multiplier nothing is bounded; a larger one is not looked for.
+LEAST_NOISE, MOST_NOISE = 0.05, 1e4
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +66,14 @@ def noise_for(epsilon: float, delta: float, training: Training) -> float:
     low = high = 1.0
     while not keeps(high):
         low, high = high, 2 * high
-        if high > _MOST:
+        if high > MOST_NOISE:
             raise InfeasibleError(
                 "No noise keeps this budget for that many steps.",
                 hint="Raise --epsilon, or lower [dpsgd] steps, batch or cards.",
             )
     while low == high or keeps(low):
         low, high = low / 2, low
-        if low < _LEAST:
+        if low < LEAST_NOISE:
             raise InfeasibleError(
                 "At this epsilon hardly any noise is needed, which bounds nothing.",
                 hint="Lower --epsilon, or set [dpsgd] noise_multiplier = 0 for training without noise.",
