@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rpsg.domains import find_pack, pack_names
 from rpsg.domains.pack import Example
+from rpsg.domains.prompts import fill
 from rpsg.models.fake import FakeWriter
 from rpsg.plan import Plan, resolve
 from rpsg.protocols import Silent
@@ -19,7 +20,7 @@ from rpsg.records import Card
 from rpsg.stages import candidates
 from rpsg.stages.candidates import write_candidates, write_variants
 from rpsg.stages.cards import CardModel
-from rpsg.stages.prompts import PREFIXES, SHOWN_WORDS, candidate_request, fill, prefix, variant_request
+from rpsg.stages.prompts import PREFIXES, SHOWN_WORDS, candidate_request, prefix, variant_request
 from rpsg.stages.rng import stream, text_seed
 from rpsg.testing.lab import Witness
 

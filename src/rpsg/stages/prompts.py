@@ -7,13 +7,12 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from rpsg.domains.prompts import FIELD, OPTIONAL
+from rpsg.domains.prompts import fill, first_words
 from rpsg.protocols import Message, Request
 from rpsg.stages.rng import stream, text_seed
 from rpsg.textstats.words import word_count
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Mapping, Sequence
 
     from rpsg.domains import Pack
@@ -29,17 +28,6 @@ SHOWN_WORDS = 640
 DEFAULT_WORDS = 80
 #: The room for a word, in tokens. Tokenizers are made for English, and cut other languages into more.
 TOKENS_A_WORD, TOKENS_A_WORD_ELSEWHERE = 1.7, 2.4
-
-
-def fill(template: str, fields: dict[str, str]) -> str:
-    """The filled template; a ``[[segment]]`` is left out when one of its fields is empty or unknown."""
-
-    def segment(match: re.Match[str]) -> str:
-        inner = match.group(1)
-        return inner if all(fields.get(name) for name in FIELD.findall(inner)) else ""
-
-    kept = OPTIONAL.sub(segment, template)
-    return FIELD.sub(lambda match: fields.get(match.group(1), ""), kept).strip()
 
 
 def words_asked(pack: Pack, values: Mapping[str, str]) -> int:
@@ -68,11 +56,6 @@ def fields_of(
             if name in known and known[name].column
         ),
     }
-
-
-def first_words(pack: Pack, fields: dict[str, str]) -> str:
-    """How a text with these values begins; the value of an opening may itself have fields."""
-    return fill(fill(pack.begins, fields), fields)
 
 
 def _heading(column: str) -> str:
@@ -206,5 +189,5 @@ def _request(
         seed=text_seed(plan.generation.seed, purpose, number),
         temperature=plan.generation.temperature or pack.temperature,
         top_p=plan.generation.top_p or pack.top_p,
-        begins=first_words(pack, fields),
+        begins=first_words(pack.begins, fields),
     )
