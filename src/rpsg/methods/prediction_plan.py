@@ -132,7 +132,7 @@ def check(plan: Plan) -> None:
         )
 
 
-def workload(plan: Plan, pack: Pack) -> Workload:  # noqa: ARG001  # the face of all such functions
+def workload(plan: Plan, pack: Pack) -> Workload:  # noqa: ARG001  # the signature of all such functions
     """Nothing is asked of a writer; what the model computes instead is told by ``explain``."""
     size, s = plan.corpus.size, plan.prediction
     return Workload(

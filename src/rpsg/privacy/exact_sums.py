@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.histogram import IntArray
 
 #: No entry of an exact sum is larger, so that two of them can be added.
-LARGEST = (1 << 62) - 1
+LARGEST_SUM = (1 << 62) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def values_of(query: Query, held: ExactSum) -> IntArray:
     values = held.values
     require_kept(held.query == query, query)
     require_kept(values.dtype == np.int64 and values.shape == (query.dim,), query)
-    require_kept(bool(np.all((values >= -LARGEST) & (values <= LARGEST))), query)
+    require_kept(bool(np.all((values >= -LARGEST_SUM) & (values <= LARGEST_SUM))), query)
     return values
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rpsg.domains.prompts import fill, first_words
 from rpsg.protocols import Message, Request
 from rpsg.stages.rng import stream, text_seed
+from rpsg.textstats.languages import ENGLISH
 from rpsg.textstats.words import word_count
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ def _request(
     number: int,
 ) -> Request:
     fields = fields_of(pack, values, plan.corpus.about or pack.about)
-    tokens_a_word = TOKENS_A_WORD if pack.language in {"", "en"} else TOKENS_A_WORD_ELSEWHERE
+    tokens_a_word = TOKENS_A_WORD if pack.language in ENGLISH else TOKENS_A_WORD_ELSEWHERE
     return Request(
         messages=messages,
         max_tokens=int(words_asked(pack, values) * tokens_a_word) + 16,

@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from rpsg.stages.scrub_formats import replaced, scrub_formats, scrub_names
+from rpsg.textstats.languages import ENGLISH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -177,7 +178,7 @@ def scrub_text(text: str, language: str = "") -> str:
     passport and telephone numbers (seven or more digits), and account names. In another ``language`` than
     English (an ISO 639 code; empty: not known) also the formats of ``scrub_formats``.
     """
-    if language not in {"", "en"}:
+    if language not in ENGLISH:
         text = scrub_formats(text)
     for tag, pattern, is_one in PATTERNS:
         text = pattern.sub(lambda found: tag if is_one(found[0]) else found[0], text)  # noqa: B023 - used at once
@@ -195,7 +196,7 @@ def scrub_identities(pool: Pool, recognizer: Recognizer | None = None, language:
     if recognizer is not None:
         texts = [cut(t, spans) for t, spans in zip(texts, recognizer.find(texts), strict=True)]
     texts = [_without_names(text) for text in texts]
-    if language not in {"", "en"}:
+    if language not in ENGLISH:
         texts = [scrub_names(text, language) for text in texts]
     return _with_texts(pool, [generalise_amounts(scrub_text(text, language)) for text in texts])
 

@@ -79,19 +79,37 @@ def count(
         PrivacyError: a model is not on this machine. Nothing was read.
     """
     forbid_core_dumps()
-    task, progress = ShardTask.read(question), progress or Silent()
+    task = ShardTask.read(question)
     _check_fingerprint(task, fingerprint)
     _check_shard(task, shard, shards)
+    plan = _plan_here(task, data, here or {})
+    reads, feels = models or _models(embedder, plan)
+    _check_models(task, plan, reads, feels)
+    held = _counted(task, plan, shard, reads, feels, progress or Silent())
+    address = ShardAddress(task.digest, shard, task.about.shards)
+    write_atomic(out, sealed_sums(address, held, bytes.fromhex(task.about.recipient)))
+    with file_errors(f"write {out.name}"):
+        told = question.stat()
+        os.utime(out, ns=(told.st_mtime_ns, told.st_mtime_ns))  # when a shard is done depends on its texts
+    return task
+
+
+def _plan_here(task: ShardTask, data: str, here: Mapping[str, str]) -> Plan:
+    """The plan of the question with this machine's file, of which only the header was looked at."""
     plan = task.plan_for(data)
-    _check_here(plan, here or {})
-    plan = plan.model_copy(update={"data": plan.data.model_copy(update=dict(here or {}))})
+    _check_here(plan, here)
+    plan = plan.model_copy(update={"data": plan.data.model_copy(update=dict(here))})
     if data == STDIN:
         raise UsageError("A shard is counted from a file.", hint="Name the file with the private texts.")
     check_readable(data, plan.data.format)
     check_columns(plan.data)
-    reads, feels = models or _models(embedder, plan)
-    _check_models(task, plan, reads, feels)
+    return plan
 
+
+def _counted(
+    task: ShardTask, plan: Plan, shard: int, reads: Embedder, feels: Classifier, progress: Progress
+) -> ShardSums:
+    """The exact sums over the people of the shard, and the digest of the whole file."""
     progress.start("reading the file")
     rules = Rules(plan.data.unusable, plan.data.unlisted, may_be_empty=True)
     everybody = read_by_rule(plan.data, rules).map(lambda read: read.corpus)
@@ -107,13 +125,7 @@ def count(
     )
     engine = LocalEngine((people,), Remembered(feels))
     sums = tuple(engine.exact_sum(query, asked) for query, asked in task.asked)
-    address = ShardAddress(task.digest, shard, task.about.shards)
-    held = ShardSums(sums, content_digest(everybody))
-    write_atomic(out, sealed_sums(address, held, bytes.fromhex(task.about.recipient)))
-    with file_errors(f"write {out.name}"):
-        told = question.stat()
-        os.utime(out, ns=(told.st_mtime_ns, told.st_mtime_ns))  # when a shard is done depends on its texts
-    return task
+    return ShardSums(sums, content_digest(everybody))
 
 
 def _check_fingerprint(task: ShardTask, fingerprint: str) -> None:

@@ -20,7 +20,7 @@ from rpsg.methods.budget import pool_size
 from rpsg.methods.named import find_method
 from rpsg.models.openai.endpoint import address_of
 from rpsg.pipeline.made import roles
-from rpsg.pipeline.shards.readers import possible_readers
+from rpsg.pipeline.shards.reading_machines import possible_readers
 from rpsg.pipeline.verification.extensions import check_package_of_method, check_packages_of_models
 from rpsg.plan import LimitsSection, VaultSection, resolve
 from rpsg.privacy import egress

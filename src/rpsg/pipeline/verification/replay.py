@@ -53,9 +53,9 @@ ROLES = tuple(KNOWN)
 
 def check_roles(models: Mapping[str, str]) -> None:
     """Raise UsageError if ``models`` names a role that a replay does not have."""
-    if strangers := sorted(set(models) - set(ROLES)):
+    if unknown := sorted(set(models) - set(ROLES)):
         raise UsageError(
-            f"A replay has no model called {strangers[0]!r}.", hint=f"There are: {', '.join(ROLES)}."
+            f"A replay has no model called {unknown[0]!r}.", hint=f"There are: {', '.join(ROLES)}."
         )
 
 
