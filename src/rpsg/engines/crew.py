@@ -237,7 +237,7 @@ class _Spreading:
             )
 
     def _end(self, ref: Any) -> None:
-        """What an errand has not brought goes to the next idle worker."""
+        """Items whose results a lost worker did not return go to the next idle one."""
         if left := list(self.under_way.pop(ref).left):
             self.todo.appendleft(left)
 

@@ -40,7 +40,7 @@ MOST_MATCHES = 20
 RATES = (0.01, 0.001)
 #: Characters of one of the closest texts before the rest is folded, and what may be left over unfolded.
 SHOWN, REST = 400, 100
-WRONGLY = "Found at 1 % is the share of members found where 1 % of the people held out are accused wrongly. "
+WRONGLY = "Found at 1 % is the share of members found if 1 % of the people held out are wrongly accused. "
 TITLE = "Does the corpus reveal who was in its data?"
 MARK = "PRIVATE: never share this page. An audit reads private texts without noise, and no budget covers it."
 PROOF = (
@@ -99,7 +99,7 @@ _VERDICTS = {"refuted": "refuted", "no violation seen": "unrefuted"}
 
 
 def _attacks(found: Found) -> Html:
-    """A row for each attack that had something to go by; if none of them counts, the reasons alone."""
+    """A row for each attack that has figures; if none of them counts, only the reasons."""
     counting = [each for each in found["findings"] if each["verdict"] != "not run"]
     if not counting:
         return block("The attacks", _quiet(found))

@@ -100,7 +100,7 @@ class LastLayers:
         model.requires_grad_(False)  # noqa: FBT003  # torch's own face
         refused = ModelError(
             f"{self._weights.label} cannot be divided between its layers.",
-            hint="Take a causal model built as Llama is, for example: smollm2-135m",
+            hint="Use a causal model built like Llama, for example: smollm2-135m",
         )
         try:
             divided = DividedModel.of(model, tokenizer, self._trained)

@@ -149,7 +149,7 @@ def open_merged(
         readings = kept_readings(folder.vault, answers.task.about.number, digests)
         _note_rows(plan, folder, readings, digests)
         progress.note(f"Whether the shards read the files that they should is noted in {PRIVATE}/{NOTES}.")
-    around = "The private texts of this run are counted in shards, and a step asked for them."
+    around = "The private texts of this run are counted in shards, and a step asked to read them."
     people = nobody(tools, progress, around)
     pack = find_pack(plan.corpus.domain)
     engine = MergedEngine(plan, pack, budget, folder, tools, key, answers, held)
