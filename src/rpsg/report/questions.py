@@ -39,7 +39,7 @@ QUESTIONS = (
     ),
     QualityQuestion(
         "Is it on topic?",
-        "Whether texts are about what real texts are about, in the same shares.",
+        "Whether the texts have the topics of real texts, in the same shares.",
         (
             *("knn_precision", "density", "kl", "tv", "sentiment_distance"),
             *("column_distance", "attribute_distance", "attribute_coverage"),

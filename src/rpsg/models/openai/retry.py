@@ -164,7 +164,7 @@ class RetryPolicy(Generic[Read]):
                 return 0.0
             if not (error.decided or request.asked_again or error.reason == CUT_WHILE_THINKING):
                 request.asked_again = True
-                # At once while no text has come at all: whether one ever will is soon known then.
+                # Without a pause until the first text has come: a server that gives none is then found soon.
                 pause = request.pause(self._config.first_pause, 1) if self._state.answers else 0.0
                 return self._log(request, error.reason, pause)
             said = self._said(request, answer) if error.reason == AN_ERROR else ""
