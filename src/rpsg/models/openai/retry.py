@@ -54,10 +54,11 @@ class Dropped:
 
 @dataclass(slots=True)
 class PendingRequest:
-    """One request and its history."""
+    """One request and its history; ``late`` counts the attempts that had no answer in time."""
 
     index: int
     tries: int = 0
+    late: int = 0
     refusals: int = 0
     asked_again: bool = False
     changes: frozenset[str] = frozenset()
@@ -145,11 +146,11 @@ class RetryPolicy(Generic[Read]):
         return self._declined(request, found, answer, question, changes)
 
     def _patience(self, request: PendingRequest) -> float:
-        """Doubles with each attempt. The last one has the whole timeout, and so has a changed request, which
-        may take longer than the others because it may be answered at greater length.
+        """Doubles with each attempt that had no answer in time. The last one has the whole timeout, and so
+        has a changed request, which may take longer than others because it may be answered at greater length.
         """
         is_last = request.tries >= self._config.retries
-        return math.inf if is_last or request.changes else 2.0**request.tries
+        return math.inf if is_last or request.changes else 2.0**request.late
 
     def read_answer(
         self, request: PendingRequest, answer: HttpResponse, question: dict[str, Any], changes: frozenset[str]
@@ -199,6 +200,7 @@ class RetryPolicy(Generic[Read]):
         if lost.final:
             self.limiter.answered(ticket)
             return self._drop(request, Dropped(lost.reason))
+        request.late += lost.overload == "late"
         return self._broken(request, ticket, lost.reason, None, lost.overload)
 
     def _broken(
