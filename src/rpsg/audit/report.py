@@ -86,7 +86,7 @@ class AuditReport(Shown):
         verdict, reason, *notes = self.words()
         return Overview(
             f"Audit: {verdict}",
-            first="Private: it tells of private texts, without noise. Do not pass it on with a release.",
+            first="Private: it was made from private texts, without noise. Do not pass it on with a release.",
             facts=(
                 ("why", reason),
                 ("claimed", f"epsilon {self.claim.epsilon:.3g}" if self.claim.is_made else "nothing"),
@@ -129,9 +129,9 @@ class AuditReport(Shown):
             share, name = min(of_canaries)
             told.append(f"If {_percent(share)} of the planted canaries came out, {name} would have shown it.")
         told.append(
-            "In a corpus in which one text in twenty is a member's with a fifth of its words dropped, "
-            f"{', '.join(caught) or 'no attack'} found the leak"
-            + (f"; {', '.join(missed)} did not." if missed else ".")
+            "As a test, one text in twenty was replaced by a member's text with a fifth of its words "
+            f"dropped. Found by: {', '.join(caught) or 'no attack'}"
+            + (f". Not found by: {', '.join(missed)}." if missed else ".")
         )
         if caught and OF_CANARIES.issuperset(caught):
             told.append(
@@ -142,7 +142,7 @@ class AuditReport(Shown):
 
 
 _HEADINGS: Mapping[Verdict, str] = {
-    "refuted": "The claim is refuted: the corpus tells more about who was in the data than it allows.",
+    "refuted": "The claim is refuted: the corpus reveals more about who took part than the claim allows.",
     "no violation seen": "No violation was seen.",
     "not run": "The audit has no verdict.",
 }

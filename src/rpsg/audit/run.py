@@ -228,7 +228,7 @@ def _verdict(findings: Sequence[Finding], baseline: Baseline, leak: Sequence[Con
         return "not run", "No attack could be run with power; each says why."
     if not any(control.outcome == "caught" for control in leak if control.name in quiet):
         return "not run", (
-            "No attack would detect a corpus in which one text in twenty is a member's. More people on each "
-            "side, more synthetic texts, or canaries make smaller leaks visible."
+            "No attack would have detected a corpus in which one text in twenty is a member's. More people "
+            "on each side, more synthetic texts, or canaries make smaller leaks visible."
         )
-    return "no violation seen", "No attack names more members than the claim allows to chance."
+    return "no violation seen", "No attack names more members than chance explains under the claim."

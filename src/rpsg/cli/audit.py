@@ -252,7 +252,7 @@ def show(screen: Screen, report: AuditReport, kept: Path | None) -> None:
 
 
 def _show_attacks(screen: Screen, report: AuditReport) -> None:
-    """A row for each attack that had something to go by, if any of them counts."""
+    """A row for each attack that has figures, if any of them counts."""
     if all(found.verdict == "not run" for found in report.findings):
         return
     tried = [found for found in report.findings if (found.guesses, found.auc) != (None, None)]

@@ -115,7 +115,7 @@ def halves(rows: Rows, seed: int) -> tuple[Rows, Rows]:
     """
     if len(rows) < 2:
         raise DataError(
-            "At least two real texts are needed: a half is compared with, the other half is the ceiling.",
+            "At least two real texts are needed: half to compare the corpus with, half for the ceiling.",
             hint="Give more texts with --real, or others for the ceiling with --train-real FILE.",
         )
     people = rows.users or tuple(str(i) for i in range(len(rows)))

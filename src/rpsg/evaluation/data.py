@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 CORPUS, CEILING, REAL = "corpus", "ceiling", "real"
 _OPTIONS = re.compile(r"(?<= )--(text|label)\b")
 OWN_DATA = (
-    "These are the texts that the corpus was made from: figures on them say how much it copies, too. Hold "
+    "The corpus was made from these texts, so the figures also reflect how much it copies. Hold "
     "some texts back before a run, and name those with --real."
 )
 
@@ -83,7 +83,7 @@ def load_corpora(config: EvaluationConfig, run: FinishedRun | None, progress: Pr
     if floor:
         corpora.rows[FLOOR] = floor
     elif floor is not None:
-        corpora.notes.append("There is no floor, so no score: none of its texts was left.")
+        corpora.notes.append("There is no floor, so no score: none of its texts can be used.")
     return corpora
 
 
@@ -107,8 +107,8 @@ def _synthetic(source: Source, row: str, columns: Columns, corpora: Corpora, nam
     found = _labelled(source, columns, named) if isinstance(source, Path) else read_rows(source, columns)
     if columns.label is not None and found.labels is None:
         corpora.notes.append(
-            f"The {row} was read without labels: it has no column {columns.label!r}. What needs labels has "
-            "no value for it; if they are in another column, name it with --synthetic-label."
+            f"The {row} was read without labels: it has no column {columns.label!r}. Metrics that "
+            "need labels have no value for it; if they are in another column, name it with --synthetic-label."
         )
     return found
 

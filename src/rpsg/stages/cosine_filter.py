@@ -31,11 +31,16 @@ def drop_near_duplicates(pool: Pool, vectors: npt.NDArray[np.float32], threshold
 
     ``vectors`` are the unit rows of ``pool.alive()``, in that order. Cosines are of quantized rows, so every
     machine drops the same texts. Of more than ``MOST_COMPARED`` texts each is compared with some, and a few
-    near-duplicates are missed (``neighbours.py``).
+    near-duplicates are missed (``neighbours.py``). A text that could not be embedded is close to none, not
+    even to the same text, so equal texts are found as text.
     """
     limit = threshold * SQUARE
     stays = distinct(vectors, limit) if len(vectors) > MOST_COMPARED else distinct_of_all(vectors, limit)
-    reasons = {c.id: "near-duplicate" for c, kept in zip(pool.alive(), stays, strict=True) if not kept}
+    reasons, seen = {}, set()
+    for candidate, kept in zip(pool.alive(), stays, strict=True):
+        if not kept or candidate.text in seen:
+            reasons[candidate.id] = "near-duplicate"
+        seen.add(candidate.text)
     return pool.drop("cosine filter", reasons)
 
 

@@ -164,11 +164,11 @@ def _check_here(plan: Plan, here: Mapping[str, str]) -> None:
         )
     if here and plan.data.divided_by != "site":
         raise UsageError(
-            "All shards of one file must read it in the same way, or somebody counts in two, or in none.",
+            "All shards of one file must read it in the same way, or somebody is counted in two, or in none.",
             hint="Name encoding and columns in the plan, when you begin the run with rpsg shards.",
         )
     if not here.keys() <= {"encoding", "text", "user"} or not all(here.values()):
-        raise UsageError("Only the encoding and the names of columns may be others at a site.", hint="--text")
+        raise UsageError("Only the encoding and the names of columns may differ at a site.", hint="--text")
     if "user" in here and plan.data.user is None:
         raise UsageError(
             "The run protects rows, so no column names people.",
@@ -191,8 +191,8 @@ def _models(embedder: str, plan: Plan) -> tuple[Embedder, Classifier]:
         if name.partition(":")[0] in SERVED or not own:
             raise UsageError(
                 f"The question names {name}, and only RPSG's own local models read the texts of a shard.",
-                hint="Ask for a plan with another model; an embedder of a package here can be named with "
-                "--embedder.",
+                hint="Ask for a plan with another model; an embedder from a package that is "
+                "installed here can be named with --embedder.",
             )
     reads = registry.embedder(named[0][1], threads=plan.models.threads)
     return reads, registry.sentiment(reads, plan.models.sentiment, threads=plan.models.threads)
