@@ -24,6 +24,7 @@ HEADERS = {
     "en": ("Category: ", "Words: ", "Length: "),
     "de": ("Kategorie: ", "Stichworte: ", "Umfang: "),
     "fr": ("Catégorie : ", "Mots : ", "Longueur : "),
+    "es": ("Categoría: ", "Palabras: ", "Extensión: "),
 }
 
 
@@ -99,5 +100,5 @@ def test_a_header_is_one_field_a_line_and_ends_where_the_text_begins(pack: Pack)
     category, its_words, length = HEADERS[pack.language]
     assert full == [*plain[:-1], f"{category}food", f"{its_words}dark glass, cork", plain[-1]]
     assert f"{length}{card['length']}" in plain
-    assert all(re.fullmatch(r"[A-Z][a-zäéœ ]*: \S.*", line) for line in full[:-1])
+    assert all(re.fullmatch(r"[A-Z][a-zäéíóœ ]*: \S.*", line) for line in full[:-1])
     assert re.fullmatch(r"[A-Z][a-zé]* ?:", full[-1])

@@ -210,6 +210,11 @@ class Pack(Strict):
                 if attribute.kind in ("sentiment", "words") and value not in attribute.values:
                     raise ValueError(f"an example has {name} = {value!r}, which is not one of its values")
 
+    @property
+    def has_sentiments(self) -> bool:
+        """Whether a classifier has to find the sentiment of its texts."""
+        return any(attribute.kind == "sentiment" for attribute in self.attributes)
+
     def attribute(self, name: str) -> Attribute:
         return next(a for a in self.attributes if a.name == name)
 

@@ -20,7 +20,7 @@ from rpsg.methods.budget import pool_size
 from rpsg.methods.named import find_method
 from rpsg.models.openai.endpoint import address_of
 from rpsg.pipeline.made import roles
-from rpsg.pipeline.shards.reading_machines import possible_readers
+from rpsg.pipeline.shards.reading_machines import READERS, possible_readers
 from rpsg.pipeline.verification.extensions import check_package_of_method, check_packages_of_models
 from rpsg.plan import LimitsSection, VaultSection, resolve
 from rpsg.privacy import egress
@@ -278,7 +278,8 @@ def told_readers(claimed: Claimed) -> str:
         return ""
     try:
         table = strict_json((claimed.folder / EGRESS).read_bytes())["seen"]
-        (told,) = {str(line["host"]) for line in table if line["role"] == "sentiment"}
+        readers = [line for line in table if line["role"] in READERS and line["kind"] == "private"]
+        (told,) = {str(line["host"]) for line in readers}
     except (OSError, ValueError, LookupError, TypeError):
         raise VerificationError(f"{EGRESS} cannot be read.") from None
     if told not in possible:

@@ -28,6 +28,7 @@ from rpsg.pipeline.verification.claimed import (
     told_readers,
 )
 from rpsg.plan import EngineSection
+from rpsg.privacy.claims import FIRST_FORM
 from rpsg.privacy.evidence import checked_text
 from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.privacy.replay import ReplayKernel
@@ -123,6 +124,7 @@ def _from_replies(
         len(settled.asked),
         earlier_writers(claimed),
         readers=told_readers(claimed),
+        first_form=claimed.ledger["code"]["version"] in FIRST_FORM,
     )
 
 
