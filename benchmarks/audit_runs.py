@@ -15,7 +15,8 @@ with the people whom it used and the texts that it held out.
 
 ``make`` makes runs from posts in which invented people tell about their life (github.com/eth-sri/llmprivacy,
 525 posts by 40 people). Eight of these people are the public, whose posts canaries begin like; the posts of
-the others are the private texts, each as a person of its own. ``attack`` audits them; a paper run is audited
+the others are the private texts, each as a person of its own. Other runs have public reviews, cut to 40
+words, as private texts. ``attack`` audits them; a paper run is audited
 as it was released, and with the texts that its filters dropped.
 """
 
@@ -66,6 +67,16 @@ SHORT = {
     "RPSG_PAPER__SEED_WORDS": "80",
     "RPSG_PAPER__SENTIMENT_ATTEMPTS": "1",
 }
+#: The shortest that still are summaries, of which there is one of each record.
+SHORTER = {
+    "RPSG_PAPER__CANDIDATES": "1",
+    "RPSG_PAPER__MAX_TOKENS": "40",
+    "RPSG_PAPER__SEED_WORDS": "40",
+    "RPSG_PAPER__SENTIMENT_ATTEMPTS": "1",
+}
+OF_REVIEWS = ("--domain", "food-reviews", "--audit-holdout", "0.5")
+#: Reviews that are private here, and how many words of each.
+REVIEWS, REVIEW_WORDS = 1200, 40
 #: The runs, in the order in which they are made: what is given to ``rpsg``, and settings without an option.
 RUNS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "paper": (
@@ -93,6 +104,33 @@ RUNS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
             *("--method", "private-prediction", "--size", "16", "--epsilon", "4"),
         ),
         {"RPSG_PREDICTION__BATCH": "12", "RPSG_PREDICTION__TOKENS": "30"},
+    ),
+    # Large enough for the audit to see one text in twenty, and short enough to be made in an hour or two.
+    "paper, 200 texts": (
+        ("run", "posts.jsonl", *HALF, *WRITER, "--method", "paper", "--size", "200"),
+        {**SHORTER, "RPSG_PAPER__FILTERS": "early"},
+    ),
+    "augpe, 300 texts": (
+        ("run", "reviews.jsonl", *OF_REVIEWS, *WRITER, "--method", "augpe", "--size", "300"),
+        {"RPSG_AUGPE__ITERATIONS": "1", "RPSG_AUGPE__VARIATIONS": "2"},
+    ),
+    "split, 240 texts": (
+        (
+            *("run", "reviews.jsonl", *OF_REVIEWS, *WRITER),
+            *("--method", "split", "--size", "240", "--oversample", "1.2"),
+        ),
+        {**SHORTER, "RPSG_SPLIT__DONORS": "0.5"},
+    ),
+    "private-prediction, 200 texts": (
+        (
+            *("run", "reviews.jsonl", *OF_REVIEWS, *WRITER),
+            *("--method", "private-prediction", "--size", "200", "--epsilon", "4"),
+        ),
+        {
+            "RPSG_PREDICTION__BATCH": "4",
+            "RPSG_PREDICTION__TOKENS": "24",
+            "RPSG_PREDICTION__REFERENCE_TOKENS": "48",
+        },
     ),
 }
 
@@ -178,7 +216,8 @@ def prepare(folder: Path, posts: Path) -> None:
         written[who in public].append(row["response"])
     private = list(dict.fromkeys(written[False]))
     few = [private[i] for i in np.random.default_rng(1).permutation(len(private))[:FEW]]
-    files = {"posts": private, "few": few, "public": list(dict.fromkeys(written[True]))}
+    short = [" ".join(text.split()[:REVIEW_WORDS]) for text in reviews(0)[:REVIEWS]]
+    files = {"posts": private, "few": few, "public": list(dict.fromkeys(written[True])), "reviews": short}
     for file, texts in files.items():
         lines = (json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts)
         folder.joinpath(f"{file}.jsonl").write_text("".join(lines), "utf-8")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from rpsg import registry
 from rpsg.audit.attacks import ATTACKS, NEEDS
+from rpsg.audit.blind import blind_baseline
 from rpsg.audit.claim import Claim
-from rpsg.audit.control import blind_baseline, fitted_on_members, leaky, outcome_of
-from rpsg.audit.finding import Finding, not_run
+from rpsg.audit.control import fitted_on_members, leaky, outcome_of
+from rpsg.audit.finding import Finding, judged, not_run
 from rpsg.audit.inputs import read_synthetic, read_texts
-from rpsg.audit.report import AuditReport, Closest
+from rpsg.audit.report import AuditReport, Closest, plain_number
 from rpsg.audit.subject import subject_of
 from rpsg.errors import RpsgError
 from rpsg.pipeline.logs import logged
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from rpsg.audit.aids import Aids
-    from rpsg.audit.control import Baseline, Control
+    from rpsg.audit.blind import Baseline
+    from rpsg.audit.control import Control
     from rpsg.audit.finding import Attack, Verdict
     from rpsg.audit.inputs import Given
     from rpsg.audit.subject import Subject
@@ -96,7 +99,9 @@ def audit(
         aids=aids,
         seed=seed,
     )
-    subject = replace(subject, level=level_of(chosen, subject.given), notes=(*subject.notes, *notes))
+    built_in = find_attacks([name for name in chosen if name in NEEDS])
+    named = (name if built_in.get(name) is attack else "" for name, attack in chosen.items())
+    subject = replace(subject, level=level_of(named, subject.given), notes=(*subject.notes, *notes))
     return replace(audit_subject(subject, chosen, progress), about=dict(about or {}))
 
 
@@ -138,6 +143,7 @@ def audit_subject(
     powered = tuple(map(_with_power, findings, controls["fitted on members"]))
     verdict, reason = _verdict(powered, baseline, controls["leaky"])
     told = powered if verdict != "not run" else tuple(map(_of_void_audit, powered))
+    told = tuple(_with_rows(found, subject) for found in told)
     members = int(subject.is_in.sum())
     return AuditReport(
         verdict,
@@ -193,7 +199,39 @@ def _found(name: str, attack: Attack, subject: Subject) -> Finding:
         return not_run(name, str(registry.at_fault("attacks", name, f"failed ({place_of(error)})")))
     if not isinstance(found, Finding):
         return not_run(name, str(registry.at_fault("attacks", name, "gives no Finding")))
-    return replace(found, name=name)
+    return _checked(replace(found, name=name), subject)
+
+
+def _checked(found: Finding, subject: Subject) -> Finding:
+    """The finding, with the verdict that follows from its figures, or "not run" if they cannot be.
+
+    An attack of another package may give any, such as a bound that is no number.
+    """
+    if not _can_be(found, subject):
+        return not_run(
+            found.name, str(registry.at_fault("attacks", found.name, "gives figures that cannot be"))
+        )
+    if found.verdict == "not run":
+        return found
+    return judged(replace(found, verdict="no violation seen"), subject)
+
+
+def _can_be(found: Finding, subject: Subject) -> bool:
+    """Whether the figures are numbers and no bound is negative, and the matches are texts that there are."""
+    try:
+        json.dumps(asdict(found), allow_nan=False, default=plain_number)
+    except (TypeError, ValueError, AttributeError):
+        return False
+    return (found.epsilon_lower or 0.0) >= 0.0 and all(
+        0 <= match.private < len(subject.texts) and 0 <= match.synthetic < len(subject.synthetic)
+        for match in found.matches
+    )
+
+
+def _with_rows(found: Finding, subject: Subject) -> Finding:
+    """The finding, its matches named by where the texts were given."""
+    matches = tuple(replace(match, private=int(subject.row[match.private])) for match in found.matches)
+    return replace(found, matches=matches)
 
 
 def _with_power(finding: Finding, control: Control) -> Finding:
@@ -215,9 +253,10 @@ def _of_void_audit(finding: Finding) -> Finding:
 def _verdict(findings: Sequence[Finding], baseline: Baseline, leak: Sequence[Control]) -> tuple[Verdict, str]:
     """The verdict on the corpus and its reason: void and powerless audits refute nothing."""
     if baseline.is_void:
+        by = f" by: {', '.join(baseline.signs)}" if baseline.signs else ""
         return "not run", (
-            "Members and people held out are told apart without the corpus, so chance did not split them. "
-            "Hold people out at random before the run, and audit that."
+            f"Members and people held out are told apart without the corpus{by}. So chance did not split "
+            "them. Hold people out at random before the run, and audit that."
         )
     refuted = [found for found in findings if found.verdict == "refuted"]
     if refuted:
@@ -226,6 +265,12 @@ def _verdict(findings: Sequence[Finding], baseline: Baseline, leak: Sequence[Con
     quiet = {found.name for found in findings if found.verdict == "no violation seen"}
     if not quiet:
         return "not run", "No attack could be run with power; each says why."
+    swapped = [found.name for found in findings if found.name in quiet and found.epsilon_if_swapped]
+    if swapped:
+        return "not run", (
+            f"Too many people held out are named for chance, by {', '.join(swapped)}. The two files may be "
+            "exchanged, or people were not held out at random."
+        )
     if not any(control.outcome == "caught" for control in leak if control.name in quiet):
         return "not run", (
             "No attack would detect a corpus in which one text in twenty is a member's. More people on each "
