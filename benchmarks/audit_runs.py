@@ -70,6 +70,7 @@ SHORT = {
 #: The shortest that still are summaries, of which there is one of each record.
 SHORTER = {
     "RPSG_PAPER__CANDIDATES": "1",
+    "RPSG_PAPER__MIN_TOKENS": "0",
     "RPSG_PAPER__MAX_TOKENS": "40",
     "RPSG_PAPER__SEED_WORDS": "40",
     "RPSG_PAPER__SENTIMENT_ATTEMPTS": "1",

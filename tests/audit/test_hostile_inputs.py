@@ -14,13 +14,14 @@ from rpsg.audit.claim import Claim
 from rpsg.audit.finding import Finding, Match, of_people, of_scores
 from rpsg.audit.run import audit, audit_subject, find_attacks
 from rpsg.audit.subject import Subject, subject_of
+from rpsg.errors import DataError
 from rpsg.testing.planted import subject, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 SOME = ("refer", "near-copies", "copies")
-FIGURES = {"epsilon_lower": 0.0, "epsilon_most": 3.0}
+FIGURES: dict[str, Any] = {"epsilon_lower": 0.0, "epsilon_most": 3.0}
 
 
 def by_place(given: Subject) -> Finding:
@@ -114,9 +115,24 @@ def test_a_reference_that_holds_texts_of_one_side_is_not_called_a_leak() -> None
     rows = texts(600, 5)
     corpus, members, others = rows[:200], rows[200:400], rows[400:]
     report = audit(corpus, members, others, reference=[*others[:150], *texts(50, 6)], attacks=SOME)
-    assert report.verdict != "refuted"
-    assert any("150 reference texts" in note for note in report.notes)
-    assert report.counts["reference texts"] == 50
+    assert report.verdict == "not run"
+    assert report.baseline.signs == ("people who are left out",)
+    assert "150 private texts are in the reference too; they were left out of both." in report.notes
+    assert (report.counts["reference texts"], report.counts["held out"]) == (50, 50)
+    with pytest.raises(DataError, match="30 people on each side"):
+        audit(corpus, members, others, reference=others)
+
+
+@pytest.mark.parametrize("side", ["members", "reference"])
+def test_who_leaked_cannot_be_hidden_by_copies_elsewhere(side: str) -> None:
+    rows = texts(900, 4)
+    used, held, corpus = rows[:300], rows[300:600], rows[600:]
+    copied = [*used[:60], *corpus[60:]]
+    hidden = {"members": ([*used, *used[:60]], None), "reference": (used, [*used[:60], *texts(300, 6)])}
+    members, reference = hidden[side]
+    report = audit(copied, members, held, reference=reference, attacks=SOME)
+    assert report.verdict == "not run"
+    assert report.baseline.signs == ("people who are left out",)
 
 
 def test_a_reference_that_is_near_to_one_side_makes_the_audit_void() -> None:
@@ -166,7 +182,7 @@ def test_a_small_group_that_is_on_one_side_alone_makes_the_audit_void() -> None:
     news = "the harbour bridge closed on monday"
     members = [f"{text} {news}" if i < 40 else text for i, text in enumerate(rows[:600])]
     corpus = [f"{news} {text}" if i < 100 else text for i, text in enumerate(rows[1200:])]
-    report = audit(corpus, members, rows[600:1200], attacks=["refer", "passage"])
+    report = audit(corpus, members, rows[600:1200], reference=texts(400, 10), attacks=["refer", "passage"])
     assert max(found.epsilon_lower or 0.0 for found in report.findings) > 0.0
     assert report.baseline.interval[0] < 0.5
     assert report.verdict == "not run"
@@ -176,7 +192,7 @@ def test_a_small_group_that_is_on_one_side_alone_makes_the_audit_void() -> None:
 def test_one_person_with_a_thousand_texts_makes_an_honest_split_void_no_more_often() -> None:
     void = 0
     for seed in range(20):
-        rows = texts(1300, seed)
+        rows = texts(1200, seed)
         members, own = _of_people([1000, *[1] * 99], rows, "m")
         others, held = _of_people([1] * 100, rows, "o")
         case = subject_of(rows, members, others, member_units=own, nonmember_units=held, seed=seed)
@@ -196,9 +212,8 @@ def test_exchanged_files_are_not_an_audit_without_a_violation() -> None:
 
 def test_a_corpus_of_one_text_refutes_nothing() -> None:
     rows = texts(400, 4)
-    for one in (rows[0], texts(1, 99)[0], "a"):
-        report = audit([one] * 200, rows[:200], rows[200:])
-        assert report.verdict != "refuted"
+    for one in (rows[0], "a"):
+        assert audit([one] * 100, rows[:60], rows[60:120]).verdict != "refuted"
 
 
 def test_texts_without_a_word_in_common_are_audited_too() -> None:

@@ -83,10 +83,12 @@ def blind_baseline(subject: Subject) -> Baseline:
     value, error, fewest = area_of(of_person, subject.is_in[who])
     normal = NormalDist().inv_cdf(1 - LEVEL / 2)
     figures = dict(_figures(subject))
-    level = LEVEL / (1 + len(figures))
+    level = LEVEL / (2 + len(figures))
     signs = [name for name, figure in figures.items() if _tells(figure, subject.is_in, level)]
     if _names_too_many(of_person, subject.is_in[who], level):
         signs.insert(0, "words of a small group of people")
+    if _leaves_out_too_many(subject, level):
+        signs.append("people who are left out")
     return Baseline(value, around_share(value, WIDER * error, fewest, normal), len(rows), tuple(signs))
 
 
@@ -142,6 +144,18 @@ def _names_too_many(scores: Floats, is_in: Flags, level: float) -> bool:
                 if at_least(whole, float(share), right) < level / (4 * len(sizes)):
                     return True
     return False
+
+
+def _leaves_out_too_many(subject: Subject, level: float) -> bool:
+    """Whether chance does not explain how many people of each side are left out for their texts.
+
+    Else the texts that leaked could be hidden, by copies of them on one side or in the reference.
+    """
+    out = np.array(list(subject.left_out.values()) or [0, 0])
+    sides = out + np.bincount(subject.is_in, minlength=2)[::-1]
+    total = int(out.sum())
+    shares = zip(out, sides / sides.sum(), strict=True)
+    return any(at_least(total, float(share), int(count)) < level / 2 for count, share in shares)
 
 
 def _features(texts: Sequence[str]) -> Grams:

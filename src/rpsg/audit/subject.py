@@ -160,8 +160,8 @@ def subject_of(
     """The checked inputs of an audit. Without units, each text counts as one person.
 
     A text that two people wrote, word for word, belongs to neither side and is left out, whichever sides
-    they are on: if only texts on both sides were left out, that would tell who is in the data. A reference
-    text that is private too is left out of the reference: one side may have more of these than the other.
+    they are on: if only texts on both sides were left out, that would tell who is in the data. A text that is
+    private and in the reference is left out of both: one side may have more of these than the other.
 
     Texts are put in random order. In the order in which they were given, an attack that breaks ties by place
     would name members first.
@@ -183,15 +183,15 @@ def subject_of(
             "Some people are among the members and among the non-members.",
             hint="Split by person, before the run: all texts of a person go to one side.",
         )
-    hashes = _hashes(texts)
-    kept = np.flatnonzero(~_is_empty_or_shared(texts, hashes, units))
+    hashes, of_reference = _hashes(texts), _hashes(reference or ())
+    public = np.isin(hashes, of_reference)
+    kept = np.flatnonzero(~(public | _is_empty_or_shared(texts, hashes, units)))
     kept = stream(seed, "audit order").permutation(kept)
     owner, first = _in_order(units[kept])
     is_in = kept[first] < len(members)
     looked_at = (int(is_in.sum()), int((~is_in).sum()))
     _check_sides(*looked_at)
     left_out = len(texts) - len(kept)
-    public = _that_are_public(tuple(reference or ()), hashes)
     named = [len(np.unique(side)) for side in (units[: len(members)], units[len(members) :])]
     return Subject(
         synthetic=tuple(synthetic),
@@ -199,12 +199,16 @@ def subject_of(
         owner=owner,
         is_in=is_in,
         row=kept,
-        reference=public,
+        reference=tuple(
+            text
+            for text, is_private in zip(reference or (), np.isin(of_reference, hashes), strict=True)
+            if text.strip() and not is_private
+        ),
         claim=claim or Claim(),
         canaries=canaries,
         aids=aids or Aids(),
         seed=seed,
-        notes=_notes(left_out, len(reference or ()) - len(public)),
+        notes=_notes(left_out - int(public.sum()), int(public.sum())),
         left_out={
             "members left out": named[0] - looked_at[0],
             "held out, but left out here": named[1] - looked_at[1],
@@ -231,24 +235,18 @@ def _units(
     return np.fromiter((known.setdefault(unit, len(known)) for unit in named), np.int64)
 
 
-def _notes(left_out: int, private: int) -> tuple[str, ...]:
-    """What is said of private and of reference texts that were left out."""
+def _notes(left_out: int, public: int) -> tuple[str, ...]:
+    """What is said of private texts that were left out."""
     told = []
     if left_out:
         told.append(f"{left_out} private texts are empty, or two people have the same; they were left out.")
-    if private:
-        told.append(f"{private} reference texts are empty, or are private texts; they were left out.")
+    if public:
+        told.append(f"{public} private texts are in the reference too; they were left out of both.")
     return tuple(told)
 
 
 def _hashes(texts: Sequence[str]) -> Ints:
     return np.fromiter(map(_hashed, texts), np.int64, len(texts))
-
-
-def _that_are_public(reference: tuple[str, ...], private: Ints) -> tuple[str, ...]:
-    """The reference without texts that are private, or empty."""
-    known = np.isin(_hashes(reference), private)
-    return tuple(text for text, own in zip(reference, known, strict=True) if text.strip() and not own)
 
 
 def _is_empty_or_shared(texts: Sequence[str], hashes: Ints, units: Ints) -> Flags:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rpsg.audit.finding import Finding, Interval
+    from rpsg.audit.finding import Finding
+    from rpsg.audit.roc import Interval
     from rpsg.audit.report import AuditReport
 
 COLUMNS = ("attack", "AUC", "found at 1 %", "epsilon", "sees", "verdict")
