@@ -210,6 +210,16 @@ def test_exchanged_files_are_not_an_audit_without_a_violation() -> None:
     assert "may be exchanged" in report.reason
 
 
+def test_where_people_held_out_are_copied_too_nothing_was_held_out() -> None:
+    """As many members as others are copied, so no attack names more members than chance allows."""
+    rows = texts(1200, 4)
+    used, held, corpus = rows[:400], rows[400:800], rows[800:]
+    for copied in ([*used, *held], [*used[:30], *held[:30], *corpus]):
+        report = audit(copied, used, held, attacks=SOME)
+        assert report.verdict == "not run"
+    assert "people held out" in report.reason
+
+
 def test_a_corpus_of_one_text_refutes_nothing() -> None:
     rows = texts(400, 4)
     for one in (rows[0], "a"):

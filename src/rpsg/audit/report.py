@@ -127,7 +127,8 @@ class AuditReport(Shown):
             share, name = min(of_people)
             told.append(
                 f"If {_percent(share)} of the members stood out, {name} would have shown it in 95 of 100 "
-                "cases; a leak that is less clear has to be larger to be seen."
+                "cases; a leak that is less clear has to be larger to be seen. Fewer people "
+                "can have leaked, word for word, without being seen."
             )
         if of_canaries := [limit for limit in known if limit[1] in OF_CANARIES]:
             share, name = min(of_canaries)

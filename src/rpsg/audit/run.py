@@ -16,6 +16,7 @@ from rpsg.audit.finding import Finding, judged, not_run
 from rpsg.audit.inputs import read_synthetic, read_texts
 from rpsg.audit.report import AuditReport, Closest, plain_number
 from rpsg.audit.subject import subject_of
+from rpsg.audit.verdict import of_void_audit, verdict_of, with_power
 from rpsg.errors import RpsgError
 from rpsg.pipeline.logs import logged
 from rpsg.privacy.private import place_of
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from rpsg.audit.aids import Aids
-    from rpsg.audit.blind import Baseline
-    from rpsg.audit.control import Control
-    from rpsg.audit.finding import Attack, Verdict
+    from rpsg.audit.finding import Attack
     from rpsg.audit.inputs import Given
     from rpsg.audit.subject import Subject
     from rpsg.protocols import Progress
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
 
 #: Pairs of texts for the eyes of the data's owner.
 MOST_CLOSEST = 20
-#: The reason given for each attack when the audit as a whole has no verdict.
-VOID = "The audit as a whole has no verdict."
 
 
 def audit(
@@ -140,9 +137,9 @@ def audit_subject(
         for number, (name, change) in enumerate(planted.items(), start=1)
     }
     subject.progress.done()
-    powered = tuple(map(_with_power, findings, controls["fitted on members"]))
-    verdict, reason = _verdict(powered, baseline, controls["leaky"])
-    told = powered if verdict != "not run" else tuple(map(_of_void_audit, powered))
+    powered = tuple(map(with_power, findings, controls["fitted on members"]))
+    verdict, reason = verdict_of(powered, baseline, controls["leaky"])
+    told = powered if verdict != "not run" else tuple(map(of_void_audit, powered))
     told = tuple(_with_rows(found, subject) for found in told)
     members = int(subject.is_in.sum())
     return AuditReport(
@@ -232,48 +229,3 @@ def _with_rows(found: Finding, subject: Subject) -> Finding:
     """The finding, its matches named by where the texts were given."""
     matches = tuple(replace(match, private=int(subject.row[match.private])) for match in found.matches)
     return replace(found, matches=matches)
-
-
-def _with_power(finding: Finding, control: Control) -> Finding:
-    """The finding, or "not run" where the attack did not find the members' own texts."""
-    if finding.verdict != "no violation seen" or control.outcome == "caught":
-        return finding
-    return replace(
-        finding, verdict="not run", reason="It did not find the members in a corpus of their own texts."
-    )
-
-
-def _of_void_audit(finding: Finding) -> Finding:
-    """The finding in an audit without a verdict: then no attack has an outcome of its own."""
-    if finding.verdict == "not run":
-        return finding
-    return replace(finding, verdict="not run", reason=VOID)
-
-
-def _verdict(findings: Sequence[Finding], baseline: Baseline, leak: Sequence[Control]) -> tuple[Verdict, str]:
-    """The verdict on the corpus and its reason: void and powerless audits refute nothing."""
-    if baseline.is_void:
-        by = f" by: {', '.join(baseline.signs)}" if baseline.signs else ""
-        return "not run", (
-            f"Members and people held out are told apart without the corpus{by}. So chance did not split "
-            "them. Hold people out at random before the run, and audit that."
-        )
-    refuted = [found for found in findings if found.verdict == "refuted"]
-    if refuted:
-        best = max(refuted, key=lambda found: found.epsilon_lower or 0.0)
-        return "refuted", f"The attack {best.name}: {best.reason}"
-    quiet = {found.name for found in findings if found.verdict == "no violation seen"}
-    if not quiet:
-        return "not run", "No attack could be run with power; each says why."
-    swapped = [found.name for found in findings if found.name in quiet and found.epsilon_if_swapped]
-    if swapped:
-        return "not run", (
-            f"Too many people held out are named for chance, by {', '.join(swapped)}. The two files may be "
-            "exchanged, or people were not held out at random."
-        )
-    if not any(control.outcome == "caught" for control in leak if control.name in quiet):
-        return "not run", (
-            "No attack would detect a corpus in which one text in twenty is a member's. More people on each "
-            "side, more synthetic texts, or canaries make smaller leaks visible."
-        )
-    return "no violation seen", "No attack names more members than the claim allows to chance."

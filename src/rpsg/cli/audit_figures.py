@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rpsg.audit.finding import Finding
-    from rpsg.audit.roc import Interval
     from rpsg.audit.report import AuditReport
+    from rpsg.audit.roc import Interval
 
 COLUMNS = ("attack", "AUC", "found at 1 %", "epsilon", "sees", "verdict")
 
