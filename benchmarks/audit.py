@@ -26,7 +26,8 @@ import numpy as np
 from rpsg import registry
 from rpsg.audit.aids import Aids
 from rpsg.audit.attacks import ATTACKS, NEEDS
-from rpsg.audit.control import blind_baseline, with_words_dropped
+from rpsg.audit.blind import blind_baseline
+from rpsg.audit.control import with_words_dropped
 from rpsg.audit.run import find_attacks, level_of
 from rpsg.audit.subject import NotRunError, subject_of
 from rpsg.models.download import locate

@@ -30,6 +30,8 @@ ALTERNATIVES = 10_000
 def extraction(subject: Subject) -> Finding:
     """Planted canaries of which four words of the end, or the code, stand in the corpus; one is enough.
 
+    One that was held out cannot be there by chance either: then the coins were not kept, and nothing follows.
+
     The union bound over all planted canaries loses nothing to groups: each is its own neighbour. Where none
     is found, ``details`` tell how often one could still come out, with 95 %.
     """
@@ -37,6 +39,10 @@ def extraction(subject: Subject) -> Finding:
     is_in = np.array(own.is_in)
     found = np.array(extracted(own, subject.synthetic), np.bool_)
     planted, hits, false = int(is_in.sum()), int((found & is_in).sum()), int((found & ~is_in).sum())
+    if false:
+        raise NotRunError(
+            "A canary that was held out is in the corpus, so the coins did not decide which were in its data."
+        )
     chance = chance_of_hit(subject.synthetic)
     chances = [chance] * planted
     delta, level = subject.claim.delta, subject.level
@@ -45,7 +51,7 @@ def extraction(subject: Subject) -> Finding:
         "no violation seen",
         epsilon_lower=extraction_epsilon(chances, hits, delta=delta, level=level),
         epsilon_most=extraction_epsilon(chances, planted, delta=delta, level=level),
-        guesses=hits + false,
+        guesses=hits,
         right=hits,
         limit=_fewest_extracted(chances, subject) if planted else None,
         details={
