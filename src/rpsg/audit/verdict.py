@@ -56,8 +56,8 @@ def verdict_of(
         return "not run", why
     if not any(control.outcome == "caught" for control in leak if control.name in quiet):
         return "not run", (
-            "No attack would have detected a corpus in which one text in twenty is a member's. More people on each "
-            "side, more synthetic texts, or canaries make smaller leaks visible."
+            "No attack would have detected a corpus in which one text in twenty is a member's. More people "
+            "on each side, more synthetic texts, or canaries make smaller leaks visible."
         )
     return "no violation seen", "No attack names more members than chance explains under the claim."
 
@@ -83,4 +83,4 @@ def _repeats_held_out(finding: Finding) -> bool:
     if finding.name != "copies" or finding.guesses is None or finding.right is None:
         return False
     held_out = finding.basis["units"] - finding.basis["members"]
-    return finding.guesses - finding.right >= max(FEW_COPIES, COPIED * held_out)
+    return bool(finding.guesses - finding.right >= max(FEW_COPIES, COPIED * held_out))

@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections import Counter
 from dataclasses import replace
 from functools import cached_property, partial
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -89,8 +89,10 @@ class People:
         if not rows:  # an empty shard must look like any other
             tenths.reached(1.0)
         if self._cache is None:
-            blocks = [np.empty((0, self._embedder.dim), np.float32), *self._blocks(rows, tenths)]
-            return np.concatenate(blocks)
+            found = np.empty((len(rows), self._embedder.dim), np.float32)
+            for start, block in zip(count(0, EMBED_CHUNK), self._blocks(rows, tenths), strict=False):
+                found[start : start + len(block)] = block
+            return found
         kept = self._cache.load()
         if kept is None:
             return self._cache.fill(len(rows), self._blocks(rows, tenths))
@@ -134,8 +136,8 @@ def bound(
     # A person with few rows keeps them all: their order need not be drawn, which is most of the work.
     pieces = [len(passages(row.text, passage_words)) for row in corpus.documents]
     held: Counter[str | None] = Counter()
-    for row, count in zip(corpus.documents, pieces, strict=True):
-        held[row.user] += count
+    for row, parts_of_row in zip(corpus.documents, pieces, strict=True):
+        held[row.user] += parts_of_row
     seen: Counter[bytes] = Counter()
     mine: dict[str, list[tuple[bytes, int, int]]] = {}
     kept: list[tuple[int, int]] = []

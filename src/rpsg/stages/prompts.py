@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rpsg.domains.prompts import fill, first_words
 from rpsg.protocols import Message, Request
 from rpsg.stages.rng import stream, text_seed
+from rpsg.textstats.languages import ENGLISH
 from rpsg.textstats.words import word_count
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ PREFIXES, TEXTS_A_PREFIX = 4, 60
 SHOWN_WORDS = 640
 DEFAULT_WORDS = 80
 #: The room for a word, in tokens. With the default writer nine in ten examples of the pack ``clinical`` have
-#: at most 1.71, and of the German, French and Spanish packs 2.06; with SmolLM2 of the last two 2.34, and of
-#: the German one 3.15, which is too much to be given to all: python benchmarks/languages.py --writers NAME,NAME
+#: at most 1.71, and of the German, French and Spanish packs 2.06; with SmolLM2 of the last two 2.34. Its 3.15
+#: for the German pack are too much to give to all. See python benchmarks/languages.py --writers NAME,NAME
 TOKENS_A_WORD, TOKENS_A_WORD_ELSEWHERE = 1.7, 2.4
 
 
