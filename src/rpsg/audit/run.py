@@ -45,6 +45,7 @@ def audit(
     reference: Given | None = None,
     text: str = "text",
     user: str | None = None,
+    encoding: str = "",
     synthetic_text: str | None = None,
     member_units: Sequence[str] | None = None,
     nonmember_units: Sequence[str] | None = None,
@@ -62,8 +63,9 @@ def audit(
     """Attack a synthetic corpus and say what follows.
 
     Texts are given as lists, or as paths of files: ``text`` is the column of texts, ``user`` that of their
-    authors, ``synthetic_text`` that of the synthetic file if it has another name. The authors of lists are in
-    ``member_units`` and ``nonmember_units``. If no author is named, each text counts as a person.
+    authors, ``synthetic_text`` that of the synthetic file if it has another name. ``encoding`` is that of
+    the other files, if they are not UTF-8. The authors of lists are in ``member_units`` and
+    ``nonmember_units``. If no author is named, each text counts as a person.
 
     ``members`` were in its data and ``nonmembers`` were held out before; who is which must have been decided
     by chance, person by person. ``reference`` are public texts of the same kind. Without a claim (epsilon
@@ -83,12 +85,12 @@ def audit(
     claim = Claim.of(epsilon, delta, mu)
     progress = logged(progress, "audit")
     progress.start("reading the texts")
-    own, others = (read_texts(given, text, user) for given in (members, nonmembers))
+    own, others = (read_texts(given, text, user, encoding) for given in (members, nonmembers))
     subject = subject_of(
         read_synthetic(synthetic, synthetic_text or text),
         own.texts,
         others.texts,
-        reference=None if reference is None else read_texts(reference, text).texts,
+        reference=None if reference is None else read_texts(reference, text, None, encoding).texts,
         member_units=own.users if member_units is None else member_units,
         nonmember_units=others.users if nonmember_units is None else nonmember_units,
         claim=claim,
