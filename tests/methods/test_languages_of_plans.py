@@ -96,9 +96,9 @@ def test_a_language_is_a_code(code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("domain", "kept"), [("clinical-de", [0, 2]), ("survey-fr", [1, 2]), ("clinical", [0, 1, 2])]
+    ("domain", "kept"), [("clinical-de", [0, 2]), ("survey-fr", [1, 2]), ("clinical", [0, 1, 2, 3])]
 )
-def test_a_text_in_another_language_than_the_pack_is_dropped_and_english_packs_drop_none(
+def test_a_text_in_another_language_or_with_a_sentence_twice_is_dropped_and_english_packs_drop_none(
     lab: Lab, domain: str, kept: list[int]
 ) -> None:
     pack, tools, plan = find_pack(domain), lab.tools(), lab.plan(method={"name": "floor"})
@@ -107,6 +107,7 @@ def test_a_text_in_another_language_than_the_pack_is_dropped_and_english_packs_d
         "Der Patient ist nach dem Sturz auf die Station gekommen und hat keine Schmerzen.",
         "Le patient est venu dans la salle après une chute et il ne va pas trop mal.",
         "RR 130/80, HbA1c 6,9 %, L-Thyroxin 75.",
+        "Weiter mit Salbe. Am Knie 3 cm Hämatom links. Ruhe. Am Knie 3 cm Hämatom links.",
     )
     pool = public_filters(
         job, pack, Pool(tuple(Candidate(i, text, Card({})) for i, text in enumerate(texts)))

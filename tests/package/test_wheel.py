@@ -148,7 +148,7 @@ def test_an_installed_wheel_makes_and_verifies_a_release(wheel: Path, tmp_path: 
     rpsg_here = tmp_path / "env" / "bin" / "rpsg"
     assert "A run can start." in called(rpsg_here, "doctor", *FAKES, cwd=inside, PYTHONPATH="")
     demo = TREE / "examples" / "demo" / "demo.py"
-    said = called(python, demo, cwd=inside, PYTHONPATH="", WRITER="fake")
+    said = called(python, demo, cwd=inside, PYTHONPATH="", WRITER="fake", ROWS="200")
     assert "The claim holds" in said
     corpus = inside / "demo-run-fake" / "release" / "corpus.jsonl"
     assert len(corpus.read_text(encoding="utf-8").splitlines()) == 60

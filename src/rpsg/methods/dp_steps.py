@@ -14,6 +14,7 @@ from rpsg.privacy.gaussian import epsilon_of
 from rpsg.privacy.histogram import Query
 from rpsg.stages.candidates import write_variants
 from rpsg.stages.cards import CardModel, cells, in_words, rows_counted
+from rpsg.stages.clean_reply import says_a_sentence_twice
 from rpsg.stages.cosine_filter import drop_copies, drop_near_duplicates
 from rpsg.stages.dialogue import as_conversations
 from rpsg.stages.keyphrases import add_phrases, by_topic, labels_found, phrase_items
@@ -210,9 +211,14 @@ def kept_by_filters(job: Job, pack: Pack, pool: Pool) -> Pool:
 
 
 def _in_language(pool: Pool, pack: Pack) -> Pool:
-    """The pool without texts in another language than the pack's; English packs are as they were."""
+    """The pool without texts in another language than the pack's, and without those that stumble in it.
+
+    A small writer gets stuck more often in other languages than English; English packs are as they were.
+    """
     if pack.language in ENGLISH:
         return pool
+    stuck = {c.id: "says a sentence twice" for c in pool.alive() if says_a_sentence_twice(c.text)}
+    pool = pool.drop("repetition", stuck)
     read_as = {c.id: language_of(c.text) for c in pool.alive()}
     others = {number: found for number, found in read_as.items() if found not in {"", pack.language}}
     return pool.drop("language", {number: f"is in {name_of(found)}" for number, found in others.items()})

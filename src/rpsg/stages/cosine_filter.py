@@ -13,7 +13,8 @@ import numpy as np
 
 from rpsg.stages.exact_similarity import SQUARE, quantized
 from rpsg.stages.neighbours import MOST_COMPARED, distinct, distinct_of_all
-from rpsg.textstats.words import pieces, runs_of
+from rpsg.stages.prompts import fields_of, first_words
+from rpsg.textstats.words import is_simple, pieces, runs_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from rpsg.records import Pool
 
 DUPLICATE = 0.95
-COPIED_WORDS = 8
+#: Consecutive words that make a copy. In other languages than English small writers copy more, and the first
+#: words of an example, which other texts have too, do not count there.
+COPIED_WORDS, COPIED_WORDS_ELSEWHERE = 8, 5
 BLOCK = 2_048
 
 
@@ -44,13 +47,20 @@ def drop_near_duplicates(pool: Pool, vectors: npt.NDArray[np.float32], threshold
     return pool.drop("cosine filter", reasons)
 
 
-def drop_copies(pool: Pool, pack: Pack, words: int = COPIED_WORDS) -> Pool:
-    """Drop texts that repeat ``words`` consecutive words of an example in their prompt."""
+def drop_copies(pool: Pool, pack: Pack) -> Pool:
+    """Drop texts that repeat ``COPIED_WORDS`` consecutive words of an example of the pack."""
+    told = [example.text for example in pack.examples]
+    words = COPIED_WORDS
+    if pack.language not in {"", "en"} and all(map(is_simple, told)):
+        words = COPIED_WORDS_ELSEWHERE
+        told = [
+            e.text.removeprefix(first_words(pack, fields_of(pack, e.card, pack.about))) for e in pack.examples
+        ]
 
     def runs(text: str) -> set[tuple[str, ...]]:
         return set(runs_of(pieces(text.lower()), words))
 
-    shown = {run for example in pack.examples for run in runs(example.text)}
+    shown = {run for text in told for run in runs(text)}
     copied = {c.id: "copies an example" for c in pool.alive() if shown & runs(c.text)}
     return pool.drop("cosine filter", copied)
 
