@@ -83,4 +83,4 @@ def _repeats_held_out(finding: Finding) -> bool:
     if finding.name != "copies" or finding.guesses is None or finding.right is None:
         return False
     held_out = finding.basis["units"] - finding.basis["members"]
-    return finding.guesses - finding.right >= max(FEW_COPIES, COPIED * held_out)
+    return bool(finding.guesses - finding.right >= max(FEW_COPIES, COPIED * held_out))
