@@ -93,8 +93,10 @@ def test_one_planted_canary_in_the_corpus_refutes_a_claim_of_eight() -> None:
 def test_where_a_canary_that_was_held_out_is_in_the_corpus_nothing_follows() -> None:
     made = make_canaries(200, BEGINNINGS)
     held_out = next(c.text for c, is_in in zip(made.canaries, made.is_in, strict=True) if not is_in)
-    with pytest.raises(NotRunError, match="the coins did not decide"):
-        extraction(_with(made, [*texts(200, 5), held_out, *made.planted]))
+    found = extraction(_with(made, [*texts(200, 5), held_out, *made.planted]))
+    assert found.verdict == "not run"
+    assert "the coins did not decide" in found.reason
+    assert found.details["held out and found"] == 1
 
 
 def test_where_no_canary_is_found_it_is_said_how_often_one_still_may_be() -> None:

@@ -96,7 +96,7 @@ def _figures(subject: Subject) -> Iterator[tuple[str, Floats]]:
     """Plain figures of each person that no random split tells apart; shape (people,)."""
     counts = np.bincount(subject.owner)
     yield "how many texts a person has", counts.astype(np.float64)
-    kinds = np.array([_signs_of(text) for text in subject.texts], np.float64).T
+    kinds = np.fromiter(map(_signs_of, subject.texts), np.dtype((np.float64, 5)), len(subject.texts)).T
     for name, column in zip(("words", "characters", *_SHARES), kinds, strict=True):
         shown = name if name in _SHARES else f"how many {name} a text has"
         yield shown, np.bincount(subject.owner, weights=column) / counts

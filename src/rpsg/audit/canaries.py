@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 #: Other ends that an end is ranked among.
 ALTERNATIVES = 10_000
+NOT_HELD_OUT = (
+    "A canary that was held out is in the corpus, so the coins did not decide which were in its data."
+)
 
 
 def extraction(subject: Subject) -> Finding:
@@ -39,10 +42,6 @@ def extraction(subject: Subject) -> Finding:
     is_in = np.array(own.is_in)
     found = np.array(extracted(own, subject.synthetic), np.bool_)
     planted, hits, false = int(is_in.sum()), int((found & is_in).sum()), int((found & ~is_in).sum())
-    if false:
-        raise NotRunError(
-            "A canary that was held out is in the corpus, so the coins did not decide which were in its data."
-        )
     chance = chance_of_hit(subject.synthetic)
     chances = [chance] * planted
     delta, level = subject.claim.delta, subject.level
@@ -51,7 +50,7 @@ def extraction(subject: Subject) -> Finding:
         "no violation seen",
         epsilon_lower=extraction_epsilon(chances, hits, delta=delta, level=level),
         epsilon_most=extraction_epsilon(chances, planted, delta=delta, level=level),
-        guesses=hits,
+        guesses=hits + false,
         right=hits,
         limit=_fewest_extracted(chances, subject) if planted else None,
         details={
@@ -62,6 +61,8 @@ def extraction(subject: Subject) -> Finding:
         },
         basis={"kind": "extraction", "tests": 1, "planted": planted, "chance": chance, "level": level},
     )
+    if false:
+        return replace(finding, verdict="not run", reason=NOT_HELD_OUT)
     return judged(finding, subject)
 
 

@@ -206,6 +206,10 @@ def _fewest_hits(subject: Subject, level: float, false: int) -> float | None:
     return high / members
 
 
+_WHY_NAMED = "It names more members than chance allows"
+_WHY = {"extraction": "Planted canaries are in the corpus"}
+
+
 def judged(finding: Finding, subject: Subject) -> Finding:
     """The finding with its verdict.
 
@@ -215,11 +219,12 @@ def judged(finding: Finding, subject: Subject) -> Finding:
     claim, most, lower = subject.claim, finding.epsilon_most or 0.0, finding.epsilon_lower or 0.0
     if lower > claim.epsilon:
         shown = f"an epsilon of at least {math.floor(lower * 1000) / 1000:g}"
+        kind = str(finding.basis.get("kind"))
         against = f"claimed is {claim.epsilon:.3g}" if claim.is_made else "no claim was made"
         return replace(
             finding,
             verdict="refuted",
-            reason=f"It names more members than chance allows, which shows {shown}; {against}.",
+            reason=f"{_WHY.get(kind, _WHY_NAMED)}, which shows {shown}; {against}.",
         )
     if most <= claim.epsilon:
         return replace(

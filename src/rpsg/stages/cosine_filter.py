@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rpsg.domains.prompts import first_words
 from rpsg.stages.exact_similarity import SQUARE, quantized
 from rpsg.stages.neighbours import MOST_COMPARED, distinct, distinct_of_all
-from rpsg.stages.prompts import fields_of, first_words
+from rpsg.stages.prompts import fields_of
+from rpsg.textstats.languages import ENGLISH
 from rpsg.textstats.words import is_simple, pieces, runs_of
 
 if TYPE_CHECKING:
@@ -51,10 +53,11 @@ def drop_copies(pool: Pool, pack: Pack) -> Pool:
     """Drop texts that repeat ``COPIED_WORDS`` consecutive words of an example of the pack."""
     told = [example.text for example in pack.examples]
     words = COPIED_WORDS
-    if pack.language not in {"", "en"} and all(map(is_simple, told)):
+    if pack.language not in ENGLISH and all(map(is_simple, told)):
         words = COPIED_WORDS_ELSEWHERE
         told = [
-            e.text.removeprefix(first_words(pack, fields_of(pack, e.card, pack.about))) for e in pack.examples
+            e.text.removeprefix(first_words(pack.begins, fields_of(pack, e.card, pack.about)))
+            for e in pack.examples
         ]
 
     def runs(text: str) -> set[tuple[str, ...]]:
