@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 
     from rpsg.domains import Pack
     from rpsg.records import Pool
+    from rpsg.stages.text_rows import TextRows
 
 DUPLICATE = 0.95
 COPIED_WORDS = 8
 BLOCK = 2_048
 
 
-def drop_near_duplicates(pool: Pool, vectors: npt.NDArray[np.float32], threshold: float = DUPLICATE) -> Pool:
+def drop_near_duplicates(
+    pool: Pool, vectors: npt.NDArray[np.float32] | TextRows, threshold: float = DUPLICATE
+) -> Pool:
     """Among texts closer than ``threshold`` (cosine) the one with the lowest id is kept.
 
     ``vectors`` are the unit rows of ``pool.alive()``, in that order. Cosines are of quantized rows, so every
@@ -34,7 +37,8 @@ def drop_near_duplicates(pool: Pool, vectors: npt.NDArray[np.float32], threshold
     near-duplicates are missed (``neighbours.py``).
     """
     limit = threshold * SQUARE
-    stays = distinct(vectors, limit) if len(vectors) > MOST_COMPARED else distinct_of_all(vectors, limit)
+    many = len(vectors) > MOST_COMPARED
+    stays = distinct(vectors, limit) if many else distinct_of_all(vectors[:], limit)
     reasons = {c.id: "near-duplicate" for c, kept in zip(pool.alive(), stays, strict=True) if not kept}
     return pool.drop("cosine filter", reasons)
 
