@@ -43,6 +43,15 @@ def test_both_workers_write_and_each_request_is_sent_once() -> None:
     assert sum(len(actor.items) for actor in ray.actors) == len(REQUESTS)
 
 
+@pytest.mark.parametrize("count", [1, 2, 17, 33, 48, 70])
+def test_both_workers_get_as_many_requests(count: int) -> None:
+    """48 requests in batches of 16 would take as long as 64."""
+    ray = OneProcess()
+    write(ray, REQUESTS[:count])
+    least, most = sorted(len(actor.items) for actor in ray.actors)
+    assert most - least <= 4, "one for each batch"
+
+
 # The first answer of a worker is the name of its model; a batch of these requests has 16 or fewer.
 @given(st.lists(st.integers(0, 20), max_size=4))
 def test_what_lost_workers_had_not_answered_is_sent_to_others_and_nothing_else(lives: list[int]) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from rpsg.domains import Pack
     from rpsg.records import Pool
+    from rpsg.stages.text_rows import TextRows
 
 DUPLICATE = 0.95
 #: Consecutive words that make a copy. In other languages than English small writers copy more, and the first
@@ -31,7 +32,9 @@ COPIED_WORDS, COPIED_WORDS_ELSEWHERE = 8, 5
 BLOCK = 2_048
 
 
-def drop_near_duplicates(pool: Pool, vectors: npt.NDArray[np.float32], threshold: float = DUPLICATE) -> Pool:
+def drop_near_duplicates(
+    pool: Pool, vectors: npt.NDArray[np.float32] | TextRows, threshold: float = DUPLICATE
+) -> Pool:
     """Among texts closer than ``threshold`` (cosine) the one with the lowest id is kept.
 
     ``vectors`` are the unit rows of ``pool.alive()``, in that order. Cosines are of quantized rows, so every
@@ -40,7 +43,8 @@ def drop_near_duplicates(pool: Pool, vectors: npt.NDArray[np.float32], threshold
     even to the same text, so equal texts are found as text.
     """
     limit = threshold * SQUARE
-    stays = distinct(vectors, limit) if len(vectors) > MOST_COMPARED else distinct_of_all(vectors, limit)
+    many = len(vectors) > MOST_COMPARED
+    stays = distinct(vectors, limit) if many else distinct_of_all(vectors[:], limit)
     reasons, seen = {}, set()
     for candidate, kept in zip(pool.alive(), stays, strict=True):
         if not kept or candidate.text in seen:
@@ -55,10 +59,8 @@ def drop_copies(pool: Pool, pack: Pack) -> Pool:
     words = COPIED_WORDS
     if pack.language not in ENGLISH and all(map(is_simple, told)):
         words = COPIED_WORDS_ELSEWHERE
-        told = [
-            e.text.removeprefix(first_words(pack.begins, fields_of(pack, e.card, pack.about)))
-            for e in pack.examples
-        ]
+        cards = (fields_of(pack, example.card, pack.about) for example in pack.examples)
+        told = [t.removeprefix(first_words(pack.begins, card)) for t, card in zip(told, cards, strict=True)]
 
     def runs(text: str) -> set[tuple[str, ...]]:
         return set(runs_of(pieces(text.lower()), words))
