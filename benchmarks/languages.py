@@ -24,9 +24,10 @@ import numpy as np
 
 from rpsg import registry
 from rpsg.domains import find_pack
+from rpsg.domains.prompts import first_words
 from rpsg.protocols import Message, Request
 from rpsg.stages.annotate import describe, nearest
-from rpsg.stages.prompts import fields_of, first_words
+from rpsg.stages.prompts import fields_of
 from rpsg.textstats.words import word_count
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ def shares(pack: Pack, embedder: Embedder, *, begun: bool) -> tuple[float, float
     """The shares of examples with the right topic and the right group, with or without their first words."""
     topic = pack.attribute("topic")
     texts = [
-        e.text if begun else e.text.removeprefix(first_words(pack, fields_of(pack, e.card, pack.about)))
+        e.text
+        if begun
+        else e.text.removeprefix(first_words(pack.begins, fields_of(pack, e.card, pack.about)))
         for e in pack.examples
     ]
     truth = np.array([topic.values.index(e.card["topic"]) for e in pack.examples])

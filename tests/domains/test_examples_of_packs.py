@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rpsg.domains import Pack, find_pack, pack_names
-from rpsg.stages.prompts import fields_of, fill, first_words
+from rpsg.domains.prompts import fill, first_words
+from rpsg.stages.prompts import fields_of
 
 if TYPE_CHECKING:
     from rpsg.domains.pack import Attribute
@@ -73,7 +74,7 @@ def test_a_writer_has_room_for_as_many_words_as_the_longest_example(pack: Pack) 
 
 def test_an_example_begins_as_its_card_says(pack: Pack) -> None:
     for example in pack.examples:
-        assert example.text.startswith(first_words(pack, fields_of(pack, example.card, pack.about)))
+        assert example.text.startswith(first_words(pack.begins, fields_of(pack, example.card, pack.about)))
 
 
 def test_two_examples_share_no_five_words(pack: Pack) -> None:

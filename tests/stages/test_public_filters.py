@@ -128,6 +128,11 @@ def test_of_near_duplicates_the_first_stays() -> None:
     assert pool.drops() == {("cosine filter", "near-duplicate"): 2}
 
 
+def test_equal_texts_that_cannot_be_embedded_are_near_duplicates_too() -> None:
+    pool = drop_near_duplicates(pool_of("\u597d", "\u597d", "\u574f"), np.zeros((3, 2), np.float32))
+    assert alive(pool) == [0, 2]
+
+
 def test_a_text_near_only_to_a_dropped_one_stays() -> None:
     angles = np.deg2rad([0, 15, 30])
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)

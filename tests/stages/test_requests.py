@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rpsg.domains import find_pack, pack_names
 from rpsg.domains.pack import Example
+from rpsg.domains.prompts import fill
 from rpsg.models.fake import FakeWriter
 from rpsg.plan import Plan, resolve
 from rpsg.protocols import Silent
@@ -23,7 +24,6 @@ from rpsg.stages.prompts import (
     PREFIXES,
     SHOWN_WORDS,
     candidate_request,
-    fill,
     prefix,
     tokens_for,
     variant_request,

@@ -141,12 +141,12 @@ def test_a_long_row_of_numbers_is_read_in_one_go(part: str) -> None:
     ],
 )
 def test_a_long_row_of_anything_is_scrubbed_in_one_go(part: str) -> None:
-    """The square of so many characters would take hours."""
-    row = part * (200_000 // len(part))
+    """The square of so many characters would take far longer; they themselves take a quarter of a second."""
+    row = part * (50_000 // len(part))
     began = time.process_time()
     scrub_identities(pool_of(row), PatternRecognizer())
-    found_by_pattern(f"order no{row[:50_000]}! My name is {row[:50_000]}")
-    assert time.process_time() - began < 30
+    found_by_pattern(f"order no{row[:25_000]}! My name is {row[:25_000]}")
+    assert time.process_time() - began < 3
 
 
 class Towns:

@@ -73,7 +73,7 @@ class Attribute(Strict):
         if self.kind == "words" and not len(self.edges) + 1 == len(self.words) == len(self.values):
             raise ValueError(f"attribute {self.name!r} needs one word count per value and one edge fewer")
         if list(self.edges) != sorted(set(self.edges)):
-            raise ValueError(f"attribute {self.name!r} needs rising edges")
+            raise ValueError(f"the edges of the attribute {self.name!r} must be in ascending order")
         if set(self.say) - set(self.values):
             raise ValueError(f"attribute {self.name!r} says words for values that it does not have")
         free = self.kind == "free"
@@ -195,7 +195,7 @@ class Pack(Strict):
         for free in self.attributes:
             other = next((a for a in self.attributes if a.name == free.by and a.counted), None)
             if free.by and other is None:
-                raise ValueError(f"attribute {free.name!r} goes by {free.by!r}, which is not counted")
+                raise ValueError(f"attribute {free.name!r} depends on {free.by!r}, which is not counted")
             if other and (set(other.values) != set(free.groups) or not all(free.groups.values())):
                 raise ValueError(f"attribute {free.name!r} needs a group for each value of {free.by!r}")
             if set(free.values) != {v for g in free.groups.values() for v in g} and free.by:

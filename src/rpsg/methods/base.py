@@ -232,13 +232,13 @@ class Method:
         if plan.data.columns and not self.columns:
             raise UsageError(
                 f"The method {self.name} does not count columns beside the text.",
-                hint="Leave --columns out ([data] columns), or take --method strict.",
+                hint="Leave --columns out ([data] columns), or use --method strict.",
             )
         check_language(plan)
         if plan.data.shards and not self.shards:
             raise UsageError(
                 f"The method {self.name} cannot count the private texts in shards.",
-                hint="Leave [data] shards out, or take --method strict.",
+                hint="Leave [data] shards out, or use --method strict.",
             )
         self.check(plan)
 

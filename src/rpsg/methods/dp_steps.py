@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from rpsg.engines.local import LocalEngine
 from rpsg.errors import InfeasibleError
 from rpsg.methods.budget import asked_of, is_too_few
-from rpsg.methods.languages import ENGLISH
 from rpsg.methods.questions import CardCounts, Headcount
 from rpsg.privacy.gaussian import epsilon_of
 from rpsg.privacy.histogram import Query
@@ -22,7 +21,8 @@ from rpsg.stages.keyphrases import add_phrases, by_topic, labels_found, phrase_i
 from rpsg.stages.levels import safe_size, thinned
 from rpsg.stages.nll_filter import nll_filter
 from rpsg.stages.rng import stream
-from rpsg.textstats.languages import language_of, name_of
+from rpsg.stages.text_rows import TextRows
+from rpsg.textstats.languages import ENGLISH, language_of, name_of
 
 if TYPE_CHECKING:
     from rpsg.domains import Pack
@@ -207,8 +207,7 @@ def kept_by_filters(job: Job, pack: Pack, pool: Pool) -> Pool:
     pool = nll_filter(drop_copies(_in_language(pool, pack), pack), job.tools.scorer)
     if not pool.alive():
         return pool
-    vectors = job.tools.embedder.embed([c.text for c in pool.alive()])
-    return drop_near_duplicates(pool, vectors)
+    return drop_near_duplicates(pool, TextRows(job.tools.embedder, [c.text for c in pool.alive()]))
 
 
 def _in_language(pool: Pool, pack: Pack) -> Pool:

@@ -91,7 +91,7 @@ def egress(plan: Plan) -> tuple[EgressRule, ...]:
     return (*here, writer)
 
 
-def flows(plan: Plan, tools: Tools) -> tuple[UnprotectedFlow, ...]:  # noqa: ARG001  # the face of all such functions
+def flows(plan: Plan, tools: Tools) -> tuple[UnprotectedFlow, ...]:  # noqa: ARG001  # the signature of all such functions
     """The ways of private text that a finished run has gone, in order."""
     return (
         UnprotectedFlow("records", "seeds", SEEN),

@@ -15,7 +15,7 @@ from rpsg.models.hardware import cores
 from rpsg.pipeline import forecast
 from rpsg.pipeline.account_view import account_view
 from rpsg.pipeline.obstacles import obstacles
-from rpsg.pipeline.shards.readers import READERS, possible_readers
+from rpsg.pipeline.shards.reading_machines import READERS, possible_readers
 from rpsg.plan.previews import Flow, Preview, StageCost
 from rpsg.privacy.claims import DONORS, replaced_mu
 from rpsg.privacy.gaussian import attack_success, epsilon_of

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Literal
 
+from rpsg.domains.prompts import fill
 from rpsg.models.thoughts import without_thoughts
 from rpsg.protocols import Message, Request
 from rpsg.stages.clean_reply import tidy
-from rpsg.stages.prompts import fill, tokens_for
+from rpsg.stages.prompts import tokens_for
 from rpsg.stages.rng import text_seed
 from rpsg.stages.sanitize import plain
 from rpsg.stages.sentiment_guard import Attempt

@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from rpsg.stages.scrub_formats import replaced, scrub_formats, scrub_names
+from rpsg.textstats.languages import ENGLISH
 from rpsg.textstats.words import SPACELESS
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def scrub_text(text: str, language: str = "") -> str:
     passport and telephone numbers (seven or more digits), and account names. In another ``language`` than
     English (an ISO 639 code; empty: not known) also the formats of ``scrub_formats``.
     """
-    if language in {"", "en"}:
+    if language in ENGLISH:
         return _scrubbed(text)
     # A letter of a script without spaces ends a word, so an address or a number may follow it at once.
     parts = re.split(f"([{SPACELESS}]+)", scrub_formats(text))
@@ -201,7 +202,7 @@ def scrub_identities(pool: Pool, recognizer: Recognizer | None = None, language:
     texts = [c.text for c in pool.alive()]
     if recognizer is not None:
         texts = [cut(t, spans) for t, spans in zip(texts, recognizer.find(texts), strict=True)]
-    if language not in {"", "en"}:
+    if language not in ENGLISH:
         texts = [scrub_names(text, language) for text in texts]
     texts = [_without_names(text) for text in texts]
     return _with_texts(pool, [generalise_amounts(scrub_text(text, language)) for text in texts])
