@@ -11,9 +11,11 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -164,6 +166,26 @@ def limits_of_this_process() -> Iterator[None]:
         yield
 
 
+class UnsyncedConnection(sqlite3.Connection):
+    """A connection that leaves to the system when its pages reach the disk, whatever it is asked."""
+
+    def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+        is_asked = sql.startswith("PRAGMA synchronous")
+        return super().execute("PRAGMA synchronous=OFF" if is_asked else sql, *parameters)
+
+
+CONNECT = sqlite3.connect
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """A process that is killed loses nothing for that: no test cuts the power."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda _descriptor: None)
+        patch.setattr("sqlite3.connect", partial(CONNECT, factory=UnsyncedConnection))
+        yield
+
+
 @pytest.fixture(scope="session")
 def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Paths of state folders, each for one test. The factory would list all earlier ones to find a number."""
@@ -214,9 +236,7 @@ def lab_of(pack_folder: Path) -> Callable[[Path], Lab]:
 
 
 @pytest.fixture
-def lab(tmp_path: Path, lab_of: Callable[[Path], Lab], monkeypatch: pytest.MonkeyPatch) -> Lab:
-    """A laboratory that does not wait for the disk: no test of it cuts the power."""
-    monkeypatch.setattr("os.fsync", lambda _descriptor: None)
+def lab(tmp_path: Path, lab_of: Callable[[Path], Lab]) -> Lab:
     return lab_of(tmp_path)
 
 

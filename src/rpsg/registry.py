@@ -96,8 +96,10 @@ def at_fault(kind: Kind, name: str, what: str) -> PlugInError:
 
 def extension(kind: Kind, name: str) -> dict[str, str] | None:
     """Kind, name, package and version, as ledgers have them; None if it is not from another package."""
+    if name in built_in(kind):
+        return None
     entry = next((entry for entry in plugins(kind) if entry.name == name), None)
-    if entry is None or name in built_in(kind):
+    if entry is None:
         return None
     package, version = _package_of(entry)
     told = {"kind": kind.removesuffix("s"), "name": name, "package": package, "version": version}

@@ -113,11 +113,10 @@ def good(lab_of: Callable[[Path], Lab], tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def watched(hook: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
-    """Temporary files in a folder of the test's own; writing to a disk waits for nothing."""
+    """Temporary files in a folder of the test's own."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
-    monkeypatch.setattr("os.fsync", lambda _descriptor: None)
     hook.inside, hook.bait, hook.heard = (str(scratch), "/dev/null"), str(tmp_path / "bait"), []
     yield hook
     hook.is_on = False

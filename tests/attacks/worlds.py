@@ -89,7 +89,6 @@ def world(
     pack_folder: Path,
 ) -> Callable[..., World]:
     """Makes a world from the files of some months, and runs each of them there with the same settings."""
-    monkeypatch.setattr("os.fsync", lambda _descriptor: None)
     monkeypatch.setattr(registry, "sentiment", lambda *_, **__: FakeClassifier())
     monkeypatch.setattr("rpsg.privacy.kernel.noisy_histogram", public_histogram)
     monkeypatch.setattr("rpsg.privacy.kernel.noisy_selection", public_selection)

@@ -38,7 +38,6 @@ def test_what_a_page_shows_can_be_typed(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("os.fsync", lambda _descriptor: None)
     without_weights(monkeypatch)
     furnish(tmp_path, page)
     if page in WITH_A_RUN:

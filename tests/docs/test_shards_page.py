@@ -49,21 +49,18 @@ def executed(folder: Path, commands: str) -> str:
 
 
 @pytest.mark.slow
-def test_a_job_array_ends_in_a_verified_release(tmp_path: Path) -> None:
-    write_rows(tmp_path / "notes.csv", columns(invented(200)))
-    (tmp_path / "count.sh").write_text(SCRIPT)
-    assert "The claim holds" in executed(tmp_path, ARRAY)
-    ledger = json.loads((tmp_path / "run" / "release" / "ledger.json").read_text())
-    assert ledger["privacy_unit"]["shards"] == 3
-
-
-@pytest.mark.slow
-def test_a_loop_counts_what_the_job_array_counts(tmp_path: Path) -> None:
+def test_a_job_array_ends_in_a_verified_release_and_a_loop_counts_what_it_counts(tmp_path: Path) -> None:
+    """The array answers the second question, and the first as well; then the loop answers that one again."""
     write_rows(tmp_path / "notes.csv", columns(invented(200)))
     (tmp_path / "count.sh").write_text(SCRIPT)
     submitted = "sbatch --wait count.sh run/question-1.json first\n"
     assert submitted in ARRAY
-    assert "The claim holds" in executed(tmp_path, ARRAY.replace(submitted, LOOP))
+    both = f"{submitted}mv first of-the-array; mkdir first\n{LOOP}"
+    assert "The claim holds" in executed(tmp_path, ARRAY.replace(submitted, both))
+    ledger = json.loads((tmp_path / "run" / "release" / "ledger.json").read_text())
+    assert ledger["privacy_unit"]["shards"] == 3
+    sizes = {file.name: file.stat().st_size for file in (tmp_path / "of-the-array").iterdir()}
+    assert sizes == {file.name: file.stat().st_size for file in (tmp_path / "first").iterdir()}
 
 
 @pytest.mark.slow

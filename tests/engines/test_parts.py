@@ -15,7 +15,7 @@ from rpsg.engines.local import LocalEngine
 from rpsg.errors import PrivacyError
 from rpsg.methods.questions import CardCounts, Headcount, SketchSum
 from rpsg.models.fake import FakeClassifier, FakeEmbedder
-from rpsg.privacy.exact_sums import LARGEST, ExactSum, exact_sum, together
+from rpsg.privacy.exact_sums import LARGEST_SUM, ExactSum, exact_sum, together
 from rpsg.privacy.histogram import Query, RowCells
 from rpsg.privacy.mechanisms import clean_answer, noisy_histogram
 from rpsg.privacy.private import Private
@@ -120,7 +120,7 @@ def test_a_part_that_breaks_the_rule_stops_the_sum() -> None:
         ExactSum(Query("size", "other people", 1, "S1_unit_count", 1.0), np.ones(1, np.int64)),
         ExactSum(QUESTIONS["people"].query, np.ones(2, np.int64)),
         ExactSum(QUESTIONS["people"].query, np.ones(1, np.float64)),
-        ExactSum(QUESTIONS["people"].query, np.full(1, LARGEST + 1)),
+        ExactSum(QUESTIONS["people"].query, np.full(1, LARGEST_SUM + 1)),
     ],
     ids=["another query", "another size", "no whole numbers", "too large to be added"],
 )
@@ -134,7 +134,7 @@ def test_an_exact_sum_that_does_not_answer_the_query_gets_no_noise(held: ExactSu
 
 def test_too_large_sums_are_refused_and_not_wrapped_around() -> None:
     query = QUESTIONS["people"].query
-    half = Private(ExactSum(query, np.full(1, LARGEST)))
+    half = Private(ExactSum(query, np.full(1, LARGEST_SUM)))
     with pytest.raises(PrivacyError):
         together(query, [half, half, half])
-    assert clean_answer(query, together(query, [half])) == LARGEST
+    assert clean_answer(query, together(query, [half])) == LARGEST_SUM

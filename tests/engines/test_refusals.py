@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rpsg import registry
-from rpsg.engines.crew import Crew, settings_of
+from rpsg.engines.dispatch import Workers, settings_of
 from rpsg.engines.models import RayWriter
-from rpsg.engines.worker import Landed, RayWorker, Trouble, WorkerModel
+from rpsg.engines.worker import RayWorker, Results, WorkerFailure, WorkerModel
 from rpsg.errors import ModelError, PrivacyError, UsageError
 from rpsg.methods.named import find_method
 from rpsg.models.fake import FakeWriter
@@ -107,28 +107,28 @@ def test_a_release_that_names_a_cluster_is_checked_without_one(lab: Lab) -> None
 def test_workers_with_another_model_or_program_end_the_run(
     lab: Lab, other: dict[str, Any], said: str
 ) -> None:
-    crew = Crew(lab.plan(engine=RAY))
+    workers = Workers(lab.plan(engine=RAY))
     usual: dict[str, Any] = {"version": VERSION, "name": "llamacpp:one@abc", "endpoint": "local_model"}
-    crew.compare("writer", WorkerModel(**usual))
-    crew.compare("writer", WorkerModel(**usual))
+    workers.compare("writer", WorkerModel(**usual))
+    workers.compare("writer", WorkerModel(**usual))
     with pytest.raises(ModelError, match=said):
-        crew.compare("writer", WorkerModel(**{**usual, **other}))
+        workers.compare("writer", WorkerModel(**{**usual, **other}))
 
 
-def test_a_worker_tells_its_trouble_and_never_raises() -> None:
+def test_a_worker_reports_its_failure_and_never_raises() -> None:
     worker = RayWorker({"models": {"writer": "no-such-writer"}})
-    face = worker.face("writer")
-    assert isinstance(face, Trouble)
-    assert "no-such-writer" in face.message
-    assert list(worker.work("writer", [])) == [face]
+    described = worker.describe("writer")
+    assert isinstance(described, WorkerFailure)
+    assert "no-such-writer" in described.message
+    assert list(worker.work("writer", [])) == [described]
 
 
-def test_a_worker_gives_the_replies_of_its_writer_as_they_land(lab: Lab) -> None:
+def test_a_worker_gives_the_replies_of_its_writer_as_they_arrive(lab: Lab) -> None:
     worker = RayWorker(settings_of(lab.plan()))
     requests = [Request((Message("user", word),), max_tokens=8, seed=1) for word in ("tea", "oil", "dog")]
-    landed = list(worker.work("writer", requests))
+    results = list(worker.work("writer", requests))
     alone = registry.writer("fake").write(requests)
-    assert landed == [Landed(i, [reply]) for i, reply in enumerate(alone)]
+    assert results == [Results(i, [reply]) for i, reply in enumerate(alone)]
 
 
 def test_nothing_of_ray_is_imported_without_a_run_that_asks_for_it() -> None:

@@ -104,16 +104,18 @@ def tell_seeds_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write_with(lab: Lab, writer: Writer, name: str, people: str) -> tuple[Run, bytes]:
-    """The finished run, and the bytes of the requests that follow from the noisy counts alone."""
+    """The finished run, and the bytes of its drafts' requests, which follow from the noisy counts alone."""
     rows = {"apple": lab.rows(300, words=lab.apple), "zebra": lab.rows(330, words=lab.zebra, seed=4)}[people]
     model, host = writer.name.partition("@")[0], getattr(writer, "host", "")
     served = (
         {"models": {"writer": model}, "server": {"base_url": f"http://{host}/v1"}} if host else {}
     )  # a plan says where
-    plan = lab.plan(lab.file(rows, f"{name}.jsonl"), corpus={"size": 6}, **served)
+    plan = lab.plan(lab.file(rows, f"{name}.jsonl"), corpus={"size": 2}, **served)
     recorder = Recorder(writer)
     tools = load_tools(plan, writer=recorder)
-    return running.execute(plan, lab.folder / name, tools=tools), recorder.batches[0]
+    run = running.execute(plan, lab.folder / name, tools=tools)
+    _of_the_trial, drafts = recorder.batches
+    return run, drafts
 
 
 def the_same_from_all(
@@ -151,6 +153,7 @@ def test_llama_cpp_is_sent_the_same_bytes_as_a_fake_and_both_releases_verify(
 ) -> None:
     from rpsg.models.llamacpp.writer import LlamaCppWriter
 
+    monkeypatch.setattr("rpsg.methods.trial.TEXTS", 3)
     writer = LlamaCppWriter(locate("smollm2-135m"), slots=8, context=512)
     try:
         the_same_from_all(lab, monkeypatch, {"llama": lambda: writer})

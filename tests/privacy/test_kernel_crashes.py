@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.processes import exit_code
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -157,9 +156,10 @@ KEPT = {"after persist", "before commit", "after commit"}
 LOST = {"after charge", "before draw", "after draw", "after noise", "half persisted"}
 
 
-def start(folder: Path, place: str, what: str = "votes") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", SCRIPT, str(folder), place, what]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def start(folder: Path, place: str, what: str = "votes") -> tuple[int, str]:
+    """The exit code of the process, and what it printed."""
+    said = folder / "said"
+    return exit_code(SCRIPT, str(folder), place, what, said=said), said.read_text(encoding="utf-8")
 
 
 def kept_vectors(folder: Path) -> dict[int, list[int]]:
@@ -177,12 +177,12 @@ def kept_vectors(folder: Path) -> dict[int, list[int]]:
 def test_a_run_killed_at_any_step_goes_on_and_pays_for_every_draw(
     tmp_path: Path, place: str, what: str
 ) -> None:
-    killed = start(tmp_path, place, what)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    code, said = start(tmp_path, place, what)
+    assert code == -signal.SIGKILL, said
     kept = kept_vectors(tmp_path)
-    resumed = start(tmp_path, "nowhere", what)
-    assert resumed.returncode == 0, resumed.stderr
-    told = json.loads(resumed.stdout)
+    code, said = start(tmp_path, "nowhere", what)
+    assert code == 0, said
+    told = json.loads(said)
 
     for seq, vector in kept.items():
         assert told["vectors"][seq] == vector
@@ -198,12 +198,12 @@ def test_a_run_killed_at_any_step_goes_on_and_pays_for_every_draw(
 
 def test_a_run_killed_at_the_same_step_again_and_again_pays_each_time(tmp_path: Path) -> None:
     for _ in range(3):
-        assert start(tmp_path, "after noise 0").returncode == -signal.SIGKILL
-    told = json.loads(start(tmp_path, "nowhere").stdout)
+        assert start(tmp_path, "after noise 0")[0] == -signal.SIGKILL
+    told = json.loads(start(tmp_path, "nowhere")[1])
     assert told["mu2"] == pytest.approx(told["each"] * 5)
 
 
 def test_without_a_crash_two_releases_cost_two(tmp_path: Path) -> None:
-    told = json.loads(start(tmp_path, "nowhere").stdout)
+    told = json.loads(start(tmp_path, "nowhere")[1])
     assert told["mu2"] == pytest.approx(told["each"] * 2)
     assert told["drawn"] == 2

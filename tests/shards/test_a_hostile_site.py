@@ -18,7 +18,7 @@ from rpsg.pipeline.shards.task import ShardTask
 from rpsg.privacy.exact_sums import ExactSum, together
 from rpsg.privacy.private import Private, open_private
 from rpsg.privacy.sealed_sums import (
-    LARGEST,
+    LARGEST_TOTAL,
     ShardAddress,
     ShardSums,
     new_key,
@@ -47,14 +47,14 @@ def test_a_made_up_file_cannot_ask_what_the_others_counted(lab: Lab, shards: Sha
     waiting = shards.begin(shards.plan(data=TWO_SITES))
     honest = shards.count(waiting.file, lab.file(lab.rows(people)), 1)
     file = lab.folder / "made-up.sum"
-    for number in ((1 << 62) - 20, LARGEST // 2 + 1, -1, -(1 << 63)):
+    for number in ((1 << 62) - 20, LARGEST_TOTAL // 2 + 1, -1, -(1 << 63)):
         file.write_bytes(made_up(waiting.task, number, bytes.fromhex(waiting.task.about.recipient)))
         with pytest.raises(DataError, match="somebody made it up"):
             shards.merge([honest, file])
     assert not any(spent().values())
 
 
-@pytest.mark.parametrize("number", [LARGEST // 2, 0])
+@pytest.mark.parametrize("number", [LARGEST_TOTAL // 2, 0])
 def test_no_files_that_are_accepted_are_too_large_to_be_added(shards: Shards, number: int) -> None:
     task, key = shards.begin(shards.plan(data=TWO_SITES)).task, new_key()
     query = task.queries[0]
@@ -66,7 +66,7 @@ def test_a_made_up_file_that_is_accepted_only_spoils_the_corpus(lab: Lab, shards
     waiting = shards.begin(shards.plan(data=TWO_SITES))
     honest = shards.count(waiting.file, lab.file(lab.rows(60)), 1)
     file = lab.folder / "made-up.sum"
-    file.write_bytes(made_up(waiting.task, LARGEST // 2, bytes.fromhex(waiting.task.about.recipient)))
+    file.write_bytes(made_up(waiting.task, LARGEST_TOTAL // 2, bytes.fromhex(waiting.task.about.recipient)))
     assert isinstance(shards.merge([honest, file]), Waiting)
 
 

@@ -116,7 +116,7 @@ def test_a_run_whose_workers_count_says_so(
         def __init__(self, *_: object) -> None:
             pass
 
-        def spread(self, role: str, items: Any, tell: Any, most: int) -> None:
+        def distribute(self, role: str, items: Any, tell: Any, most: int) -> None:
             assert (role, most) == ("counter", 1)
             for index, (question, data, shard) in enumerate(items):
                 asked = lab.folder / "asked.json"
@@ -124,7 +124,7 @@ def test_a_run_whose_workers_count_says_so(
                 tell(index, shards.count(asked, data, shard, "landed.sum").read_bytes())
 
     writer = OnCluster() if address else FakeWriter()
-    monkeypatch.setattr(on_ray, "Crew", Workers)
+    monkeypatch.setattr(on_ray, "Workers", Workers)
     monkeypatch.setattr(on_ray, "RayWriter", lambda *_: writer)
     monkeypatch.setattr(on_ray, "load_tools", lambda _, given: lab.tools(writer=given))
     data = {"path": str(lab.file(lab.rows(200)))}

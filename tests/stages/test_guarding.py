@@ -219,11 +219,11 @@ def test_why_a_summary_is_dropped_does_not_tell_how_long_its_record_is() -> None
     "letter", ["a", "\n", "1", "<", "[", "@", "$", " ", "_", "&#", "\u0301\u0323", "我", "<b", "]("]
 )
 def test_the_guard_is_done_with_a_long_row_of_one_character_at_once(letter: str) -> None:
-    """The square of so many characters would take hours."""
-    row = letter * (200_000 // len(letter))
+    """The square of so many characters would take far longer."""
+    row = letter * (50_000 // len(letter))
     began = time.process_time()
     Guard(recognizer=PatternRecognizer()).problems([(row, "A customer likes nuts."), ("nuts", row)])
-    assert time.process_time() - began < 30
+    assert time.process_time() - began < 3
 
 
 MAREK = (

@@ -19,6 +19,12 @@ from rpsg.stages.levels import PER_COMBINATION, PER_VALUE, every_level, fewest_p
 if TYPE_CHECKING:
     from rpsg.stages.annotate import Codes
 
+COLUMNS = (("priority", ("low", "high")), ("month", tuple(map(str, range(24)))))
+#: Read once, and not for each example.
+PACKS = {name: find_pack(name) for name in pack_names()}
+LABELLED = {name: pack.with_label(("yes", "no")) for name, pack in PACKS.items()}
+#: Of each pack; there are ten.
+each_pack = settings(max_examples=30, deadline=None)
 DRINKS = {"hot": ("tea", "coffee", "cocoa"), "cold": ("juice", "soda")}
 
 
@@ -56,35 +62,37 @@ def test_an_attribute_without_headings_has_one_level(tiny: Pack) -> None:
     assert thinned(tiny, 0, 100.0).by_group == ()
 
 
-@pytest.mark.parametrize("name", pack_names())
+@pytest.mark.parametrize("name", PACKS)
 @given(n=st.integers(0, 10**5), sigma=st.floats(0.1, 1000))
+@each_pack
 def test_however_few_people_there_are_every_attribute_is_counted_in_as_many_marginals_as_planned(
     name: str, n: int, sigma: float
 ) -> None:
-    pack = find_pack(name).with_label(("yes", "no"))
+    pack = LABELLED[name]
     found = thinned(pack, n, sigma)
     assert len(found.marginals) == len(pack.marginals)
     assert {a for group in found.marginals for a in group} == {a for g in pack.marginals for a in g}
     assert all(set(kept) <= set(whole) for kept, whole in zip(found.marginals, pack.marginals, strict=True))
 
 
-@pytest.mark.parametrize("name", pack_names())
+@pytest.mark.parametrize("name", PACKS)
 @given(sigma=st.floats(0.5, 100), n=st.integers(1, 10**5))
+@each_pack
 def test_more_people_are_never_counted_in_less_detail(name: str, sigma: float, n: int) -> None:
-    pack = find_pack(name)
+    pack = PACKS[name]
     assert cells(thinned(pack, n, sigma)) <= cells(thinned(pack, n + n // 3 + 1, sigma))
 
 
-@pytest.mark.parametrize("name", pack_names())
+@pytest.mark.parametrize("name", PACKS)
 def test_150_people_at_epsilon_2_are_counted_by_groups_of_topics(name: str) -> None:
-    found = thinned(find_pack(name), 150, 6.5)
+    found = thinned(PACKS[name], 150, 6.5)
     assert in_words(found).startswith("topic groups;")
     assert 8 <= shapes(found)[0][0] <= 14
 
 
 def test_the_fewest_people_make_an_average_group_as_large_as_the_noise(drinks: Pack) -> None:
     assert fewest_people(drinks, 2.0) == 16
-    assert fewest_people(find_pack("support"), 2.0) == 2 * 13
+    assert fewest_people(PACKS["support"], 2.0) == 2 * 13
 
 
 def test_a_long_list_without_headings_asks_for_no_more_people_than_sixteen_groups(drinks: Pack) -> None:
@@ -129,13 +137,12 @@ def test_what_is_known_of_a_value_is_looked_up_by_its_group(drinks: Pack, rng: n
         assert card.values["sentiment"] == ("positive" if hot else "negative")
 
 
-@pytest.mark.parametrize("name", pack_names())
+@pytest.mark.parametrize("name", PACKS)
 @given(n=st.integers(0, 200_000), sigma=st.floats(0.5, 40))
-@settings(deadline=None)
+@each_pack
 def test_every_level_is_listed_that_a_number_of_people_can_lead_to(name: str, n: int, sigma: float) -> None:
     """Shards count in all of them before anybody knows the number."""
-    columns = (("priority", ("low", "high")), ("month", tuple(map(str, range(24)))))
-    pack = find_pack(name).with_label(("a", "b")).with_columns(columns)
+    pack = LABELLED[name].with_columns(COLUMNS)
     listed = every_level(pack, sigma)
     assert thinned(pack, n, sigma) in listed
     assert len({(level.marginals, level.by_group) for level in listed}) == len(listed) < 30

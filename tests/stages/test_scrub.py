@@ -141,12 +141,12 @@ def test_a_long_row_of_numbers_is_read_in_one_go(part: str) -> None:
     ],
 )
 def test_a_long_row_of_anything_is_scrubbed_in_one_go(part: str) -> None:
-    """The square of so many characters would take hours."""
-    row = part * (200_000 // len(part))
+    """The square of so many characters would take far longer; they themselves take a quarter of a second."""
+    row = part * (50_000 // len(part))
     began = time.process_time()
     scrub_identities(pool_of(row), PatternRecognizer())
-    found_by_pattern(f"order no{row[:50_000]}! My name is {row[:50_000]}")
-    assert time.process_time() - began < 30
+    found_by_pattern(f"order no{row[:25_000]}! My name is {row[:25_000]}")
+    assert time.process_time() - began < 3
 
 
 class Towns:
@@ -178,6 +178,7 @@ def test_names_amounts_and_what_a_recognizer_finds_are_replaced_together() -> No
         ("by user nut_fan99, in May", "by user [ACCOUNT], in May"),
         ("Dr. van der Berg was kind", "Dr. [NAME] was kind"),
         ("Mrs. Maria de la Cruz was kind", "Mrs. [NAME] was kind"),
+        ("Prof. Dr. J. Smith was kind", "Prof. Dr. [NAME] was kind"),
         ("My name's anna smith, by the way", "My name's [NAME], by the way"),
         ("My name\u2019s anna and i like nuts", "My name\u2019s [NAME] and i like nuts"),
         ("my name is anna writing to you", "my name is [NAME] writing to you"),

@@ -4,14 +4,12 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
+from tests.processes import exit_code
 from tests.storage.shop import exported
 
 from rpsg.errors import RunError, VerificationError
@@ -21,6 +19,7 @@ from rpsg.storage.call_store import CallStore, request_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from rpsg.protocols import OnReply
 
@@ -197,10 +196,7 @@ CachedWriter(Dying(), CallStore(Path(sys.argv[1]))).write([ask(n) for n in range
 
 def test_a_killed_process_loses_only_what_was_in_flight(tmp_path: Path) -> None:
     path = tmp_path / "calls.sqlite"
-    ended = subprocess.run(
-        [sys.executable, "-c", KILLED, str(path)], cwd=Path(__file__).parents[2], check=False
-    )
-    assert ended.returncode == -signal.SIGKILL
+    assert exit_code(KILLED, str(path), said=tmp_path / "said") == -signal.SIGKILL
     writer = EchoWriter()
     with CallStore(path) as store:
         replies = CachedWriter(writer, store).write([ask(n) for n in range(20)])

@@ -3,12 +3,15 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import sqlite3
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.conftest import CONNECT
 
 from rpsg.disk import files
 from rpsg.disk.files import (
@@ -24,6 +27,8 @@ from rpsg.disk.files import (
 )
 from rpsg.disk.journals import append_line, drop_torn_line, read_journal
 from rpsg.errors import PrivacyError, RunError
+from rpsg.privacy.odometer import Odometer
+from rpsg.storage.call_store import CallStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -288,3 +293,28 @@ def test_no_name_at_all_leads_out(name: str) -> None:
     except RunError:
         return
     assert root in joined.parents
+
+
+def test_databases_and_journals_wait_for_the_disk_as_their_comments_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is asked for here, no other test waits for: see ``no_waiting_for_the_disk``."""
+    asked: list[str] = []
+    synced: list[int] = []
+
+    class Listening(sqlite3.Connection):
+        def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+            asked.append(sql)
+            return super().execute(sql, *parameters)
+
+    monkeypatch.setattr("sqlite3.connect", partial(CONNECT, factory=Listening))
+    monkeypatch.setattr("os.fsync", synced.append)
+    with CallStore(tmp_path / "calls.sqlite"):
+        assert {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL"} <= set(asked)
+    asked.clear()
+    Odometer(tmp_path / "book")
+    assert "PRAGMA synchronous = EXTRA" in asked
+    assert not [sql for sql in asked if "journal_mode" in sql], "the default, which EXTRA is about"
+    synced.clear()
+    write_atomic(tmp_path / "a.json", b"{}")
+    assert len(synced) == 2, "the file and its folder"

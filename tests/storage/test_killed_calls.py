@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.processes import exit_code
 from tests.storage.shop import Shop
 
 from rpsg.storage.call_store import CallStore
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rpsg.storage.call_tables import Used
 
 SCRIPT = r"""
@@ -75,8 +75,7 @@ with CallStore(folder / "calls.sqlite") as store:
 
 
 def run_until_it_is_killed(folder: Path, die_after: int, cap: int) -> int:
-    command = [sys.executable, "-c", SCRIPT, str(folder), str(die_after), str(cap)]
-    return subprocess.run(command, cwd=Path(__file__).parents[2], check=False, capture_output=True).returncode
+    return exit_code(SCRIPT, str(folder), str(die_after), str(cap), said=folder / "said")
 
 
 def answered(folder: Path) -> list[str]:

@@ -121,8 +121,9 @@ def ask(given: Mapping[str, Any]) -> dict[str, Any]:
 def _packs_in(language: str) -> list[str]:
     """The packs that ship in a declared language; none where no language, or English, is declared."""
     from rpsg.domains import find_pack, pack_names
+    from rpsg.textstats.languages import ENGLISH
 
-    if language in {"", "en"}:
+    if language in ENGLISH:
         return []
     return [name for name in pack_names() if find_pack(name).language == language]
 

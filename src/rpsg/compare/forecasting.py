@@ -93,7 +93,7 @@ def cell_forecast(cell: Cell) -> CellForecast:
     try:
         if (problem := problem_of(cell)) is not None:
             raise problem
-        seen = preview(_unread(cell.plan))
+        seen = preview(cell.plan.without_data())  # nor an account, which it would make or read
     except RpsgError as error:
         return CellForecast(*about, f"{error.message} {error.hint}".strip())
     return CellForecast(
@@ -109,11 +109,6 @@ def cell_forecast(cell: Cell) -> CellForecast:
 def _about(seen: Preview, what: str) -> int:
     """The expected use of something; tokens are those of prompts as sent and of replies."""
     return round(next((line.about or 0 for line in seen.forecasts if line.what == what), 0))
-
-
-def _unread(plan: Plan) -> Plan:
-    """The plan without its account, so that a forecast makes no account and reads none."""
-    return plan.without_data()
 
 
 def spending(data: ComparedData, cells: Sequence[Cell]) -> str:

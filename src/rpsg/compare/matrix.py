@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from rpsg.disk.toml_text import read_toml_file
 from rpsg.errors import UsageError, in_one_clause
-from rpsg.plan import LimitsSection, merge, read_toml
+from rpsg.plan import LimitsSection, merge, read_toml, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -199,8 +199,6 @@ def _complete(matrix: Matrix, folder: Path, files: dict[str, str]) -> Matrix:
 
 
 def _writer_of(matrix: Matrix, folder: Path) -> str:
-    from rpsg.plan import resolve  # noqa: PLC0415  # only where no writer is listed
-
     return resolve(_plan_file(matrix.plan, folder), matrix.settings).models.writer
 
 

@@ -33,8 +33,8 @@ SHARING = (
 )
 
 PEOPLE = (
-    "For each seed the people of a data set are put in a random order. The first are held out, and all "
-    "methods of a seed have the same people."
+    "For each seed the people of a data set are put in a random order. The first of them are held out. "
+    "All methods that are run with one seed have the same people."
 )
 
 
@@ -46,7 +46,7 @@ def comparison_page(comparison: Comparison) -> str:
         tag("footer", paragraph(f"Made by rpsg {comparison.versions['rpsg']}. This page runs nothing.")),
     )
     title = ("PRIVATE: " if comparison.internal else "") + comparison.title
-    return document(title, _style(), body)
+    return document(title, page_style(is_private=False) + chart_style(), body)
 
 
 def comparison_body(comparison: Comparison) -> Html:
@@ -82,11 +82,6 @@ def comparison_body(comparison: Comparison) -> Html:
 def chart_style() -> str:
     """The colours of charts, beside the style of all pages."""
     return files("rpsg.compare").joinpath("compare.css").read_text(encoding="utf-8")
-
-
-def _style() -> str:
-    """The style of all pages, and the colours of charts."""
-    return page_style(is_private=False) + chart_style()
 
 
 def _line(comparison: Comparison) -> Html:

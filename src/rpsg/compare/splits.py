@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rpsg.disk.files import private_dir, write_atomic
@@ -28,7 +29,6 @@ from rpsg.storage.readers.columns import Columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from rpsg.compare.matrix import ComparedData, Matrix
 
@@ -132,8 +132,6 @@ def _read(data: ComparedData, columns: Columns) -> Rows:
         paths = (
             sorted(p for p in path.iterdir() if p.suffix in {".jsonl", ".csv"}) if path.is_dir() else [path]
         )
-    from pathlib import Path  # noqa: PLC0415  # elsewhere in this file it is a type alone
-
     parts = [read_rows(Path(path), columns) for path in paths]
     return Rows(
         tuple(text for part in parts for text in part.texts),
@@ -148,7 +146,7 @@ def _same(file: Path, facts: dict[str, Any], data: ComparedData) -> None:
     elif strict_json(file.read_bytes()) != facts:
         raise RunError(
             f"The texts of {data.name}, or how they are split, changed since this comparison began.",
-            hint="Bring them back as they were, or begin a new comparison in another folder with -o.",
+            hint="Restore them as they were, or begin a new comparison in another folder with -o.",
         )
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rpsg.plan import EngineSection
 
 _LOOPBACK = "127.0.0.1"
-#: Requests and replies are a few kilobytes each and are fetched as they land.
+#: Requests and replies are a few kilobytes each and are fetched as they arrive.
 _OBJECT_STORE = 80 << 20
 #: A cluster answers within this time, or is not there.
 _SECONDS = 10.0
@@ -132,7 +132,7 @@ def _start(ray: Any) -> None:
 
 
 def _silence() -> None:
-    """Keep Ray's own reports about lost workers off the screen: what they mean is told in our words."""
+    """Keep Ray's own reports about lost workers off the screen; RPSG prints its own messages."""
     from ray._private import worker
 
     worker.print_to_stdstream = lambda *_, **__: None

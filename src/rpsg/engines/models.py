@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from rpsg.engines.crew import Crew
+from rpsg.engines.dispatch import Workers
 from rpsg.errors import ModelError, PrivacyError
 from rpsg.privacy.egress import through_cluster
 
@@ -29,24 +29,24 @@ class RayWriter:
     for requests with private text; none is sent.
     """
 
-    def __init__(self, plan: Plan, crew: Crew | None = None) -> None:
+    def __init__(self, plan: Plan, workers: Workers | None = None) -> None:
         self._elsewhere = plan.engine.is_elsewhere
-        self.crew = crew or Crew(plan)
+        self.workers = workers or Workers(plan)
 
     @property
     def name(self) -> str:
-        return self.crew.face("writer").name
+        return self.workers.model_of("writer").name
 
     @property
     def endpoint(self) -> Endpoint:
-        told = self.crew.face("writer").endpoint
-        return "remote_llm" if self._elsewhere else cast("Endpoint", told)
+        endpoint = self.workers.model_of("writer").endpoint
+        return "remote_llm" if self._elsewhere else cast("Endpoint", endpoint)
 
     @property
     def host(self) -> str:
         """Where requests go, as egress tables name it."""
-        told = self.crew.face("writer").host
-        return through_cluster(told) if self._elsewhere else told
+        host = self.workers.model_of("writer").host
+        return through_cluster(host) if self._elsewhere else host
 
     @property
     def at_once(self) -> int:
@@ -54,7 +54,7 @@ class RayWriter:
 
         Workers write on until Ray notices that nobody listens any more.
         """
-        return self.crew.number * _REQUESTS // 2
+        return self.workers.number * _REQUESTS // 2
 
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
         if any(request.private for request in requests):
@@ -70,15 +70,15 @@ class RayWriter:
                 on_reply(index, reply)
 
         if requests:
-            self.crew.spread("writer", requests, keep, _REQUESTS)
+            self.workers.distribute("writer", requests, keep, _REQUESTS)
         return [replies[index] for index in range(len(requests))]
 
 
 class RayEmbedder:
     """The rows of public texts, computed by workers. ``here`` is the same embedder in this process."""
 
-    def __init__(self, here: Embedder, crew: Crew) -> None:
-        self._here, self._crew = here, crew
+    def __init__(self, here: Embedder, workers: Workers) -> None:
+        self._here, self._workers = here, workers
 
     @property
     def name(self) -> str:
@@ -94,10 +94,10 @@ class RayEmbedder:
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Rows as ``Embedder`` has them; ModelError if the workers have another model."""
-        told = self._crew.face("embedder")
-        if told.name != self.name:
+        theirs = self._workers.model_of("embedder")
+        if theirs.name != self.name:
             raise ModelError(
-                f"The Ray workers embed with {told.name}, and this process with {self.name}.",
+                f"The Ray workers embed with {theirs.name}, and this process with {self.name}.",
                 hint="Put the same weights on every node.",
             )
         rows = np.zeros((len(texts), self.dim), np.float32)
@@ -106,5 +106,5 @@ class RayEmbedder:
             rows[index] = row
 
         if texts:
-            self._crew.spread("embedder", texts, keep, _TEXTS)
+            self._workers.distribute("embedder", texts, keep, _TEXTS)
         return rows

@@ -1,8 +1,8 @@
 """What runs in a worker process on a node that writes or embeds: models of its own, and nothing else.
 
 Such a worker stores nothing, writes no file and knows no private data; ``pipeline.shards.on_ray`` has those
-that count. Its methods never raise: Ray would write
-the error, with what it quotes, into its logs. They return ``Trouble`` instead.
+that count. Its methods never raise: Ray would write the error, with what it quotes, into its logs. They
+return ``WorkerFailure`` instead.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class WorkerModel:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class WorkerFailure:
     """Why a worker cannot work, in words that hold no text of anybody."""
 
     message: str
@@ -46,7 +46,7 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
-class Landed:
+class Results:
     """Results for the items of a batch from ``start`` on."""
 
     start: int
@@ -60,7 +60,7 @@ class RayWorker:
         self.plan = resolve(settings)
         self._models: dict[Role, Any] = {}
 
-    def face(self, role: Role) -> WorkerModel | Trouble:
+    def describe(self, role: Role) -> WorkerModel | WorkerFailure:
         """Which model a role has here."""
         try:
             model = self.model(role)
@@ -71,17 +71,17 @@ class RayWorker:
                 str(getattr(model, "host", "") or ""),
             )
         except BaseException as error:  # noqa: BLE001  # see the top of this file
-            return trouble(error)
+            return failure_of(error)
 
-    def work(self, role: Role, items: Sequence[Any]) -> Iterator[Landed | Trouble]:
-        """Results as they land, each once; a ``Trouble`` is the last."""
+    def work(self, role: Role, items: Sequence[Any]) -> Iterator[Results | WorkerFailure]:
+        """Results as they arrive, each once; a ``WorkerFailure`` is the last."""
         try:
             if role == "writer":
                 yield from _written(self.model("writer"), items)
             else:
-                yield Landed(0, self.model("embedder").embed(items))
+                yield Results(0, self.model("embedder").embed(items))
         except BaseException as error:  # noqa: BLE001  # see the top of this file
-            yield trouble(error)
+            yield failure_of(error)
 
     def model(self, role: Role) -> Any:
         """The writer or the embedder of the plan."""
@@ -101,36 +101,36 @@ class RayWorker:
         return self._models[role]
 
 
-def _written(writer: Any, requests: Sequence[Request]) -> Iterator[Landed]:
-    """Replies as they land. The writer has a thread of its own, because it returns only at the end."""
-    landed: queue.SimpleQueue[Landed | BaseException | None] = queue.SimpleQueue()
+def _written(writer: Any, requests: Sequence[Request]) -> Iterator[Results]:
+    """Replies as they arrive. The writer has a thread of its own, because it returns only at the end."""
+    arrived: queue.SimpleQueue[Results | BaseException | None] = queue.SimpleQueue()
 
     def write() -> None:
-        told: set[int] = set()
+        returned: set[int] = set()
 
-        def tell(index: int, reply: Reply) -> None:
-            told.add(index)
-            landed.put(Landed(index, [reply]))
+        def on_reply(index: int, reply: Reply) -> None:
+            returned.add(index)
+            arrived.put(Results(index, [reply]))
 
         try:
-            replies = writer.write(requests, tell)
+            replies = writer.write(requests, on_reply)
             for index, reply in enumerate(replies):
-                if index not in told:  # a writer may call back only at the end
-                    landed.put(Landed(index, [reply]))
+                if index not in returned:  # a writer may call back only at the end
+                    arrived.put(Results(index, [reply]))
         except BaseException as error:  # noqa: BLE001  # raised again by the thread that waits
-            landed.put(error)
+            arrived.put(error)
         else:
-            landed.put(None)
+            arrived.put(None)
 
     threading.Thread(target=write, daemon=True).start()
-    while (found := landed.get()) is not None:
+    while (found := arrived.get()) is not None:
         if isinstance(found, BaseException):
             raise found
         yield found
 
 
-def trouble(error: BaseException) -> Trouble:
+def failure_of(error: BaseException) -> WorkerFailure:
     """An error of ours by its sentence; any other by its type and place, since it may quote a text."""
     if isinstance(error, RpsgError):
-        return Trouble(error.message, error.hint)
-    return Trouble(f"A model failed ({place_of(error)}).", "Please report that line.")
+        return WorkerFailure(error.message, error.hint)
+    return WorkerFailure(f"A model failed ({place_of(error)}).", "Please report that line.")

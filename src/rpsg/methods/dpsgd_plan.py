@@ -118,7 +118,7 @@ EGRESS = (
 )
 
 
-def flows(plan: Plan, tools: Tools) -> tuple[UnprotectedFlow, ...]:  # noqa: ARG001  # the face of all such functions
+def flows(plan: Plan, tools: Tools) -> tuple[UnprotectedFlow, ...]:  # noqa: ARG001  # the signature of all such functions
     """The ways of private text that a finished run has gone, in order."""
     counted = (UnprotectedFlow("records", "cards", COUNTED),) if plan.dpsgd.cards else ()
     return (UnprotectedFlow("records", "training", TRAINED), *counted)
@@ -141,7 +141,7 @@ def workload(plan: Plan, pack: Pack) -> Workload:
     )
 
 
-def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:  # noqa: ARG001  # the face of all such functions
+def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:  # noqa: ARG001  # the signature of all such functions
     """Sentences for ``rpsg plan``."""
     s = plan.dpsgd
     trained = f"{plan.models.writer} is trained for {s.steps:,} steps of about {s.batch:,} people"

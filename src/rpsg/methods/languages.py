@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.domains import find_pack
 from rpsg.errors import UsageError
-from rpsg.textstats.languages import name_of
+from rpsg.textstats.languages import ENGLISH, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.plan import Plan
 
-ENGLISH = frozenset({"", "en"})
 #: Embedders that were trained on English alone, as far as their names tell.
 _ENGLISH_EMBEDDER = re.compile(
     r"minilm|int8|static|(?:st|gguf):.*(?:all-minilm|all-mpnet|sentence-t5|-en\b)[^/]*", re.IGNORECASE
@@ -69,7 +68,7 @@ def about_languages(plan: Plan, *, reads_private: bool) -> Iterator[str]:
             f"{name_of(reads)}. Better are --embedder {LETTERS}, which needs no weights, and a multilingual "
             f"one, such as {MULTILINGUAL}."
         )
-        if any(attribute.kind == "sentiment" for attribute in pack.attributes):
+        if pack.has_sentiments:
             yield (
                 f"The sentiment of texts in {name_of(reads)} is judged by English sentences: expect it to be "
                 "little better than chance."

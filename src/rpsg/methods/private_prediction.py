@@ -223,7 +223,7 @@ METHOD = Method(
     models=models,
     packages=lambda plan: {} if plan.models.writer == "fake" else {"torch": "hf", "transformers": "hf"},
     tries_writer=False,
-    egress=lambda plan: EGRESS,  # noqa: ARG005  # the face of all such functions
+    egress=lambda plan: EGRESS,  # noqa: ARG005  # the signature of all such functions
     workload=workload,
     #: How many people there are is not asked, because nothing depends on it.
     people=lambda plan: None,  # noqa: ARG005  # as above

@@ -34,7 +34,7 @@ def check(plan: Plan) -> None:
         UsageError: there is neither a column of labels nor a sentiment, or the public words name a budget.
     """
     pack = find_pack(plan.corpus.domain)
-    if plan.data.label is None and not any(a.kind == "sentiment" for a in pack.attributes):
+    if plan.data.label is None and not pack.has_sentiments:
         raise UsageError(
             "The method rupta keeps the label of a text, or its sentiment; no column of labels is named, and "
             f"the texts of the domain {pack.name} have no sentiment.",
@@ -91,7 +91,7 @@ def egress(plan: Plan) -> tuple[EgressRule, ...]:
     return (*here, writer)
 
 
-def flows(plan: Plan, tools: Tools) -> tuple[UnprotectedFlow, ...]:  # noqa: ARG001  # the face of all such functions
+def flows(plan: Plan, tools: Tools) -> tuple[UnprotectedFlow, ...]:  # noqa: ARG001  # the signature of all such functions
     """The ways of private text that a finished run has gone, in order."""
     return (
         UnprotectedFlow("records", "seeds", SEEN),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError
 from rpsg.protocols import Reply, Request
-from rpsg.textstats.languages import language_of
+from rpsg.textstats.languages import ENGLISH, language_of
 from rpsg.textstats.words import words
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _words(request: Request) -> str:
 def _filler(examples: tuple[str, ...]) -> tuple[str, ...]:
     """Words between those of the subject, in the language of the examples; English if it cannot be told."""
     shown = " ".join(examples)
-    if language_of(shown) in {"", "en"}:
+    if language_of(shown) in ENGLISH:
         return FILLER
     return tuple(dict.fromkeys(words(shown)))
 

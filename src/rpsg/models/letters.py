@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rpsg.textstats.words import SPACELESS, words
+from rpsg.textstats.words import is_spaceless, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,7 +46,7 @@ class LettersEmbedder:
 def _row(text: str) -> npt.NDArray[np.float64]:
     row = np.zeros(DIM)
     said = words(text)
-    long = [word for word in said if len(word) >= LEAST_LETTERS or _is_spaceless(word)]
+    long = [word for word in said if len(word) >= LEAST_LETTERS or is_spaceless(word)]
     for run, count in Counter(_runs(long or said)).items():
         code = zlib.crc32(run.encode())
         row[code % DIM] += count**0.5 if code >> 31 else -(count**0.5)
@@ -58,7 +58,7 @@ def _runs(said: Sequence[str]) -> Iterator[str]:
     """The runs of letters of each word, and one or two letters of a script without spaces."""
     before = ""
     for word in said:
-        if _is_spaceless(word):
+        if is_spaceless(word):
             yield word
             if before:
                 yield before + word
@@ -68,10 +68,3 @@ def _runs(said: Sequence[str]) -> Iterator[str]:
         marked = f"<{word}>"
         for length in range(SHORTEST, LONGEST + 1):
             yield from (marked[i : i + length] for i in range(len(marked) - length + 1))
-
-
-def _is_spaceless(word: str) -> bool:
-    return any(first <= word[0] <= last for first, last in _RANGES)
-
-
-_RANGES = tuple(zip(SPACELESS[0::3], SPACELESS[2::3], strict=True))

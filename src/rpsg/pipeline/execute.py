@@ -35,7 +35,7 @@ from rpsg.pipeline.models_of_run import (
 )
 from rpsg.pipeline.people import nobody
 from rpsg.pipeline.planting import draw_canaries, public_texts, refuse_blocked
-from rpsg.pipeline.private_data import NoQuestions, check_data, check_room, open_side
+from rpsg.pipeline.private_data import NoQuestions, RunParts, check_file, check_room, open_side
 from rpsg.pipeline.progress import Stopwatch, keep_timings, public_seconds, timings
 from rpsg.pipeline.publish import publish
 from rpsg.privacy import egress
@@ -44,7 +44,6 @@ from rpsg.release.finished import read_run
 from rpsg.storage.failed_requests import SettledWriter
 from rpsg.storage.layout import FLOOR_RUN, PACK, PRIVATE, RUN, UNRELEASED
 from rpsg.storage.public_vectors import PublicVectors
-from rpsg.storage.readers import check_columns
 from rpsg.storage.run_folder import AUDIT_RUN, RunFolder
 
 #: Public texts written for each canary, of which some are too short or begin alike.
@@ -64,9 +63,7 @@ if TYPE_CHECKING:
     from rpsg.storage.call_store import CallStore
     from rpsg.storage.limits import Price
 
-    OpensSide: TypeAlias = Callable[
-        [Plan, Budget | None, RunFolder, Tools, NoiseSource | None, Progress], PrivateSide
-    ]
+    OpensSide: TypeAlias = Callable[[RunParts], PrivateSide]
 
 
 def execute(
@@ -139,71 +136,83 @@ def _worked(
     """The folder of the plan's run after its last step."""
     forbid_core_dumps()
     pack = find_pack(plan.corpus.domain)
-    method = method_of(plan)
     budget = budget_of(plan, pack)
-    method.check_plan(plan)
+    method_of(plan).check_plan(plan)
     if plan.data.shards and side is open_side:
         raise UsageError(
-            "The plan counts the private texts in shards, and this counts them together.",
+            "The plan counts the private texts in shards, and this command counts them together.",
             hint="Use rpsg shards, rpsg count and rpsg merge, or leave [data] shards out.",
         )
     tools = tools or load_tools(plan)
-    egress.check(method.egress_of(plan), roles(tools), private=method.reads_private)
-    method.flows_of(plan, tools)  # a plug-in whose flows are of no use must fail before it reads anything
-    check_declared(plan, budget, method.people(plan))
+    _check_flows(plan, budget, tools)
     price = price_of(plan, tools.writer)
     if not (out / RUN).exists():
-        check_data(plan)  # before there is a folder: only a path may be written into its plan
-        if method.reads_private and not plan.data.shards:
-            check_columns(plan.data)  # and before the writer is tried, which takes longer
+        check_file(plan)  # before there is a folder: only a path may be written into its plan
     refuse_blocked(out / PRIVATE)
     bound_to = (fingerprint(plan, pack, tools), plan.to_toml())
     about = {"questions": questions(plan, pack, tools), "purpose": ending.purpose}
     with RunFolder.create_or_resume(out, *bound_to, vault=plan.vault.key, **about) as folder:
         if not ending.is_ready(folder):
-            check_room(plan, budget, folder)
-            keep_pack(folder, plan, pack)
-            for note in notes_before(plan, pack, budget):
-                watch.note(note)
-            if method.reads_private:
-                draw_canaries(plan, folder, partial(_beginnings, plan, folder, ending, watch, tools))
-            with (
-                open_tried(plan, pack, budget, folder, tools, price, watch) as calls,
-                side(plan, budget, folder, tools, noise, watch) as private,
-            ):
-                writer = writer_over(plan, folder, tools, calls, price, watch)
-                settled = SettledWriter(writer, failed_texts(folder, calls), calls.key_of)
-                vectors = PublicVectors(embedder_of_public_texts(tools))
-                cached = replace(tools, writer=settled)
-                if not method.has_seeds:
-                    cached = replace(cached, embedder=vectors)
-                sides = (private.people, private.kernel)
-                seen_plan = plan.without_data()  # methods reach the data only by kernel or recorded reads
-                job = Job(seen_plan, pack, budget, *sides, cached, watch, folder.key, private.seeding)
-                job = replace(job, engine=private.engine)
-                pool = method.synthesize(job)
-                calls.keep_only(writer.asked)
-                report_refused_settings(tools.writer, watch)
-                watch.start("release")
-                ending.end(folder, private, replace(job, tools=tools), pool, calls, settled, vectors)
+            run = RunParts(plan, budget, folder, tools, noise, watch)
+            _prepare(run, pack, ending)
+            with open_tried(run, pack, price) as calls, side(run) as private:
+                _synthesize(run, pack, private, calls, price, ending)
             watch.stop()
             folder.journal.append("finished")
             keep_timings(folder, watch.seconds)
         yield folder
 
 
-def _beginnings(
-    plan: Plan, folder: RunFolder, ending: Ending, watch: Stopwatch, tools: Tools
-) -> Sequence[str]:
+def _check_flows(plan: Plan, budget: Budget | None, tools: Tools) -> None:
+    """Check what the method declares: who is sent what, what it spends, and how it counts people."""
+    method = method_of(plan)
+    egress.check(method.egress_of(plan), roles(tools), private=method.reads_private)
+    method.flows_of(plan, tools)  # a plug-in whose flows are of no use must fail before it reads anything
+    check_declared(plan, budget, method.people(plan))
+
+
+def _prepare(run: RunParts, pack: Pack, ending: Ending) -> None:
+    """Make all that has to be there before the writer is tried or anything private is read."""
+    check_room(run.plan, run.budget, run.folder)
+    keep_pack(run.folder, run.plan, pack)
+    for note in notes_before(run.plan, pack, run.budget):
+        run.progress.note(note)
+    if method_of(run.plan).reads_private:
+        draw_canaries(run.plan, run.folder, partial(_beginnings, run, ending))
+
+
+def _synthesize(
+    run: RunParts, pack: Pack, private: PrivateSide, calls: CallStore, price: Price, ending: Ending
+) -> None:
+    """Let the method make its texts, with stored replies and vectors, and end the run with them."""
+    method = method_of(run.plan)
+    writer = writer_over(run.plan, run.folder, run.tools, calls, price, run.progress)
+    settled = SettledWriter(writer, failed_texts(run.folder, calls), calls.key_of)
+    vectors = PublicVectors(embedder_of_public_texts(run.tools))
+    stored = replace(run.tools, writer=settled)
+    if not method.has_seeds:
+        stored = replace(stored, embedder=vectors)
+    seen_plan = run.plan.without_data()  # methods reach the data only by kernel or recorded reads
+    sides = (private.people, private.kernel, stored, run.progress)
+    job = Job(seen_plan, pack, run.budget, *sides, run.folder.key, private.seeding, private.engine)
+    pool = method.synthesize(job)
+    calls.keep_only(writer.asked)
+    report_refused_settings(run.tools.writer, run.progress)
+    run.progress.start("release")
+    ending.end(run.folder, private, replace(job, tools=run.tools), pool, calls, settled, vectors)
+
+
+def _beginnings(run: RunParts, ending: Ending) -> Sequence[str]:
     """Public texts that canaries begin like: those that the plan names, else the writer's, from the pack.
 
     The latter only where there is no release: what is sent to a writer belongs into its table of requests.
     """
+    plan = run.plan
     if plan.data.canary_texts:
         return public_texts(plan)
     if ending is RELEASED:
         raise UsageError(
-            "Canaries begin like public texts of the same kind, and none are named.",
+            "Canaries begin with words of public texts of the same kind, and no such texts are named.",
             hint="Name them with --canary-texts FILE. No private text may be among them.",
         )
     data = {"path": "", "audit_holdout": 0.0, "audit_canaries": 0}
@@ -214,7 +223,7 @@ def _beginnings(
             "data": plan.data.model_copy(update=data),
         }
     )
-    return execute(public, folder.private_path(FLOOR_RUN), progress=watch, tools=tools).texts
+    return execute(public, run.folder.private_path(FLOOR_RUN), progress=run.progress, tools=run.tools).texts
 
 
 def seal_texts(folder: RunFolder, pool: Pool) -> None:
@@ -237,28 +246,21 @@ UNSEALED = Ending(
 
 
 @contextmanager
-def open_tried(
-    plan: Plan,
-    pack: Pack,
-    budget: Budget | None,
-    folder: RunFolder,
-    tools: Tools,
-    price: Price,
-    watch: Stopwatch,
-) -> Iterator[CallStore]:
+def open_tried(run: RunParts, pack: Pack, price: Price) -> Iterator[CallStore]:
     """The call store, after a trial of the writer on public prompts, without private data or charges.
 
     Raises ModelError when the writer cannot be used.
     """
-    with open_calls(plan, folder) as calls:
+    plan, tools, watch = run.plan, run.tools, run.progress
+    with open_calls(plan, run.folder) as calls:
         if isinstance(tools.writer, TellsTrouble):
             tools.writer.tell_trouble(watch.note)
-        writer = writer_over(plan, folder, tools, calls, price, watch)
-        settled = SettledWriter(writer, failed_texts(folder, calls), calls.key_of, later=True)
+        writer = writer_over(plan, run.folder, tools, calls, price, watch)
+        settled = SettledWriter(writer, failed_texts(run.folder, calls), calls.key_of, later=True)
         nothing_private = nobody(tools, watch, "The trial of the writer asked for private data.")
         sides = (nothing_private, NoQuestions(), replace(tools, writer=settled))
         try:
-            trial = Job(plan.without_data(), pack, budget, *sides, watch)
+            trial = Job(plan.without_data(), pack, run.budget, *sides, watch)
             require_readers(trial)
             method = method_of(plan)
             if method.trial is not None:

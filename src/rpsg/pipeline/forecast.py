@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 
 from rpsg import registry
 from rpsg.methods.budget import about_few_people
-from rpsg.methods.languages import ENGLISH, language_of_texts
+from rpsg.methods.languages import language_of_texts
 from rpsg.methods.named import cautions_of, method_of
 from rpsg.models.catalog import licence_of
 from rpsg.pipeline.cost import find_price, price_for, read_prices
 from rpsg.plan.previews import Forecast
 from rpsg.privacy import egress
-from rpsg.textstats.languages import name_of
+from rpsg.textstats.languages import ENGLISH, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

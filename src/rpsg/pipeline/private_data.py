@@ -28,18 +28,19 @@ from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.odometer import Odometer, account_name
 from rpsg.privacy.units import Unit
 from rpsg.storage.layout import ANSWERS, DONORS, EMBEDDINGS, NOTES, PRIVATE, ROWS
-from rpsg.storage.readers import check_readable, read_by_rule
+from rpsg.storage.readers import check_columns, check_readable, read_by_rule
 from rpsg.storage.readers.source import STDIN
 
 if TYPE_CHECKING:
     from rpsg.engines.base import Engine
     from rpsg.methods.base import Seeding, Tools
+    from rpsg.pipeline.progress import Stopwatch
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
     from rpsg.privacy.histogram import Query
     from rpsg.privacy.private import Private
     from rpsg.privacy.released import Releases
-    from rpsg.protocols import NoiseSource, Progress
+    from rpsg.protocols import NoiseSource
     from rpsg.records import PrivateCorpus
     from rpsg.stages.contributions import People
     from rpsg.storage.readers import Reading
@@ -53,6 +54,18 @@ LEFT_OUT = (
 #: How the notes for the operator begin, and what is added where they say something about the rows.
 NOTES_HEAD = "# Notes for the operator\n\n"
 IS_PRIVATE = "This file is private: whether two files hold the same rows is a fact about the rows.\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class RunParts:
+    """A plan in its folder, and what works on it; ``noise`` replaces the plan's source, for tests."""
+
+    plan: Plan
+    budget: Budget | None
+    folder: RunFolder
+    tools: Tools
+    noise: NoiseSource | None
+    progress: Stopwatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,45 +131,45 @@ def check_data(plan: Plan) -> None:
     check_readable(plan.data.path, plan.data.format)
 
 
-def open_side(
-    plan: Plan,
-    budget: Budget | None,
-    folder: RunFolder,
-    tools: Tools,
-    noise: NoiseSource | None,
-    progress: Progress,
-) -> PrivateSide:
+def check_file(plan: Plan) -> None:
+    """Check the private file of a new run, up to the names of its columns; errors as ``check_columns``."""
+    check_data(plan)
+    if method_of(plan).reads_private and not plan.data.shards:
+        check_columns(plan.data)
+
+
+def open_side(run: RunParts) -> PrivateSide:
     """Reserve the budget, read the private file and open the kernel on it.
 
     The account refuses before anything is read. All errors in the file show before noise is drawn, and then
     the reservation is released.
     """
+    plan, folder = run.plan, run.folder
     method = method_of(plan)
     if not method.reads_private:
         undeclared = f"The method {method.name!r} declares that it reads nothing, and asked for private data."
-        return PrivateSide(nobody(tools, progress, undeclared), NoQuestions())
+        return PrivateSide(nobody(run.tools, run.progress, undeclared), NoQuestions())
     check_data(plan)
-    account = account_of(plan, Odometer())
-    report_paid(account, progress)
-    source = noise_of(plan, noise)
-    kernel = _kernel(budget, folder, source, account, progress) if budget is not None else None
+    account = reported_account(run)
+    source = noise_of(run)
+    kernel = kernel_of(run, run.budget, account) if run.budget is not None else None
     seeding: Seeding | None
     try:
         if method.has_seeds:
             account.read_without_bound(folder.run_id, method.name)
-        corpus, commitment = _read(plan, folder, account, progress)
+        corpus, commitment = _read(run, account)
         _, corpus = held_out_and_used(plan, folder, corpus)
-        gathered = partial(people_of, plan, folder, tools, progress)
+        gathered = partial(people_of, plan, folder, run.tools, run.progress)
         if kernel is None:
             corpus = with_canaries(plan, folder, corpus)
             same_seeds(folder, corpus)
             everybody = gathered(corpus, EMBEDDINGS, bounded=False)
             seeding = open_seeding(folder, everybody, source)
             around = (
-                f"The method {method.name!r} reads records, and asked for them past the record of reads: "
-                "each read goes through job.seeding.unprotected."
+                f"The method {method.name!r} reads records, and asked for them in a way that leaves no "
+                "record: each read must go through job.seeding.unprotected."
             )
-            people = nobody(tools, progress, around)
+            people = nobody(run.tools, run.progress, around)
             return PrivateSide(people, NoQuestions(), account, commitment, seeding)
         seeding = None
         if method.has_donors:
@@ -171,18 +184,22 @@ def open_side(
         raise
 
 
-def account_and_kernel(
-    plan: Plan, budget: Budget, folder: RunFolder, noise: NoiseSource | None, progress: Progress
-) -> tuple[Account, Kernel]:
-    """The account of a run, reported, and its kernel, which has reserved the budget."""
-    account = account_of(plan, Odometer())
-    report_paid(account, progress)
-    return account, _kernel(budget, folder, noise_of(plan, noise), account, progress)
+def kernel_of(run: RunParts, budget: Budget, account: Account) -> Kernel:
+    """The kernel of a run, which has reserved the budget."""
+    return Kernel(
+        journal=run.folder.private_path(ANSWERS),
+        evidence=run.folder.evidence,
+        budget=budget,
+        noise=noise_of(run),
+        run_id=run.folder.run_id,
+        account=account,
+        tell=run.progress.note,
+    )
 
 
-def noise_of(plan: Plan, noise: NoiseSource | None) -> NoiseSource:
+def noise_of(run: RunParts) -> NoiseSource:
     """The source of noise that a plan names, unless it is replaced for a test."""
-    return noise or (OpenDPNoise() if plan.privacy.noise == "opendp" else RoundedGaussian())
+    return run.noise or (OpenDPNoise() if run.plan.privacy.noise == "opendp" else RoundedGaussian())
 
 
 def check_room(plan: Plan, budget: Budget | None, folder: RunFolder) -> None:
@@ -209,42 +226,27 @@ def unit_of(plan: Plan) -> Unit:
     return Unit(plan.unit, plan.data.user or "", plan.privacy.adjacency, plan.records_per_unit)
 
 
-def report_paid(account: Account, progress: Progress) -> None:
-    """Report what the account has paid before this run."""
+def reported_account(run: RunParts) -> Account:
+    """The account of a run, after a report of what it has paid before."""
+    account = account_of(run.plan, Odometer())
     statement = account.statement()
     if statement.totals:
         paid = "; ".join(total.in_words() for total in statement.totals)
-        progress.note(f"The account {statement.name!r} has spent so far: {paid}.")
+        run.progress.note(f"The account {statement.name!r} has spent so far: {paid}.")
     if caution := statement.caution():
-        progress.note(caution)
+        run.progress.note(caution)
+    return account
 
 
-def _kernel(
-    budget: Budget, folder: RunFolder, noise: NoiseSource, account: Account, progress: Progress
-) -> Kernel:
-    return Kernel(
-        journal=folder.private_path(ANSWERS),
-        evidence=folder.evidence,
-        budget=budget,
-        noise=noise,
-        run_id=folder.run_id,
-        account=account,
-        tell=progress.note,
-    )
-
-
-def _read(
-    plan: Plan, folder: RunFolder, account: Account, progress: Progress
-) -> tuple[Private[PrivateCorpus], Commitment]:
+def _read(run: RunParts, account: Account) -> tuple[Private[PrivateCorpus], Commitment]:
     """The private file and the commitment to it."""
-    data = plan.data
-    progress.start("reading the file")
-    reading = read_by_rule(data)
-    reading.map(partial(_keep_rows, folder))
-    progress.note(LEFT_OUT)
+    run.progress.start("reading the file")
+    reading = read_by_rule(run.plan.data)
+    reading.map(partial(_keep_rows, run.folder))
+    run.progress.note(LEFT_OUT)
     corpus = reading.map(lambda read: read.corpus)
-    forget_other_rows(folder, corpus)
-    keep_notes(folder, account, corpus)
+    forget_other_rows(run.folder, corpus)
+    keep_notes(run.folder, account, corpus)
     # With a new nonce each time: otherwise two releases from one run folder, or from a copy of it, would
     # reveal whether their rows are the same.
     return corpus, commit_to(corpus)

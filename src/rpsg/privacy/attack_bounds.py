@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 #: Beyond this no number of people can show a bound, and e^epsilon is no longer a useful number.
-LARGEST = 40.0
+LARGEST_EPSILON = 40.0
 #: What a detection limit promises.
 POWER = 0.95
 _HALVINGS = 60
@@ -117,7 +117,7 @@ def one_run_epsilon(
 
     if guesses == 0 or not is_refuted(0.0):
         return 0.0
-    return _root(is_refuted, 0.0, LARGEST)
+    return _root(is_refuted, 0.0, LARGEST_EPSILON)
 
 
 def fewest_right(
@@ -178,7 +178,7 @@ def extraction_epsilon(chances: Sequence[float], hits: int, *, delta: float, lev
 
     if hits < 1 or not is_refuted(0.0):
         return 0.0
-    return _root(is_refuted, 0.0, LARGEST)
+    return _root(is_refuted, 0.0, LARGEST_EPSILON)
 
 
 def most_true_positives(epsilon: float, delta: float, false_positive_rate: float) -> float:

@@ -1,7 +1,7 @@
 """Exact sums over parts of the people, which add up to the exact sum over everybody.
 
-The contribution rule bounds what one person, with all rows, adds. It is checked in each part, so the whole
-keeps it only if nobody is in two parts: whoever divides the people must divide them by person. All sums are
+The contribution rule bounds what one person, with all rows, adds. Each part is checked for it alone.
+So the whole keeps it only if nobody is in two parts, and rows must be divided by person. All sums are
 of whole numbers, so how people are divided does not change the result.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.histogram import IntArray
 
 #: No entry of an exact sum is larger, so that two of them can be added.
-LARGEST = (1 << 62) - 1
+LARGEST_SUM = (1 << 62) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def values_of(query: Query, held: ExactSum) -> IntArray:
     values = held.values
     require_kept(held.query == query, query)
     require_kept(values.dtype == np.int64 and values.shape == (query.dim,), query)
-    require_kept(bool(np.all((values >= -LARGEST) & (values <= LARGEST))), query)
+    require_kept(bool(np.all((values >= -LARGEST_SUM) & (values <= LARGEST_SUM))), query)
     return values
 
 

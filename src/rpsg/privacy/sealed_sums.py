@@ -32,7 +32,7 @@ MARK = b"rpsg-shard/1\n"
 _HEAD = struct.Struct("<32sII")
 _TAG = 16
 #: The largest entry of a total. No real one comes near, and floating-point numbers hold it exactly.
-LARGEST = 1 << 48
+LARGEST_TOTAL = 1 << 48
 _KEY_BYTES = _DIGEST_BYTES = 32
 #: A key encrypts one file only, so the nonce need not differ.
 _NONCE = bytes(12)
@@ -131,7 +131,7 @@ def opened_sums(content: bytes, key: bytes, queries: Sequence[Query]) -> ShardSu
             hint="Copy it again from where it was counted, or count that shard again.",
         )
     numbers = np.frombuffer(clear, "<i8", offset=_DIGEST_BYTES).astype(np.int64)
-    most = LARGEST // max(1, ShardAddress.of(content).shards)
+    most = LARGEST_TOTAL // max(1, ShardAddress.of(content).shards)
     least = np.repeat([-most if q.rule in SIGNED else 0 for q in queries], [q.dim for q in queries])
     if (numbers < least).any() or (numbers > most).any():
         raise DataError(

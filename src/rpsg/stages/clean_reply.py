@@ -173,3 +173,9 @@ def repeats_itself(text: str) -> bool:
     words = pieces(text.lower())
     grams = list(runs_of(words, 4))
     return len(grams) >= 8 and len(set(grams)) < LEAST_DIFFERENT * len(grams)
+
+
+def says_a_sentence_twice(text: str) -> bool:
+    """Whether a sentence of ``MIN_WORDS`` words or more is there twice, word for word."""
+    sentences = [said for part in SENTENCE_END.split(text) if word_count(said := part.strip()) >= MIN_WORDS]
+    return len(set(sentences)) < len(sentences)

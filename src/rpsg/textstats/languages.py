@@ -40,6 +40,8 @@ NAMES = {
     "tr": "Turkish",
     "zh": "Chinese",
 }
+#: Codes that are treated as English: an unknown language, and English itself.
+ENGLISH = frozenset({"", "en"})
 _WORDS = {
     "de": "der die das und ist nicht mit ein eine einen dem den sich auf für von zu im auch bei nach aus"
     " wird war sind wurde noch keine kein ich sie er es aber seit wir bitte zum zur über hat haben"

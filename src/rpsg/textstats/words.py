@@ -31,6 +31,7 @@ SPACELESS = (
 _NO_LETTER_S = frozenset(map(chr, (*range(0x20D0, 0x2100), *range(0xFE00, 0xFE10))))
 #: Parts of Korean letters: they are no marks, and become one letter when they are composed.
 _JAMO = "\u1100-\u11ff"
+_SPACELESS_LETTER = re.compile(rf"[{SPACELESS}]")
 
 
 def words(text: str) -> list[str]:
@@ -63,6 +64,11 @@ def word_count(text: str) -> int:
 def is_simple(text: str) -> bool:
     """Whether words are what stands between spaces and marks: no combining marks, no spaceless script."""
     return text.isascii() or not _patterns().special.search(text)
+
+
+def is_spaceless(word: str) -> bool:
+    """Whether a word begins in a script without spaces between words."""
+    return _SPACELESS_LETTER.match(word) is not None
 
 
 def composed(text: str) -> str:

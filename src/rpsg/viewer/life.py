@@ -84,7 +84,7 @@ def _written(opened: OpenRelease, number: int) -> str:
     while draft is not None and not draft.text and draft.id not in opened.written:
         chain.append(draft)
         parent = draft.parent
-        # No candidate comes before its parent, so this ends, whatever a stranger's release says.
+        # No candidate comes before its parent, so this ends, whatever somebody else's release says.
         draft = opened.by_id.get(parent) if parent is not None and parent < draft.id else None
     for one in reversed(chain):  # from the first ancestor on: each needs its parent's text alone
         opened.written[one.id] = _made_again(opened, one)

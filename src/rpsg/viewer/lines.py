@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 ShownState = Literal["running", "finished", "stopped", "released", "damaged"]
 #: Larger files of these names are not read for the list.
-LARGEST = 1 << 26
+LARGEST_FILE = 1 << 26
 #: The errors that a damaged or hostile file can cause.
 _BROKEN = (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
 NOTHING_YET = "Nothing was released yet."
@@ -122,7 +122,7 @@ def comparison_state(found: FolderEntry, comparison: Comparison | None) -> Shown
 def plain_file(root: Path, path: Path) -> Path:
     """``path`` if it may be read: inside the folder, no link, and not too large. Errors as above."""
     file = require_inside(root, path)
-    if not file.is_file() or file.stat().st_size > LARGEST:
+    if not file.is_file() or file.stat().st_size > LARGEST_FILE:
         raise RunError(f"{file.name} is no file, or too large to be shown.")
     return file
 

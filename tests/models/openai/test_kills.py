@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.models.openai.faulty import FaultyServer
+from tests.processes import started
 
 from rpsg.protocols import Message, Request
 from rpsg.storage.call_store import CallStore
 
 if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerProcess
     from pathlib import Path
 
 # Many more than twenty times EACH: a kill that comes late takes some of the next milestone with it.
@@ -33,8 +33,8 @@ with CallStore(Path(sys.argv[2])) as store:
 """
 
 
-def start(server: FaultyServer, store: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", RUN, server.url, str(store)])
+def start(server: FaultyServer, store: Path) -> ForkServerProcess:
+    return started(RUN, server.url, str(store), said=store.with_name("said"))
 
 
 def request(seed: int) -> Request:
@@ -51,8 +51,10 @@ def test_after_twenty_kills_the_bill_exceeds_the_store_by_no_more_than_was_under
             process = start(server, path)
             assert server.reached.wait(60)
             process.kill()
-            process.wait()
-        assert start(server, path).wait(120) == 0
+            process.join()
+        last = start(server, path)
+        last.join(120)
+        assert last.exitcode == 0
         name = "openai:m@127.0.0.1"  # a server of this machine may come back at another port
     with CallStore(path) as store:
         stored = store.get_many([store.key_of(name, request(seed)) for seed in range(ALL)])

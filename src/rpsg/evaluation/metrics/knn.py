@@ -40,9 +40,9 @@ Sides = tuple[str, ...]
 K = 3
 #: Neighbours kept for each row. When a group is left out, fewer than K of them remain for one row in 10^11;
 #: its radius is then the distance to the last one kept.
-NEAR = 16
+MAX_NEIGHBOURS = 16
 BLOCK = 1024
-OUT = -1.0
+NO_BALL = -1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +102,11 @@ def radii(rows: Rows, group: Ints | None = None, k: int = K) -> Floats:
     for g in range(0 if group is None else int(group.max()) + 1):
         there = group_of != g
         index = np.where(there.sum(axis=1) >= k, (there.cumsum(axis=1) >= k).argmax(axis=1), -1)
-        ways.append(np.where(group == g, OUT, near[np.arange(len(near)), index]))
+        ways.append(np.where(group == g, NO_BALL, near[np.arange(len(near)), index]))
     return np.stack(ways)
 
 
-def nearest_others(rows: Rows, group: Ints | None = None, count: int = NEAR) -> tuple[Floats, Ints]:
+def nearest_others(rows: Rows, group: Ints | None = None, count: int = MAX_NEIGHBOURS) -> tuple[Floats, Ints]:
     """The squared distances to the nearest other rows, ascending, and the groups of those; (rows, count)."""
     count = min(count, len(rows) - 1)
     near, who = np.empty((len(rows), count)), np.empty((len(rows), count), np.int64)
@@ -146,10 +146,10 @@ def _add(
     found: Balls, way: int, row: Ints, column: Ints, far: Floats, of_corpus: Floats, of_real: Floats
 ) -> None:
     """Add one way: pairs of a corpus text and a real text, both included, one in the other's ball."""
-    within = (far <= of_real) & (of_corpus > OUT)
+    within = (far <= of_real) & (of_corpus > NO_BALL)
     found.crowd[way] += np.bincount(row[within], minlength=found.crowd.shape[1])
     found.covered[way, column[within]] = True
-    found.reached[way, column[(far <= of_corpus) & (of_real > OUT)]] = True
+    found.reached[way, column[(far <= of_corpus) & (of_real > NO_BALL)]] = True
 
 
 def _found(inputs: Inputs) -> Found:
@@ -173,7 +173,7 @@ def _in_all_ways(inputs: Inputs) -> Found:
     of_corpus = np.concatenate([first, np.repeat(first[:1], sides[1], axis=0)])
     of_real = np.concatenate([second[:1], np.repeat(second[:1], sides[0], axis=0), second[1:]])
     found = balls(rows_of["corpus"], rows_of["real"], of_corpus, of_real)
-    return Found(found, of_corpus > OUT, of_real > OUT, sides)
+    return Found(found, of_corpus > NO_BALL, of_real > NO_BALL, sides)
 
 
 def _means(values: Floats | Flags, there: Flags) -> Floats:

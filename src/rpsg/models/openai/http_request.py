@@ -173,7 +173,7 @@ class HttpClient:
         try:
             unpacked = unpacking.decompress(body, most + 1)
         except zlib.error:
-            raise LostError("the answer is packed in a way that is not read here", final=True) from None
+            raise LostError("the answer is compressed in a way that RPSG does not read", final=True) from None
         if len(unpacked) > most:
             raise LostError(_too_long(most), final=True)
         return unpacked

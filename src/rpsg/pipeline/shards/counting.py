@@ -80,19 +80,37 @@ def count(
         PrivacyError: a model is not on this machine. Nothing was read.
     """
     forbid_core_dumps()
-    task, progress = ShardTask.read(question), progress or Silent()
+    task = ShardTask.read(question)
     _check_fingerprint(task, fingerprint)
     _check_shard(task, shard, shards)
+    plan = _plan_here(task, data, here or {})
+    reads, feels = models or _models(embedder, plan)
+    _check_models(task, plan, reads, feels)
+    held = _counted(task, plan, shard, reads, feels, progress or Silent())
+    address = ShardAddress(task.digest, shard, task.about.shards)
+    write_atomic(out, sealed_sums(address, held, bytes.fromhex(task.about.recipient)))
+    with file_errors(f"write {out.name}"):
+        told = question.stat()
+        os.utime(out, ns=(told.st_mtime_ns, told.st_mtime_ns))  # when a shard is done depends on its texts
+    return task
+
+
+def _plan_here(task: ShardTask, data: str, here: Mapping[str, str]) -> Plan:
+    """The plan of the question with this machine's file, of which only the header was looked at."""
     plan = task.plan_for(data)
-    _check_here(plan, here or {})
-    plan = plan.model_copy(update={"data": plan.data.model_copy(update=dict(here or {}))})
+    _check_here(plan, here)
+    plan = plan.model_copy(update={"data": plan.data.model_copy(update=dict(here))})
     if data == STDIN:
         raise UsageError("A shard is counted from a file.", hint="Name the file with the private texts.")
     check_readable(data, plan.data.format)
     check_columns(plan.data)
-    reads, feels = models or _models(embedder, plan)
-    _check_models(task, plan, reads, feels)
+    return plan
 
+
+def _counted(
+    task: ShardTask, plan: Plan, shard: int, reads: Embedder, feels: Classifier, progress: Progress
+) -> ShardSums:
+    """The exact sums over the people of the shard, and the digest of the whole file."""
     progress.start("reading the file")
     read = Private(plan.data).map(lambda named: _part(task, shard, each_by_rule(named)))
     mine, digest = read.map(itemgetter(0)), read.map(itemgetter(1))
@@ -107,13 +125,7 @@ def count(
     )
     engine = LocalEngine((people,), Remembered(feels))
     sums = tuple(engine.exact_sum(query, asked) for query, asked in task.asked)
-    address = ShardAddress(task.digest, shard, task.about.shards)
-    held = ShardSums(sums, digest)
-    write_atomic(out, sealed_sums(address, held, bytes.fromhex(task.about.recipient)))
-    with file_errors(f"write {out.name}"):
-        told = question.stat()
-        os.utime(out, ns=(told.st_mtime_ns, told.st_mtime_ns))  # when a shard is done depends on its texts
-    return task
+    return ShardSums(sums, digest)
 
 
 def _check_fingerprint(task: ShardTask, fingerprint: str) -> None:
@@ -152,11 +164,11 @@ def _check_here(plan: Plan, here: Mapping[str, str]) -> None:
         )
     if here and plan.data.divided_by != "site":
         raise UsageError(
-            "All shards of one file must read it in the same way, or somebody counts in two, or in none.",
+            "All shards of one file must read it in the same way, or somebody is counted in two, or in none.",
             hint="Name encoding and columns in the plan, when you begin the run with rpsg shards.",
         )
     if not here.keys() <= {"encoding", "text", "user"} or not all(here.values()):
-        raise UsageError("Only the encoding and the names of columns may be others at a site.", hint="--text")
+        raise UsageError("Only the encoding and the names of columns may differ at a site.", hint="--text")
     if "user" in here and plan.data.user is None:
         raise UsageError(
             "The run protects rows, so no column names people.",
@@ -179,8 +191,8 @@ def _models(embedder: str, plan: Plan) -> tuple[Embedder, Classifier]:
         if name.partition(":")[0] in SERVED or not own:
             raise UsageError(
                 f"The question names {name}, and only RPSG's own local models read the texts of a shard.",
-                hint="Ask for a plan with another model; an embedder of a package here can be named with "
-                "--embedder.",
+                hint="Ask for a plan with another model; an embedder from a package that is "
+                "installed here can be named with --embedder.",
             )
     reads = registry.embedder(named[0][1], threads=plan.models.threads)
     return reads, registry.sentiment(reads, plan.models.sentiment, threads=plan.models.threads)

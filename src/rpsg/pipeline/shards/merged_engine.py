@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from rpsg.engines.base import SumsNeeded
 from rpsg.errors import DataError, RunError
+from rpsg.methods.first_questions import first_questions
 from rpsg.methods.named import method_of
-from rpsg.methods.opening import opening_questions
 from rpsg.pipeline.models_of_run import fingerprint
 from rpsg.pipeline.shards.task import About, ShardTask, this_program
 from rpsg.privacy.sealed_sums import public_half
@@ -72,7 +72,7 @@ class MergedEngine:
         if self.answers is not None and self.answers.task.about.number == task.about.number:
             raise DataError(
                 f"{file.name} has changed since the shards answered it: the program, a model or a draft is "
-                "another one. Nothing was spent for it.",
+                "different now. Nothing was spent for it.",
                 hint="Count the new question in every shard, and merge those files.",
             )
         raise ShardsNeeded(file, task)
@@ -81,9 +81,9 @@ class MergedEngine:
         """What shards are asked when a run needs the answer to this query."""
         pack = self.plan.data.added_to(self.pack)
         landmarks = describe(pack, self.tools.embedder)
-        opening = opening_questions(self.plan, self.pack, self.budget, landmarks)
-        number = 1 if query in dict(opening) else 2
-        asked = opening if number == 1 else ((query, question),)
+        first = first_questions(self.plan, self.pack, self.budget, landmarks)
+        number = 1 if query in dict(first) else 2
+        asked = first if number == 1 else ((query, question),)
         if number == 2 and query.stage != self.budget.releases[-1].stage:
             raise RunError(f"No shard can have been asked for stage {query.stage}.")
         return ShardTask.of(self._about(number), asked)

@@ -12,10 +12,10 @@ from rpsg.domains import find_pack
 from rpsg.errors import UsageError
 from rpsg.pipeline.execute import execute
 from rpsg.pipeline.people import nobody
-from rpsg.pipeline.private_data import PrivateSide, account_and_kernel, account_of
+from rpsg.pipeline.private_data import PrivateSide, account_of, kernel_of, reported_account
 from rpsg.pipeline.shards.answers import Answers, read_answers
 from rpsg.pipeline.shards.merged_engine import MergedEngine, ShardsNeeded
-from rpsg.pipeline.shards.readers import note_counting, noted_readers
+from rpsg.pipeline.shards.reading_machines import note_counting, noted_readers
 from rpsg.pipeline.shards.same_rows import kept_readings, known_readings, notes_on
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.commitment import commit_to_readings
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rpsg.methods.base import Tools
+    from rpsg.pipeline.private_data import RunParts
     from rpsg.pipeline.shards.task import ShardTask
     from rpsg.plan import Plan
-    from rpsg.privacy.accounting import Budget
     from rpsg.privacy.commitment import RowsRead
     from rpsg.privacy.exact_sums import ExactSum
     from rpsg.privacy.histogram import Query
@@ -128,18 +128,10 @@ def _gone_on(
         return Waiting(needed.file, needed.task)
 
 
-def open_merged(
-    answers: Answers | None,
-    nodes: bool,
-    plan: Plan,
-    budget: Budget | None,
-    folder: RunFolder,
-    tools: Tools,
-    noise: NoiseSource | None,
-    progress: Progress,
-) -> PrivateSide:
+def open_merged(answers: Answers | None, nodes: bool, run: RunParts) -> PrivateSide:
     """The private side of a run that is counted in shards: their sums, opened before the kernel is."""
-    if budget is None:
+    plan, folder = run.plan, run.folder
+    if run.budget is None:
         raise UsageError(f"The method {plan.method.name} asks for no sums that shards could count.")
     key = _key_of(folder)
     held: Mapping[Query, Private[ExactSum]] = {}
@@ -148,16 +140,19 @@ def open_merged(
         note_counting(folder.journal, nodes=nodes)
         readings = kept_readings(folder.vault, answers.task.about.number, digests)
         _note_rows(plan, folder, readings, digests)
-        progress.note(f"Whether the shards read the files that they should is noted in {PRIVATE}/{NOTES}.")
-    around = "The private texts of this run are counted in shards, and a step asked for them."
-    people = nobody(tools, progress, around)
+        run.progress.note(
+            f"Whether the shards read the files that they should is noted in {PRIVATE}/{NOTES}."
+        )
+    around = "The private texts of this run are counted in shards, and a step asked to read them."
+    people = nobody(run.tools, run.progress, around)
     pack = find_pack(plan.corpus.domain)
-    engine = MergedEngine(plan, pack, budget, folder, tools, key, answers, held)
+    engine = MergedEngine(plan, pack, run.budget, folder, run.tools, key, answers, held)
     # From the folder: a run that died with all its noise drawn needs no answers any more.
     known = known_readings(folder.vault)
     commitment = None if known is None else commit_to_readings(known)
     readers = noted_readers(plan, folder.journal)
-    account, kernel = account_and_kernel(plan, budget, folder, noise, progress)
+    account = reported_account(run)
+    kernel = kernel_of(run, run.budget, account)
     return PrivateSide(people, kernel, account, commitment, engine=engine, readers=readers)
 
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg import registry
 from rpsg.disk.journals import Journal
-from rpsg.engines.crew import Crew
+from rpsg.engines.dispatch import Workers
 from rpsg.engines.models import RayWriter
-from rpsg.engines.worker import Landed, RayWorker, Role, Trouble, WorkerModel, trouble
+from rpsg.engines.worker import RayWorker, Results, Role, WorkerFailure, WorkerModel, failure_of
 from rpsg.errors import PrivacyError, UsageError
 from rpsg.pipeline.execute import execute
 from rpsg.pipeline.models_of_run import load_tools
 from rpsg.pipeline.shards.counting import count
 from rpsg.pipeline.shards.merging import Waiting, begin, merge
-from rpsg.pipeline.shards.readers import note_counting
+from rpsg.pipeline.shards.reading_machines import note_counting
 from rpsg.pipeline.shards.task import this_program
 from rpsg.storage.layout import JOURNAL
 from rpsg.version import VERSION
@@ -36,25 +36,25 @@ if TYPE_CHECKING:
 class ShardWorker(RayWorker):
     """A worker that also counts shards. Its embedder is the same for private and for public texts."""
 
-    def face(self, role: Role) -> WorkerModel | Trouble:
+    def describe(self, role: Role) -> WorkerModel | WorkerFailure:
         """The program that counts; what a shard's models must be called is in each question."""
         if role != "counter":
-            return super().face(role)
+            return super().describe(role)
         try:
             return WorkerModel(VERSION, this_program()["source_sha256"], "local_model")
         except BaseException as error:  # noqa: BLE001  # Ray would write it into its logs
-            return trouble(error)
+            return failure_of(error)
 
-    def work(self, role: Role, items: Sequence[Any]) -> Iterator[Landed | Trouble]:
+    def work(self, role: Role, items: Sequence[Any]) -> Iterator[Results | WorkerFailure]:
         """The sealed sums of each shard; ``items`` are a question, the path of the file, and a number."""
         if role != "counter":
             yield from super().work(role, items)
             return
         try:
             for place, (question, data, shard) in enumerate(items):
-                yield Landed(place, [self._sums(question, data, shard)])
+                yield Results(place, [self._sums(question, data, shard)])
         except BaseException as error:  # noqa: BLE001  # as above
-            yield trouble(error)
+            yield failure_of(error)
 
     def _sums(self, question: bytes, data: str, shard: int) -> bytes:
         embedder = self.model("embedder")
@@ -88,18 +88,18 @@ def run(plan: Plan, out: Path, *, progress: Progress | None = None, noise: Noise
             "Workers count shards of one private file, which is at the same path on every node.",
             hint='Name the file, and leave [data] divided_by at "person".',
         )
-    data, crew = str(Path(plan.data.path).absolute()), Crew(plan, ShardWorker)
-    tools = load_tools(plan, RayWriter(plan, crew))
+    data, workers = str(Path(plan.data.path).absolute()), Workers(plan, ShardWorker)
+    tools = load_tools(plan, RayWriter(plan, workers))
     found = begin(plan, out, progress=progress, tools=tools, noise=noise)
     while isinstance(found, Waiting):
         note_counting(Journal(out / JOURNAL), nodes=True)  # before nodes read, and whatever happens then
         with tempfile.TemporaryDirectory(prefix="rpsg-sums-") as folder:
-            files = _counted(crew, found.task.content, data, plan.data.shards, Path(folder))
+            files = _counted(workers, found.task.content, data, plan.data.shards, Path(folder))
             found = merge(out, files, progress=progress, tools=tools, noise=noise, nodes=True)
     return found
 
 
-def _counted(crew: Crew, question: bytes, data: str, shards: int, folder: Path) -> list[Path]:
+def _counted(workers: Workers, question: bytes, data: str, shards: int, folder: Path) -> list[Path]:
     """The files of all shards, in ``folder``."""
     files = [folder / str(shard) for shard in range(1, shards + 1)]
     items = [(question, data, shard) for shard in range(1, shards + 1)]
@@ -107,5 +107,5 @@ def _counted(crew: Crew, question: bytes, data: str, shards: int, folder: Path) 
     def keep(index: int, sums: bytes) -> None:
         files[index].write_bytes(sums)
 
-    crew.spread("counter", items, keep, most=1)
+    workers.distribute("counter", items, keep, most=1)
     return files

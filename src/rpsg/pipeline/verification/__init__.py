@@ -1,1 +1,1 @@
-"""A release checked, by strangers and by its operator."""
+"""A release checked, by anybody who has it and by its operator."""

@@ -1,4 +1,4 @@
-"""Whether a published audit can be one of its release: what a stranger can compare without private texts.
+"""Whether a published audit can be one of its release: what anybody can compare without the private texts.
 
 Nobody else can count again, and whoever has a release can write any counts beside it. But an audit of a few
 invented rows, of another plan or of another corpus differs from the release in its sizes, which shows.

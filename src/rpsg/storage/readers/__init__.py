@@ -121,21 +121,21 @@ def columns_of(data: DataSection) -> Columns:
     return Columns(data.text, data.label, data.user, tuple(c.name for c in data.declared_columns))
 
 
-def header_of(path: Path | str, encoding: str = "", format: Format | None = None) -> list[str]:  # noqa: A002 -- as above
+def header_of(
+    path: Path | str, encoding: str = "", kind: Format | None = None, columns: Columns | None = None
+) -> list[str]:
     """The names of the columns, for the operator; of JSON Lines, the keys of the first object.
 
-    Raises:
-        DataError: it has no header, or it cannot be read.
+    ``columns`` finds a header below a title. DataError: there is none, or it cannot be read.
     """
-    source = Source(Path(path), encoding, format)
-    return _header(source, kind_of(source, format))
+    source = Source(Path(path), encoding, kind)
+    return _header(source, kind_of(source, kind), columns)
 
 
 def _header(source: Source, kind: Kind, columns: Columns | None = None) -> list[str]:
     match kind:
         case "csv" | "tsv":
-            separator = "\t" if kind == "tsv" else None
-            return delimited.header_of(source, separator=separator, columns=columns)
+            return delimited.header_of(source, separator="\t" if kind == "tsv" else None, columns=columns)
         case "parquet":
             return parquet.header_of(source.path)
         case "excel":

@@ -2,8 +2,8 @@
 
 A first line such as ``sep=;``, which spreadsheets write, decides before it. Lines of a title above the header
 are passed over, if each has one field and a line below them has the wanted columns. A row that repeats the
-header, as files have it that were joined, is left out; empty fields behind the last column, as a separator at
-the end of a row makes them, are none.
+header, as in a file that was joined from several, is left out. Empty fields after the last column, which a
+separator at the end of a row makes, do not count.
 
 A row with too many or too few fields, or a huge one, does not affect other rows. If a quote is not closed, or
 something follows a closing one, the start of the next row is unknown: that is a fault of the file, and so is

@@ -207,7 +207,8 @@ class DocumentMaker:
     def _unlabelled(self, number: int, given: object, name: str | None) -> Fault:
         if name is not None and self.labels is not None:
             declared = sorted(self.labels.values())
-            some = ", ".join(declared[:10]) + (", ..." if len(declared) > 10 else "")
+            some = ", ".join(f'"{label}"' if "," in label else label for label in declared[:10])
+            some += ", ..." if len(declared) > 10 else ""
             hint = f"Declared: {some}. Correct the row or the list ({_QUOTED}){_OTHER_LABEL}."
             return self._fault(number, UNLISTED, hint)._replace(unlisted=True)
         column = self.columns.label

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rpsg.stages.annotate import Landmarks
 
 
-def opening_questions(
+def first_questions(
     plan: Plan, pack: Pack, budget: Budget, landmarks: Mapping[str, Landmarks]
 ) -> tuple[Asked, ...]:
     """The queries that a run of this plan may make before it has drafts, with their questions."""
