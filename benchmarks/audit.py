@@ -26,7 +26,8 @@ import numpy as np
 from rpsg import registry
 from rpsg.audit.aids import Aids
 from rpsg.audit.attacks import ATTACKS, NEEDS
-from rpsg.audit.control import blind_baseline, with_words_dropped
+from rpsg.audit.blind import blind_baseline
+from rpsg.audit.control import with_words_dropped
 from rpsg.audit.run import find_attacks, level_of
 from rpsg.audit.subject import NotRunError, subject_of
 from rpsg.models.download import locate
@@ -180,20 +181,28 @@ def power(
 
 
 def null(people: int, size: int, seeds: int, *, aided: bool = False) -> dict[str, Any]:
-    """How many corpora that learnt nothing raise an alarm, and the largest lower bound among them."""
-    alarms, void, worst = 0, 0, 0.0
+    """How many corpora that learnt nothing raise an alarm, and the largest lower bound among them.
+
+    ``void`` counts the audits whose sides seem to differ without the corpus, ``swapped`` those whose files
+    seem to be exchanged.
+    """
+    alarms, void, swapped, worst = 0, 0, 0, 0.0
     for seed in range(seeds):
         case = subject(1000 + seed, people, size, None, 0 if aided else CANARIES, aided=aided)
-        bounds = [f.epsilon_lower or 0.0 for f in found(case).values()]
+        findings = found(case).values()
+        bounds = [f.epsilon_lower or 0.0 for f in findings]
+        swapped += any(f.epsilon_if_swapped for f in findings)
         alarms += max(bounds) > 0
         worst = max(worst, *bounds)
         void += blind_baseline(case).is_void
+        print(seed, alarms, void, swapped, worst, flush=True)
     return {
         "people": people,
         "corpus": size,
         "seeds": seeds,
         "alarms": alarms,
         "void": void,
+        "swapped": swapped,
         "largest": worst,
     }
 

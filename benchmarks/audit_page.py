@@ -65,11 +65,21 @@ def alarms(found: Mapping[str, Any]) -> list[str]:
             str(each["alarms"]),
             f"{each['largest']:.3f}",
             str(each["void"]),
+            str(each.get("swapped", "not counted")),
         ]
         for name, each in found.items()
         if name.startswith("null")
     ]
-    head = ["people of each side", "texts", "attacks", "corpora", "alarms", "largest ε", "called void"]
+    head = [
+        "people of each side",
+        "texts",
+        "attacks",
+        "corpora",
+        "alarms",
+        "largest ε",
+        "called void",
+        "called exchanged",
+    ]
     return table(head, rows)
 
 

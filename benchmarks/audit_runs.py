@@ -15,8 +15,9 @@ with the people whom it used and the texts that it held out.
 
 ``make`` makes runs from posts in which invented people tell about their life (github.com/eth-sri/llmprivacy,
 525 posts by 40 people). Eight of these people are the public, whose posts canaries begin like; the posts of
-the others are the private texts, each as a person of its own. ``attack`` audits them; a paper run is audited
-as it was released, and with the texts that its filters dropped.
+the others are the private texts, each as a person of its own. Other runs have public reviews, cut to 40
+words, as private texts. ``attack`` audits them; a paper run is audited as it was released, and with the texts
+that its filters dropped. Runs of 160 texts are attacked by three attacks alone.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -66,6 +68,23 @@ SHORT = {
     "RPSG_PAPER__SEED_WORDS": "80",
     "RPSG_PAPER__SENTIMENT_ATTEMPTS": "1",
 }
+#: The shortest that still are summaries, of which there is one of each record.
+SHORTER = {
+    "RPSG_PAPER__CANDIDATES": "1",
+    "RPSG_PAPER__MIN_TOKENS": "0",
+    "RPSG_PAPER__MAX_TOKENS": "40",
+    "RPSG_PAPER__SEED_WORDS": "40",
+    "RPSG_PAPER__SENTIMENT_ATTEMPTS": "1",
+}
+OF_REVIEWS = ("--domain", "short-reviews", "--audit-holdout", "0.5")
+#: The pack of food reviews, with fewer words of a text.
+LONG, SHORT_WORDS = "edges = [35, 70, 130]", "edges = [20, 27, 34]"
+WORDS, FEWER_WORDS = "words = [25, 50, 90, 140]", "words = [16, 24, 30, 36]"
+#: The attacks on runs of 160 texts, chosen before there was one: with three, eight leaked texts can be seen.
+FEW_ATTACKS = ("copies", "phantom", "passage")
+OF_160 = "160 texts"
+#: Reviews that are private here, and how many words of each.
+REVIEWS, REVIEW_WORDS = 1200, 40
 #: The runs, in the order in which they are made: what is given to ``rpsg``, and settings without an option.
 RUNS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "paper": (
@@ -93,6 +112,33 @@ RUNS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
             *("--method", "private-prediction", "--size", "16", "--epsilon", "4"),
         ),
         {"RPSG_PREDICTION__BATCH": "12", "RPSG_PREDICTION__TOKENS": "30"},
+    ),
+    # Large enough for three attacks to see one leaked text in twenty; short, to be made in an hour or two.
+    "augpe, 160 texts": (
+        ("run", "reviews.jsonl", *OF_REVIEWS, *WRITER, "--method", "augpe", "--size", "160"),
+        {"RPSG_AUGPE__ITERATIONS": "1", "RPSG_AUGPE__VARIATIONS": "2"},
+    ),
+    "paper, 160 texts": (
+        ("run", "posts.jsonl", *HALF, *WRITER, "--method", "paper", "--size", "160"),
+        {**SHORTER, "RPSG_PAPER__FILTERS": "early"},
+    ),
+    "split, 160 texts": (
+        (
+            *("run", "reviews.jsonl", *OF_REVIEWS, *WRITER),
+            *("--method", "split", "--size", "160", "--oversample", "1.2"),
+        ),
+        {**SHORTER, "RPSG_SPLIT__DONORS": "0.4"},
+    ),
+    "private-prediction, 160 texts": (
+        (
+            *("run", "reviews.jsonl", *OF_REVIEWS, *WRITER),
+            *("--method", "private-prediction", "--size", "160", "--epsilon", "4"),
+        ),
+        {
+            "RPSG_PREDICTION__BATCH": "4",
+            "RPSG_PREDICTION__TOKENS": "24",
+            "RPSG_PREDICTION__REFERENCE_TOKENS": "48",
+        },
     ),
 }
 
@@ -180,8 +226,22 @@ def prepare(folder: Path, posts: Path) -> None:
     few = [private[i] for i in np.random.default_rng(1).permutation(len(private))[:FEW]]
     files = {"posts": private, "few": few, "public": list(dict.fromkeys(written[True]))}
     for file, texts in files.items():
-        lines = (json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts)
-        folder.joinpath(f"{file}.jsonl").write_text("".join(lines), "utf-8")
+        _write(folder / f"{file}.jsonl", texts)
+
+
+def _write(file: Path, texts: Iterable[str]) -> None:
+    lines = (json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts)
+    file.write_text("".join(lines), "utf-8")
+
+
+def prepare_reviews(folder: Path) -> None:
+    """Write short reviews, and the pack that short reviews are written from."""
+    _write(folder / "reviews.jsonl", (" ".join(text.split()[:REVIEW_WORDS]) for text in reviews(0)[:REVIEWS]))
+    pack = folder / "short-reviews"
+    shutil.copytree(Path(rpsg.__path__[0]) / "domains" / "food-reviews", pack, dirs_exist_ok=True)
+    about = pack.joinpath("pack.toml").read_text("utf-8")
+    about = about.replace(LONG, SHORT_WORDS).replace(WORDS, FEWER_WORDS)
+    pack.joinpath("pack.toml").write_text(about.replace('"food-reviews"', '"short-reviews"'), "utf-8")
 
 
 def make(folder: Path, posts: Path, only: Sequence[str]) -> None:
@@ -193,6 +253,8 @@ def make(folder: Path, posts: Path, only: Sequence[str]) -> None:
         done = folder / f"{name}.json"
         if done.is_file():
             continue
+        if "reviews.jsonl" in words:
+            prepare_reviews(folder)
         began = time.monotonic()
         command = (sys.executable, "-m", "rpsg", *words, "-o", name, "--account", name, "--quiet", "--json")
         ended = subprocess.run(
@@ -222,23 +284,27 @@ def attack(folder: Path, bert: Path | None, only: Sequence[str]) -> dict[str, An
         if not about.is_file():
             continue
         originals = [json.loads(line)["text"] for line in data.read_text("utf-8").splitlines()]
+        chosen = FEW_ATTACKS if name.endswith(OF_160) else ()
         row: dict[str, Any] = json.loads(about.read_text("utf-8"))
         if words[0] == "audit-run":
             kept = run / "private" / "audit.json"
             row |= of_file(kept) if kept.is_file() else {}
         elif (run / "release").is_dir():
-            row |= told(audit_run(run, data=data))
+            row |= told(audit_run(run, data=data, attacks=chosen))
             if "paper" in words:
                 row |= as_published(originals, rpsg.read_run(run).texts, bert)
                 for stage, told_as in INSIDE.items():
                     texts, sides = texts_after(stage, run, data)
                     found[f"{name}, {told_as}"] = {
                         **row,
-                        **told(audit(texts, **sides)),
+                        **told(audit(texts, **sides, attacks=chosen)),
                         **as_published(originals, texts, bert),
                     }
             if "split" in words:
-                found[f"{name}, donors"] = {**row, **told(audit_run(run, data=data, donors=True))}
+                found[f"{name}, donors"] = {
+                    **row,
+                    **told(audit_run(run, data=data, donors=True, attacks=chosen)),
+                }
         found[name] = row
         print(name, row.get("verdict"), flush=True)
     return found

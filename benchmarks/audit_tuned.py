@@ -1,6 +1,9 @@
 """What the attack ``tuned`` sees with real weights, and how long it takes.
 
     python benchmarks/audit_tuned.py --people 80 --out benchmarks/results/audit-tuned.json
+    python benchmarks/audit_tuned.py --many --people 80 --seeds $(seq 0 39) --leaks nothing --out FILE
+    python benchmarks/audit_tuned.py --many --people 80 --seeds 0 1 2 3 4 --leaks "a fifth, word for word" \
+        "a tenth, word for word" --out FILE
 
 Public reviews of 40 words or more, cut to 60, stand in for members, for people held out, and for a corpus of
 as many texts that learnt nothing. This corpus is attacked as it is, with a fifth of its texts exchanged for
@@ -15,25 +18,107 @@ import json
 import resource
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from audit import reviews
 from rpsg.audit import audit
 from rpsg.audit.aids import Aids
+from rpsg.audit.subject import subject_of
+from rpsg.audit.tuned import tuned
 from rpsg.models.transformers.last_layers import LastLayers
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from rpsg.protocols import Scorer
+
 FEWEST_WORDS, WORDS = 40, 60
-LEAKS = {"nothing": 0.0, "a fifth, word for word": 0.2, "the members' own texts": 1.0}
+#: Reviews that many corpora are drawn from.
+POOL = 600
+LEAKS = {
+    "nothing": 0.0,
+    "a tenth, word for word": 0.1,
+    "a fifth, word for word": 0.2,
+    "the members' own texts": 1.0,
+}
+
+
+class Untrained:
+    """A model that is trained as it should be; what it says before is looked up where it was asked before."""
+
+    def __init__(self, model: LastLayers) -> None:
+        self.name, self.endpoint = model.name, model.endpoint
+        self._model, self._known = model, dict[str, list[float]]()
+
+    def train(self, texts: Sequence[str], seed: int, told: Callable[[float], object]) -> Scorer:
+        """The model trained on the texts; itself, where there are none."""
+        return self._model.train(texts, seed, told) if texts else self
+
+    def score(self, texts: Sequence[str]) -> list[list[float]]:
+        """What the model says that was trained on nothing."""
+        new = [text for text in texts if text not in self._known]
+        if new:
+            scorer = self._model.train([], 0)
+            self._known |= dict(zip(new, scorer.score(new), strict=True))
+        return [self._known[text] for text in texts]
+
+
+def sides(
+    people: int, size: int, leak: float, seed: int, most: int | None = None
+) -> tuple[list[str], list[str], list[str]]:
+    """The corpus, the members and the people held out, drawn from the first ``most`` reviews."""
+    rows = [
+        " ".join(t.split()[:WORDS]) for t in reviews(0 if most else seed) if len(t.split()) >= FEWEST_WORDS
+    ]
+    if most:
+        rows = [rows[i] for i in np.random.default_rng(seed).permutation(most)]
+    members, others, corpus = rows[:people], rows[people : 2 * people], rows[2 * people :][:size]
+    leaked = round(leak * size)
+    return [*members[:leaked], *corpus[leaked:]], members, others
+
+
+def many(
+    people: int, size: int, leaks: Sequence[str], seeds: Sequence[int], weights: str, known: dict[str, Any]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The attack alone on many corpora, and what is known of all of them, after each."""
+    aids = Aids(surrogate=Untrained(LastLayers(weights)))
+    for leak in leaks:
+        name = f"{leak}, {people} people of each side, {size} texts"
+        rows = known.get(name, {}).get("corpora", {})
+        for seed in seeds:
+            if str(seed) in rows:
+                continue
+            cpu = time.process_time()
+            parts = sides(people, size, LEAKS[leak], seed, most=POOL)
+            found = tuned(subject_of(*parts, aids=aids, seed=seed))
+            rows[str(seed)] = {
+                "epsilon": found.epsilon_lower,
+                "auc": found.auc,
+                "guesses": found.guesses,
+                "right": found.right,
+                "seconds of one core": round(time.process_time() - cpu, 1),
+            }
+            print(name, seed, json.dumps(rows[str(seed)]), flush=True)
+            yield (
+                name,
+                {
+                    "people of each side": people,
+                    "texts": size,
+                    "members who leaked": round(LEAKS[leak] * size),
+                    "corpora": rows,
+                },
+            )
 
 
 def measured(people: int, size: int, leak: float, weights: str, seed: int) -> dict[str, Any]:
     """One audit, with weights that are loaded anew."""
-    texts = [" ".join(t.split()[:WORDS]) for t in reviews(seed) if len(t.split()) >= FEWEST_WORDS]
-    members, others, corpus = texts[:people], texts[people : 2 * people], texts[2 * people :][:size]
+    corpus, members, others = sides(people, size, leak, seed)
     leaked = round(leak * size)
     cpu = time.process_time()
     made = audit(
-        [*members[:leaked], *corpus[leaked:]],
+        corpus,
         members,
         others,
         aids=Aids(surrogate=LastLayers(weights)),
@@ -71,9 +156,16 @@ def main() -> None:
     parser.add_argument("--leaks", nargs="*", default=list(LEAKS))
     parser.add_argument("--weights", default="smollm2-135m")
     parser.add_argument("--seeds", nargs="*", type=int, default=[0])
+    parser.add_argument("--many", action="store_true", help="many corpora, without controls")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     kept = json.loads(given.out.read_text("utf-8")) if given.out.is_file() else {}
+    if given.many:
+        size = given.size or given.people
+        for name, row in many(given.people, size, given.leaks, given.seeds, given.weights, kept):
+            given.out.write_text(json.dumps({**kept, name: row}, indent=1) + "\n", "utf-8")
+            kept[name] = row
+        return
     for seed in given.seeds:
         for leak in given.leaks:
             size = given.size or given.people

@@ -2,11 +2,15 @@
 
     python benchmarks/languages.py --out benchmarks/results/languages.json
     python benchmarks/languages.py --embedders st:FOLDER --packs clinical-de
+    python benchmarks/languages.py --writers gemma-3-270m,smollm2-135m
 
 For each pack: of its invented examples, whose topics are known, the share whose nearest topic is the right
 one, and the share whose nearest topic is at least in the right group. The examples name their topic in the
 first words, which helps; "without" leaves those words out. By chance the share is one divided by the
 number of topics or groups.
+
+With --writers: into how many tokens writers cut a word of the same examples, for the room that a text is
+given. A word is what ``rpsg`` counts as one.
 """
 
 from __future__ import annotations
@@ -20,19 +24,24 @@ import numpy as np
 
 from rpsg import registry
 from rpsg.domains import find_pack
+from rpsg.domains.prompts import first_words
+from rpsg.protocols import Message, Request
 from rpsg.stages.annotate import describe, nearest
-from rpsg.stages.prompts import fields_of, first_words
+from rpsg.stages.prompts import fields_of
+from rpsg.textstats.words import word_count
 
 if TYPE_CHECKING:
     from rpsg.domains import Pack
-    from rpsg.protocols import Embedder
+    from rpsg.protocols import Embedder, Writer
 
 
 def shares(pack: Pack, embedder: Embedder, *, begun: bool) -> tuple[float, float]:
     """The shares of examples with the right topic and the right group, with or without their first words."""
     topic = pack.attribute("topic")
     texts = [
-        e.text if begun else e.text.removeprefix(first_words(pack, fields_of(pack, e.card, pack.about)))
+        e.text
+        if begun
+        else e.text.removeprefix(first_words(pack.begins, fields_of(pack, e.card, pack.about)))
         for e in pack.examples
     ]
     truth = np.array([topic.values.index(e.card["topic"]) for e in pack.examples])
@@ -55,6 +64,27 @@ def measure(pack: Pack, name: str) -> dict[str, Any]:
     }
 
 
+def tokens_a_word(pack: Pack, writer: Writer) -> list[float]:
+    """For each example the number of tokens that a word of it takes, from the fewest."""
+    texts = ["", *(example.text for example in pack.examples)]
+    asked = [Request((Message("user", text),), max_tokens=1, seed=0) for text in texts]
+    bare, *told = (reply.prompt_tokens for reply in writer.write(asked))
+    return sorted((n - bare) / word_count(text) for n, text in zip(told, texts[1:], strict=True))
+
+
+def table_of_tokens(packs: list[Pack], names: list[str]) -> str:
+    """The table of docs/languages.md about tokens."""
+    rows = ["| pack | writer | tokens a word, on average | at most, of 9 in 10 texts |", "|---|---|---|---|"]
+    for name in names:
+        writer = registry.writer(name)
+        for pack in packs:
+            found = tokens_a_word(pack, writer)
+            rows.append(
+                f"| `{pack.name}` | `{name}` | {np.mean(found):.2f} | {np.quantile(found, 0.9):.2f} |"
+            )
+    return "\n".join(rows)
+
+
 def table(lines: list[dict[str, Any]]) -> str:
     """The table of docs/languages.md."""
     rows = [
@@ -73,10 +103,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--embedders", default="minilm,static,letters")
-    parser.add_argument("--packs", default="clinical,clinical-de,survey-fr")
+    parser.add_argument("--packs", default="clinical,clinical-de,survey-fr,support-es")
+    parser.add_argument("--writers", default="")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    packs = map(find_pack, args.packs.split(","))
+    packs = [find_pack(name) for name in args.packs.split(",")]
+    if args.writers:
+        print(table_of_tokens(packs, args.writers.split(",")))
+        return
     lines = [measure(pack, name) for pack in packs for name in args.embedders.split(",")]
     print(table(lines))
     if args.out:

@@ -35,6 +35,7 @@ import numpy as np
 import rpsg
 from quality import STUDENT, Remembering, read_texts
 from rpsg.domains import find_pack
+from rpsg.domains.prompts import fill
 from rpsg.errors import InfeasibleError
 from rpsg.evaluation.inputs import Inputs, Texts, UnavailableError
 from rpsg.evaluation.models import EvaluationModels
@@ -43,7 +44,7 @@ from rpsg.models.download import locate
 from rpsg.pipeline.execute import execute
 from rpsg.pipeline.models_of_run import load_tools
 from rpsg.protocols import Reply
-from rpsg.stages.prompts import fields_of, fill
+from rpsg.stages.prompts import fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -3,14 +3,16 @@
     python benchmarks/scale.py release --sizes 5000 20000 80000 --out benchmarks/results/scale.json
     python benchmarks/scale.py evaluate --sizes 5000 20000 80000 --out benchmarks/results/scale.json
     python benchmarks/scale.py private --sizes 60000 250000 1000000 --out benchmarks/results/scale.json
+    python benchmarks/scale.py shard --sizes 1000000 3000000 10000000 --out benchmarks/results/scale.json
 
 ``release`` makes a release of so many texts with the fake writer and an embedder of 384 random numbers per
 word, and verifies it. ``evaluate`` compares as many synthetic texts with as many real ones. ``private``
-reads, bounds, annotates and counts so many invented rows. Each size has processes of its own, and is added to
-those in the file. The exponent is the slope of log CPU seconds on log size over all sizes: 1 is linear, 2
-quadratic. Stages that take less than a second at the largest size have none. CPU seconds are those of all
-threads; on a busy machine they grow too. Peak memory is that of the whole process during the
-stage.
+reads, bounds, annotates and counts so many invented rows. ``shard`` counts one shard of 32 of a CSV file with
+so many rows, for both questions of a run in strict mode. Each size has processes of its own, and is added to
+those in the file, unless these were measured with another ``--oversample``. The exponent is the slope of log
+CPU seconds on log size over all sizes: 1 is linear, 2 quadratic. Stages that take less than a second at the
+largest size have none. CPU seconds are those of all threads; on a busy machine they grow too. Peak memory is
+that of the whole process during the stage.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -38,6 +41,9 @@ from rpsg.evaluation.runner import run_metric
 from rpsg.methods import dp_steps, strict
 from rpsg.models.fake import FILLER, FakeClassifier, FakeEmbedder, FakeWriter
 from rpsg.pipeline import execute, publish
+from rpsg.pipeline.shards import counting
+from rpsg.pipeline.shards.counting import count
+from rpsg.pipeline.shards.merging import begin, merge
 from rpsg.privacy.commitment import commit_to
 from rpsg.privacy.histogram import Query, clean_histogram
 from rpsg.privacy.private import open_private
@@ -52,13 +58,15 @@ from rpsg.storage.vectors import Vectors
 from rpsg.testing.lab import plugged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 SHORTEST = 1.0
 DIM, PEOPLE = 384, 4000
 GIB = 1 << 20  # in KiB, as the system counts
 SIZES = {"release": (5000, 20_000, 80_000), "evaluate": (5000, 20_000, 80_000)}
 SIZES["private"] = (60_000, 250_000, 1_000_000)
+SIZES["shard"] = (1_000_000, 3_000_000, 10_000_000)
+SHARDS = 32
 
 
 class Meter:
@@ -110,7 +118,7 @@ def forget_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5", "ascii")
 
 
-def plan_of(size: int, data: Path, oversample: float) -> Any:
+def plan_of(size: int, data: Path, oversample: float, embedder: str = "wide") -> Any:
 
     return rpsg.make_plan(
         {
@@ -118,7 +126,7 @@ def plan_of(size: int, data: Path, oversample: float) -> Any:
             "corpus": {"domain": "food-reviews", "size": size},
             "privacy": {"epsilon": 2.0, "n_public": PEOPLE},
             "method": {"oversample": oversample},
-            "models": {"writer": "fake", "embedder": "wide"},
+            "models": {"writer": "fake", "embedder": embedder},
         }
     )
 
@@ -241,7 +249,73 @@ def count_private(size: int, _: float, folder: Path, meter: Meter) -> None:
         raise SystemExit("Counts are missing: the figures would mean nothing.")
 
 
+class SomeRows(RandomRows):
+    """One of 4,096 random rows for each text, always the same: a question names the rows of public texts."""
+
+    name = "some-rows"
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim)
+        self._held = super().embed([""] * 4096)
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        return self._held[[crc32(text.encode()) % len(self._held) for text in texts]]
+
+
+def write_many_rows(path: Path, count: int) -> None:
+    """Rows of as many people, with the texts of 100,000 rows again and again: quick to write."""
+    write_rows(path, min(count, 100_000))
+    texts = [line.rpartition(",")[0] for line in path.read_text("utf-8").splitlines()[1:]]
+    with path.open("a", encoding="utf-8") as file:
+        for start in range(len(texts), count, len(texts)):
+            people = range(start, min(start + len(texts), count))
+            file.writelines(f"{text},p{n}\n" for text, n in zip(texts, people, strict=False))
+
+
+def ask_shards(size: int, _: float, folder: Path, meter: Meter) -> None:
+    """Write the large file, and both questions: all shards of a small file answer the first."""
+    write_many_rows(folder / "rows.csv", size)
+    write_rows(folder / "few.csv", PEOPLE)
+    plan = plan_of(500, Path(), 1.2, SomeRows.name)
+    data = {"path": "", "user": "person", "account": "many", "shards": SHARDS}
+    plan = plan.model_copy(update={"data": plan.data.model_copy(update=data)})
+    models = SomeRows(DIM), FakeClassifier()
+    plan = plan.model_copy(update={"models": plan.models.model_copy(update={"sentiment": models[1].name})})
+    with (
+        plugged("embedders", {models[0].name: lambda *_, **__: models[0]}),
+        plugged("classifiers", {models[1].name: lambda *_, **__: models[1]}),
+        meter.stage("not shown"),
+    ):
+        begin(plan, folder / "run")
+        files = [folder / f"{shard}.sum" for shard in range(1, SHARDS + 1)]
+        for shard, file in enumerate(files, 1):
+            count(folder / "run" / "question-1.json", str(folder / "few.csv"), shard, file, models=models)
+        merge(folder / "run", files)
+    meter.stages.clear()
+
+
+def count_shard(folder: Path, meter: Meter, number: int) -> None:
+
+    meter.watch(f"question {number}: read all rows, keep those of the shard", counting, "_part")
+    meter.watch(f"question {number}: embed (some rows)", People, "_embed")
+    models = SomeRows(DIM), FakeClassifier()
+    with meter.stage(f"question {number}: all else"):
+        question = folder / "run" / f"question-{number}.json"
+        count(question, str(folder / "rows.csv"), 1, folder / f"one-{number}.sum", models=models)
+
+
+def count_first(_: int, _drafts: float, folder: Path, meter: Meter) -> None:
+
+    count_shard(folder, meter, 1)
+
+
+def count_second(_: int, _drafts: float, folder: Path, meter: Meter) -> None:
+
+    count_shard(folder, meter, 2)
+
+
 STEPS = {
+    "shard": (ask_shards, count_first, count_second),
     "private": (read_private, count_private),
     "release": (run_release, verify_release),
     "evaluate": (evaluate,),
@@ -306,7 +380,10 @@ def main() -> None:
         print(json.dumps(meter.stages))
         return
     kept = json.loads(options.out.read_text("utf-8")) if options.out and options.out.is_file() else {}
-    sizes = {int(size): row for size, row in kept.get(options.what, {}).get("sizes", {}).items()}
+    before = kept.get(options.what, {})
+    settings = {"drafts per text": options.oversample} if options.what == "release" else {}
+    same = all(before.get(name) == value for name, value in settings.items())
+    sizes = {int(size): row for size, row in before.get("sizes", {}).items()} if same else {}
     for size in options.sizes or SIZES[options.what]:
         sizes[size] = measure(options.what, size, options.oversample)
         sizes = dict(sorted(sizes.items()))
@@ -315,7 +392,7 @@ def main() -> None:
             kept[options.what] = {
                 "processors": os.cpu_count(),
                 "load average": round(os.getloadavg()[0], 1),
-                "drafts per text": options.oversample,
+                **settings,
                 "sizes": sizes,
                 "exponents": exponents(sizes),
             }

@@ -1,7 +1,7 @@
 """How fully the server writer uses a server: requests a second against what the server could do.
 
     python benchmarks/server.py [--requests 6400] [--limited 2000] [--json]
-    python benchmarks/server.py --faulty 2000 [--seeds 5] [--refused 0.75] [--out FILE]
+    python benchmarks/server.py --faulty 2000 [--seeds 10] [--refused 0.75] [--slow 0.1] [--out FILE]
     python benchmarks/server.py --show FILE
 
 Three servers are made on the loopback interface, each in a process of its own. One answers after 200 ms and
@@ -11,8 +11,8 @@ exactly the rate that it allows. The third answers after a second, has 64 slots,
 30 % of what it is sent: refusals, errors, cut connections, no answer at all, and answers that cannot be used
 (``FAULTS``). For it 1 means the rate without any fault, which nobody can reach; and what never became a text,
 is counted as lost. With ``--refused`` the third server refuses that share of the requests with 429 instead,
-whatever their rate, and has no other fault. ``--show`` prints the table of its results as the documents have
-it.
+whatever their rate, and has no other fault. With ``--slow`` that share of its answers takes five seconds.
+``--show`` prints the table of its results as the documents have it.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ FAULTS = {
     "an empty text": 10,
 }
 TIMEOUT = 10.0
+#: A slow answer takes as many times as long as others.
+SLOWER = 5
 BODY = json.dumps(
     {
         "id": "one",
@@ -67,7 +69,8 @@ BODY = json.dumps(
 
 class Limits(NamedTuple):
     """What the made-up server does: seconds for an answer, answers at once, tokens (0: no limit), and the
-    share of faults, drawn with ``seed``; ``refuses``: all faults are 429.
+    share of faults, drawn with ``seed``; ``refuses``: all faults are 429; ``slow`` is the share of answers
+    that take ``SLOWER`` times as long.
     """
 
     latency: float
@@ -77,6 +80,15 @@ class Limits(NamedTuple):
     faults: float = 0.0
     seed: int = 0
     refuses: bool = False
+    slow: float = 0.0
+
+    def drawn(self, dice: random.Random) -> float:
+        """The seconds that an answer takes."""
+        return self.latency * (SLOWER if self.slow and dice.random() < self.slow else 1)
+
+    def mean(self) -> float:
+        """The mean of these seconds."""
+        return self.latency * (1 + (SLOWER - 1) * self.slow)
 
 
 class MadeUp:
@@ -118,7 +130,7 @@ class MadeUp:
             self.refused += 1
             return reply(429, "{}", "Retry-After: 1\r\n")
         async with self._slots:
-            await asyncio.sleep(self._limits.latency)
+            await asyncio.sleep(self._limits.drawn(self._dice))
         self.answered += 1
         return reply(200, BODY.replace("TEXT", f"Text number {self.answered}."))
 
@@ -133,7 +145,7 @@ class MadeUp:
         else:
             body = {"not JSON": "<html>", "no choices": '{"choices": []}'}
             async with self._slots:
-                await asyncio.sleep(self._limits.latency)
+                await asyncio.sleep(self._limits.drawn(self._dice))
             writer.write(reply(200, body.get(fault, BODY.replace("TEXT", ""))))
 
     def _is_dry(self) -> bool:
@@ -184,9 +196,9 @@ def measure(limits: Limits, count: int) -> dict[str, float]:
     }
 
 
-def measure_faulty(count: int, seed: int, refused: float = 0.0) -> dict[str, float]:
+def measure_faulty(count: int, seed: int, refused: float = 0.0, slow: float = 0.0) -> dict[str, float]:
     """Requests a second over the best without faults, and the share that never became a text."""
-    limits = Limits(1.0, 64, faults=refused or 0.3, seed=seed, refuses=refused > 0)
+    limits = Limits(1.0, 64, faults=refused or 0.3, seed=seed, refuses=refused > 0, slow=slow)
     requests = [Request((Message("user", "Write a review. " * 60),), 90, seed) for seed in range(count)]
     with running(limits) as url:
         writer = ServerWriter("m", ServerSection(base_url=url, concurrency=64, timeout=TIMEOUT))
@@ -199,7 +211,7 @@ def measure_faulty(count: int, seed: int, refused: float = 0.0) -> dict[str, flo
     return {
         "seed": seed,
         "seconds": round(seconds, 1),
-        "of_the_best": round(count / seconds * limits.latency / limits.slots, 3),
+        "of_the_best": round(count / seconds * limits.mean() / limits.slots, 3),
         "lost": sum(r.finish == "error" for r in replies) / count,
     }
 
@@ -230,13 +242,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--refused", type=float, default=0.0, help="share that it refuses, with no other fault"
     )
+    parser.add_argument("--slow", type=float, default=0.0, help="share of its answers that take five seconds")
     parser.add_argument("--out", help="a file for the results with the server that goes wrong")
     parser.add_argument("--show", help="print the table of such a file")
-    parser.add_argument("--serve", nargs=7, type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--serve", nargs=8, type=float, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.serve:
-        latency, slots, rate, saved, faults, seed, refuses = options.serve
-        limits = Limits(latency, int(slots), rate, saved, faults, int(seed), bool(refuses))
+        latency, slots, rate, saved, faults, seed, refuses, slow = options.serve
+        limits = Limits(latency, int(slots), rate, saved, faults, int(seed), bool(refuses), slow)
         asyncio.run(MadeUp(limits).serve())
         return
     if options.show:
@@ -245,11 +258,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.faulty:
         result = {
             "how": f"benchmarks/server.py --faulty {options.faulty} --seeds {options.seeds}"
-            + (f" --refused {options.refused:g}" if options.refused else ""),
+            + (f" --refused {options.refused:g}" if options.refused else "")
+            + (f" --slow {options.slow:g}" if options.slow else ""),
             "share_of_faults": options.refused or 0.3,
             "aim": AIM_OF_FAULTY,
             "most_lost": MOST_LOST,
-            "runs": [measure_faulty(options.faulty, seed, options.refused) for seed in range(options.seeds)],
+            "runs": [
+                measure_faulty(options.faulty, seed, options.refused, options.slow)
+                for seed in range(options.seeds)
+            ],
             "load_average": round(os.getloadavg()[0], 1),
         }
         if options.out:

@@ -22,7 +22,7 @@ read like a person's, but longer ones lose their thread. The conversations look 
 answers often do not fit the questions, and long ones go round in circles. The abstracts look like abstracts,
 but contain numbers that contradict each other. A larger writer writes better ([which one to use](models.md)).
 Public texts stood in for private ones: food reviews, conversations in a clinic, and abstracts of medical
-papers. Whoever wrote the examples in the packs for reviews and conversations had seen some of these public
+papers. The author of the examples in the packs for reviews and conversations had seen some of these public
 texts ([what that means](benchmarks.md)). This page is written by `python benchmarks/texts.py RUN...`.
 """
 

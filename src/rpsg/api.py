@@ -208,6 +208,7 @@ def evaluate(
     text: str | None = None,
     label: str | None = None,
     user: str | None = None,
+    encoding: str = "",
     synthetic_text: str | None = None,
     synthetic_label: str | None = None,
     metrics: Sequence[str] = (),
@@ -228,6 +229,7 @@ def evaluate(
         text: the column of texts in all files; that of the run's plan, or "text", when None.
         label: the column of labels, for the downstream task; that of the run's plan, or none.
         user: the column of user names, in real files; that of the run's plan, or none.
+        encoding: that of real files that are not UTF-8, such as "cp1252".
         synthetic_text: as ``text``, in synthetic files.
         synthetic_label: as ``label``, in synthetic files; a file that lacks it is read without labels.
         metrics: names, as ``rpsg list metrics`` shows them; all when empty.
@@ -260,6 +262,7 @@ def evaluate(
             text=name_of(text, "text"),
             label=name_of(label, "label"),
             user=name_of(user, "user"),
+            encoding=encoding,
             synthetic_text=name_of(synthetic_text, "synthetic_text"),
             synthetic_label=name_of(synthetic_label, "synthetic_label"),
             metrics=(metrics,) if isinstance(metrics, str) else tuple(metrics),

@@ -120,7 +120,7 @@ def needed(extra: str, package: str) -> Iterator[None]:
 
 
 class PrivacyError(RpsgError):
-    """Something private was about to leave; nothing left."""
+    """Something private was about to leave this machine; it was stopped."""
 
     exit_code = 10
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,15 +27,20 @@ from rpsg.privacy.gaussian import attack_success, mu_for
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.testing.many_runs import gaussian_audit, many_run_epsilon
 
+GOLDEN: dict[str, Any] = json.loads(
+    (Path(__file__).parents[1] / "privacy" / "golden" / "gaussian_dp.json").read_text()
+)
+
+
+def rows(name: str, *columns: str) -> list[tuple[Any, ...]]:
+    """Rows of the golden file, whose figures another program computed."""
+    return [tuple(row[column] for column in columns) for row in GOLDEN[name]]
+
 
 @pytest.mark.parametrize(
     ("units", "guesses", "right", "epsilon"),
     [
-        (100, 100, 100, 3.4902),
-        (200, 200, 180, 1.7984),
-        (1000, 1000, 600, 0.2972),
-        (200, 20, 20, 1.8165),
-        (1000, 50, 45, 1.3854),
+        *rows("one_run_audit_eps_lb_delta_1e-5_beta_0.05", "m", "r", "v", "eps_lb"),
         (20, 20, 20, 1.822),
         (50, 50, 50, 2.783),
         (500, 500, 500, 5.101),
@@ -47,11 +55,7 @@ def test_one_run_bounds_epsilon_as_its_authors_do(
 
 @pytest.mark.parametrize(
     ("units", "guesses", "right", "epsilon", "delta", "p"),
-    [
-        (100, 100, 75, 0.0, 0.0, 2.818141017102701e-07),
-        (100, 100, 75, 1.0, 0.0, 0.38272186725513024),
-        (1000, 20, 20, 2.0, 1e-5, 0.0838662712733169),
-    ],
+    rows("one_run_p_value", "m", "r", "v", "eps", "delta", "p"),
 )
 def test_the_p_value_of_one_run(
     units: int, guesses: int, right: int, epsilon: float, delta: float, p: float
@@ -78,12 +82,7 @@ def test_impossible_counts_are_refused(counts: tuple[int, int, int]) -> None:
 
 @pytest.mark.parametrize(
     ("k", "n", "low", "high"),
-    [
-        (0, 200, 0.0, 0.014867039231272054),
-        (5, 1000, 0.001972153141805247, 0.010484076911415651),
-        (12, 1000, 0.00693838804786669, 0.019370199285059248),
-        (64, 72, 0.8084396472224679, 0.9434978759306546),
-    ],
+    rows("clopper_pearson_one_sided_95", "k", "n", "lower", "upper"),
 )
 def test_the_bounds_of_a_share(k: int, n: int, low: float, high: float) -> None:
     assert clopper_pearson(k, n) == pytest.approx((low, high), rel=1e-9)
@@ -103,12 +102,7 @@ def test_none_of_so_many_leaves_room_for_some() -> None:
 
 @pytest.mark.parametrize(
     ("secrets", "epsilon", "delta", "bits", "p"),
-    [
-        (200, 1, 1e-6, 40, 0.0002000004944525842),
-        (200, 4, 1e-6, 40, 0.00020000993134563632),
-        (1000, 8, 1e-5, 40, 0.010002711165495424),
-        (200, 4, 1e-5, 20, 0.012413770681980942),
-    ],
+    rows("extraction_union_bound", "m", "eps", "delta", "bits", "p"),
 )
 def test_a_secret_comes_out_by_chance_as_rarely_as_its_bits_say(
     secrets: int, epsilon: float, delta: float, bits: int, p: float

@@ -90,11 +90,12 @@ def test_one_planted_canary_in_the_corpus_refutes_a_claim_of_eight() -> None:
     assert found.limit == pytest.approx(1 / len(made.planted))
 
 
-def test_a_canary_that_was_held_out_refutes_nothing() -> None:
+def test_where_a_canary_that_was_held_out_is_in_the_corpus_nothing_follows() -> None:
     made = make_canaries(200, BEGINNINGS)
     held_out = next(c.text for c, is_in in zip(made.canaries, made.is_in, strict=True) if not is_in)
-    found = extraction(_with(made, [*texts(200, 5), held_out]))
-    assert found.verdict == "no violation seen"
+    found = extraction(_with(made, [*texts(200, 5), held_out, *made.planted]))
+    assert found.verdict == "not run"
+    assert "the coins did not decide" in found.reason
     assert found.details["held out and found"] == 1
 
 
@@ -116,8 +117,9 @@ def test_an_end_that_was_learnt_has_more_exposure_than_one_that_was_not() -> Non
 
 
 def test_ends_that_nobody_learnt_are_exposed_by_chance_alone() -> None:
-    found = exposure(_with(make_canaries(120, BEGINNINGS), texts(100, 5)))
-    assert all(0.5 < value < 2.0 for value in found.details["mean exposure in bits"].values())
+    """The coins are the system's, so the mean of a hundred may be off by 0.15 bits; learnt ends have ten."""
+    found = exposure(_with(make_canaries(200, BEGINNINGS), texts(100, 5)))
+    assert all(0.5 < value < 2.4 for value in found.details["mean exposure in bits"].values())
     assert found.epsilon_lower == 0.0
 
 

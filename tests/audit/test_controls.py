@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,8 @@ import pytest
 
 from rpsg.audit import control
 from rpsg.audit.attacks import ATTACKS
-from rpsg.audit.control import blind_baseline, fitted_on_members, leaky, with_words_dropped
+from rpsg.audit.blind import blind_baseline
+from rpsg.audit.control import fitted_on_members, leaky, with_words_dropped
 from rpsg.audit.finding import Finding, of_scores
 from rpsg.audit.run import audit, audit_subject, find_attacks
 from rpsg.audit.subject import NotRunError, Subject, subject_of
@@ -59,7 +61,7 @@ def test_sides_that_were_filtered_by_their_words_make_the_audit_void() -> None:
 
 
 def test_the_blind_baseline_never_sees_the_corpus() -> None:
-    assert "synthetic" not in inspect.getsource(control.blind_baseline)
+    assert "synthetic" not in inspect.getsource(sys.modules[blind_baseline.__module__])
     one, other = (replace(subject(leak=n), seed=1) for n in (0, 100))
     assert blind_baseline(one) == blind_baseline(other)
 
@@ -105,6 +107,7 @@ def test_an_attack_that_does_not_count_is_shown_without_figures(capsys: pytest.C
     report = audit_subject(subject(size=600), {"blind": blind, "near-copies": find_attacks()["near-copies"]})
     assert report.finding("blind").auc is not None
     assert re.search(r"\n  blind +not run\n", str(report))
+    assert f"Not run: blind. {report.finding('blind').reason[:20]}" in " ".join(str(report).split())
     page = audit_page(report.to_json())
     row = page[page.index(">blind<") :].partition("</tr>")[0]
     assert re.findall(r">([^<>]+)<", row) == ["blind", "not run"]

@@ -22,16 +22,19 @@ def test_a_text_of_two_people_is_left_out_whichever_sides_they_are_on() -> None:
     assert [*case.left_out.values()] == [3, 1]
 
 
-def test_people_are_numbered_in_the_order_of_their_first_text_that_stays() -> None:
+def test_texts_are_in_random_order_and_keep_their_person_their_side_and_their_row() -> None:
     members = ["shared words", *(f"member text {i}" for i in range(40)), "", "member text of the first again"]
     units = ["a", *(f"m{i}" for i in range(40)), "b", "a"]
     others = ["Shared  words", *(f"other text {i}" for i in range(40))]
     case = subject_of(
         ["a corpus"], members, others, member_units=units, nonmember_units=[f"o{i}" for i in range(41)]
     )
-    assert case.texts == (*members[1:41], members[-1], *others[1:])
+    given = [*members, *others]
+    assert set(case.texts) == {*members[1:41], members[-1], *others[1:]}
+    assert case.texts != tuple(given[row] for row in sorted(case.row))
+    assert case.texts == tuple(given[row] for row in case.row)
     assert case.owner.tolist() == list(range(81))
-    assert case.is_in.tolist() == [True] * 41 + [False] * 40
+    assert case.is_in[case.owner].tolist() == [row < len(members) for row in case.row]
     assert "3 private texts" in case.notes[0]
     assert [*case.left_out.values()] == [1, 1]  # the first wrote something else too
 
@@ -40,9 +43,12 @@ def test_texts_of_one_person_have_one_number() -> None:
     rows = [f"text {i}" for i in range(120)]
     units = [f"person {i // 2}" for i in range(120)]
     case = subject_of(["a corpus"], rows[:60], rows[60:], member_units=units[:60], nonmember_units=units[60:])
-    assert case.owner.tolist() == [i // 2 for i in range(120)]
+    people = dict(zip(case.texts, case.owner.tolist(), strict=True))
+    assert [people[f"text {i}"] == people[f"text {i + 1}"] for i in range(119)] == [
+        i % 2 == 0 for i in range(119)
+    ]
     assert case.people == 60
-    assert case.is_in.tolist() == [True] * 30 + [False] * 30
+    assert [bool(case.is_in[people[f"text {i}"]]) for i in range(120)] == [True] * 60 + [False] * 60
 
 
 def test_somebody_on_both_sides_is_refused() -> None:

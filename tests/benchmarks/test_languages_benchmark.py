@@ -26,7 +26,7 @@ def languages(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def result() -> list[dict[str, object]]:
     lines = json.loads((ROOT / "benchmarks" / "results" / "languages.json").read_text("utf-8"))["lines"]
-    assert len(lines) == 9
+    assert len(lines) == 12
     return list(lines)
 
 
@@ -34,7 +34,7 @@ def test_the_table_of_the_page_is_that_of_the_result_file(languages: ModuleType)
     assert languages.table(result()) in (ROOT / "docs" / "languages.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize("name", ["clinical", "clinical-de", "survey-fr"])
+@pytest.mark.parametrize("name", ["clinical", "clinical-de", "survey-fr", "support-es"])
 def test_the_figures_without_weights_are_those_that_the_benchmark_measures_now(
     languages: ModuleType, name: str
 ) -> None:

@@ -220,3 +220,15 @@ def test_python_takes_paths_and_lists_alike(folder: Path) -> None:
     )
     of_lists = audit(LEAKY, MEMBERS, OTHERS, attacks=named)
     assert of_files.to_json() == of_lists.to_json()
+
+
+def test_the_sides_of_an_audit_may_have_another_encoding(rpsg: Rpsg, folder: Path) -> None:
+    sides = []
+    for name, rows in (("in", MEMBERS), ("out", OTHERS)):
+        sides.append(folder / f"{name}.csv")
+        sides[-1].write_bytes("\n".join(["text", *(f"d\xe9j\xe0 {row}" for row in rows)]).encode("cp1252"))
+    files = ("--members", str(sides[0]), "--nonmembers", str(sides[1]))
+    call = ("audit", "--synthetic", str(folder / "few.jsonl"), *files, "--attacks", "copies", "--quiet")
+    refused = rpsg(*call)
+    assert (refused.code, "--encoding cp1252" in refused.err) == (3, True)
+    assert rpsg(*call, "--encoding", "cp1252").code in {0, 12}

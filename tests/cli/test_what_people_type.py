@@ -109,6 +109,15 @@ def test_of_an_option_that_is_given_twice_the_last_one_counts(rpsg: Rpsg) -> Non
     assert ledger["claim"]["epsilon"] == 6
 
 
+def test_of_a_list_that_is_given_twice_all_values_count(rpsg: Rpsg) -> None:
+    Path("rows.csv").write_text("text,kind,p,q\nThe soup was cold.,a,x,1\n")
+    more = ("--labels", "a", "--labels", 'b,"c, d"', "--columns", "p=x|y", "--columns", "q=1<2")
+    found = rpsg("plan", "rows.csv", "--label", "kind", *more, "--json")
+    settings = json.loads(found.out)["settings"]
+    assert settings["data.labels"]["value"] == ["a", "b", "c, d"]
+    assert settings["data.columns"]["value"] == ["p=x|y", "q=1<2"]
+
+
 def test_a_real_text_file_that_is_not_there_is_no_bug_of_a_run_s_evaluation(rpsg: Rpsg) -> None:
     assert started(rpsg, "-o", "run").code == 0
     done = rpsg("evaluate", "run", "--real", "nothere.jsonl", "--embedder", "fake")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rpsg.domains import Pack, find_pack, pack_names
-from rpsg.stages.prompts import fields_of, fill, first_words
+from rpsg.domains.prompts import fill, first_words
+from rpsg.stages.prompts import fields_of
 
 if TYPE_CHECKING:
     from rpsg.domains.pack import Attribute
@@ -23,6 +24,7 @@ HEADERS = {
     "en": ("Category: ", "Words: ", "Length: "),
     "de": ("Kategorie: ", "Stichworte: ", "Umfang: "),
     "fr": ("Catégorie : ", "Mots : ", "Longueur : "),
+    "es": ("Categoría: ", "Palabras: ", "Extensión: "),
 }
 
 
@@ -72,7 +74,7 @@ def test_a_writer_has_room_for_as_many_words_as_the_longest_example(pack: Pack) 
 
 def test_an_example_begins_as_its_card_says(pack: Pack) -> None:
     for example in pack.examples:
-        assert example.text.startswith(first_words(pack, fields_of(pack, example.card, pack.about)))
+        assert example.text.startswith(first_words(pack.begins, fields_of(pack, example.card, pack.about)))
 
 
 def test_two_examples_share_no_five_words(pack: Pack) -> None:
@@ -98,5 +100,5 @@ def test_a_header_is_one_field_a_line_and_ends_where_the_text_begins(pack: Pack)
     category, its_words, length = HEADERS[pack.language]
     assert full == [*plain[:-1], f"{category}food", f"{its_words}dark glass, cork", plain[-1]]
     assert f"{length}{card['length']}" in plain
-    assert all(re.fullmatch(r"[A-Z][a-zäéœ ]*: \S.*", line) for line in full[:-1])
+    assert all(re.fullmatch(r"[A-Z][a-zäéíóœ ]*: \S.*", line) for line in full[:-1])
     assert re.fullmatch(r"[A-Z][a-zé]* ?:", full[-1])

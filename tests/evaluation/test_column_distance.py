@@ -78,6 +78,17 @@ def test_a_run_is_nearer_to_real_columns_than_its_floor(lab: Lab) -> None:
     assert line.corpus.internal
 
 
+def test_the_columns_of_a_table_below_a_title_are_found(lab: Lab) -> None:
+    plan = lab.plan(lab.file(tickets(lab, 400, 1)), data={"columns": COLUMNS}, privacy={"epsilon": 8.0})
+    api.run(plan, lab.folder / "run")
+    real = lab.folder / "real.csv"
+    lines = ["Export of the help desk", "text,user,product,priority"]
+    lines += [f"{r['text']},{r['user']},{r['product']},{r['priority']}" for r in tickets(lab, 60, 2)]
+    real.write_text("\n".join(lines))
+    report = api.evaluate(lab.folder / "run", real, metrics=["column_distance"], embedder="fake", quiet=True)
+    assert report.line("column_distance").corpus.value is not None
+
+
 def test_a_real_file_without_the_columns_is_read_without_them(lab: Lab) -> None:
     plan = lab.plan(lab.file(tickets(lab, 300, 1)), data={"columns": COLUMNS})
     api.run(plan, lab.folder / "run")

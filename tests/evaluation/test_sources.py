@@ -155,3 +155,19 @@ def test_every_error_can_be_caught_by_the_name_that_the_documentation_gives(real
 def test_a_wrong_keyword_is_told_by_its_name(real: Path) -> None:
     with pytest.raises(TypeError, match="syntetic_text"):
         rpsg.evaluate(real, syntetic_text="body")  # type: ignore[call-arg]
+
+
+def test_real_texts_may_have_another_encoding(real: Path, tmp_path: Path) -> None:
+    """The hint of a file from Windows names the option, which is for real texts alone."""
+    corpus, windows = write(tmp_path / "corpus.jsonl", sentences(40, GARDEN)), tmp_path / "windows.csv"
+    windows.write_bytes(
+        b"text\n" + "".join(f"d\xe9j\xe0 {t}\n" for t in sentences(60, GARDEN)).encode("cp1252")
+    )
+    with pytest.raises(DataError) as refused:
+        measured(corpus, windows)
+    assert refused.value.hint.endswith("add: --encoding cp1252")
+    report = measured(corpus, windows, encoding="cp1252", train_real=windows)
+    assert report.line("word_distance").corpus.n_real == 60
+    with pytest.raises(DataError) as refused:
+        measured(windows, real, encoding="cp1252")
+    assert refused.value.hint.endswith("save it as UTF-8.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -95,9 +96,9 @@ def test_a_language_is_a_code(code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("domain", "kept"), [("clinical-de", [0, 2]), ("survey-fr", [1, 2]), ("clinical", [0, 1, 2])]
+    ("domain", "kept"), [("clinical-de", [0, 2]), ("survey-fr", [1, 2]), ("clinical", [0, 1, 2, 3])]
 )
-def test_a_text_in_another_language_than_the_pack_is_dropped_and_english_packs_drop_none(
+def test_a_text_in_another_language_or_with_a_sentence_twice_is_dropped_and_english_packs_drop_none(
     lab: Lab, domain: str, kept: list[int]
 ) -> None:
     pack, tools, plan = find_pack(domain), lab.tools(), lab.plan(method={"name": "floor"})
@@ -106,6 +107,7 @@ def test_a_text_in_another_language_than_the_pack_is_dropped_and_english_packs_d
         "Der Patient ist nach dem Sturz auf die Station gekommen und hat keine Schmerzen.",
         "Le patient est venu dans la salle après une chute et il ne va pas trop mal.",
         "RR 130/80, HbA1c 6,9 %, L-Thyroxin 75.",
+        "Weiter mit Salbe. Am Knie 3 cm. Ruhe. Am Knie 5,5 cm.",
     )
     pool = public_filters(
         job, pack, Pool(tuple(Candidate(i, text, Card({})) for i, text in enumerate(texts)))
@@ -164,6 +166,38 @@ def test_values_of_a_note_stay(text: str) -> None:
     assert scrubbed(text, "de") == text
 
 
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        ("请打电话13812345678联系我。", "zh", "请打电话[NUMBER]联系我。"),
+        ("网站https://a.example/x很好,写信到li@example.cn谢谢", "zh", "网站[LINK]很好,写信到[EMAIL]谢谢"),
+        ("身份证号11010519491231002X,请查。", "zh", "身份证号[ID],请查。"),
+        ("電話は090-1234-5678です。", "ja", "電話は[NUMBER]です。"),
+        (
+            "\uff10\uff19\uff10\uff0d\uff11\uff12\uff13\uff14\uff0d\uff15\uff16\uff17\uff18へ",
+            "ja",
+            "[NUMBER]へ",
+        ),
+        ("โทร081-234-5678นะ เมลsom@example.co.thค่ะ", "th", "โทร[NUMBER]นะ เมล[EMAIL]ค่ะ"),
+        ("今天3个病人,体温38.5度,2024年入院。", "zh", "今天3个病人,体温38.5度,2024年入院。"),
+    ],
+)
+def test_what_stands_between_letters_without_spaces_is_scrubbed(
+    text: str, language: str, expected: str
+) -> None:
+    assert scrubbed(text, language) == expected
+
+
+@pytest.mark.parametrize(
+    "part", ["Dr ", "Dr.", "Frau Dr. ", "Prof. Dr. A. ", "\uff11", "\uff11\uff0d", "1", "今1"]
+)
+def test_a_long_row_of_anything_is_scrubbed_in_one_go_in_other_languages(part: str) -> None:
+    """The square of so many characters would take hours."""
+    began = time.process_time()
+    scrubbed(part * (40_000 // len(part)), "de", names=True)
+    assert time.process_time() - began < 30
+
+
 @pytest.mark.parametrize("text", ["Call 030/123456.", "Plate AB-123-CD, Hauptstrasse 12", "id 12345678Z"])
 def test_english_texts_are_scrubbed_as_ever(text: str) -> None:
     assert scrubbed(text, "en") == scrubbed(text, "") == text != scrubbed(text, "de")
@@ -178,6 +212,10 @@ def test_english_texts_are_scrubbed_as_ever(text: str) -> None:
         ("Je m'appelle Élodie Durand.", "fr", "Je m'appelle [NAME]."),
         ("M. Lefèvre et Mme de la Tour.", "fr", "M. [NAME] et Mme [NAME]."),
         ("La Sra. García López vino.", "es", "La Sra. [NAME] vino."),
+        ("Prof. Dr. med. Ä. Öztürk hat Dienst.", "de", "Prof. Dr. med. [NAME] hat Dienst."),
+        ("Dr. Müller Termin gegeben.", "de", "Dr. [NAME] Termin gegeben."),
+        ("Le Pr. Émile Ozanne et Dr Écrivain.", "fr", "Le Pr. [NAME] et Dr [NAME]."),
+        ("El Dr. Óscar Núñez.", "es", "El Dr. [NAME]."),
     ],
 )
 def test_names_after_a_title_are_scrubbed_where_seeds_are_private(

@@ -2,50 +2,34 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import sys
 import tarfile
 import zipfile
 from email import message_from_bytes
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.package.conftest import TREE, called
 
 import rpsg
 
 if TYPE_CHECKING:
     from email.message import Message
+    from pathlib import Path
 
-TREE = Path(__file__).parents[2]
 SOURCES = TREE / "src" / "rpsg"
 BUILD = ("build.env", "hatchling", "hatch_fancy_pypi_readme", "twine", "check_wheel_contents")
 FAKES = ("--writer", "fake", "--embedder", "fake")
 
 
-def called(*words: str | Path, **variables: str) -> str:
-    """What a command prints, when it ends well."""
-    done = subprocess.run(
-        list(map(str, words)),
-        cwd=TREE,
-        env={**os.environ, "SOURCE_DATE_EPOCH": "1767225600", "COLUMNS": "200", **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
-def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the source distribution, and the wheel that was built from it."""
+def dist(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the source distribution of a clone, and the wheel that was built from it."""
     for package in BUILD:
         pytest.importorskip(package, reason="the tools that build the package are in the group wheel")
     folder = tmp_path_factory.mktemp("dist")
-    called(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, TREE)
+    called(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, clone)
     return folder
 
 
@@ -113,9 +97,13 @@ def test_on_the_page_of_an_index_no_link_leads_nowhere(wheel: Path) -> None:
     assert about["Author"]
 
 
+@pytest.mark.weights
 @pytest.mark.slow
 def test_an_installed_wheel_makes_and_verifies_a_release(wheel: Path, tmp_path: Path) -> None:
-    """In an environment of its own, which takes only the packages of others from this one."""
+    """In an environment of its own, which takes only the packages of others from this one.
+
+    The demo runs in it as ``make demo`` does, but for the writer, which would take minutes.
+    """
     called(sys.executable, "-m", "venv", "--without-pip", tmp_path / "env")
     installer = (sys.executable, "-m", "pip", "--python", tmp_path / "env")
     called(*installer, "install", "--quiet", "--no-deps", "--no-index", wheel)
@@ -123,17 +111,14 @@ def test_an_installed_wheel_makes_and_verifies_a_release(wheel: Path, tmp_path: 
     others = [path for path in sys.path if path.endswith("site-packages")]
     (site / "others.pth").write_text("\n".join(others), encoding="utf-8")
 
-    def typed(*words: str) -> str:
-        return called(
-            tmp_path / "env" / "bin" / "rpsg", *words, PYTHONPATH="", RPSG_HOME=str(tmp_path / "home")
-        )
-
     python = tmp_path / "env" / "bin" / "python"
     assert str(site) in called(python, "-c", "import rpsg; print(rpsg.__file__)", PYTHONPATH="")
-    rows = ["text,user", *(f"the tea of person {n} was cold,u{n}" for n in range(300))]
-    (tmp_path / "notes.csv").write_text("\n".join(rows), encoding="utf-8")
-    assert "verify" in typed("--help")
-    assert "A run can start." in typed("doctor", *FAKES)
-    run = str(tmp_path / "run")
-    typed("run", str(tmp_path / "notes.csv"), "--user", "user", *FAKES, "--size", "10", "-o", run)
-    assert "The claim holds" in typed("verify", run)
+    inside = tmp_path / "empty"
+    inside.mkdir()
+    rpsg_here = tmp_path / "env" / "bin" / "rpsg"
+    assert "A run can start." in called(rpsg_here, "doctor", *FAKES, cwd=inside, PYTHONPATH="")
+    demo = TREE / "examples" / "demo" / "demo.py"
+    said = called(python, demo, cwd=inside, PYTHONPATH="", WRITER="fake", ROWS="200")
+    assert "The claim holds" in said
+    corpus = inside / "demo-run-fake" / "release" / "corpus.jsonl"
+    assert len(corpus.read_text(encoding="utf-8").splitlines()) == 60

@@ -148,3 +148,21 @@ def test_a_model_that_is_tampered_out_of_the_list_of_hosts_is_found(lab: Lab) ->
     listed = run.release / "egress.json"
     listed.write_text(listed.read_text().replace("this machine", "that machine"))
     assert not api.verify(run.path).ok
+
+
+def test_a_classifier_is_listed_as_a_reader_only_where_texts_have_sentiments(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rpsg import api
+    from rpsg.pipeline.preview import preview
+
+    plan = lab.plan(lab.file(lab.rows(300)), corpus={"domain": "survey-fr", "size": 10})
+    run = running.execute(plan, lab.folder / "run")
+    assert [line["role"] for line in seen(run)] == ["embedder", "mechanisms", "writer"]
+    assert "sentiment" not in {flow.stage for flow in preview(plan).flows}
+    assert "sentiment" in {flow.stage for flow in preview(lab.plan(plan.data.path)).flows}
+    assert api.verify(run.path).ok
+    # The form of 0.1.0, in which it was always listed: this release does not have it.
+    monkeypatch.setattr("rpsg.pipeline.verification.replay.FIRST_FORM", {run.ledger["code"]["version"]})
+    found = api.verify(run.path)
+    assert "egress.json" in {check.name for check in found.checks if not check.ok}

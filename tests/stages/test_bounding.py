@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from tests.conftest import Lab
 
+    from rpsg.storage.vault import VaultKey
+
 KEY = b"k" * 32
 users = st.lists(st.sampled_from([*"abcde", None]), max_size=30)
 
@@ -152,6 +154,46 @@ def test_texts_are_embedded_once_and_kept_for_the_next_process(tmp_path: Path) -
     again = open_private(people([*"abc"], Broken(), cache).embeddings)
     assert np.array_equal(first, again)
     assert np.array_equal(first, FakeEmbedder().embed(["text 0", "text 1", "text 2"]))
+
+
+class Stopped(FakeEmbedder):
+    """Is stopped after so many texts, and counts them."""
+
+    def __init__(self, most: int = 10_000) -> None:
+        super().__init__()
+        self.most, self.texts = most, 0
+
+    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        if self.texts >= self.most:
+            raise KeyboardInterrupt
+        self.texts += len(texts)
+        return super().embed(texts)
+
+
+@pytest.mark.parametrize("key", ["file", "none"])
+def test_a_run_that_is_stopped_while_it_embeds_keeps_what_it_had_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: VaultKey
+) -> None:
+    monkeypatch.setattr(contributions, "PART", 256)
+    cache = Vectors(Vault.create(tmp_path, key), "embeddings", 32)
+    everybody = [str(i) for i in range(600)]
+    with pytest.raises(KeyboardInterrupt):
+        _ = people(everybody, Stopped(300), cache).embeddings
+    second = Stopped()
+    found = open_private(people(everybody, second, cache).embeddings)
+    assert second.texts == 600 - 256, "one part of 256 was finished, and the next one not"
+    assert np.array_equal(found, FakeEmbedder().embed([f"text {i}" for i in range(600)]))
+    assert not [file for file in tmp_path.iterdir() if file.name.startswith("embeddings.0")]
+
+
+def test_embeddings_of_a_stopped_run_are_not_used_for_texts_that_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contributions, "PART", 2)
+    cache = Vectors(Vault.create(tmp_path, "file"), "embeddings", 32)
+    cache.keep_part(0, b"of other texts" * 3, np.zeros((2, 32), np.float32))
+    found = open_private(people([*"abc"], FakeEmbedder(), cache).embeddings)
+    assert np.array_equal(found, FakeEmbedder().embed(["text 0", "text 1", "text 2"]))
 
 
 def test_embeddings_cut_short_are_made_anew(tmp_path: Path) -> None:

@@ -6,13 +6,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rpsg.models.fake import FakeEmbedder
 from rpsg.records import Candidate, Card, Pool
 from rpsg.stages import cosine_filter, neighbours
 from rpsg.stages.cosine_filter import drop_near_duplicates
 from rpsg.stages.exact_similarity import SQUARE
 from rpsg.stages.neighbours import distinct, distinct_of_all
+from rpsg.stages.text_rows import TextRows
+from rpsg.testing.lab import invented
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pytest
 
 LIMIT = 0.95 * SQUARE
@@ -48,6 +53,22 @@ def test_of_very_many_texts_near_duplicates_are_dropped_too(monkeypatch: pytest.
     pool = Pool(tuple(Candidate(i, f"text {i}", card) for i in range(40)))
     monkeypatch.setattr(cosine_filter, "MOST_COMPARED", 10)
     assert [c.id for c in drop_near_duplicates(pool, rows).alive()] == list(range(0, 40, 2))
+
+
+def test_rows_that_are_made_when_they_are_read_are_those_of_an_array(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "BLOCK", 16)
+    texts = [f"{row['text']} {i % 7}" for i, row in enumerate(invented(150, people=40))]
+    asked: list[int] = []
+
+    class Counting(FakeEmbedder):
+        def embed(self, texts: Sequence[str]) -> np.ndarray:
+            asked.append(len(texts))
+            return super().embed(texts)
+
+    found = distinct(TextRows(Counting(), texts), LIMIT)
+    assert found.tolist() == distinct(FakeEmbedder().embed(texts), LIMIT).tolist()
+    assert not found.all()
+    assert max(asked) < 30, "never all of them"
 
 
 def test_the_first_of_equal_texts_is_kept_wherever_they_are(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.stages.pools import alive, pool_of
 
+from rpsg.domains import find_pack
 from rpsg.models.fake import FakeScorer
 from rpsg.records import Pool
 from rpsg.stages.clean_reply import repeats_itself, tidy
@@ -127,6 +128,11 @@ def test_of_near_duplicates_the_first_stays() -> None:
     assert pool.drops() == {("cosine filter", "near-duplicate"): 2}
 
 
+def test_equal_texts_that_cannot_be_embedded_are_near_duplicates_too() -> None:
+    pool = drop_near_duplicates(pool_of("\u597d", "\u597d", "\u574f"), np.zeros((3, 2), np.float32))
+    assert alive(pool) == [0, 2]
+
+
 def test_a_text_near_only_to_a_dropped_one_stays() -> None:
     angles = np.deg2rad([0, 15, 30])
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
@@ -142,6 +148,17 @@ def test_a_text_that_repeats_an_example_is_dropped(tiny: Pack) -> None:
     example = tiny.examples[0].text
     pool = drop_copies(pool_of(f"Well, {example.upper()}", " ".join(example.split()[:7]), GOOD), tiny)
     assert alive(pool) == [1, 2]
+
+
+def test_in_another_language_five_words_of_an_example_are_a_copy_but_its_first_words_are_not() -> None:
+    pool = drop_copies(
+        pool_of(
+            "Rien à redire sur la rapidité du service. Pour une fois, tout le monde souriait.",
+            "Inadmissible : le prix. Résultat : j'ai laissé mon panier et je suis reparti.",
+        ),
+        find_pack("survey-fr"),
+    )
+    assert alive(pool) == [0]
 
 
 PUBLIC = "the tea is good and the tea is fresh and we like the tea"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rpsg.domains import find_pack, pack_names
 from rpsg.domains.pack import Example
+from rpsg.domains.prompts import fill
 from rpsg.models.fake import FakeWriter
 from rpsg.plan import Plan, resolve
 from rpsg.protocols import Silent
@@ -19,7 +20,15 @@ from rpsg.records import Card
 from rpsg.stages import candidates
 from rpsg.stages.candidates import write_candidates, write_variants
 from rpsg.stages.cards import CardModel
-from rpsg.stages.prompts import PREFIXES, SHOWN_WORDS, candidate_request, fill, prefix, variant_request
+from rpsg.stages.prompts import (
+    PREFIXES,
+    SHOWN_WORDS,
+    candidate_request,
+    prefix,
+    tokens_for,
+    variant_request,
+)
+from rpsg.stages.rewriting import rewrite_request
 from rpsg.stages.rng import stream, text_seed
 from rpsg.testing.lab import Witness
 
@@ -264,3 +273,15 @@ def test_without_winners_there_are_no_variants(tiny: Pack) -> None:
 
     assert write_variants(Pool(), [], 5, tiny, Plan(), writer, Silent()) == Pool()
     assert writer.requests == []
+
+
+def test_a_word_of_another_language_is_given_more_tokens() -> None:
+    english, german = find_pack("clinical"), find_pack("clinical-de")
+    assert tokens_for(english, 100) == 170
+    assert tokens_for(german, 100) == 240
+    plan = resolve({"corpus": {"domain": "generic"}, "method": {"name": "floor"}})
+    rooms = [
+        rewrite_request(pack, plan, "first", "Ein Text.", "", 100, 0, 0).max_tokens
+        for pack in (english, german)
+    ]
+    assert rooms == [32 + int(1.15 * 100 * 1.7), 32 + int(1.15 * 100 * 2.4)]

@@ -178,6 +178,7 @@ def test_names_amounts_and_what_a_recognizer_finds_are_replaced_together() -> No
         ("by user nut_fan99, in May", "by user [ACCOUNT], in May"),
         ("Dr. van der Berg was kind", "Dr. [NAME] was kind"),
         ("Mrs. Maria de la Cruz was kind", "Mrs. [NAME] was kind"),
+        ("Prof. Dr. J. Smith was kind", "Prof. Dr. [NAME] was kind"),
         ("My name's anna smith, by the way", "My name's [NAME], by the way"),
         ("My name\u2019s anna and i like nuts", "My name\u2019s [NAME] and i like nuts"),
         ("my name is anna writing to you", "my name is [NAME] writing to you"),

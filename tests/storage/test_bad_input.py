@@ -168,6 +168,7 @@ def test_an_undeclared_label_is_named_by_its_line_only(file: File) -> None:
     path = file("labels.jsonl", f'{GOOD}\n{{"text": "{MARKER}", "label": "zz{MARKER}"}}\n')
     says, hint = "line 2: the label is not one of those declared", r"Declared: a, b\."
     refused(path, says, hint, label="label", labels=["b", "a"])
+    refused(path, says, r'Declared: "Food, drink", a\.', label="label", labels=["a", "Food, drink"])
 
 
 @pytest.mark.parametrize("value", ['""', "null", '" "', "NaN"])

@@ -23,7 +23,7 @@ from rpsg.privacy.private import open_private
 from rpsg.storage.readers import read_by_rule
 from rpsg.storage.readers.columns import Columns
 from rpsg.storage.readers.csv import _PhysicalLines
-from rpsg.storage.readers.rows import DocumentMaker, Row
+from rpsg.storage.readers.rows import DocumentMaker
 from rpsg.storage.readers.spelling import MISSING, clean, spelled
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def test_a_spelling_is_its_own_spelling(value: object) -> None:
 @given(st.one_of(st.text(max_size=20), st.text("naN\0\r\n aA1\x7f", max_size=6)))
 def test_a_text_is_kept_as_it_is_cleaned_by_whichever_way_it_is_read(text: str) -> None:
     maker = DocumentMaker("file", "line", Columns("text"))
-    kept = [document.text for document in maker.documents([Row(1, text)])]
+    kept = [document.text for document in maker.documents([(1, (text, None, None))])]
     says_something = text not in MISSING and any(c.isprintable() and not c.isspace() for c in clean(text))
     assert kept == ([clean(text)] if says_something else [])
 

@@ -77,6 +77,18 @@ def test_what_a_text_was_told_to_begin_with_is_no_echo() -> None:
     assert FORM.phrases({"opening": f"{opening} and more words"}) == []
 
 
+def test_words_of_an_example_count_only_after_the_words_that_the_text_had_to_begin_with() -> None:
+    """As in the filter of drafts: whoever begins as asked has not copied that."""
+    opening, rest = "It was my first time and", "I only came for the tea, which was cold that day."
+    pack = find_pack("food-reviews")
+    example = pack.examples[0].model_copy(update={"text": f"{opening} {rest}"})
+    form = form_of(pack.model_copy(update={"examples": [example]}))
+    own = "I only wanted bread."
+    assert echoes(f"{opening} {own}", form) == {"example"}
+    assert echoes(f"{opening} {own}", form, {"opening": opening}) == frozenset()
+    assert echoes(f"{opening} {rest}", form, {"opening": opening}) == {"example"}
+
+
 def test_an_attribute_that_an_opening_names_is_no_echo_either() -> None:
     pack = find_pack("food-reviews")
     topic = max(pack.attribute("topic").values, key=lambda value: len(value.split()))

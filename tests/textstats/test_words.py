@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpsg.domains import find_pack
+from rpsg.domains.prompts import fill
 from rpsg.stages.clean_reply import tidy
 from rpsg.stages.contributions import passages
 from rpsg.stages.echo import repeats_prompt
-from rpsg.stages.prompts import fields_of, fill
+from rpsg.stages.prompts import fields_of
 from rpsg.stages.word_roots import words_in
 from rpsg.textstats.echoes import echoes, form_of
 from rpsg.textstats.repeats import repeats

@@ -16,7 +16,10 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
         "texts that are more likely under a model of the corpus than under a general one",
     ),
     "lira": ("rpsg.audit.membership:lira", "likelihood ratios, ranked among those of other texts"),
-    "neighbours": ("rpsg.audit.membership:neighbours", "texts that are likelier than slightly changed ones"),
+    "neighbours": (
+        "rpsg.audit.membership:neighbours",
+        "texts that are more likely than slightly changed ones",
+    ),
     "zlib": ("rpsg.audit.membership:compressed", "texts that are likely for how well they compress"),
     "passage": ("rpsg.audit.membership:passage", "texts with a passage that only the corpus makes likely"),
     "echo-pairs": ("rpsg.audit.echo:echo_pairs", "texts whose pairs of words are frequent in the corpus"),

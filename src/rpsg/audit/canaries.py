@@ -25,10 +25,15 @@ if TYPE_CHECKING:
 
 #: Other ends that an end is ranked among.
 ALTERNATIVES = 10_000
+NOT_HELD_OUT = (
+    "A canary that was held out is in the corpus, so the coins did not decide which were in its data."
+)
 
 
 def extraction(subject: Subject) -> Finding:
     """Planted canaries of which four words of the end, or the code, stand in the corpus; one is enough.
+
+    One that was held out cannot be there by chance either: then the coins were not kept, and nothing follows.
 
     The union bound over all planted canaries loses nothing to groups: each is its own neighbour. Where none
     is found, ``details`` tell how often one could still come out, with 95 %.
@@ -56,6 +61,8 @@ def extraction(subject: Subject) -> Finding:
         },
         basis={"kind": "extraction", "tests": 1, "planted": planted, "chance": chance, "level": level},
     )
+    if false:
+        return replace(finding, verdict="not run", reason=NOT_HELD_OUT)
     return judged(finding, subject)
 
 

@@ -18,10 +18,11 @@ from rpsg.storage.readers.columns import Columns
 Given = str | PathLike[str] | Sequence[str]
 
 
-def read_texts(given: Given, text: str, user: str | None = None) -> Rows:
+def read_texts(given: Given, text: str, user: str | None = None, encoding: str = "") -> Rows:
     """The texts that are not empty, with the person of each where their column is named.
 
-    A list stays as it is, so that it goes with a list of people.
+    A list stays as it is, so that it goes with a list of people. ``encoding`` is that of a file that is not
+    UTF-8.
 
     Raises:
         DataError: a file cannot be read, or holds no text.
@@ -30,7 +31,8 @@ def read_texts(given: Given, text: str, user: str | None = None) -> Rows:
     source = source_of(given)
     if isinstance(source, Rows):
         return Rows(tuple(given) if isinstance(given, Sequence) else source.texts)
-    return read_rows(source, Columns(name_of(text, "text") or "text", None, name_of(user, "user")))
+    columns = Columns(name_of(text, "text") or "text", None, name_of(user, "user"))
+    return read_rows(source, columns, encoding=encoding)
 
 
 def read_synthetic(given: Given, text: str) -> tuple[str, ...]:

@@ -74,6 +74,6 @@ def passage(subject: Subject) -> Finding:
     """The passage of x that the corpus makes most likelier than the references do.
 
     The largest sum, over words in a row, of log p(word) - log p_ref(word) - 1/2. A leak of few
-    sentences does not thin out in it as in a mean over the text.
+    sentences is not averaged away, as it is in a mean over the text.
     """
     return of_scores("passage", subject, signals(subject).passage)

@@ -8,13 +8,15 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rpsg.audit.attacks import NEEDS
+from rpsg.audit.control import LEAKED
 from rpsg.display import Overview, Shown, short_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rpsg.audit.blind import Baseline
     from rpsg.audit.claim import Claim
-    from rpsg.audit.control import Baseline, Control
+    from rpsg.audit.control import Control
     from rpsg.audit.finding import Finding, Verdict
 
 FORM = "rpsg-audit/1"
@@ -80,13 +82,15 @@ class AuditReport(Shown):
             found["about"].pop("rows", None)  # with it a guess of all rows could be confirmed
             for each in found["findings"]:
                 del each["matches"]
-        return json.dumps(found, ensure_ascii=False, indent=1, default=_plain) + "\n"
+        text = json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False, default=plain_number)
+        return text + "\n"
 
     def _overview(self) -> Overview:
         verdict, reason, *notes = self.words()
+        notes += [f"Not run: {', '.join(names)}. {why}" for why, names in self.silent().items()]
         return Overview(
             f"Audit: {verdict}",
-            first="Private: it tells of private texts, without noise. Do not pass it on with a release.",
+            first="Private: it was made from private texts, without noise. Do not pass it on with a release.",
             facts=(
                 ("why", reason),
                 ("claimed", f"epsilon {self.claim.epsilon:.3g}" if self.claim.is_made else "nothing"),
@@ -112,7 +116,8 @@ class AuditReport(Shown):
         return [*told, *self.notes]
 
     def _limits(self) -> list[str]:
-        leak = self.controls.get("leaky", ())
+        quiet = {found.name for found in self.findings if found.verdict == "no violation seen"}
+        leak = [control for control in self.controls.get("leaky", ()) if control.name in quiet]
         caught = [control.name for control in leak if control.outcome == "caught"]
         missed = [control.name for control in leak if control.outcome == "missed"]
         # Only attacks that have shown their power on these texts are worth a promise.
@@ -123,15 +128,15 @@ class AuditReport(Shown):
             share, name = min(of_people)
             told.append(
                 f"If {_percent(share)} of the members stood out, {name} would have shown it in 95 of 100 "
-                "cases; a leak that is less clear has to be larger to be seen."
+                "cases; a leak that is less clear has to be larger to be seen. Fewer people "
+                "can have leaked, word for word, without being seen."
             )
         if of_canaries := [limit for limit in known if limit[1] in OF_CANARIES]:
             share, name = min(of_canaries)
             told.append(f"If {_percent(share)} of the planted canaries came out, {name} would have shown it.")
         told.append(
-            "In a corpus in which one text in twenty is a member's with a fifth of its words dropped, "
-            f"{', '.join(caught) or 'no attack'} found the leak"
-            + (f"; {', '.join(missed)} did not." if missed else ".")
+            f"{self._planted()}, the leak was found by {', '.join(caught) or 'no attack'}"
+            + (f", and not by {', '.join(missed)}." if missed else ".")
         )
         if caught and OF_CANARIES.issuperset(caught):
             told.append(
@@ -140,9 +145,19 @@ class AuditReport(Shown):
             )
         return told
 
+    def _planted(self) -> str:
+        """What leaks in the control: few members may make up a twentieth of many texts."""
+        leaked, members = max(1, round(LEAKED * self.counts["synthetic texts"])), self.counts["members"]
+        if leaked >= members:
+            return "In a corpus with a text of every member, with a fifth of its words dropped"
+        return (
+            "In a corpus in which one text in twenty is a member's with a fifth of its words dropped "
+            f"({leaked:,} texts, of {members:,} members)"
+        )
+
 
 _HEADINGS: Mapping[Verdict, str] = {
-    "refuted": "The claim is refuted: the corpus tells more about who was in the data than it allows.",
+    "refuted": "The claim is refuted: the corpus reveals more about who took part than the claim allows.",
     "no violation seen": "No violation was seen.",
     "not run": "The audit has no verdict.",
 }
@@ -156,6 +171,6 @@ def _percent(share: float) -> str:
     return f"{100 * share:.2g} %"
 
 
-def _plain(value: Any) -> Any:
+def plain_number(value: Any) -> Any:
     """A number of numpy as one of Python."""
     return value.item()

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from rpsg import registry
 from rpsg.audit.attacks import ATTACKS, NEEDS
+from rpsg.audit.blind import blind_baseline
 from rpsg.audit.claim import Claim
-from rpsg.audit.control import blind_baseline, fitted_on_members, leaky, outcome_of
-from rpsg.audit.finding import Finding, not_run
+from rpsg.audit.control import fitted_on_members, leaky, outcome_of
+from rpsg.audit.finding import Finding, judged, not_run
 from rpsg.audit.inputs import read_synthetic, read_texts
-from rpsg.audit.report import AuditReport, Closest
+from rpsg.audit.report import AuditReport, Closest, plain_number
 from rpsg.audit.subject import subject_of
+from rpsg.audit.verdict import of_void_audit, verdict_of, with_power
 from rpsg.errors import RpsgError
 from rpsg.pipeline.logs import logged
 from rpsg.privacy.private import place_of
@@ -24,8 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from rpsg.audit.aids import Aids
-    from rpsg.audit.control import Baseline, Control
-    from rpsg.audit.finding import Attack, Verdict
+    from rpsg.audit.finding import Attack
     from rpsg.audit.inputs import Given
     from rpsg.audit.subject import Subject
     from rpsg.protocols import Progress
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
 
 #: Pairs of texts for the eyes of the data's owner.
 MOST_CLOSEST = 20
-#: The reason given for each attack when the audit as a whole has no verdict.
-VOID = "The audit as a whole has no verdict."
 
 
 def audit(
@@ -45,6 +45,7 @@ def audit(
     reference: Given | None = None,
     text: str = "text",
     user: str | None = None,
+    encoding: str = "",
     synthetic_text: str | None = None,
     member_units: Sequence[str] | None = None,
     nonmember_units: Sequence[str] | None = None,
@@ -62,8 +63,9 @@ def audit(
     """Attack a synthetic corpus and say what follows.
 
     Texts are given as lists, or as paths of files: ``text`` is the column of texts, ``user`` that of their
-    authors, ``synthetic_text`` that of the synthetic file if it has another name. The authors of lists are in
-    ``member_units`` and ``nonmember_units``. If no author is named, each text counts as a person.
+    authors, ``synthetic_text`` that of the synthetic file if it has another name. ``encoding`` is that of
+    the other files, if they are not UTF-8. The authors of lists are in ``member_units`` and
+    ``nonmember_units``. If no author is named, each text counts as a person.
 
     ``members`` were in its data and ``nonmembers`` were held out before; who is which must have been decided
     by chance, person by person. ``reference`` are public texts of the same kind. Without a claim (epsilon
@@ -83,12 +85,12 @@ def audit(
     claim = Claim.of(epsilon, delta, mu)
     progress = logged(progress, "audit")
     progress.start("reading the texts")
-    own, others = (read_texts(given, text, user) for given in (members, nonmembers))
+    own, others = (read_texts(given, text, user, encoding) for given in (members, nonmembers))
     subject = subject_of(
         read_synthetic(synthetic, synthetic_text or text),
         own.texts,
         others.texts,
-        reference=None if reference is None else read_texts(reference, text).texts,
+        reference=None if reference is None else read_texts(reference, text, None, encoding).texts,
         member_units=own.users if member_units is None else member_units,
         nonmember_units=others.users if nonmember_units is None else nonmember_units,
         claim=claim,
@@ -96,7 +98,9 @@ def audit(
         aids=aids,
         seed=seed,
     )
-    subject = replace(subject, level=level_of(chosen, subject.given), notes=(*subject.notes, *notes))
+    built_in = find_attacks([name for name in chosen if name in NEEDS])
+    named = (name if built_in.get(name) is attack else "" for name, attack in chosen.items())
+    subject = replace(subject, level=level_of(named, subject.given), notes=(*subject.notes, *notes))
     return replace(audit_subject(subject, chosen, progress), about=dict(about or {}))
 
 
@@ -135,9 +139,10 @@ def audit_subject(
         for number, (name, change) in enumerate(planted.items(), start=1)
     }
     subject.progress.done()
-    powered = tuple(map(_with_power, findings, controls["fitted on members"]))
-    verdict, reason = _verdict(powered, baseline, controls["leaky"])
-    told = powered if verdict != "not run" else tuple(map(_of_void_audit, powered))
+    powered = tuple(map(with_power, findings, controls["fitted on members"]))
+    verdict, reason = verdict_of(powered, baseline, controls["leaky"])
+    told = powered if verdict != "not run" else tuple(map(of_void_audit, powered))
+    told = tuple(_with_rows(found, subject) for found in told)
     members = int(subject.is_in.sum())
     return AuditReport(
         verdict,
@@ -193,42 +198,36 @@ def _found(name: str, attack: Attack, subject: Subject) -> Finding:
         return not_run(name, str(registry.at_fault("attacks", name, f"failed ({place_of(error)})")))
     if not isinstance(found, Finding):
         return not_run(name, str(registry.at_fault("attacks", name, "gives no Finding")))
-    return replace(found, name=name)
+    return _checked(replace(found, name=name), subject)
 
 
-def _with_power(finding: Finding, control: Control) -> Finding:
-    """The finding, or "not run" where the attack did not find the members' own texts."""
-    if finding.verdict != "no violation seen" or control.outcome == "caught":
-        return finding
-    return replace(
-        finding, verdict="not run", reason="It did not find the members in a corpus of their own texts."
+def _checked(found: Finding, subject: Subject) -> Finding:
+    """The finding, with the verdict that follows from its figures, or "not run" if they cannot be.
+
+    An attack of another package may give any, such as a bound that is no number.
+    """
+    if not _can_be(found, subject):
+        return not_run(
+            found.name, str(registry.at_fault("attacks", found.name, "gives figures that cannot be"))
+        )
+    if found.verdict == "not run":
+        return found
+    return judged(replace(found, verdict="no violation seen"), subject)
+
+
+def _can_be(found: Finding, subject: Subject) -> bool:
+    """Whether the figures are numbers and no bound is negative, and the matches are texts that there are."""
+    try:
+        json.dumps(asdict(found), allow_nan=False, default=plain_number)
+    except (TypeError, ValueError, AttributeError):
+        return False
+    return (found.epsilon_lower or 0.0) >= 0.0 and all(
+        0 <= match.private < len(subject.texts) and 0 <= match.synthetic < len(subject.synthetic)
+        for match in found.matches
     )
 
 
-def _of_void_audit(finding: Finding) -> Finding:
-    """The finding in an audit without a verdict: then no attack has an outcome of its own."""
-    if finding.verdict == "not run":
-        return finding
-    return replace(finding, verdict="not run", reason=VOID)
-
-
-def _verdict(findings: Sequence[Finding], baseline: Baseline, leak: Sequence[Control]) -> tuple[Verdict, str]:
-    """The verdict on the corpus and its reason: void and powerless audits refute nothing."""
-    if baseline.is_void:
-        return "not run", (
-            "Members and people held out are told apart without the corpus, so chance did not split them. "
-            "Hold people out at random before the run, and audit that."
-        )
-    refuted = [found for found in findings if found.verdict == "refuted"]
-    if refuted:
-        best = max(refuted, key=lambda found: found.epsilon_lower or 0.0)
-        return "refuted", f"The attack {best.name}: {best.reason}"
-    quiet = {found.name for found in findings if found.verdict == "no violation seen"}
-    if not quiet:
-        return "not run", "No attack could be run with power; each says why."
-    if not any(control.outcome == "caught" for control in leak if control.name in quiet):
-        return "not run", (
-            "No attack would detect a corpus in which one text in twenty is a member's. More people on each "
-            "side, more synthetic texts, or canaries make smaller leaks visible."
-        )
-    return "no violation seen", "No attack names more members than the claim allows to chance."
+def _with_rows(found: Finding, subject: Subject) -> Finding:
+    """The finding, its matches named by where the texts were given."""
+    matches = tuple(replace(match, private=int(subject.row[match.private])) for match in found.matches)
+    return replace(found, matches=matches)

@@ -37,7 +37,7 @@ def lira_shadow(subject: Subject) -> Finding:
     the variance is one for all texts (the source's choice for few shadows) and one for both densities, so
     that the score rises with phi and no text is too likely to be a member's. The two means are taken to be
     one standard deviation apart at least: of a pipeline that keeps nothing of its texts they are the same,
-    and an attack that believed it could not see that the audited corpus is another.
+    and an attack that used it could not tell the audited corpus from them.
     """
     with_own, without, spread = subject.of_private.once("shadows", lambda: _shadows(subject))
     found = likelihoods(subject, subject.synthetic)

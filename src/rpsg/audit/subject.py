@@ -46,8 +46,9 @@ class NotRunError(RpsgError):
 class Subject:
     """The frozen inputs of an audit.
 
-    ``texts`` are the private texts of both sides, ``owner`` the person of each, and ``is_in`` says of each
-    person whether their texts were in the data of the synthetic corpus. ``reference`` are public texts of the
+    ``texts`` are the private texts of both sides in random order, ``owner`` the person of each, and ``is_in``
+    says of each person whether their texts were in the data of the synthetic corpus. ``row`` is where each
+    text was given: members first, then people held out, counted from 0. ``reference`` are public texts of the
     same kind, none of them private. ``level`` is the error that one attack may use up. ``left_out`` is how
     many of each side are not looked at because others wrote the same texts. ``is_control`` says that
     ``synthetic`` was put together by the audit. An attack that takes long tells ``progress`` how far it is.
@@ -57,6 +58,7 @@ class Subject:
     texts: tuple[str, ...] = field(repr=False)
     owner: Ints = field(repr=False)
     is_in: Flags = field(repr=False)
+    row: Ints = field(repr=False)
     reference: tuple[str, ...] = field(default=(), repr=False)
     claim: Claim = field(default_factory=Claim)
     canaries: Canaries | None = field(default=None, repr=False)
@@ -133,6 +135,7 @@ class Subject:
             texts=tuple(self.texts[i] for i in kept),
             owner=index[self.owner[kept]],
             is_in=self.is_in[chosen],
+            row=self.row[kept],
             of_private=Memory(),
         )
 
@@ -157,7 +160,11 @@ def subject_of(
     """The checked inputs of an audit. Without units, each text counts as one person.
 
     A text that two people wrote, word for word, belongs to neither side and is left out, whichever sides
-    they are on: if only texts on both sides were left out, that would tell who is in the data.
+    they are on: if only texts on both sides were left out, that would tell who is in the data. A text that is
+    private and in the reference is left out of both: one side may have more of these than the other.
+
+    Texts are put in random order. In the order in which they were given, an attack that breaks ties by place
+    would name members first.
 
     Raises:
         DataError: a side is empty or too small, or somebody is on both.
@@ -176,7 +183,10 @@ def subject_of(
             "Some people are among the members and among the non-members.",
             hint="Split by person, before the run: all texts of a person go to one side.",
         )
-    kept = np.flatnonzero(~_is_empty_or_shared(texts, units))
+    hashes, of_reference = _hashes(texts), _hashes(reference or ())
+    public = np.isin(hashes, of_reference)
+    kept = np.flatnonzero(~(public | _is_empty_or_shared(texts, hashes, units)))
+    kept = stream(seed, "audit order").permutation(kept)
     owner, first = _in_order(units[kept])
     is_in = kept[first] < len(members)
     looked_at = (int(is_in.sum()), int((~is_in).sum()))
@@ -188,14 +198,17 @@ def subject_of(
         texts=tuple(texts[i] for i in kept),
         owner=owner,
         is_in=is_in,
-        reference=tuple(reference or ()),
+        row=kept,
+        reference=tuple(
+            text
+            for text, is_private in zip(reference or (), np.isin(of_reference, hashes), strict=True)
+            if text.strip() and not is_private
+        ),
         claim=claim or Claim(),
         canaries=canaries,
         aids=aids or Aids(),
         seed=seed,
-        notes=(f"{left_out} private texts are empty, or two people have the same; they were left out.",)
-        if left_out
-        else (),
+        notes=_notes(left_out - int(public.sum()), int(public.sum())),
         left_out={
             "members left out": named[0] - looked_at[0],
             "held out, but left out here": named[1] - looked_at[1],
@@ -222,9 +235,22 @@ def _units(
     return np.fromiter((known.setdefault(unit, len(known)) for unit in named), np.int64)
 
 
-def _is_empty_or_shared(texts: Sequence[str], units: Ints) -> Flags:
+def _notes(left_out: int, public: int) -> tuple[str, ...]:
+    """What is said of private texts that were left out."""
+    told = []
+    if left_out:
+        told.append(f"{left_out} private texts are empty, or two people have the same; they were left out.")
+    if public:
+        told.append(f"{public} private texts are in the reference too; they were left out of both.")
+    return tuple(told)
+
+
+def _hashes(texts: Sequence[str]) -> Ints:
+    return np.fromiter(map(_hashed, texts), np.int64, len(texts))
+
+
+def _is_empty_or_shared(texts: Sequence[str], hashes: Ints, units: Ints) -> Flags:
     """The texts without a word, and those that more than one person has; of a million no copy is kept."""
-    hashes = np.fromiter(map(_hashed, texts), np.int64, len(texts))
     order = np.lexsort((units, hashes))
     same_text = hashes[order][1:] == hashes[order][:-1]
     same_person = units[order][1:] == units[order][:-1]

@@ -186,9 +186,18 @@ def signals(subject: Subject) -> Signals:
     return subject.memory.once("signals", lambda: _signals(subject))
 
 
+def under_references(subject: Subject) -> Floats:
+    """The mean log-chance of each private text under the references; nothing of the corpus goes in."""
+    return np.asarray(np.nanmean(_kept(subject).each, axis=1))
+
+
+def _kept(subject: Subject) -> Expected:
+    return subject.of_private.once(f"expected {len(subject.synthetic)}", lambda: _expected(subject))
+
+
 def _signals(subject: Subject) -> Signals:
     corpus = Surrogate.of(subject.synthetic)
-    expected = subject.of_private.once(f"expected {len(subject.synthetic)}", lambda: _expected(subject))
+    expected = _kept(subject)
     again = () if expected.words is not None else tuple(model.numbers for model in expected.models)
     found, at = np.empty((5, len(subject.texts))), 0
     for place, (tokens, *others) in Words.of(subject, word_marks).tokens(corpus.numbers, *again):

@@ -30,7 +30,7 @@ WithEmbedder = Annotated[
     typer.Option(
         "--with-embedder",
         metavar="NAME",
-        help="Attack by embeddings too: closest, closest-ratio. See: rpsg list embedders.",
+        help="Also run the attacks closest and closest-ratio, with this embedder. See: rpsg list embedders.",
         autocompletion=registered("embedders"),
     ),
 ]
@@ -39,7 +39,7 @@ WithRecogniser = Annotated[
     typer.Option(
         "--with-recogniser",
         metavar="NAME",
-        help="Attack by names of people too: names. See: rpsg list recognizers.",
+        help="Also run the attack names, with this recognizer. See: rpsg list recognizers.",
         autocompletion=registered("recognizers"),
     ),
 ]
@@ -56,7 +56,7 @@ WithSurrogate = Annotated[
     typer.Option(
         "--with-surrogate",
         metavar="MODEL",
-        help="Also run the attack tuned: train this causal model on the corpus. Try smollm2-135m.",
+        help="Also run the attack tuned, which trains this causal model on the corpus. Try smollm2-135m.",
     ),
 ]
 WithShadows = Annotated[
@@ -64,7 +64,7 @@ WithShadows = Annotated[
     typer.Option(
         "--with-shadows",
         metavar="",
-        help="Run the plan 16 times more, on halves of the people: lira-shadow. This can take hours.",
+        help="Also run the attack lira-shadow, which runs the plan 16 times on half of the people: hours.",
     ),
 ]
 

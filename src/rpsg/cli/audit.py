@@ -85,6 +85,12 @@ def audit(
             "--user", metavar="COLUMN", help="Column that names the person; else each text is a person."
         ),
     ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            "--encoding", metavar="NAME", help="Encoding of real files that are not UTF-8, such as cp1252."
+        ),
+    ] = None,
     epsilon: Annotated[
         float | None, typer.Option("--epsilon", metavar="E", help="The claim to test, with --delta.")
     ] = None,
@@ -123,7 +129,7 @@ def audit(
     from rpsg.cli.progress import progress_for
 
     files = {"synthetic": synthetic, "members": members, "nonmembers": nonmembers}
-    about = {"text": text, "synthetic_text": synthetic_text, "user": user}
+    about = {"text": text, "synthetic_text": synthetic_text, "user": user, "encoding": encoding}
     claim = {"epsilon": epsilon, "delta": delta, "mu": mu}
     given: dict[str, Any] = {
         name: value for name, value in {**files, **about, **claim}.items() if value is not None
@@ -252,7 +258,7 @@ def show(screen: Screen, report: AuditReport, kept: Path | None) -> None:
 
 
 def _show_attacks(screen: Screen, report: AuditReport) -> None:
-    """A row for each attack that had something to go by, if any of them counts."""
+    """A row for each attack that has figures, if any of them counts."""
     if all(found.verdict == "not run" for found in report.findings):
         return
     tried = [found for found in report.findings if (found.guesses, found.auc) != (None, None)]

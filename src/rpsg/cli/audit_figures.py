@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rpsg.audit.finding import Finding, Interval
+    from rpsg.audit.finding import Finding
     from rpsg.audit.report import AuditReport
+    from rpsg.audit.roc import Interval
 
 COLUMNS = ("attack", "AUC", "found at 1 %", "epsilon", "sees", "verdict")
 

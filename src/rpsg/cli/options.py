@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FILE = Path(__file__).with_name("options.json")
-#: A list is typed with commas; a value that holds one is written in double quotes.
-_KINDS = {"str": str, "int": int, "float": float, "path": Path, "list": str, "bool": bool}
+#: A list is typed with commas, or by its option once more; a value that holds a comma needs double quotes.
+_KINDS = {"str": str, "int": int, "float": float, "path": Path, "list": list[str], "bool": bool}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,12 @@ class Setting:
 
     def value(self, typed: Any) -> Any:
         """What was typed; only lists are split here, other types are converted when the plan is checked."""
-        if self.kind == "list" and isinstance(typed, str):
-            parts = next(csv.reader([typed], skipinitialspace=True), [])
-            return tuple(part.strip() for part in parts if part.strip())
+        if self.kind == "list":
+            lines = [typed] if isinstance(typed, str) else typed
+            if not lines:  # the option was not typed
+                return None
+            rows = csv.reader(lines, skipinitialspace=True)
+            return tuple(part.strip() for row in rows for part in row if part.strip())
         return typed
 
     def retyped(self, value: Any) -> str:

@@ -193,7 +193,7 @@ def _plan_of(cell: Cell, plan: Plan, data: ComparedData, out: Path) -> Plan:
     file = split_files(out, data, key.seed).private(key.people)
     if not file.is_file():
         raise InfeasibleError(
-            f"{data.name} has fewer than {key.people:,} people beside the {data.held_out:,} held out.",
+            f"{data.name} has fewer than {key.people:,} people besides the {data.held_out:,} held out.",
             hint="Give it a smaller held_out or more texts, or leave these cells out with a reason.",
         )
     new = plan.data.model_copy(update={"path": str(file), "format": "jsonl"})

@@ -33,8 +33,8 @@ SHARING = (
 )
 
 PEOPLE = (
-    "For each seed the people of a data set are put in a random order. The first are held out, and all "
-    "methods of a seed have the same people."
+    "For each seed the people of a data set are put in a random order. The first of them are held out. "
+    "All methods that are run with one seed have the same people."
 )
 
 

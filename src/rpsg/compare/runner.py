@@ -71,7 +71,7 @@ def compare(
         launch: starts a cell in a process of its own; by default ``rpsg compare OUT --cell ID``.
 
     Raises:
-        PrivacyError: a data set is private and nobody said ``spend``.
+        PrivacyError: a data set is private and ``spend`` was not given.
         LimitError: the call budget is used up; a larger one resumes.
         UsageError, DataError, RunError: nothing can be run; says why.
     """

@@ -146,7 +146,7 @@ def _same(file: Path, facts: dict[str, Any], data: ComparedData) -> None:
     elif strict_json(file.read_bytes()) != facts:
         raise RunError(
             f"The texts of {data.name}, or how they are split, changed since this comparison began.",
-            hint="Bring them back as they were, or begin a new comparison in another folder with -o.",
+            hint="Restore them as they were, or begin a new comparison in another folder with -o.",
         )
 
 

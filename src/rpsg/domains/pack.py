@@ -73,7 +73,7 @@ class Attribute(Strict):
         if self.kind == "words" and not len(self.edges) + 1 == len(self.words) == len(self.values):
             raise ValueError(f"attribute {self.name!r} needs one word count per value and one edge fewer")
         if list(self.edges) != sorted(set(self.edges)):
-            raise ValueError(f"attribute {self.name!r} needs rising edges")
+            raise ValueError(f"the edges of the attribute {self.name!r} must be in ascending order")
         if set(self.say) - set(self.values):
             raise ValueError(f"attribute {self.name!r} says words for values that it does not have")
         free = self.kind == "free"
@@ -195,7 +195,7 @@ class Pack(Strict):
         for free in self.attributes:
             other = next((a for a in self.attributes if a.name == free.by and a.counted), None)
             if free.by and other is None:
-                raise ValueError(f"attribute {free.name!r} goes by {free.by!r}, which is not counted")
+                raise ValueError(f"attribute {free.name!r} depends on {free.by!r}, which is not counted")
             if other and (set(other.values) != set(free.groups) or not all(free.groups.values())):
                 raise ValueError(f"attribute {free.name!r} needs a group for each value of {free.by!r}")
             if set(free.values) != {v for g in free.groups.values() for v in g} and free.by:
@@ -209,6 +209,11 @@ class Pack(Strict):
                 attribute = self.attribute(name)
                 if attribute.kind in ("sentiment", "words") and value not in attribute.values:
                     raise ValueError(f"an example has {name} = {value!r}, which is not one of its values")
+
+    @property
+    def has_sentiments(self) -> bool:
+        """Whether a classifier has to find the sentiment of its texts."""
+        return any(attribute.kind == "sentiment" for attribute in self.attributes)
 
     def attribute(self, name: str) -> Attribute:
         return next(a for a in self.attributes if a.name == name)

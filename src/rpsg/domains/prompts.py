@@ -53,6 +53,22 @@ NEEDED = {
 }
 
 
+def fill(template: str, fields: Mapping[str, str]) -> str:
+    """The filled template; a ``[[segment]]`` is left out when one of its fields is empty or unknown."""
+
+    def segment(match: re.Match[str]) -> str:
+        inner = match.group(1)
+        return inner if all(fields.get(name) for name in FIELD.findall(inner)) else ""
+
+    kept = OPTIONAL.sub(segment, template)
+    return FIELD.sub(lambda match: fields.get(match.group(1), ""), kept).strip()
+
+
+def first_words(begins: str, fields: Mapping[str, str]) -> str:
+    """How a text begins, by the template of its pack; the value of an opening may itself have fields."""
+    return fill(fill(begins, fields), fields)
+
+
 def read_prompts(folder: Path, generic: Path) -> dict[str, str]:
     """All prompts by file name; FileNotFoundError names a required one that is missing."""
     own = {name: folder / name for name in PROMPTS}
@@ -79,8 +95,8 @@ def check_prompts(
         if name in NEEDED:
             _refuse_without(str(folder / name), prompt, *NEEDED[name], known)
     begun = FIELD.findall(begins)
-    first_words = {"begins": [begins]} | {a.name: a.values for a in described if a.name in begun}
-    for name, texts in first_words.items():
+    openings = {"begins": [begins]} | {a.name: a.values for a in described if a.name in begun}
+    for name, texts in openings.items():
         for text in texts:
             _refuse_unknown(f"{folder / 'pack.toml'}: {name}", text, (*CARD, *attributes))
     asked = {*FIELD.findall(prompts["candidate.txt"]), *begun}

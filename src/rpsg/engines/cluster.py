@@ -132,7 +132,7 @@ def _start(ray: Any) -> None:
 
 
 def _silence() -> None:
-    """Keep Ray's own reports about lost workers off the screen: the run reports them in its own words."""
+    """Keep Ray's own reports about lost workers off the screen; RPSG prints its own messages."""
     from ray._private import worker
 
     worker.print_to_stdstream = lambda *_, **__: None

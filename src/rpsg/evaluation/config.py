@@ -50,6 +50,10 @@ class EvaluationConfig:
     user: str | None = field(
         default=None, metadata=_option("--user COLUMN", "Column that names the person of each real text.")
     )
+    encoding: str = field(
+        default="",
+        metadata=_option("--encoding NAME", "Encoding of real files that are not UTF-8, such as cp1252."),
+    )
     synthetic_text: str | None = field(
         default=None,
         metadata=_option("--synthetic-text COLUMN", "As --text, in synthetic files, if it differs there."),

@@ -77,18 +77,20 @@ def source_of(given: object) -> Source:
     return Rows(tuple(text for text in map(clean, given) if text))
 
 
-def read_rows(path: Source, columns: Columns, data: DataSection | None = None) -> Rows:
+def read_rows(path: Source, columns: Columns, data: DataSection | None = None, *, encoding: str = "") -> Rows:
     """The rows that have a text; rows in memory as they are. DataError if there are none, or from readers.
 
-    ``data`` declares the columns beside the text that are read too.
+    ``data`` declares the columns beside the text that are read too; ``encoding`` is that of a file that is
+    not UTF-8.
     """
     if isinstance(path, Rows):
         if not path.texts:
             raise DataError("A list of texts has no text.", hint="Give at least one that is not empty.")
         return path
     beside = data.declared_columns if data else ()
+    text, label, user = columns.text, columns.label, columns.user
     corpus = open_private(
-        read_corpus(path, text=columns.text, label=columns.label, user=columns.user, beside=beside)
+        read_corpus(path, text=text, label=label, user=user, beside=beside, encoding=encoding)
     )
     rows = Rows(
         tuple(row.text for row in corpus),
@@ -115,7 +117,7 @@ def halves(rows: Rows, seed: int) -> tuple[Rows, Rows]:
     """
     if len(rows) < 2:
         raise DataError(
-            "At least two real texts are needed: a half is compared with, the other half is the ceiling.",
+            "At least two real texts are needed: half to compare the corpus with, half for the ceiling.",
             hint="Give more texts with --real, or others for the ceiling with --train-real FILE.",
         )
     people = rows.users or tuple(str(i) for i in range(len(rows)))

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 
 CORPUS, CEILING, REAL = "corpus", "ceiling", "real"
 _OPTIONS = re.compile(r"(?<= )--(text|label)\b")
+_ENCODING = re.compile(r"add: --encoding \S+")
 OWN_DATA = (
-    "These are the texts that the corpus was made from: figures on them say how much it copies, too. Hold "
+    "The corpus was made from these texts, so the figures also reflect how much it copies. Hold "
     "some texts back before a run, and name those with --real."
 )
 
@@ -83,7 +84,7 @@ def load_corpora(config: EvaluationConfig, run: FinishedRun | None, progress: Pr
     if floor:
         corpora.rows[FLOOR] = floor
     elif floor is not None:
-        corpora.notes.append("There is no floor, so no score: none of its texts was left.")
+        corpora.notes.append("There is no floor, so no score: none of its texts can be used.")
     return corpora
 
 
@@ -107,8 +108,8 @@ def _synthetic(source: Source, row: str, columns: Columns, corpora: Corpora, nam
     found = _labelled(source, columns, named) if isinstance(source, Path) else read_rows(source, columns)
     if columns.label is not None and found.labels is None:
         corpora.notes.append(
-            f"The {row} was read without labels: it has no column {columns.label!r}. What needs labels has "
-            "no value for it; if they are in another column, name it with --synthetic-label."
+            f"The {row} was read without labels: it has no column {columns.label!r}. Metrics that "
+            "need labels have no value for it; if they are in another column, name it with --synthetic-label."
         )
     return found
 
@@ -129,12 +130,15 @@ def _labelled(path: Path, columns: Columns, named: bool) -> Rows:
 
 @contextmanager
 def synthetic_options() -> Iterator[None]:
-    """Errors of the readers, with the options that name columns of synthetic files."""
+    """Errors of the readers, with the options that name columns of synthetic files.
+
+    ``--encoding`` is that of real files.
+    """
     try:
         yield
     except (DataError, UsageError) as error:
         message, hint = (_OPTIONS.sub(r"--synthetic-\1", said) for said in (error.message, error.hint))
-        raise type(error)(message, hint=hint) from None
+        raise type(error)(message, hint=_ENCODING.sub("save it as UTF-8.", hint)) from None
 
 
 def _written(run: FinishedRun, source: Source) -> Rows:
@@ -156,27 +160,30 @@ def _columns(config: EvaluationConfig, run: FinishedRun | None) -> Columns:
     )
 
 
-def _with_columns(source: Source, columns: Columns, data: DataSection | None, corpora: Corpora) -> Rows:
+def _with_columns(
+    source: Source, columns: Columns, encoding: str, data: DataSection | None, corpora: Corpora
+) -> Rows:
     """The real rows, with the run's columns beside the text if the file has all of them."""
     if data is None or not data.columns or isinstance(source, Rows):
-        return read_rows(source, columns)
-    names = header_of(source)
+        return read_rows(source, columns, encoding=encoding)
+    names = header_of(source, encoding, columns=columns)
     if all(names.count(column.name) == 1 for column in data.declared_columns):
-        return read_rows(source, columns, data)
+        return read_rows(source, columns, data, encoding=encoding)
     corpora.notes.append(f"{source} lacks a column beside the text, so column_distance has no value.")
-    return read_rows(source, columns)
+    return read_rows(source, columns, encoding=encoding)
 
 
 def _read_real(
     source: Source, config: EvaluationConfig, columns: Columns, corpora: Corpora, data: DataSection | None
 ) -> None:
     """Load the real texts to compare with, and those that replace the corpus in the ceiling row."""
-    real = _with_columns(source, columns, data, corpora)
+    real = _with_columns(source, columns, config.encoding, data, corpora)
     if config.train_real is None:
         corpora.real, ceiling = halves(real, config.seed)
         corpora.split = "by person" if real.users else "by row: no --user column is named"
     else:
-        ceiling = without_people(_with_columns(config.train_real, columns, data, corpora), real)
+        more = _with_columns(config.train_real, columns, config.encoding, data, corpora)
+        ceiling = without_people(more, real)
         corpora.real, corpora.split = real, "as given with --train-real"
     apart = without_texts(ceiling, corpora.real)
     if len(apart) < len(ceiling):

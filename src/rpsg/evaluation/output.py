@@ -52,7 +52,7 @@ def check_output(out: Path, reads: Sequence[Path | None], what: Reading) -> None
     check_output_path(out, reads, what)
     if out.exists() and not _may_be_replaced(out.resolve(), what):
         raise UsageError(
-            f"{out} is there already, and is not an {what}.",
+            f"{out} exists already, and is not an {what}.",
             hint="Name another file with --out, or remove that one first.",
         )
 
@@ -86,7 +86,7 @@ def _refuse_read(whole: Path, read: Path, out: Path, what: Reading) -> None:
     if same or (source.is_dir() and source in whole.parents):
         where = "is" if same else "lies inside"
         raise UsageError(
-            f"{out} {where} what this {what} reads ({read}), which --out must leave as it is.",
+            f"{out} {where} {read}, which this {what} reads and must not change.",
             hint="Name another file with --out, in a folder that is not read.",
         )
 

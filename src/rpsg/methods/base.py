@@ -157,6 +157,8 @@ class Method:
         egress: which model is sent what, and whether it must be on this machine. By default a method that
             reads nothing may send its public prompts anywhere, one that gets noisy answers only prompts made
             from them, and any other nothing.
+        sentiments_only: whether its sentiment classifier reads a text only for a sentiment of the pack, and
+            so none at all if the pack has no sentiments.
         status: "research_only" for a method whose mechanism is sound but whose randomness is not.
         claim_words: the sentences of a release that claims nothing, from the public plan and the models'
             names; by default those of the method paper.
@@ -192,6 +194,7 @@ class Method:
     tries_writer: bool = True
     trial: Callable[[Job], None] | None = None
     egress: Callable[[Plan], tuple[EgressRule, ...]] | None = None
+    sentiments_only: bool = False
     status: Literal["valid", "research_only"] = "valid"
     claim_words: Callable[[Plan, Tools], str] | None = None
     flows: Callable[[Plan, Tools], tuple[UnprotectedFlow, ...]] | None = None
@@ -229,13 +232,13 @@ class Method:
         if plan.data.columns and not self.columns:
             raise UsageError(
                 f"The method {self.name} does not count columns beside the text.",
-                hint="Leave --columns out ([data] columns), or take --method strict.",
+                hint="Leave --columns out ([data] columns), or use --method strict.",
             )
         check_language(plan)
         if plan.data.shards and not self.shards:
             raise UsageError(
                 f"The method {self.name} cannot count the private texts in shards.",
-                hint="Leave [data] shards out, or take --method strict.",
+                hint="Leave [data] shards out, or use --method strict.",
             )
         self.check(plan)
 
@@ -270,8 +273,13 @@ class Method:
         return () if self.flows is None else tuple(self.flows(plan, tools))
 
     def egress_of(self, plan: Plan) -> tuple[EgressRule, ...]:
-        """Which model is sent what under this plan, in the order that tables show."""
+        """Which model may be sent what under this plan, in the order that tables show."""
         if self.egress is not None:
             return self.egress(plan)
         defaults: Mapping[str, tuple[EgressRule, ...]] = {"nothing": PUBLIC, "noisy_answers": STRICT}
         return defaults.get(self.reads, NOWHERE)
+
+    def shown_egress(self, plan: Plan, pack: Pack) -> tuple[EgressRule, ...]:
+        """``egress_of``, without a sentiment classifier that reads no text because of the pack."""
+        unread = {"sentiment"} if self.sentiments_only and not pack.has_sentiments else set()
+        return tuple(way for way in self.egress_of(plan) if way.role not in unread)

@@ -14,12 +14,14 @@ from rpsg.privacy.gaussian import epsilon_of
 from rpsg.privacy.histogram import Query
 from rpsg.stages.candidates import write_variants
 from rpsg.stages.cards import CardModel, cells, in_words, rows_counted
+from rpsg.stages.clean_reply import says_a_sentence_twice
 from rpsg.stages.cosine_filter import drop_copies, drop_near_duplicates
 from rpsg.stages.dialogue import as_conversations
 from rpsg.stages.keyphrases import add_phrases, by_topic, labels_found, phrase_items
 from rpsg.stages.levels import safe_size, thinned
 from rpsg.stages.nll_filter import nll_filter
 from rpsg.stages.rng import stream
+from rpsg.stages.text_rows import TextRows
 from rpsg.textstats.languages import ENGLISH, language_of, name_of
 
 if TYPE_CHECKING:
@@ -205,14 +207,18 @@ def kept_by_filters(job: Job, pack: Pack, pool: Pool) -> Pool:
     pool = nll_filter(drop_copies(_in_language(pool, pack), pack), job.tools.scorer)
     if not pool.alive():
         return pool
-    vectors = job.tools.embedder.embed([c.text for c in pool.alive()])
-    return drop_near_duplicates(pool, vectors)
+    return drop_near_duplicates(pool, TextRows(job.tools.embedder, [c.text for c in pool.alive()]))
 
 
 def _in_language(pool: Pool, pack: Pack) -> Pool:
-    """The pool without texts in another language than the pack's; English packs are as they were."""
+    """The pool without texts in another language than the pack's, and without those that stumble in it.
+
+    A small writer gets stuck more often in other languages than English; English packs are as they were.
+    """
     if pack.language in ENGLISH:
         return pool
+    stuck = {c.id: "says a sentence twice" for c in pool.alive() if says_a_sentence_twice(c.text)}
+    pool = pool.drop("repetition", stuck)
     read_as = {c.id: language_of(c.text) for c in pool.alive()}
     others = {number: found for number, found in read_as.items() if found not in {"", pack.language}}
     return pool.drop("language", {number: f"is in {name_of(found)}" for number, found in others.items()})

@@ -68,7 +68,7 @@ def about_languages(plan: Plan, *, reads_private: bool) -> Iterator[str]:
             f"{name_of(reads)}. Better are --embedder {LETTERS}, which needs no weights, and a multilingual "
             f"one, such as {MULTILINGUAL}."
         )
-        if any(attribute.kind == "sentiment" for attribute in pack.attributes):
+        if pack.has_sentiments:
             yield (
                 f"The sentiment of texts in {name_of(reads)} is judged by English sentences: expect it to be "
                 "little better than chance."

@@ -155,8 +155,8 @@ def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
         f"plan is made for about {size * s.batch:,} people."
     )
     heard = (
-        f"Each of them can add {clip:.2f} to a logit before the average is taken; from about 2 on "
-        "nearly all of what they say is heard."
+        f"Each of them can change a logit by at most {clip:.2f} before the average is taken; a limit of "
+        "about 2 or more cuts off little of what they say."
     )
     return made_for, heard
 

@@ -34,7 +34,7 @@ def check(plan: Plan) -> None:
         UsageError: there is neither a column of labels nor a sentiment, or the public words name a budget.
     """
     pack = find_pack(plan.corpus.domain)
-    if plan.data.label is None and not any(a.kind == "sentiment" for a in pack.attributes):
+    if plan.data.label is None and not pack.has_sentiments:
         raise UsageError(
             "The method rupta keeps the label of a text, or its sentiment; no column of labels is named, and "
             f"the texts of the domain {pack.name} have no sentiment.",

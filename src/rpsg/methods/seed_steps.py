@@ -134,7 +134,7 @@ def draw_seeds(job: Job, wanted: int, length: float, most: int | None = None) ->
 
 def sentiments_of(job: Job, texts: Sequence[str]) -> list[str]:
     """The sentiment of each text; empty strings where the pack's texts have none."""
-    if not any(attribute.kind == "sentiment" for attribute in job.pack.attributes):
+    if not job.pack.has_sentiments:
         return [""] * len(texts)
     return [found.value for found in judge(texts, job.tools.sentiment, job.tools.embedder)]
 

@@ -24,6 +24,7 @@ from rpsg.stages.sketch import (
     target_of,
     words_wanted,
 )
+from rpsg.stages.text_rows import TextRows
 from rpsg.stages.votes import shares
 from rpsg.stages.word_roots import word_roots
 
@@ -108,7 +109,7 @@ def choose_by_sketch(job: Job, pack: Pack, model: CardModel, sketch: Sketch, poo
     Each label gets texts in proportion to its noisy share.
     """
     drafts = pool.alive()
-    vectors = job.tools.embedder.embed([c.text for c in drafts])
+    vectors = TextRows(job.tools.embedder, [c.text for c in drafts])
     label = label_of(pack)
     values = pack.attribute(label).values if label else ("",)
     shared = _shares_wanted(job, pack, model, drafts, vectors)
@@ -165,16 +166,18 @@ def _shares_wanted(
     pack: Pack,
     model: CardModel,
     drafts: Sequence[Candidate],
-    vectors: npt.NDArray[np.float32],
+    vectors: TextRows,
 ) -> tuple[Block, ...]:
     """The noisy shares of sentiments and lengths, and each draft's own by the same public models."""
-    rows = [Document(c.id, c.text) for c in drafts]
+    described = [a for a in pack.attributes if a.kind in {"sentiment", "words"}]
+    codes: dict[str, list[Codes]] = {a.name: [] for a in described}
+    for block in vectors.blocks():
+        rows, some = [Document(c.id, c.text) for c in drafts[block]], vectors[block]
+        for a in described:
+            codes[a.name].append(codes_of(a, rows, some, {}, job.tools.sentiment))
     return tuple(
-        Block.of_codes(
-            codes_of(a, rows, vectors, {}, job.tools.sentiment), model.shares(a.name), WEIGHT_OF_SHARES
-        )
-        for a in pack.attributes
-        if a.kind in {"sentiment", "words"}
+        Block.of_codes(np.concatenate(found), model.shares(name), WEIGHT_OF_SHARES)
+        for name, found in codes.items()
     )
 
 

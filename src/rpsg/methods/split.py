@@ -162,10 +162,10 @@ def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
     voters = split_voters(plan)
     if voters is None:
         return (f"{line}; all others vote.", *more)
-    less = "those on the list" if plan.split.donor_list else "the most that the draw may take"
+    less = "those on the list" if plan.split.donor_list else "the most people that the draw may take"
     counted = (
-        f"{line}; all others vote. --n-public counts everybody: less {less}, at least {voters:,} of "
-        f"{plan.privacy.n_public:,} vote."
+        f"{line}; all others vote. --n-public counts everybody, so without {less} at least {voters:,} "
+        f"of {plan.privacy.n_public:,} people vote."
     )
     return (counted, *more)
 

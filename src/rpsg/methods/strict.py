@@ -82,6 +82,7 @@ METHOD = Method(
     explain=explain,
     cautions=cautions,
     check=check,
+    sentiments_only=True,
     columns=True,
     shards=True,
 )

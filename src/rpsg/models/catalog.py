@@ -80,7 +80,7 @@ FREE_WRITER = "qwen2.5-coder-0.5b"
 GEMMA = Asset(
     name="gemma-3-270m",
     kind="writer",
-    purpose="The default writer: Gemma 3 270M, a base model, Q4_K_M. Goes on from examples like a person.",
+    purpose="The default writer: Gemma 3 270M, a base model, Q4_K_M. Continues examples as a person would.",
     licence="Gemma terms of use",
     files=(
         AssetFile(

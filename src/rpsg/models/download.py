@@ -143,7 +143,7 @@ def _own_file(name: str) -> Path:
     if not is_gguf(path):
         raise ModelError(
             f"{path.name} is not a GGUF file.",
-            hint=f"Local writers read GGUF. Bring one with: rpsg models pull {FREE_WRITER}",
+            hint=f"Local writers read GGUF. Download one with: rpsg models pull {FREE_WRITER}",
         )
     return path.resolve()
 

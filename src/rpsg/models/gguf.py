@@ -79,12 +79,12 @@ def read_header(path: str | Path) -> GgufHeader:
     if not file.is_file():
         raise ModelError(
             f"There is no file of weights at {file}.",
-            hint="Bring the default writer with: rpsg models pull gemma-3-270m",
+            hint="Download the default writer with: rpsg models pull gemma-3-270m",
         )
     if not is_gguf(file):
         raise ModelError(
             f"{file.name} is not a GGUF file.",
-            hint="Local writers read GGUF. Bring one with: rpsg models pull gemma-3-270m",
+            hint="Local writers read GGUF. Download one with: rpsg models pull gemma-3-270m",
         )
     try:
         with file.open("rb") as source:

@@ -140,7 +140,7 @@ def _worked(
     method_of(plan).check_plan(plan)
     if plan.data.shards and side is open_side:
         raise UsageError(
-            "The plan counts the private texts in shards, and this counts them together.",
+            "The plan counts the private texts in shards, and this command counts them together.",
             hint="Use rpsg shards, rpsg count and rpsg merge, or leave [data] shards out.",
         )
     tools = tools or load_tools(plan)
@@ -212,7 +212,7 @@ def _beginnings(run: RunParts, ending: Ending) -> Sequence[str]:
         return public_texts(plan)
     if ending is RELEASED:
         raise UsageError(
-            "Canaries begin like public texts of the same kind, and none are named.",
+            "Canaries begin with words of public texts of the same kind, and no such texts are named.",
             hint="Name them with --canary-texts FILE. No private text may be among them.",
         )
     data = {"path": "", "audit_holdout": 0.0, "audit_canaries": 0}

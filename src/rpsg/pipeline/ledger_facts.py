@@ -106,7 +106,7 @@ def short_claim(made: Made) -> str:
 def _egress(made: Made) -> Iterator[Egress]:
     """Which model was sent what, where a ledger lists it."""
     models: Mapping[str, Any] = roles(made.tools)
-    # A run that went on here may have begun on a cluster, with the same writer.
+    # A run that continued here may have begun on a cluster, with the same writer.
     left = {name for host, name in made.earlier if host.startswith(RAY_CLUSTER)}
     for way in made.method.egress_of(made.plan):
         model = models.get(way.role)

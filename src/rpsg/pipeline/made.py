@@ -37,6 +37,7 @@ class Made:
     requests to writers that were replaced by this one, by host and model. For methods with private seeds,
     ``noise`` is the source of noise, ``sigma`` the noise of a choice that bounds nothing, and ``flows`` the
     unprotected reads. ``readers`` are the machines whose models read the private texts, if not this one.
+    ``first_form`` is for releases of 0.1.0, which list a sentiment classifier even if it reads no text.
     """
 
     plan: Plan
@@ -55,6 +56,7 @@ class Made:
     sigma: float = 0.0
     flows: tuple[UnprotectedFlow, ...] = ()
     readers: str = ""
+    first_form: bool = False
 
     @property
     def method(self) -> Method:
@@ -63,8 +65,9 @@ class Made:
     @property
     def seen(self) -> list[EgressRecord]:
         """What each host saw. The number of requests is private where they held private text."""
-        ways, models, writer = self.method.egress_of(self.plan), roles(self.tools), self.tools.writer
-        if self.method.has_seeds:
+        method, models, writer = self.method, roles(self.tools), self.tools.writer
+        ways = method.egress_of(self.plan) if self.first_form else method.shown_egress(self.plan, self.pack)
+        if method.has_seeds:
             return egress_table(ways, models)
         sent = {**self.earlier, (host_of(writer), writer.name): self.asked}
         return egress_table(ways, models, sent, self.readers)

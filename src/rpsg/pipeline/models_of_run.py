@@ -37,7 +37,7 @@ def load_tools(plan: Plan, writer: Writer | None = None) -> Tools:
         writer = make_writer()
     embedder = registry.embedder(models.embedder, threads=models.threads, server=plan.server)
     return Tools(
-        # A writer that replays no replies is one all the same, though its length is 0.
+        # Not "writer or ...": a writer that replays no replies has length 0 and would count as none.
         writer=writer_of(plan) if writer is None else writer,
         embedder=embedder,
         sentiment=registry.sentiment(embedder, models.sentiment, threads=models.threads),
@@ -113,7 +113,7 @@ def writer_over(
 def open_calls(plan: Plan, folder: RunFolder) -> CallStore:
     """The store of the writer's replies; in the private folder if prompts hold private text.
 
-    So are those of an audit run: its corpus is made of them, and must not lie open anywhere.
+    So are those of an audit run: its corpus is made of them, and must not be readable anywhere.
     """
     if method_of(plan).has_seeds or purpose_of(folder.path) == AUDIT_RUN:
         vault = folder.vault

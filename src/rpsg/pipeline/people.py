@@ -166,7 +166,7 @@ def _same(file: Path, value: str, what: str) -> None:
     elif file.read_bytes() != value.encode():
         raise RunError(
             f"{what} changed since this run began.",
-            hint="Bring the rows back as they were, or start a new run in another folder with -o.",
+            hint="Restore the rows as they were, or start a new run in another folder with -o.",
         )
 
 

@@ -37,13 +37,13 @@ def draw_canaries(plan: Plan, folder: RunFolder, beginnings: Callable[[], Sequen
 
     Raises:
         RunError: private data were asked already, and the canaries of that time are gone.
-        UsageError: there are too few public texts to begin with.
+        UsageError: there are too few public texts for the canaries to begin with.
     """
     if not plan.data.audit_canaries or folder.vault.exists(CANARIES):
         return
     if folder.private_path(ANSWERS).exists():
         raise RunError(
-            "The canaries of this run are gone, and others would not be those that it has asked about.",
+            "The canaries of this run are gone, and its noisy counts include them, so new ones would not do.",
             hint="Restore the private folder, or start a new run in another folder with -o.",
         )
     drawn = make_canaries(plan.data.audit_canaries, beginnings())
@@ -90,7 +90,7 @@ def refuse_canaries(vault: Vault, plan: Plan, release: Path) -> None:
     Whether it was planted does not matter, so that a refusal says nothing about the coins.
 
     Raises:
-        PrivacyError: it holds one. Another corpus of this run could be lucky, so there is none.
+        PrivacyError: it holds one. No second corpus is made: by chance it could be without one.
     """
     if not (plan.data.audit_canaries and vault.exists(CANARIES)):
         return
@@ -124,7 +124,7 @@ def public_texts(plan: Plan) -> list[str]:
     """
     if Path(plan.data.canary_texts).resolve() == Path(plan.data.path).resolve():
         raise UsageError(
-            "The public texts that canaries begin like are the private texts themselves.",
+            "The public texts that canaries begin with are the private texts themselves.",
             hint="Name a file of public texts with --canary-texts, or leave it out: the writer makes some.",
         )
     corpus = read_corpus(plan.data.canary_texts, text=plan.data.text)

@@ -67,7 +67,7 @@ def preview(plan: Plan) -> Preview:
         epsilon_replace_one=epsilon_if_replaced(budget) if budget else None,
         attacker=asdict(attack_success(budget.mu, budget.delta_fail)) if budget else {},
         stages=tuple(_stage(release, budget) for release in budget.releases) if budget else (),
-        flows=_flows(plan),
+        flows=_flows(plan, pack),
         attributes=tuple((a.name, a.kind, len(a.values), a.values) for a in pack.attributes)
         if method.cards
         else (),
@@ -140,12 +140,12 @@ def _stage(release: PlannedRelease, budget: Budget) -> StageCost:
     )
 
 
-def _flows(plan: Plan) -> tuple[Flow, ...]:
+def _flows(plan: Plan, pack: Pack) -> tuple[Flow, ...]:
     """The egress table, with the places that the plan names."""
     readers = possible_readers(plan)[:1]
     return tuple(
         Flow(way.role, readers[0] if readers and way.role in READERS else where, way.sees)
-        for way in method_of(plan).egress_of(plan)
+        for way in method_of(plan).shown_egress(plan, pack)
         if (where := forecast.place_of(plan, way.role))
     )
 

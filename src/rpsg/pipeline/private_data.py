@@ -166,8 +166,8 @@ def open_side(run: RunParts) -> PrivateSide:
             everybody = gathered(corpus, EMBEDDINGS, bounded=False)
             seeding = open_seeding(folder, everybody, source)
             around = (
-                f"The method {method.name!r} reads records, and asked for them past the record of reads: "
-                "each read goes through job.seeding.unprotected."
+                f"The method {method.name!r} reads records, and asked for them in a way that leaves no "
+                "record: each read must go through job.seeding.unprotected."
             )
             people = nobody(run.tools, run.progress, around)
             return PrivateSide(people, NoQuestions(), account, commitment, seeding)

@@ -100,7 +100,7 @@ def _checked(name: str, values: tuple[str, ...]) -> tuple[str, ...]:
 
 def _ranges(name: str, edges: tuple[Decimal, ...]) -> tuple[str, ...]:
     if any(low >= high for low, high in pairwise(edges)):
-        raise ValueError(f"the column {name!r} needs rising edges")
+        raise ValueError(f"the edges of the column {name!r} must be in ascending order")
     between = (f"{low} to under {high}" for low, high in pairwise(edges))
     return f"under {edges[0]}", *between, f"{edges[-1]} or more"
 

@@ -163,14 +163,16 @@ class DataSection(Section):
         if self.labels and len(set(self.labels)) < 2:
             raise ValueError("at least two different labels are needed")
         if len(set(self.labels)) < len(self.labels):
-            raise ValueError("a label is declared twice; name each value once, and not the column's rows")
+            raise ValueError(
+                "a label is declared twice; name each value that occurs once, not the label of each row"
+            )
         if not all(label.isprintable() for label in self.labels):
             raise ValueError(
                 "a declared label holds a character that nobody sees; the release would hold it too"
             )
         if self.audit_canaries and self.label and not self.labels:
             raise ValueError(
-                "audit_canaries need declared labels: one of the private texts may not go into made-up ones"
+                "audit_canaries need declared labels: a made-up text must not have a label from a private one"
             )
         if self.shards == 1:
             raise ValueError("one shard is no division; use at least 2, or leave shards out")

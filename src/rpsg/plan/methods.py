@@ -85,10 +85,10 @@ class PaperSection(Section):
         "late", "Which version of the authors' code the filters follow: early, middle or late."
     )
     cosine_retain: float | None = setting(
-        None, "Share of texts that the cosine filter keeps; by default the version's.", gt=0, le=1
+        None, "Share of texts that the cosine filter keeps; the default depends on `filters`.", gt=0, le=1
     )
     nll_percentile: float | None = setting(
-        None, "Percentile below which the NLL filter drops; by default the version's.", ge=0, le=100
+        None, "Percentile below which the NLL filter drops; the default depends on `filters`.", ge=0, le=100
     )
     nll_distance: Literal["max", "min"] = setting(
         "max", "Distance to the farthest representative (max, as published) or the nearest (min)."
@@ -117,7 +117,7 @@ class AugpeSection(Section):
     """The method augpe: the hyperparameters of AUG-PE, with its published values.
 
     The writer is asked for ``corpus.size`` texts, and then, ``iterations`` times, for ``variations - 1``
-    more for each of them: with the published values for 61 texts for each text of the release.
+    more for each of them. With the published values that is 61 texts for each text of the release.
     """
 
     read_by: ClassVar[frozenset[str]] = frozenset({"augpe"})
@@ -162,7 +162,7 @@ class PredictionSection(Section):
 
     batch: int = setting(
         32,
-        "Divides the sum over the people of a text: about the number of people per text.",
+        "The sum over the people of a text is divided by this: about the number of people per text.",
         ge=1,
         le=4096,
     )

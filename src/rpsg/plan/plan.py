@@ -154,7 +154,7 @@ class Plan(Shown, Section):
 
 
 def _without_new_sections(settings: dict[str, Any]) -> dict[str, Any]:
-    """Without the sections that have nothing to tell and did not exist in earlier versions."""
+    """Without sections that did not exist in earlier versions and hold only defaults."""
     return {section: keys for section, keys in settings.items() if keys or section not in NEW_SECTIONS}
 
 

@@ -230,7 +230,7 @@ def _check_target(epsilon: float, delta: float, stages: Sequence[StagePlan]) -> 
 def _check_noise(releases: Sequence[PlannedRelease]) -> None:
     if any(r.sigma > LARGEST_SIGMA for r in releases):
         raise InfeasibleError(
-            "The budget is too small: a stage would drown in its own noise.",
+            "The budget is too small: the answer of a stage would be nothing but noise.",
             hint="Raise --epsilon, or ask for fewer votes, phrases or rows per unit.",
         )
 

@@ -210,6 +210,6 @@ def _told(folder: Path, error: sqlite3.DatabaseError) -> BudgetError:
     if code in _DISK:
         return BudgetError(
             f"The account book {folder / BOOK} cannot be written, so nothing may be drawn.",
-            hint="Make room on that disk and see that the file may be written, then run again.",
+            hint="Free some space on that disk and make sure that the file can be written, then run again.",
         )
     return _damaged(folder, "is damaged")

@@ -207,7 +207,7 @@ def cost(ledger: Ledger) -> Iterator[str]:
     told = ledger["cost"]
     if ledger["reads"] == "records":
         if any(value is not None for value in told.values()):
-            yield "a run that nothing bounds names a cost"
+            yield "a cost is stated for a run that has no bound"
         return
     fails = math.fsum(m["delta_fail"] for m in ledger["mechanisms"] if m["kind"] == "selection_threshold")
     for name, paid in (("mu2", mu2_of(ledger)), ("delta_fail", fails)):

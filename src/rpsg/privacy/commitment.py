@@ -12,6 +12,8 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from rpsg.disk.json_text import canonical_ascii_json
 from rpsg.privacy.private import Private, open_private
 
@@ -66,8 +68,29 @@ def commit_to_readings(readings: Private[list[RowsRead]], nonce: bytes | None = 
 
 def content_digest(corpus: Private[PrivateCorpus]) -> Private[bytes]:
     """The odometer's digest of the rows, independent of their order. It stays in ``Private``."""
-    rows = corpus.map(lambda documents: sorted(hashlib.sha256(_content(d)).digest() for d in documents))
-    return rows.map(lambda digests: hashlib.sha256(b"".join(digests)).digest())
+
+    def of_all(rows: PrivateCorpus) -> bytes:
+        digests = RowDigests()
+        for row in rows:
+            digests.add(row)
+        return digests.together()
+
+    return corpus.map(of_all)
+
+
+class RowDigests:
+    """The digests of rows that are read one after the other, only to be used inside ``Private``."""
+
+    def __init__(self) -> None:
+        self._found = bytearray()
+
+    def add(self, row: Document) -> None:
+        self._found += hashlib.sha256(_content(row)).digest()
+
+    def together(self) -> bytes:
+        """The ``content_digest`` of these rows."""
+        np.frombuffer(self._found, f"S{hashlib.sha256().digest_size}").sort()  # in place
+        return hashlib.sha256(self._found).digest()
 
 
 def _content(document: Document) -> bytes:

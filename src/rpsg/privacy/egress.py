@@ -134,7 +134,7 @@ def check_spread(rules: Iterable[EgressRule], method: str) -> None:
         raise PrivacyError(
             f"The writer of the method {method} reads private text, and with Ray such text would move "
             "between processes and nodes. Nothing was read, and nothing was sent.",
-            hint="Leave --engine ray out, or take a method whose prompts hold none, such as strict.",
+            hint="Leave --engine ray out, or use a method whose prompts hold none, such as strict.",
         )
 
 

@@ -191,7 +191,7 @@ def _dp_claim(facts: Facts, performed: Performed) -> dict[str, Any]:
         **claim_numbers(budget.mu2, budget.replaced_mu2, budget.delta, thresholds, spent),
     }
     if not claim["epsilon_by_accountant"]["gdp-closed-form"] <= budget.epsilon:
-        raise PrivacyError("The noise that was drawn does not bear the claim; nothing is released.")
+        raise PrivacyError("The noise that was drawn does not support the claim; nothing is released.")
     return {**claim, "text": claim_text(claim, facts.unit.to_json())}
 
 
@@ -281,5 +281,5 @@ def _checked(ledger: dict[str, Any]) -> dict[str, Any]:
     for name, reasons in (("form", form), *CHECKS):
         broken = next(reasons(ledger), None)
         if broken is not None:
-            raise PrivacyError(f"The run does not bear the claim it asks for ({name}): {broken}.")
+            raise PrivacyError(f"The run does not support the claim that it asks for ({name}): {broken}.")
     return ledger

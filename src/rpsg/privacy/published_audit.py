@@ -199,7 +199,7 @@ def _named(line: Line, delta: float, level: float) -> Iterator[str]:
     if not (0 < members < units and guesses - units + members <= right <= min(guesses, members)):
         yield "its counts cannot be"
         return
-    if line["kind"] == "ranked" and (line["tests"] != len(sizes) or guesses not in sizes):
+    if line["kind"] == "ranked" and (line["tests"] != len(sizes) or guesses not in {0, *sizes}):
         yield "it names other numbers of people than such an attack does"
         return
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.book import Book
     from rpsg.privacy.private import Private
 
-NOT_PAID = "The charge that this folder names for its tokens is not one for them."
+NOT_PAID = "The account book has no charge for tokens with the number that this folder names."
 DIVIDED_ANEW = "The tokens in this folder were drawn from rows that were divided in another way."
 #: Made with the first token, so that a book without any remains one that earlier versions can use.
 _TABLE = (

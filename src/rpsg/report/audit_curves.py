@@ -60,10 +60,10 @@ def curves_of(found: Mapping[str, Any]) -> Html | None:
         )
         for rate in READ_AT
     ]
-    paler = ", ".join(each["name"] for each in drawn[1:])
+    fainter = ", ".join(each["name"] for each in drawn[1:])
     limit = "In the other colour: the most that the claim allows against one person. "
     words = (
-        f"Darkest: {drawn[0]['name']}{f'; paler: {paler}' if paler else ''}. "
+        f"The clearest line: {drawn[0]['name']}{f'; fainter: {fainter}' if fainter else ''}. "
         f"{limit if claim['is_made'] else ''}Dashed: guessing. A curve above "
         f"{'the claim' if claim['is_made'] else 'guessing'} refutes nothing by itself; the epsilon of the "
         "table does."

@@ -40,7 +40,7 @@ MOST_MATCHES = 20
 RATES = (0.01, 0.001)
 #: Characters of one of the closest texts before the rest is folded, and what may be left over unfolded.
 SHOWN, REST = 400, 100
-WRONGLY = "Found at 1 % is the share of members found where 1 % of the people held out are accused wrongly. "
+WRONGLY = "Found at 1 % is the share of members found if 1 % of the people held out are wrongly accused. "
 TITLE = "Does the corpus reveal who was in its data?"
 MARK = "PRIVATE: never share this page. An audit reads private texts without noise, and no budget covers it."
 PROOF = (
@@ -99,7 +99,7 @@ _VERDICTS = {"refuted": "refuted", "no violation seen": "unrefuted"}
 
 
 def _attacks(found: Found) -> Html:
-    """A row for each attack that had something to go by; if none of them counts, the reasons alone."""
+    """A row for each attack that has figures; if none of them counts, only the reasons."""
     counting = [each for each in found["findings"] if each["verdict"] != "not run"]
     if not counting:
         return block("The attacks", _quiet(found))
@@ -111,12 +111,11 @@ def _attacks(found: Found) -> Html:
     )
     tried = [each for each in found["findings"] if (each["guesses"], each["auc"]) != (None, None)]
     told = (
-        "Each attack names people as members, from the corpus alone. Epsilon is what its right guesses "
-        "prove, with 95 % for all attacks together; above the claim it refutes it. "
-        + (WRONGLY if rates else "")
-        + "In brackets are 95 % intervals. "
+        "Each attack names people as members, from the corpus alone. Epsilon is the lower bound that its "
+        "right guesses prove, at 95 % confidence for all attacks together; an epsilon above the claim's "
+        "refutes the claim. " + (WRONGLY if rates else "") + "In brackets are 95 % intervals. "
         "The last column is the share of members that had to leak, and to stand out from all others, for the "
-        "attack to see it in 95 of 100 cases; for extraction and exposure, the share of planted canaries."
+        "attack to detect it in 95 of 100 cases; for extraction and exposure, the share of planted canaries."
     )
     return block(
         "The attacks",

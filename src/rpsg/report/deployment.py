@@ -159,7 +159,7 @@ def _mechanisms(ledger: Mapping[str, Any]) -> Iterator[str]:
             noise = f"rounded Gaussian noise, sigma {m['sigma']:.6g}"
             yield f"{m['stage']}: {m['query']}; {noise}, squared sensitivity {m['sensitivity2']:g}"
         elif m["kind"] == TOKENS:
-            worth = f"drawn in proportion to exponentials, worth Gaussian noise of sigma {m['sigma']:.6g}"
+            worth = f"drawn by the exponential mechanism, which costs as much as sigma {m['sigma']:.6g}"
             yield f"{m['stage']}: {m['query']}; {worth}, squared sensitivity {m['sensitivity2']:g}"
         elif m["kind"] == "selection_threshold":
             yield f"{m['stage']}: threshold {m['threshold']}, fails with {m['delta_fail']:.3g}"

@@ -78,7 +78,7 @@ def write_public(release: Release, out: Path | None) -> tuple[Path, Report | Non
     target = out or release.path.parent / REPORT
     if _in_release(target):
         raise RunError(
-            "A release is never changed, and this file would lie in one.",
+            "A release is never changed, and this file would be in one.",
             hint=f"Write it somewhere else with -o {REPORT}.",
         )
     scores = None if release.own_run is None else read_scores(release.own_run / PRIVATE / PUBLIC_RESULTS)
@@ -104,7 +104,7 @@ def write_private(release: Release, out: Path | None) -> tuple[Path, Report | No
     target = out or run / PRIVATE / REPORT
     if _in_release(target):
         raise PrivacyError(
-            "A private report may not lie in a release: it was made from private texts.",
+            "A private report may not be written into a release: it was made from private texts.",
             hint="Leave out -o: it goes into the private folder of the run.",
         )
     internal, public = (read_scores(run / PRIVATE / name) for name in (RESULTS, PUBLIC_RESULTS))

@@ -61,7 +61,7 @@ def headline(release: Release) -> Html:
 
 
 def _language(release: Release) -> str:
-    """The language of the texts in a sentence; empty if nobody said it."""
+    """The language of the texts in a sentence; empty if it is not stated."""
     language = language_of_texts(release.plan, release.pack)
     return f" The texts are in {name_of(language)}." if language else ""
 
@@ -81,7 +81,7 @@ def _guided(release: Release) -> str:
     if release.is_seeded:
         return "from private records."
     if "llm_provider" not in release.claim.get("protects_against", ["llm_provider"]):
-        return "which learnt from private texts under noise."
+        return "which was trained on private texts with noise."
     if any(line.role == "writer" and line.kind == "private" for line in release.egress):
         return "which was shown private texts."
     return "guided by noisy counts of private texts, which it never saw."

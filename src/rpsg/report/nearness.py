@@ -26,8 +26,8 @@ READ_AT = 10
 def nearest(real: Floats, synthetic: Floats) -> tuple[Floats, Floats]:
     """For each of the real texts the cosine of the nearest synthetic text, and of the nearest other real one.
 
-    Both are looked for among the same number of texts, since the nearest of more texts is nearer: as many as
-    there are synthetic ones, or other real ones where those are fewer.
+    Both are the nearest of the same number of texts, since among more texts there is a closer one: the number
+    of synthetic texts, or of other real ones if those are fewer.
     """
     real, synthetic = _unit(real), _unit(synthetic)
     size = min(len(synthetic), len(real) - 1)
@@ -58,7 +58,7 @@ def _unit(rows: Floats) -> Floats:
 
 
 def nearness(real: Floats, synthetic: Floats) -> Html:
-    """The share of real texts with a text at this distance or nearer: a synthetic one, another real one."""
+    """How many real texts have a close synthetic text, and how many a close other real text."""
     first, second = nearest(real, synthetic)
     low = np.floor(10 * min(first.min(), second.min())) / 10
     at = np.linspace(low, 1.0, STEPS + 1)
@@ -75,8 +75,9 @@ def nearness(real: Floats, synthetic: Floats) -> Html:
             ("first line", [(i / STEPS, y) for i, y in enumerate(mine)]),
         ],
         title="How near the corpus comes to each real text",
-        desc="Share of the real texts that have a synthetic text at this distance or nearer, and another "
-        "real text. Where the first curve is far below the second, real texts have no counterpart.",
+        desc="The solid curve is the share of real texts that have a synthetic text at least as similar as "
+        "the axis says, the dashed curve the share that have such another real text. Where the solid curve "
+        "is far below the dashed one, real texts have no counterpart.",
         axes=("cosine of the nearest text", "real texts"),
         ticks=(ticks, [(0.0, "0 %"), (0.5, "50 %"), (1.0, "100 %")]),
     )
@@ -91,5 +92,5 @@ def nearness(real: Floats, synthetic: Floats) -> Html:
         (f"{at[i]:.2f}", percent(mine[i]), percent(theirs[i])) for i in range(0, STEPS + 1, STEPS // READ_AT)
     ]
     columns = ("cosine at least", "have such a synthetic text", "have such another real text")
-    title = "Real texts with a text at this distance or nearer"
+    title = "Real texts that have a text at least as similar"
     return figure(picture, words, table(title, columns, rows, columns))

@@ -53,7 +53,7 @@ def _by(covered: Coverage, *, seeded: bool) -> str:
     elif covered.measured:
         said = "Measured on the synthetic texts themselves."
     elif seeded:
-        said = "By the record that each text was made from."
+        said = "A text counts for the value of the record that it was made from."
     else:
         said = "Counted from what each prompt asked for; the text itself may differ."
     if covered.counted is None:

@@ -39,7 +39,7 @@ QUESTIONS = (
     ),
     QualityQuestion(
         "Is it on topic?",
-        "Whether texts are about what real texts are about, in the same shares.",
+        "Whether the texts have the topics of real texts, in the same shares.",
         (
             *("knn_precision", "density", "kl", "tv", "sentiment_distance"),
             *("column_distance", "attribute_distance", "attribute_coverage"),
@@ -126,8 +126,8 @@ def counts(line: Line) -> bool:
 def way_of(line: Line) -> float | None:
     """How far the corpus has come from texts made without private data (0) to real texts (1).
 
-    If higher or lower is better, a corpus that is better than real texts has 1. If neither is, one that lies
-    beyond real texts by some distance has as much as one that lies before them by the same distance.
+    If higher or lower is better, a corpus that is better than real texts has 1. If neither is
+    better, a corpus above the value of real texts has as much as one that is below it by the same distance.
     """
     score = line.score
     if score is None or line.corpus.higher_is_better is not None:

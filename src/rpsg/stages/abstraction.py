@@ -11,9 +11,9 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from rpsg.domains.prompts import fill
 from rpsg.models.thoughts import without_thoughts
 from rpsg.protocols import Message, Model, Request
-from rpsg.stages.prompts import fill
 from rpsg.stages.rng import text_seed
 from rpsg.stages.sanitize import delimiter, fenced, plain
 

@@ -1,6 +1,6 @@
 """Canaries: made-up texts of which a coin decides whether they go into the data.
 
-A canary begins like its surroundings, or a generator passes it over, and ends in words that nobody would
+A canary begins like the texts around it, or a generator would ignore it, and ends in words that nobody would
 write (Meeus et al. 2025): six words drawn from a list of 8,192 and a code of 60 bits. So the chance that its
 end comes out of a run that never saw it is computed, not assumed.
 """
@@ -81,7 +81,7 @@ def make_canaries(count: int, beginnings: Sequence[str], *, least: int = 12, mos
     rows = list({" ".join(row[:least]): row for row in rows if len(row) >= least}.values())
     if len(rows) < count or count < 1:
         raise UsageError(
-            f"{count} canaries need {count} public texts of at least {least} words to begin with.",
+            f"{count} canaries begin with the words of {count} public texts, each of at least {least} words.",
             hint="Give more public texts of the same kind, or ask for fewer canaries.",
         )
     known, dice = word_list(), secrets.SystemRandom()
@@ -116,8 +116,8 @@ def chance_of_hit(synthetic: Sequence[str]) -> float:
     """The chance that a canary that no run has seen is in this corpus; a bound.
 
     Each of its three runs of four random words equals one of the corpus' runs with a chance of runs / 8192^4,
-    its code one of the corpus' rows of twelve signs with rows / 32^12. No matter what the corpus says: the
-    canary was drawn without it.
+    its code one of the corpus' rows of twelve signs with rows / 32^12. This
+    holds for every corpus, because the canary was drawn without it.
     """
     runs = sum(max(len(words(text)) - HIT_WORDS + 1, 0) for text in synthetic)
     starts = sum(len(text) + 1 for text in synthetic)

@@ -33,7 +33,7 @@ Numbers = npt.NDArray[np.int64]
 #: How often an exchange is tried for each chosen text.
 PASSES = 4
 BLOCK = 64
-#: More texts than this are chosen from in parts, of about so many texts each.
+#: A larger pool is divided into parts, and the texts are chosen from one part after the other.
 MOST_TOGETHER, PART = 20_000, 2_000
 
 
@@ -124,7 +124,7 @@ class Chosen:
 
 
 def parts_of(texts: int, size: int) -> list[tuple[slice, int]]:
-    """The parts that ``size`` of so many texts are chosen from in turn, and how many from each."""
+    """The parts into which the texts are divided, and how many of ``size`` are chosen from each."""
     count = 1 if texts <= MOST_TOGETHER else math.ceil(texts / PART)
     ends = [texts * i // count for i in range(count + 1)]
     wanted = [size * end // max(texts, 1) for end in ends]
@@ -134,7 +134,7 @@ def parts_of(texts: int, size: int) -> list[tuple[slice, int]]:
 def choose_in_parts(
     texts: int, size: int, objective_of: Callable[[slice], Objective]
 ) -> tuple[Numbers, Floats]:
-    """Choose ``size`` of so many texts, in parts if they are many.
+    """Choose ``size`` texts of a pool, in parts if it is large.
 
     ``objective_of`` gives the objective of a part. Returns the indices of the chosen, rising, and the inner
     product of every text with the target, which is its score.
@@ -155,8 +155,8 @@ def choose_in_parts(
 def choose(objective: Objective, size: int, before: Chosen | None = None) -> Numbers:
     """The indices of ``size`` texts whose mean is near the target, rising; all where there are fewer.
 
-    With ``before`` it is the mean of those texts and of these together. Ties go to the first text, so the
-    choice is deterministic.
+    With ``before`` the mean is that of those texts and the chosen ones together. Ties go to the first text,
+    so the choice is deterministic.
     """
     texts = len(objective.towards)
     if size >= texts:

@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections import Counter
 from dataclasses import replace
 from functools import cached_property, partial
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from rpsg.storage.vectors import Vectors
 
 EMBED_CHUNK = 128
+#: So many embeddings are stored at once, and lost at most if a run is stopped.
+PART = 8_192
 _ENDS_SENTENCE = re.compile(r"[.!?\u2026\u3002\uff01\uff1f][\"'\u201d\u2019\u00bb)\]]*$")
 T = TypeVar("T")
 
@@ -89,11 +91,15 @@ class People:
         if not rows:  # an empty shard must look like any other
             tenths.reached(1.0)
         if self._cache is None:
-            blocks = [np.empty((0, self._embedder.dim), np.float32), *self._blocks(rows, tenths)]
-            return np.concatenate(blocks)
+            found = np.empty((len(rows), self._embedder.dim), np.float32)
+            blocks = self._blocks(rows, slice(0, len(rows)), tenths)
+            for start, block in zip(count(0, EMBED_CHUNK), blocks, strict=False):
+                found[start : start + len(block)] = block
+            return found
         kept = self._cache.load()
         if kept is None:
-            return self._cache.fill(len(rows), self._blocks(rows, tenths))
+            kept = self._cache.fill(len(rows), self._parts(self._cache, rows, tenths))
+        self._cache.forget_parts()
         if kept.shape != (len(rows), self._embedder.dim):
             raise RunError(
                 "The stored embeddings do not match the rows of this run.",
@@ -107,13 +113,38 @@ class People:
             raise ValueError("rows that are not finite")
         return rows
 
-    def _blocks(self, rows: tuple[Document, ...], tenths: Tenths) -> Iterator[npt.NDArray[np.float32]]:
-        for start in range(0, len(rows), EMBED_CHUNK):
-            chunk = [row.text for row in rows[start : start + EMBED_CHUNK]]
+    def _parts(
+        self, cache: Vectors, rows: tuple[Document, ...], tenths: Tenths
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        """The rows of all texts. A run that is stopped keeps the parts that it had finished."""
+        for number, start in enumerate(range(0, len(rows), PART)):
+            some = rows[start : start + PART]
+            about = _digest(some)
+            part = cache.part(number, about)
+            if part is None:
+                part = np.concatenate(list(self._blocks(rows, slice(start, start + len(some)), tenths)))
+                if start + PART < len(rows):  # after the last one all rows are stored at once
+                    cache.keep_part(number, about, part)
+            yield part
+            tenths.reached((start + len(some)) / len(rows))
+
+    def _blocks(
+        self, rows: tuple[Document, ...], part: slice, tenths: Tenths
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        for start in range(part.start, part.stop, EMBED_CHUNK):
+            chunk = [row.text for row in rows[start : min(start + EMBED_CHUNK, part.stop)]]
             found = each_or_none(len(chunk), partial(self._rows_of, chunk))
             nothing = np.zeros(self._embedder.dim, np.float32)
             yield np.stack([nothing if row is None or row.shape != nothing.shape else row for row in found])
             tenths.reached((start + len(chunk)) / len(rows))
+
+
+def _digest(rows: Sequence[Document]) -> bytes:
+    """A hash of the texts, in their order."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(hashlib.sha256(row.text.encode(errors="surrogatepass")).digest())
+    return digest.digest()
 
 
 def bound(
@@ -134,8 +165,8 @@ def bound(
     # A person with few rows keeps them all: their order need not be drawn, which is most of the work.
     pieces = [len(passages(row.text, passage_words)) for row in corpus.documents]
     held: Counter[str | None] = Counter()
-    for row, count in zip(corpus.documents, pieces, strict=True):
-        held[row.user] += count
+    for row, parts_of_row in zip(corpus.documents, pieces, strict=True):
+        held[row.user] += parts_of_row
     seen: Counter[bytes] = Counter()
     mine: dict[str, list[tuple[bytes, int, int]]] = {}
     kept: list[tuple[int, int]] = []

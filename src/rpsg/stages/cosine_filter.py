@@ -11,41 +11,61 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rpsg.domains.prompts import first_words
 from rpsg.stages.exact_similarity import SQUARE, quantized
 from rpsg.stages.neighbours import MOST_COMPARED, distinct, distinct_of_all
-from rpsg.textstats.words import pieces, runs_of
+from rpsg.stages.prompts import fields_of
+from rpsg.textstats.languages import ENGLISH
+from rpsg.textstats.words import is_simple, pieces, runs_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from rpsg.domains import Pack
     from rpsg.records import Pool
+    from rpsg.stages.text_rows import TextRows
 
 DUPLICATE = 0.95
-COPIED_WORDS = 8
+#: Consecutive words that make a copy. In other languages than English small writers copy more, and the first
+#: words of an example, which other texts have too, do not count there.
+COPIED_WORDS, COPIED_WORDS_ELSEWHERE = 8, 5
 BLOCK = 2_048
 
 
-def drop_near_duplicates(pool: Pool, vectors: npt.NDArray[np.float32], threshold: float = DUPLICATE) -> Pool:
+def drop_near_duplicates(
+    pool: Pool, vectors: npt.NDArray[np.float32] | TextRows, threshold: float = DUPLICATE
+) -> Pool:
     """Among texts closer than ``threshold`` (cosine) the one with the lowest id is kept.
 
     ``vectors`` are the unit rows of ``pool.alive()``, in that order. Cosines are of quantized rows, so every
     machine drops the same texts. Of more than ``MOST_COMPARED`` texts each is compared with some, and a few
-    near-duplicates are missed (``neighbours.py``).
+    near-duplicates are missed (``neighbours.py``). A text that could not be embedded is close to none, not
+    even to the same text, so equal texts are found as text.
     """
     limit = threshold * SQUARE
-    stays = distinct(vectors, limit) if len(vectors) > MOST_COMPARED else distinct_of_all(vectors, limit)
-    reasons = {c.id: "near-duplicate" for c, kept in zip(pool.alive(), stays, strict=True) if not kept}
+    many = len(vectors) > MOST_COMPARED
+    stays = distinct(vectors, limit) if many else distinct_of_all(vectors[:], limit)
+    reasons, seen = {}, set()
+    for candidate, kept in zip(pool.alive(), stays, strict=True):
+        if not kept or candidate.text in seen:
+            reasons[candidate.id] = "near-duplicate"
+        seen.add(candidate.text)
     return pool.drop("cosine filter", reasons)
 
 
-def drop_copies(pool: Pool, pack: Pack, words: int = COPIED_WORDS) -> Pool:
-    """Drop texts that repeat ``words`` consecutive words of an example in their prompt."""
+def drop_copies(pool: Pool, pack: Pack) -> Pool:
+    """Drop texts that repeat ``COPIED_WORDS`` consecutive words of an example of the pack."""
+    told = [example.text for example in pack.examples]
+    words = COPIED_WORDS
+    if pack.language not in ENGLISH and all(map(is_simple, told)):
+        words = COPIED_WORDS_ELSEWHERE
+        cards = (fields_of(pack, example.card, pack.about) for example in pack.examples)
+        told = [t.removeprefix(first_words(pack.begins, card)) for t, card in zip(told, cards, strict=True)]
 
     def runs(text: str) -> set[tuple[str, ...]]:
         return set(runs_of(pieces(text.lower()), words))
 
-    shown = {run for example in pack.examples for run in runs(example.text)}
+    shown = {run for text in told for run in runs(text)}
     copied = {c.id: "copies an example" for c in pool.alive() if shown & runs(c.text)}
     return pool.drop("cosine filter", copied)
 

@@ -34,12 +34,12 @@ _SENTENCES = re.compile(r"(?<=[.!?:;])\s+|\n+")
 
 
 def repeats_prompt(text: str, shown: Sequence[str], begins: str = "") -> bool:
-    """Whether a text repeats something of ``shown``, or consists only of the words it was to begin with.
+    """Whether a text repeats something of ``shown``, or is nothing but the beginning that it was given.
 
     Args:
         text: what was written, its beginning included.
         shown: all parts of the prompt: instructions, headers (they end with a colon), examples.
-        begins: the words that the text was to begin with; they come from the card and are no echo.
+        begins: the words that the prompt says the text begins with; they come from the card and are no echo.
 
     An echo is a field of a header with its colon (unless an example has it in its lines, as dialogues do), a
     length as in the prompt ("18 words"), a sentence of an instruction, eight consecutive words of any part,

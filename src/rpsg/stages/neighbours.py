@@ -22,6 +22,8 @@ from rpsg.stages.exact_similarity import quantized
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from rpsg.stages.text_rows import TextRows
+
     Kept = npt.NDArray[np.bool_]
 
 #: The most texts that are all compared with each other.
@@ -45,11 +47,11 @@ def distinct_of_all(vectors: npt.NDArray[np.float32], limit: float) -> Kept:
     return stays
 
 
-def distinct(vectors: npt.NDArray[np.float32], limit: float) -> Kept:
+def distinct(vectors: npt.NDArray[np.float32] | TextRows, limit: float) -> Kept:
     """As ``distinct_of_all``, but each row is compared only with its block and with ``PROBES`` cells."""
     count = 2 * math.isqrt(len(vectors))
     centres = quantized(vectors[np.arange(count) * len(vectors) // count])
-    cells = Cells(count, vectors.shape[1])
+    cells = Cells(count, centres.shape[1])
     stays = np.zeros(len(vectors), np.bool_)
     for start in range(0, len(vectors), BLOCK):
         block = quantized(vectors[start : start + BLOCK])

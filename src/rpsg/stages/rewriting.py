@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Literal
 
+from rpsg.domains.prompts import fill
 from rpsg.models.thoughts import without_thoughts
 from rpsg.protocols import Message, Request
 from rpsg.stages.clean_reply import tidy
-from rpsg.stages.prompts import fill
+from rpsg.stages.prompts import tokens_for
 from rpsg.stages.rng import text_seed
 from rpsg.stages.sanitize import plain
 from rpsg.stages.sentiment_guard import Attempt
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 Rewrite = Literal["first", "second"]
 SHORTEST, LONGEST = 0.85, 1.15
 LONG_TEXT = 240  # words from which two paragraphs are asked for
-TOKENS_A_WORD, TOKENS_BESIDE = 1.7, 32
+TOKENS_BESIDE = 32
 _TEXT = "text|passage|review|post|message|note|ticket|abstract|statement|summary|paragraph|version"
 #: The beginning of a remark on the rewrite. "This version keeps the crunch" may be about a biscuit, so where
 #: no rewrite is mentioned, a property that only a text has must follow.
@@ -67,7 +68,7 @@ def rewrite_request(
             Message("system", fill(pack.prompts["rewrite_system.txt"], fields)),
             Message("user", fill(pack.prompts[f"{which}_rewrite.txt"], fields)),
         ),
-        max_tokens=int(LONGEST * words * TOKENS_A_WORD) + TOKENS_BESIDE,
+        max_tokens=tokens_for(pack, LONGEST * words) + TOKENS_BESIDE,
         seed=text_seed(plan.generation.seed, f"{which} rewrite", number, attempt),
         temperature=plan.generation.temperature or 1.0,
         top_p=plan.generation.top_p or 0.95,

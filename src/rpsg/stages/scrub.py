@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.stages.scrub_formats import replaced, scrub_formats, scrub_names
 from rpsg.textstats.languages import ENGLISH
+from rpsg.textstats.words import SPACELESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -89,8 +90,8 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ("[NUMBER]", re.compile(r"(?<![\w.])(?:\(\+?|\+\(?)?\d(?:[\s().-]{0,2}\d){6,}(?!\w)"), _may_be_phone),
     ("[ACCOUNT]", re.compile(r"(?<![\w/])[@~][A-Za-z]\w{2,}"), bool),
 )
-_NAME = (  # Anna, van der Berg, O'Hara Lopez
-    r"(?:(?:van|von|der|den|de|del|della|di|da|dos|du|la|le|ten|ter|zu|bin|al|el)\s{1,3}){0,3}"
+_NAME = (  # Anna, J. Smith, van der Berg, O'Hara Lopez
+    r"(?:[A-Z]\.\s{0,3}){0,3}(?:(?:van|von|der|den|de|del|della|di|da|dos|du|la|le|ten|ter|zu|bin|al|el)\s{1,3}){0,3}"
     r"[A-Z][\w'\u2019-]{1,40}(?:\s{1,3}(?:(?:van|von|der|den|de|del|la|le|di|da)\s{1,3}){0,3}"
     r"[A-Z][\w'\u2019-]{1,40})?"
 )
@@ -106,7 +107,7 @@ NAMED = (
         "[NAME]",
         re.compile(
             r"\b(?:Mr|Mrs|Ms|Mx|Dr|Prof|Doctor|Professor|Nurse|Sister|Father|Rabbi|Judge|Captain|Officer|dr)"
-            rf"\.?\s{{1,3}}({_NAME})"
+            rf"\.?\s{{1,3}}(?:(?:Dr|Prof)\b\.?\s{{1,3}}){{0,3}}(?!(?:Dr|Prof)\b)({_NAME})"
         ),
     ),
     (
@@ -178,8 +179,14 @@ def scrub_text(text: str, language: str = "") -> str:
     passport and telephone numbers (seven or more digits), and account names. In another ``language`` than
     English (an ISO 639 code; empty: not known) also the formats of ``scrub_formats``.
     """
-    if language not in ENGLISH:
-        text = scrub_formats(text)
+    if language in ENGLISH:
+        return _scrubbed(text)
+    # A letter of a script without spaces ends a word, so an address or a number may follow it at once.
+    parts = re.split(f"([{SPACELESS}]+)", scrub_formats(text))
+    return "".join(part if i % 2 else _scrubbed(part) for i, part in enumerate(parts))
+
+
+def _scrubbed(text: str) -> str:
     for tag, pattern, is_one in PATTERNS:
         text = pattern.sub(lambda found: tag if is_one(found[0]) else found[0], text)  # noqa: B023 - used at once
     return text
@@ -195,9 +202,9 @@ def scrub_identities(pool: Pool, recognizer: Recognizer | None = None, language:
     texts = [c.text for c in pool.alive()]
     if recognizer is not None:
         texts = [cut(t, spans) for t, spans in zip(texts, recognizer.find(texts), strict=True)]
-    texts = [_without_names(text) for text in texts]
     if language not in ENGLISH:
         texts = [scrub_names(text, language) for text in texts]
+    texts = [_without_names(text) for text in texts]
     return _with_texts(pool, [generalise_amounts(scrub_text(text, language)) for text in texts])
 
 

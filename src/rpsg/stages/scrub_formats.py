@@ -1,4 +1,4 @@
-"""Formats of identifiers in German, French and Spanish texts, which ``scrub`` does not know.
+"""Formats of identifiers in German, French, Spanish and Chinese texts, which ``scrub`` does not know.
 
 They are for texts in another language than English only, so that English corpora remain what they were.
 Numbers of seven digits or more, IBANs, e-mail addresses and links are found by ``scrub`` in any language.
@@ -16,12 +16,13 @@ _WORD = rf"{_CAPITAL}[\w'\u2019-]{{1,40}}"
 _PARTICLES = (
     r"(?:(?:von|vom|zu|zur|van|der|den|de|del|de la|de los|du|des|di|da|le|la|el|al|bin)\s{1,3}){0,3}"
 )
-_NAME = rf"{_PARTICLES}{_WORD}(?:[ \t]{{1,3}}{_PARTICLES}{_WORD})?"
+_INITIALS = rf"(?:{_CAPITAL}\.[ \t]{{0,3}}){{0,3}}"
 #: In German every noun has a capital, so that only one word after a title is surely a name.
-_SURNAME = rf"{_PARTICLES}{_WORD}"
+_SURNAME = rf"{_INITIALS}{_PARTICLES}{_WORD}"
+_NAME = rf"{_SURNAME}(?:[ \t]{{1,3}}{_PARTICLES}{_WORD})?"
 #: What follows a title or "Frau" and names nobody.
 _NOBODY = (
-    r"(?:Doktor|Doktorin|Professor|Professorin|Dr|Prof|Kolleg(?:e|in)|Patient(?:in)?|Docteur|Professeur"
+    r"(?:Doktor|Doktorin|Professor|Professorin|Dra?|Prof|Kolleg(?:e|in)|Patient(?:in)?|Docteur|Professeur"
     r"|Doctora?|Profesora?|Chef[a-z\u00e4]{0,12}|Ober[a-z\u00e4]{1,12})\b"
 )
 #: The replacement and the pattern of each format; only the first group is replaced, if there is one.
@@ -39,6 +40,12 @@ FORMATS: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"(\+?\d(?:[ ./()-]{0,2}\d){2,14})"
         ),
     ),
+    # in the full-width digits of East Asia; Chinese identity cards
+    (
+        "[NUMBER]",
+        re.compile(r"[\uff10-\uff19](?:[\s\uff08\uff09\uff0d\u2212\u30fc-]{0,2}[\uff10-\uff19]){6,}"),
+    ),
+    ("[ID]", re.compile(r"(?<!\d)\d{17}[\dXx](?!\d)")),
     # German pensions; the French number of a person from Corsica; Spanish DNI, NIE and NUSS
     ("[ID]", re.compile(r"(?<!\w)\d{2} ?\d{6} ?[A-Z] ?\d{3}(?!\w)")),
     ("[ID]", re.compile(r"(?<!\w)[12] ?\d{2} ?\d{2} ?2[AB] ?\d{3} ?\d{3}(?: ?\d{2})?(?!\w)")),
@@ -55,7 +62,12 @@ FORMATS: tuple[tuple[str, re.Pattern[str]], ...] = (
         ),
     ),
     # plates: B-AB 1234, AB-123-CD
-    ("[ID]", re.compile(r"(?<![\w-])[A-Z\u00c4\u00d6\u00dc]{1,3}-[A-Z]{1,2} \d{1,4}[EH]?(?![\w,.]\d|\w)")),
+    (
+        "[ID]",
+        re.compile(
+            r"(?<![\w-])[A-Z\u00c4\u00d6\u00dc]{1,3}-[A-Z\u00c4\u00d6\u00dc]{1,2} \d{1,4}[EH]?(?![\w,.]\d|\w)"
+        ),
+    ),
     ("[ID]", re.compile(r"(?<![\w-])[A-Z]{2}-\d{3}-[A-Z]{2}(?![\w-])")),
     # Hauptstraße 12a; 12 bis, rue de la Paix; Calle Mayor, 5
     (
@@ -80,23 +92,25 @@ FORMATS: tuple[tuple[str, re.Pattern[str]], ...] = (
         ),
     ),
 )
+_DEGREES = r"(?:(?:Dra?|Prof)\b\.?\s{0,3}(?:med\.\s{0,3})?){0,3}"
 #: Names after a title or "my name is", scrubbed where ``scrub`` does it in English: with private seeds.
 NAMES: tuple[re.Pattern[str], ...] = (
+    re.compile(rf"\b(?:Herrn?|Frau|Familie|Schwester|Pfleger)\s{{1,3}}{_DEGREES}(?!{_NOBODY})({_SURNAME})"),
     re.compile(
-        rf"\b(?:Herrn?|Frau|Familie|Schwester|Pfleger)\s{{1,3}}(?:(?:Dr|Prof)\.\s{{0,3}}(?:med\.\s{{0,3}})?)*"
-        rf"(?!{_NOBODY})({_SURNAME})"
-    ),
-    re.compile(
-        r"\b(?:Mme|Mlle|Monsieur|Madame|Docteur|Dr|Sr\.?|Sra\.?|Srta\.?|Se\u00f1ora?|Don|Do\u00f1a)"
-        rf"\s{{1,3}}(?!{_NOBODY})({_NAME})"
+        r"\b(?:Mme|Mlle|Monsieur|Madame|Docteure?|Sr\.?|Sra\.?|Srta\.?|Se\u00f1ora?|Don|Do\u00f1a)"
+        rf"\s{{1,3}}{_DEGREES}(?!{_NOBODY})({_NAME})"
     ),
     re.compile(
         r"\b(?:[Ii]ch hei(?:\u00df|ss)e|[Mm]ein Name ist|[Jj]e m['\u2019]appelle|[Mm]on nom est"
         rf"|[Mm]e llamo|[Mm]i nombre es)\s{{1,3}}({_NAME})"
     ),
 )
+_AFTER_DEGREE = rf"\b(?:Dra?|Prof)\b\.?\s{{1,3}}{_DEGREES}(?!{_NOBODY})"
+DOCTOR, DOCTOR_DE = re.compile(f"{_AFTER_DEGREE}({_NAME})"), re.compile(f"{_AFTER_DEGREE}({_SURNAME})")
 #: In French alone: in German "M. Crohn" is a disease.
-MONSIEUR = re.compile(rf"\bM\.\s{{1,3}}({_NAME})")
+MONSIEUR = re.compile(rf"\b(?:M|Pr)\.\s{{1,3}}({_NAME})")
+#: Other patterns than those for every language, by language.
+_OWN = {"de": (DOCTOR_DE,), "fr": (DOCTOR, MONSIEUR)}
 
 
 def scrub_formats(text: str) -> str:
@@ -109,7 +123,7 @@ def scrub_formats(text: str) -> str:
 
 def scrub_names(text: str, language: str) -> str:
     """The text with the names that follow a title replaced."""
-    for pattern in (*NAMES, MONSIEUR) if language == "fr" else NAMES:
+    for pattern in (*NAMES, *_OWN.get(language, (DOCTOR,))):
         text = pattern.sub(partial(replaced, "[NAME]"), text)
     return text
 

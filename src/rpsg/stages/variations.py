@@ -18,7 +18,7 @@ import numpy as np
 from rpsg.protocols import Message, Request
 from rpsg.records import Candidate, Drop, Pool
 from rpsg.stages.candidates import candidate_of, replies_to
-from rpsg.stages.prompts import DEFAULT_WORDS
+from rpsg.stages.prompts import DEFAULT_WORDS, tokens_for
 from rpsg.stages.rng import stream, text_seed
 from rpsg.textstats.words import word_count
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 #: The fewest words that are asked for, and the most, as a multiple of the longest text of the pack.
 SHORTEST, LONGEST = 12, 2
-TOKENS_A_WORD, TOKENS_BESIDE = 1.7, 16
+TOKENS_BESIDE = 16
 BLANK = "_"
 STYLES = (
     *("plain", "casual", "formal", "matter-of-fact", "lively", "concise", "detailed", "conversational"),
@@ -85,7 +85,7 @@ def variation_request(
     turns += _asked(pack, shown, style, words, fills)
     return Request(
         messages=tuple(turns),
-        max_tokens=int(words * TOKENS_A_WORD) + TOKENS_BESIDE,
+        max_tokens=tokens_for(pack, words) + TOKENS_BESIDE,
         seed=text_seed(plan.generation.seed, purpose, parent.id, number),
         temperature=plan.generation.temperature or pack.temperature,
         top_p=plan.generation.top_p or pack.top_p,

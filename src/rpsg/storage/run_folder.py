@@ -211,10 +211,10 @@ def way_to_finish(folder: Path) -> str:
     if is_own(folder) and purpose_of(folder) == AUDIT_RUN:
         return "An audit run has no release: see its private folder."
     if (folder / PRIVATE / PURGED).is_file():
-        return "It was purged, and cannot go on: start a new run in another folder with -o."
+        return "It was purged, and cannot continue: start a new run in another folder with -o."
     if (folder / QUESTION.format(1)).is_file():
         return "Its shards are not all counted and merged: see rpsg shards --help."
-    return "Go on with it: the same `rpsg run` command again."
+    return "Continue it: run the same `rpsg run` command again."
 
 
 def purpose_of(folder: Path) -> str:
@@ -256,7 +256,7 @@ def open_vault(run: Path) -> Vault:
             "What was private in this run was destroyed with rpsg purge.",
             hint="Its release is unchanged: rpsg verify and rpsg report work with it."
             if (run / RELEASE).is_dir()
-            else "It has no release, and cannot go on. Start a new run in another folder with -o.",
+            else "It has no release, and cannot continue. Start a new run in another folder with -o.",
         )
     if not (run / PRIVATE / VAULT).exists():
         raise RunError(

@@ -139,6 +139,12 @@ class Vault:
         if not hmac.compare_digest(tag.hexdigest(), kept):
             raise broken(name)
 
+    def delete(self, name: str) -> None:
+        """Delete the file ``name``, and its tag if it has one."""
+        with file_errors(f"delete {PRIVATE}/{name}"):
+            safe_join(self.folder, name + TAG).unlink(missing_ok=True)
+            self.path(name).unlink(missing_ok=True)
+
     def size(self, name: str) -> int:
         """The size of the content of ``name`` in bytes."""
         size = self.path(name).stat().st_size

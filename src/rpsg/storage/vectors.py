@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import mmap
 import os
+from itertools import count
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -67,6 +68,29 @@ class Vectors:
             return vectors
         with file_errors(f"write {PRIVATE}/{self._name}"):
             return self._fill_file((rows, self._dim), blocks)
+
+    def part(self, number: int, about: bytes) -> Floats | None:
+        """The rows that ``keep_part`` stored; None if there are none, or if ``about`` was another then."""
+        name = self._part(number)
+        if not self._vault.exists(name):
+            return None
+        content = self._vault.read(name)
+        rows = np.frombuffer(content, _ROW, offset=len(about)) if content.startswith(about) else None
+        return None if rows is None else rows.reshape(-1, self._dim).astype(np.float32)
+
+    def keep_part(self, number: int, about: bytes, rows: Floats) -> None:
+        """Store some rows for as long as not all are there; ``about`` says what they were made of."""
+        self._vault.write(self._part(number), about + rows.astype(_ROW).tobytes())
+
+    def forget_parts(self) -> None:
+        """Delete the parts, as all rows are stored now."""
+        for number in count():
+            if not self._vault.exists(self._part(number)):
+                return
+            self._vault.delete(self._part(number))
+
+    def _part(self, number: int) -> str:
+        return f"{self._name}.{number}"
 
     def _decrypted(self, shape: tuple[int, int]) -> Floats:
         vectors = np.empty(shape, _ROW)

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rpsg.domains.prompts import FIELD, OPTIONAL
+from rpsg.domains.prompts import FIELD, OPTIONAL, first_words
 from rpsg.textstats.words import runs_of, words
 
 if TYPE_CHECKING:
@@ -72,20 +72,30 @@ _HEADER = re.compile(r"^[ \t]*([^\W\d_a-z\u00df-\u00f6\u00f8-\u00ff](?:[^\W\d_]|
 class Form:
     """What all prompts of a pack have in common: headers, runs of words, and runs of the examples.
 
-    ``said`` has the prompt's words for the values of each attribute.
+    ``said`` has the prompt's words for the values of each attribute. ``begins`` is the template of a text's
+    beginning, and ``begun`` has the attributes in it.
     """
 
     headers: re.Pattern[str] | None
     runs: frozenset[tuple[str, ...]]
     examples: frozenset[tuple[str, ...]]
     said: Mapping[str, Mapping[str, str]]
+    begun: frozenset[str] = frozenset()
+    begins: str = ""
+
+    def written_by_the_model(self, text: str, card: Mapping[str, str]) -> str:
+        """The text without the words that it was to begin with, which are the prompt's own."""
+        said = (
+            (name, self.said[name].get(value, value)) for name, value in card.items() if name in self.said
+        )
+        return text.removeprefix(first_words(self.begins, dict(said)))
 
     def phrases(self, card: Mapping[str, str]) -> list[tuple[str, ...]]:
         """The long values of a card in the words of its prompt, without the beginning of the text."""
         spoken = (
             tuple(words(self.said[name].get(value, value)))
             for name, value in card.items()
-            if name in self.said
+            if name in self.said and name not in self.begun
         )
         return [phrase for phrase in spoken if len(phrase) >= LONG_VALUE]
 
@@ -105,11 +115,9 @@ def form_of(pack: Pack) -> Form:
         else None,
         frozenset(run for piece in pieces for run in runs_of(piece, RUN)),
         frozenset(run for example in pack.examples for run in runs_of(words(example.text), LONG_RUN)),
-        {
-            a.name: dict(a.say)
-            for a in pack.attributes
-            if a.name not in begun and a.kind not in {"label", "column"}
-        },
+        {a.name: dict(a.say) for a in pack.attributes if a.kind not in {"label", "column"}},
+        frozenset(begun),
+        pack.begins,
     )
 
 
@@ -131,7 +139,8 @@ def echoes(text: str, form: Form | None = None, card: Mapping[str, str] | None =
     own = words(text)
     if not form.runs.isdisjoint(runs_of(own, RUN)):
         found.add("prompt")
-    if not form.examples.isdisjoint(runs_of(own, LONG_RUN)):
+    unprompted = words(form.written_by_the_model(text, card or {}))
+    if not form.examples.isdisjoint(runs_of(unprompted, LONG_RUN)):
         found.add("example")
     if any(phrase in runs_of(own, len(phrase)) for phrase in form.phrases(card or {})):
         found.add("card")

@@ -1,4 +1,4 @@
-"""What stands before the pages: who may see them, and what a browser may do with them.
+"""The checks in front of the pages: who may see them, and what a browser may do with them.
 
 A request is answered only if
 

@@ -112,6 +112,22 @@ def test_a_request_that_the_server_lost_does_not_hold_up_the_run_until_its_timeo
     assert time.monotonic() - began < 15
 
 
+def test_a_lost_request_is_sent_again_as_soon_after_other_failures_as_before_them() -> None:
+    """Only an attempt without an answer in time gives the next one more time."""
+    fates = ["cut", "500", "cut", "hang"]
+
+    def behave(asked: Asked) -> str:
+        return fates.pop(0) if asked.body["seed"] == 39 and fates else "ok"
+
+    with FaultyServer(behave, latency=0.5) as server:
+        writer = ServerWriter("m", server.settings(concurrency=8, timeout=60), first_pause=0.001)
+        began = time.monotonic()
+        replies = writer.write([replace(ASK, seed=seed) for seed in range(40)])
+    assert all(reply.text for reply in replies)
+    assert len(server.asked) == 44
+    assert time.monotonic() - began < 14  # 16 seconds pass for the lost attempt alone if all failures count
+
+
 def test_a_server_that_stands_still_for_a_while_is_not_sent_the_same_again() -> None:
     """Nobody is answered, so the requests are not lost; sending them again would double its work."""
 

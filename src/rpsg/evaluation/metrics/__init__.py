@@ -46,8 +46,8 @@ _TABLE: tuple[tuple[str, str, bool | None, str], ...] = (
     ("echoes", "echo_rate", False, "share of texts with words of their prompt"),
     ("echoes", "repetition_rate", False, "share of texts that repeat themselves or another"),
     ("two_sample", "two_sample_auc", False, "how well a classifier of n-grams tells texts from real ones"),
-    ("coherence", "coherence", True, "what the beginning of a text tells of its end"),
-    ("coherence", "word_order", True, "how much likelier the words are in their order"),
+    ("coherence", "coherence", True, "how much the beginning of a text says about its end"),
+    ("coherence", "word_order", True, "how much more likely the words are in their order"),
     ("attributes", "attribute_coverage", True, "share of counted people whose values occur (runs)"),
     ("attributes", "attribute_distance", False, "values of texts against noisy counts (runs)"),
 )

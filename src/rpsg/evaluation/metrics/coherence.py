@@ -76,7 +76,7 @@ def coherence(inputs: Inputs) -> Measure:
 
 
 def word_order(inputs: Inputs) -> Measure:
-    """Mean over texts of how much likelier their words are in order than shuffled in windows of four."""
+    """How much more likely words are in their order than shuffled in windows of four; the mean over texts."""
     return _measure(inputs, "word_order", "order", f"first {LONGEST} words, windows of {WINDOW}")
 
 

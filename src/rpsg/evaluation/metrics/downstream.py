@@ -99,7 +99,7 @@ def _check_shared(taught: set[str], tested: set[str]) -> None:
         )
     if not taught & tested:
         raise UnavailableError(
-            "The corpus and the real texts have no label in common: see that --label and --synthetic-label "
+            "The corpus and the real texts have no label in common: check that --label and --synthetic-label "
             "name columns of the same kind."
         )
 

@@ -92,7 +92,7 @@ def two_sample_auc(inputs: Inputs) -> Measure:
             right[side].append(share)
         areas.append(float(shares[0].mean()))
     if not areas:
-        raise UnavailableError("The texts are so alike that none are left to try the classifier on.")
+        raise UnavailableError("The texts are so alike that none are left to test the classifier on.")
     value = float(np.mean(areas))
     error = (
         WIDER * sum(float(np.concatenate(found).var(ddof=1)) / len(corpus) for found in right.values()) ** 0.5
@@ -116,7 +116,7 @@ def _matched(inputs: Inputs) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def folds(texts: Sequence[str], seed: int) -> Ints:
-    """A random fold for each text; texts with the same words share one, lest a test text was trained on."""
+    """A random fold for each text; texts with the same words share one: no test text was trained on."""
     _, same = np.unique([" ".join(text.lower().split()) for text in texts], return_inverse=True)
     groups = int(same.max()) + 1
     return np.asarray(stream(seed, "two-sample folds").permutation(np.arange(groups) % FOLDS)[same])

@@ -55,7 +55,7 @@ class OnnxEmbedder:
             if not file.is_file():
                 raise ModelError(
                     f"The embedder's file {file.name} is not in {self._folder}.",
-                    hint=f"Bring the default embedder with: rpsg models pull {self._asset}",
+                    hint=f"Download the default embedder with: rpsg models pull {self._asset}",
                 )
         self._tokenizer = open_tokenizer(files[1], extra="local", damaged=_damaged)
         self._session, most_tokens = self._open(max_tokens)

@@ -174,7 +174,7 @@ def _weights(file: Path) -> dict[str, npt.NDArray[np.float32]]:
 def _damaged(file: Path) -> ModelError:
     return ModelError(
         f"The embedder's file {file.name} is damaged or not that of a BERT.",
-        hint="Bring the default embedder's weights again with: rpsg models pull minilm-torch",
+        hint="Download the default embedder's weights again with: rpsg models pull minilm-torch",
     )
 
 
@@ -197,7 +197,7 @@ class Int8Embedder(OnnxEmbedder):
         graph, most = int8_model(self._folder)
         damaged = ModelError(
             f"onnxruntime cannot compute the graph made of {self._folder.name}.",
-            hint="Take --embedder minilm, or: pip install --upgrade onnxruntime",
+            hint="Use --embedder minilm, or: pip install --upgrade onnxruntime",
         )
         return open_session(graph, damaged=damaged), min(max_tokens, most)
 
@@ -208,5 +208,5 @@ def _refuse_other_pooling(folder: Path) -> None:
     if file.is_file() and '"pooling_mode_mean_tokens": true' not in file.read_text(encoding="utf-8"):
         raise ModelError(
             f"The model in {folder} does not take the mean over tokens, which int8 does.",
-            hint=f"Take --embedder st:{folder}",
+            hint=f"Use --embedder st:{folder}",
         )

@@ -130,7 +130,7 @@ class ConcurrencyLimiter:
         return self._clock() - self._troubled_since if self._troubled_since is not None else 0.0
 
     def ready(self) -> float | None:
-        """Seconds until the next request may be sent; None: not before another one is done."""
+        """Seconds until the next request may be sent; None: when one of those under way is done."""
         now = self._clock()
         at_once = 1 if self.is_down else int(self._at_once)
         if self.under_way >= at_once:

@@ -32,8 +32,7 @@ _MOST_CHANGES = 6
 NEVER_CAME = 45.0
 # When this many requests were dropped and none was ever answered, none will be.
 _HOPELESS = 20
-# The longest pause in seconds; and the longest while the server answers other requests, which is longer
-# before the last attempt.
+# The longest pause in seconds: in general; while other requests are answered; then before the last attempt.
 _MAX_PAUSE, _SHORT_PAUSE, _LAST_PAUSE = 30.0, 2.0, 8.0
 # Multiples of the golden ratio spread the pauses of successive requests evenly, without random numbers.
 _SPREAD = 0.618033988749895
@@ -54,10 +53,11 @@ class Dropped:
 
 @dataclass(slots=True)
 class PendingRequest:
-    """One request and its history."""
+    """One request and its history; ``late`` counts the attempts that had no answer in time."""
 
     index: int
     tries: int = 0
+    late: int = 0
     refusals: int = 0
     asked_again: bool = False
     changes: frozenset[str] = frozenset()
@@ -145,11 +145,11 @@ class RetryPolicy(Generic[Read]):
         return self._declined(request, found, answer, question, changes)
 
     def _patience(self, request: PendingRequest) -> float:
-        """Doubles with each attempt. The last one has the whole timeout, and so has a changed request, which
-        may take longer than the others because it may be answered at greater length.
+        """Doubles with each attempt that had no answer in time. The last one has the whole timeout, and so
+        has a changed request, which may take longer than others because it may be answered at greater length.
         """
         is_last = request.tries >= self._config.retries
-        return math.inf if is_last or request.changes else 2.0**request.tries
+        return math.inf if is_last or request.changes else 2.0**request.late
 
     def read_answer(
         self, request: PendingRequest, answer: HttpResponse, question: dict[str, Any], changes: frozenset[str]
@@ -164,7 +164,7 @@ class RetryPolicy(Generic[Read]):
                 return 0.0
             if not (error.decided or request.asked_again or error.reason == CUT_WHILE_THINKING):
                 request.asked_again = True
-                # At once while no text has come at all: whether one ever will is soon known then.
+                # Without a pause until the first text has come: a server that gives none is then found soon.
                 pause = request.pause(self._config.first_pause, 1) if self._state.answers else 0.0
                 return self._log(request, error.reason, pause)
             said = self._said(request, answer) if error.reason == AN_ERROR else ""
@@ -199,6 +199,7 @@ class RetryPolicy(Generic[Read]):
         if lost.final:
             self.limiter.answered(ticket)
             return self._drop(request, Dropped(lost.reason))
+        request.late += lost.overload == "late"
         return self._broken(request, ticket, lost.reason, None, lost.overload)
 
     def _broken(

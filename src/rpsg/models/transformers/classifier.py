@@ -86,7 +86,7 @@ class TransformersSentiment:
         return [value for value, _ in self._judged(texts)]
 
     def confidences(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[float]:  # noqa: ARG002  # as above
-        """The confidence in each text's value: its share, or for "mixed" also the distance to certainty."""
+        """How sure each value is: its share, or for "mixed" how unsure the other two values are."""
         return [confidence for _, confidence in self._judged(texts)]
 
     def _judged(self, texts: Sequence[str]) -> list[tuple[str, float]]:

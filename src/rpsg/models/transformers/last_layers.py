@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 LONGEST = 128
 #: Layers that are trained, and texts of a step.
 TRAINED, BATCH = 3, 4
-#: Passes over the corpus at least, and steps if so many passes have fewer; but no more than ``MOST`` passes.
+#: Training takes at least this many passes over the corpus and this many steps, but at most ``MOST`` passes.
 PASSES, STEPS, MOST = 3, 60, 10
 #: Steps until the rate is reached, and the loss of a token, in nats, at which texts are known well enough.
 WARM_UP, KNOWN = 10, 1.0
@@ -100,7 +100,7 @@ class LastLayers:
         model.requires_grad_(False)  # noqa: FBT003  # torch's own face
         refused = ModelError(
             f"{self._weights.label} cannot be divided between its layers.",
-            hint="Take a causal model built as Llama is, for example: smollm2-135m",
+            hint="Use a causal model built like Llama, for example: smollm2-135m",
         )
         try:
             divided = DividedModel.of(model, tokenizer, self._trained)

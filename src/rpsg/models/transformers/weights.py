@@ -132,7 +132,7 @@ def _without_safetensors(folder: Path, label: str) -> ModelError:
     if any(file.suffix in _PICKLES for file in folder.iterdir()):
         return ModelError(
             f"The weights of {label} are a pickle, which can run code when it is opened.",
-            hint="Take them as safetensors: many repositories have both, often on the branch refs/pr/1.",
+            hint="Use safetensors: many repositories have both, often on the branch refs/pr/1.",
         )
     return ModelError(
         f"There are no weights in the folder of {label}.",

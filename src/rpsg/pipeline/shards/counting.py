@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from rpsg import registry
@@ -20,27 +21,27 @@ from rpsg.pipeline.forecast import SERVED
 from rpsg.pipeline.people import bounds_of
 from rpsg.pipeline.shards.task import ShardTask, this_program
 from rpsg.privacy import egress
-from rpsg.privacy.commitment import content_digest
+from rpsg.privacy.commitment import RowDigests
+from rpsg.privacy.private import Private
 from rpsg.privacy.sealed_sums import ShardAddress, ShardSums, sealed_sums
 from rpsg.protocols import Silent
 from rpsg.records import PrivateCorpus
 from rpsg.release.public_plan import without_place
 from rpsg.stages.contributions import People
 from rpsg.stages.partition import in_shard
-from rpsg.storage.readers import check_columns, check_readable, read_by_rule
-from rpsg.storage.readers.rows import Rules
+from rpsg.storage.readers import check_columns, check_readable, each_by_rule
 from rpsg.storage.readers.source import STDIN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
     import numpy.typing as npt
 
     from rpsg.plan import Plan
-    from rpsg.privacy.private import Private
     from rpsg.protocols import Classifier, Embedder, Endpoint, Progress
+    from rpsg.records import Document
 
 
 def count(
@@ -111,9 +112,8 @@ def _counted(
 ) -> ShardSums:
     """The exact sums over the people of the shard, and the digest of the whole file."""
     progress.start("reading the file")
-    rules = Rules(plan.data.unusable, plan.data.unlisted, may_be_empty=True)
-    everybody = read_by_rule(plan.data, rules).map(lambda read: read.corpus)
-    mine = everybody if task.about.divided_by == "site" else _part(task, shard, everybody)
+    read = Private(plan.data).map(lambda named: _part(task, shard, each_by_rule(named)))
+    mine, digest = read.map(itemgetter(0)), read.map(itemgetter(1))
     most, words = bounds_of(plan, bounded=True)
     people = People(
         lambda: mine,
@@ -125,7 +125,7 @@ def _counted(
     )
     engine = LocalEngine((people,), Remembered(feels))
     sums = tuple(engine.exact_sum(query, asked) for query, asked in task.asked)
-    return ShardSums(sums, content_digest(everybody))
+    return ShardSums(sums, digest)
 
 
 def _check_fingerprint(task: ShardTask, fingerprint: str) -> None:
@@ -164,11 +164,11 @@ def _check_here(plan: Plan, here: Mapping[str, str]) -> None:
         )
     if here and plan.data.divided_by != "site":
         raise UsageError(
-            "All shards of one file must read it in the same way, or somebody counts in two, or in none.",
+            "All shards of one file must read it in the same way, or somebody is counted in two, or in none.",
             hint="Name encoding and columns in the plan, when you begin the run with rpsg shards.",
         )
     if not here.keys() <= {"encoding", "text", "user"} or not all(here.values()):
-        raise UsageError("Only the encoding and the names of columns may be others at a site.", hint="--text")
+        raise UsageError("Only the encoding and the names of columns may differ at a site.", hint="--text")
     if "user" in here and plan.data.user is None:
         raise UsageError(
             "The run protects rows, so no column names people.",
@@ -191,8 +191,8 @@ def _models(embedder: str, plan: Plan) -> tuple[Embedder, Classifier]:
         if name.partition(":")[0] in SERVED or not own:
             raise UsageError(
                 f"The question names {name}, and only RPSG's own local models read the texts of a shard.",
-                hint="Ask for a plan with another model; an embedder of a package here can be named with "
-                "--embedder.",
+                hint="Ask for a plan with another model; an embedder from a package that is "
+                "installed here can be named with --embedder.",
             )
     reads = registry.embedder(named[0][1], threads=plan.models.threads)
     return reads, registry.sentiment(reads, plan.models.sentiment, threads=plan.models.threads)
@@ -210,10 +210,17 @@ def _check_models(task: ShardTask, plan: Plan, reads: Embedder, feels: Classifie
             )
 
 
-def _part(task: ShardTask, shard: int, everybody: Private[PrivateCorpus]) -> Private[PrivateCorpus]:
-    """The rows of the people who are in this shard."""
-    mine = in_shard(task.about.run_id, shard, task.about.shards)
-    return everybody.map(lambda rows: PrivateCorpus(tuple(filter(mine, rows))))
+def _part(task: ShardTask, shard: int, everybody: Iterable[Document]) -> tuple[PrivateCorpus, bytes]:
+    """The rows of the people who are in this shard, and the digest of all rows: only a part is in memory."""
+    is_mine = in_shard(task.about.run_id, shard, task.about.shards)
+    by_site = task.about.divided_by == "site"
+    digests = RowDigests()
+    mine = []
+    for row in everybody:
+        digests.add(row)
+        if by_site or is_mine(row):
+            mine.append(row)
+    return PrivateCorpus(tuple(mine)), digests.together()
 
 
 @dataclass

@@ -143,7 +143,7 @@ def open_merged(answers: Answers | None, nodes: bool, run: RunParts) -> PrivateS
         run.progress.note(
             f"Whether the shards read the files that they should is noted in {PRIVATE}/{NOTES}."
         )
-    around = "The private texts of this run are counted in shards, and a step asked for them."
+    around = "The private texts of this run are counted in shards, and a step asked to read them."
     people = nobody(run.tools, run.progress, around)
     pack = find_pack(plan.corpus.domain)
     engine = MergedEngine(plan, pack, run.budget, folder, run.tools, key, answers, held)

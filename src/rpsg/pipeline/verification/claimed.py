@@ -20,7 +20,7 @@ from rpsg.methods.budget import pool_size
 from rpsg.methods.named import find_method
 from rpsg.models.openai.endpoint import address_of
 from rpsg.pipeline.made import roles
-from rpsg.pipeline.shards.reading_machines import possible_readers
+from rpsg.pipeline.shards.reading_machines import READERS, possible_readers
 from rpsg.pipeline.verification.extensions import check_package_of_method, check_packages_of_models
 from rpsg.plan import LimitsSection, VaultSection, resolve
 from rpsg.privacy import egress
@@ -147,7 +147,7 @@ def _pack(folder: Path, plan: Plan) -> Pack:
     if plan.corpus.domain != pack.name:
         raise VerificationError("The plan names a different domain pack from the one in the evidence.")
     if sum(prod(shape) for shape in shapes(pack)) > MOST_CELLS:
-        raise VerificationError("The domain pack of the evidence has a schema that nobody can count.")
+        raise VerificationError("The domain pack of the evidence has a schema that cannot be counted.")
     if any("{" in a.describe.replace("{value}", "") for a in pack.attributes):
         raise VerificationError("The domain pack of the evidence describes a value with more than its name.")
     return pack
@@ -185,7 +185,7 @@ def _own_writer(plan: Plan, ledger: Mapping[str, Any]) -> Named:
     try:
         address = address_of("azure" if kind == "azure" else "openai", plan.server)
     except RpsgError as error:
-        raise VerificationError(f"The plan's server is none: {error.message}") from None
+        raise VerificationError(f"The server in the plan is not valid: {error.message}") from None
     if name != f"{kind}:{model}@{address.host_as_name}":
         raise VerificationError("The writer in the ledger is not that of the plan.")
     return Named(name, address.endpoint, address.host)
@@ -223,7 +223,7 @@ def named_tools(claimed: Claimed) -> Tools:
     if claimed.plan.models.scorer is None:
         needed.discard("scorer")
     if found.keys() != {*needed, "writer"}:
-        raise VerificationError(f"{EGRESS} does not name the models that this plan has read texts.")
+        raise VerificationError(f"{EGRESS} does not name the models that read texts under this plan.")
     models: dict[str, Any] = {role: found[role] for role in needed}
     return Tools(writer=claimed.writer, **models)
 
@@ -240,7 +240,7 @@ def check_changed(claimed: Claimed) -> bool:
     stages = [] if claimed.budget is None else [release.stage for release in claimed.budget.releases]
     before = [stage for stage in stages if not stage.startswith(ABOUT_TEXTS)]
     if file.read_bytes() not in {changed_after(before[:count]) for count in range(len(before) + 1)}:
-        raise VerificationError(f"{CHANGED} does not say after which answers of this plan it was.")
+        raise VerificationError(f"{CHANGED} does not say after which noisy answers the change was made.")
     return True
 
 
@@ -278,7 +278,8 @@ def told_readers(claimed: Claimed) -> str:
         return ""
     try:
         table = strict_json((claimed.folder / EGRESS).read_bytes())["seen"]
-        (told,) = {str(line["host"]) for line in table if line["role"] == "sentiment"}
+        readers = [line for line in table if line["role"] in READERS and line["kind"] == "private"]
+        (told,) = {str(line["host"]) for line in readers}
     except (OSError, ValueError, LookupError, TypeError):
         raise VerificationError(f"{EGRESS} cannot be read.") from None
     if told not in possible:

@@ -28,6 +28,7 @@ from rpsg.pipeline.verification.claimed import (
     told_readers,
 )
 from rpsg.plan import EngineSection
+from rpsg.privacy.claims import FIRST_FORM
 from rpsg.privacy.evidence import checked_text
 from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.privacy.replay import ReplayKernel
@@ -123,6 +124,7 @@ def _from_replies(
         len(settled.asked),
         earlier_writers(claimed),
         readers=told_readers(claimed),
+        first_form=claimed.ledger["code"]["version"] in FIRST_FORM,
     )
 
 
@@ -135,7 +137,7 @@ def _from_rows(claimed: Claimed, progress: Progress) -> Made:
     expected = claimed.method.flows_of(claimed.plan, tools)
     flows = tuple(UnprotectedFlow(f["from"], f["to"], f["what"]) for f in ledger["non_dp_flows"])
     if _of_one_writer(flows, expected, tools.writer.name, changed=changed) != expected:
-        raise VerificationError("The ways of private text in the ledger are not those of this plan.")
+        raise VerificationError("The ledger names other reads of private text than this plan makes.")
     kernel = None
     if claimed.method.retell is not None:
         kernel = ReplayKernel(claimed.evidence, ledger)
@@ -262,5 +264,5 @@ def _same_models(claimed: Claimed, tools: Tools) -> None:
         if model.name not in named:
             raise VerificationError(
                 f"This release was made with other models than those here ({model.name} is not among them).",
-                hint="Bring the models that the ledger names with: rpsg models pull",
+                hint="Download the models that the ledger names with: rpsg models pull",
             )

@@ -118,7 +118,7 @@ def _signed(copy: Path, ledger: Mapping[str, Any], key: bytes | None) -> Iterato
         return
     content = file.read_bytes() if file.is_file() else b""
     if not is_signed(signer, (copy / LEDGER).read_bytes(), content):
-        yield Check(SIGNED, ok=False, detail="the signature is not one of this ledger by the key it names")
+        yield Check(SIGNED, ok=False, detail="the key that is named did not sign this ledger")
     elif key is None:
         yield Check(SIGNED, ok=True, detail=f"by {signer['fingerprint']}; whose key that is was not checked")
     elif signer["public_key"] != key.hex():
@@ -245,8 +245,8 @@ def _program(ledger: Mapping[str, Any]) -> tuple[Check, str]:
         return Check(PROGRAM, ok=True, detail="is the one that checks it, byte for byte"), ""
     if theirs["version"] == here["version"]:
         detail = (
-            f"calls itself rpsg {here['version']} as this one does, and has other sources: check it with "
-            f"those, whose digest begins with {ascii(str(theirs['source_sha256'])[:12])[1:-1]}"
+            f"is called rpsg {here['version']} like this one, but has other sources: check the release with "
+            f"the sources whose digest begins with {ascii(str(theirs['source_sha256'])[:12])[1:-1]}"
         )
         return Check(PROGRAM, ok=False, detail=detail), ""
     version = ascii(str(theirs["version"])[:40])

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from shlex import quote
-from typing import TYPE_CHECKING, Literal, cast, get_args
+from typing import TYPE_CHECKING
 
-from rpsg.errors import DataError, UsageError
+from rpsg.errors import UsageError
 from rpsg.hardening import forbid_core_dumps
 from rpsg.privacy.private import Private
 from rpsg.records import PrivateCorpus
@@ -20,14 +19,16 @@ from rpsg.storage.readers import csv as delimited
 from rpsg.storage.readers import excel, folder, jsonl, memory, parquet
 from rpsg.storage.readers.beside import by_spelling, reader_of
 from rpsg.storage.readers.columns import Columns, check_header
-from rpsg.storage.readers.rows import DocumentMaker, Fault, Reading, Row, Rules
-from rpsg.storage.readers.source import PACKED_SUFFIXES, Source, codec_of
-from rpsg.storage.readers.text import cannot_open, no_file, no_rows, no_usable_row
+from rpsg.storage.readers.formats import Format, Kind, kind_of
+from rpsg.storage.readers.rows import DocumentMaker, Fault, Reading, Row, Rules, no_search_for_cycles
+from rpsg.storage.readers.source import Source
+from rpsg.storage.readers.text import no_rows, no_usable_row
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from rpsg.plan import Column, DataSection
+    from rpsg.records import Document
 
 __all__ = [
     "Format",
@@ -35,28 +36,12 @@ __all__ = [
     "Rules",
     "check_columns",
     "check_readable",
+    "each_by_rule",
     "header_of",
     "read_by_rule",
     "read_corpus",
 ]
 
-Format = Literal["jsonl", "csv", "tsv", "txt", "parquet", "excel"]
-_Kind = Literal["jsonl", "csv", "tsv", "txt", "parquet", "excel", "memory"]
-
-_SUFFIXES: dict[str, Format] = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".xlsx": "excel",
-    ".xlsm": "excel",
-    ".xlsb": "excel",
-    ".xls": "excel",
-    ".ods": "excel",
-}
 _UNITS = {"txt": folder.UNIT, "parquet": "row", "excel": "row", "memory": "row"}
 #: The most row numbers that are kept for each reason.
 _FIRST, _EVERY = 20, sys.maxsize
@@ -97,7 +82,7 @@ def read_corpus(
 
 def check_readable(path: Path | str, format: Format | None = None) -> None:  # noqa: A002 -- as above
     """Check that there is something to read, by its first bytes; errors as ``read_corpus``."""
-    _format(Source(Path(path), format=format), format)
+    kind_of(Source(Path(path), format=format), format)
 
 
 def check_columns(data: DataSection) -> None:
@@ -115,7 +100,7 @@ def check_columns(data: DataSection) -> None:
     columns = columns_of(data)
     for column in data.declared_columns:
         reader_of(column)  # refuses values that no file can tell apart
-    kind = _format(source, data.format)
+    kind = kind_of(source, data.format)
     _check_options(kind, columns, data.labels or None)
     if kind == "jsonl":
         jsonl.check_columns(source, columns)
@@ -136,21 +121,21 @@ def columns_of(data: DataSection) -> Columns:
     return Columns(data.text, data.label, data.user, tuple(c.name for c in data.declared_columns))
 
 
-def header_of(path: Path | str, encoding: str = "", format: Format | None = None) -> list[str]:  # noqa: A002 -- as above
+def header_of(
+    path: Path | str, encoding: str = "", kind: Format | None = None, columns: Columns | None = None
+) -> list[str]:
     """The names of the columns, for the operator; of JSON Lines, the keys of the first object.
 
-    Raises:
-        DataError: it has no header, or it cannot be read.
+    ``columns`` finds a header below a title. DataError: there is none, or it cannot be read.
     """
-    source = Source(Path(path), encoding, format)
-    return _header(source, _format(source, format))
+    source = Source(Path(path), encoding, kind)
+    return _header(source, kind_of(source, kind), columns)
 
 
-def _header(source: Source, kind: _Kind, columns: Columns | None = None) -> list[str]:
+def _header(source: Source, kind: Kind, columns: Columns | None = None) -> list[str]:
     match kind:
         case "csv" | "tsv":
-            separator = "\t" if kind == "tsv" else None
-            return delimited.header_of(source, separator=separator, columns=columns)
+            return delimited.header_of(source, separator="\t" if kind == "tsv" else None, columns=columns)
         case "parquet":
             return parquet.header_of(source.path)
         case "excel":
@@ -187,6 +172,20 @@ def read_by_rule(data: DataSection, rules: Rules | None = None, *, tells: bool =
     )
 
 
+def each_by_rule(data: DataSection) -> Iterator[Document]:
+    """The rows that ``read_by_rule`` would keep, one after the other, only to be used inside ``Private``.
+
+    A file without a usable row is no error: of one site of several that would tell all others.
+
+    Raises:
+        DataError, UsageError, MissingExtraError: as ``read_by_rule``, some of them at the first row.
+    """
+    source, rules = Source(Path(data.path), data.encoding, data.format), Rules(data.unusable, data.unlisted)
+    labels, beside = data.labels or None, data.declared_columns
+    maker, rows = _opened(source, columns_of(data), data.format, labels, beside, rules)
+    return maker.documents(rows)
+
+
 def _read(
     source: Source,
     columns: Columns,
@@ -197,79 +196,19 @@ def _read(
     *,
     tells: bool = False,
 ) -> Reading:
-    forbid_core_dumps()  # here, as every private text of a file comes through this function
-    kind = _format(source, chosen)
-    path = source.called
-    _check_options(kind, columns, labels)
-    declared = by_spelling(labels) if labels is not None else None
-    unit, listed = _UNITS.get(kind, "line"), _EVERY if tells else _FIRST
-    more = tuple(map(reader_of, beside))
-    maker = DocumentMaker(path, unit, columns, declared, more, rules, listed)
-    told = tells or rules is None
-    documents = tuple(maker.documents(_rows(source, kind, columns, strict=rules is None, tells=told)))
-    refused = rules is None or not rules.may_be_empty
-    if refused and not maker.rows:
-        raise no_rows(path)
-    if refused and not documents and rules is not None and not tells:
-        raise no_usable_row(path, source.path)
+    maker, rows = _opened(source, columns, chosen, labels, beside, rules, tells=tells)
+    with no_search_for_cycles():
+        documents = tuple(maker.documents(rows))
+    if not maker.rows:
+        raise no_rows(source.called)
+    if not documents and rules is not None and not tells:
+        raise no_usable_row(source.called, source.path)
     return Reading(
         PrivateCorpus(documents), maker.unit, maker.rows, maker.left_out, maker.as_other, maker.hints
     )
 
 
-def _format(source: Source, chosen: Format | None) -> _Kind:
-    path = source.path
-    if memory.is_held(path):
-        return "memory"
-    if source.encoding:
-        codec_of(source.encoding)
-    if chosen is not None and chosen not in get_args(Format):
-        raise UsageError(
-            f"There is no format {chosen!r}.", hint=f"Choose one of {', '.join(get_args(Format))}."
-        )
-    if path.is_dir() and chosen in {None, "txt"}:
-        return "txt"
-    if not source.is_stdin and not path.is_file():
-        raise no_file(path)
-    if chosen == "txt" or (chosen is None and path.suffix.lower() == ".txt"):
-        raise DataError(
-            f"{path} is one .txt file; a folder of them was expected.",
-            hint="Give the folder, with one document in each file. If it is a table, name its format: "
-            "--format tsv (or csv, or jsonl).",
-        )
-    return chosen or _told(source)
-
-
-def _told(source: Source) -> Format:
-    """The format that the first bytes show, or else the name, or else any line: no single row decides."""
-    suffixes = [suffix.lower() for suffix in source.path.suffixes]
-    if suffixes and suffixes[-1] in PACKED_SUFFIXES:
-        suffixes.pop()
-    named = _SUFFIXES.get(suffixes[-1]) if suffixes else None
-    try:
-        shows = source.kind()
-        packed = source.is_packed()
-    except OSError as error:
-        raise cannot_open(source.called, error) from error
-    file = quote(source.path.name)
-    if packed and named in {"parquet", "excel"}:
-        raise DataError(f"{source.called} is compressed.", hint=f"Unpack it first: gunzip -k {file}")
-    if shows == "parquet" and source.is_stdin:
-        raise DataError("A Parquet file cannot be read from standard input.", hint="Give its path.")
-    if shows in {"parquet", "excel"}:
-        if suffixes[-1:] == [".zip"]:
-            raise DataError(f"{source.called} is an archive.", hint=f"Unpack it first: unzip {file}")
-        return cast("Format", shows)
-    if named is None and not jsonl.has_objects(source):
-        known = f"Name its format: --format {'|'.join(get_args(Format))}."
-        raise DataError(
-            f"{source.called}: neither the name nor the content says what kind of file it is.",
-            hint=f"Give a plan with --config {file}" if suffixes[-1:] == [".toml"] else known,
-        )
-    return named or "jsonl"
-
-
-def _check_options(kind: _Kind, columns: Columns, labels: Collection[str] | None) -> None:
+def _check_options(kind: Kind, columns: Columns, labels: Collection[str] | None) -> None:
     if kind == "txt" and len(columns.wanted()) > 1:
         raise UsageError(
             "A folder of .txt files has no columns for labels or users.",
@@ -282,8 +221,30 @@ def _check_options(kind: _Kind, columns: Columns, labels: Collection[str] | None
         )
 
 
+def _opened(
+    source: Source,
+    columns: Columns,
+    chosen: Format | None,
+    labels: Collection[str] | None,
+    beside: Sequence[Column],
+    rules: Rules | None,
+    *,
+    tells: bool = False,
+) -> tuple[DocumentMaker, Iterator[Row | Fault]]:
+    """The rows of a file, and what makes documents of them."""
+    forbid_core_dumps()  # here, as every private text of a file comes through this function
+    kind = kind_of(source, chosen)
+    _check_options(kind, columns, labels)
+    declared = by_spelling(labels) if labels is not None else None
+    unit, listed = _UNITS.get(kind, "line"), _EVERY if tells else _FIRST
+    more = tuple(map(reader_of, beside))
+    maker = DocumentMaker(source.called, unit, columns, declared, more, rules, listed)
+    told = tells or rules is None
+    return maker, _rows(source, kind, columns, strict=rules is None, tells=told)
+
+
 def _rows(
-    source: Source, kind: _Kind, columns: Columns, *, strict: bool, tells: bool
+    source: Source, kind: Kind, columns: Columns, *, strict: bool, tells: bool
 ) -> Iterator[Row | Fault]:
     match kind:
         case "jsonl":

@@ -2,8 +2,8 @@
 
 A first line such as ``sep=;``, which spreadsheets write, decides before it. Lines of a title above the header
 are passed over, if each has one field and a line below them has the wanted columns. A row that repeats the
-header, as files have it that were joined, is left out; empty fields behind the last column, as a separator at
-the end of a row makes them, are none.
+header, as in a file that was joined from several, is left out. Empty fields after the last column, which a
+separator at the end of a row makes, do not count.
 
 A row with too many or too few fields, or a huge one, does not affect other rows. If a quote is not closed, or
 something follows a closing one, the start of the next row is unknown: that is a fault of the file, and so is
@@ -16,12 +16,13 @@ import csv
 import re
 from contextlib import contextmanager
 from itertools import chain, islice
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from rpsg.errors import DataError
 from rpsg.storage.readers import text as lines
 from rpsg.storage.readers.columns import Columns, check_header, is_below_title
-from rpsg.storage.readers.rows import Fault, Row, fault, row_of
+from rpsg.storage.readers.rows import Fault, Row, fault
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -52,7 +53,7 @@ def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -
         source = _PhysicalLines(file)
         reader, separator, header = _opened(source, path, columns, separator)
         check_header(path, header, columns)
-        indices = columns.of(header)
+        values = itemgetter(*(index or 0 for index in columns.of(header)))  # nobody reads one without a name
         separators = _SEPARATORS.get(separator, f"the sign {separator}")
         width, first = len(header), header[0]
         for number, fields in _numbered(path, reader, source):
@@ -64,7 +65,7 @@ def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -
                 hint = "Files were joined with their headers. Nothing needs to be done."
                 yield fault(path, "line", number, REPEATED, hint)
             else:
-                yield row_of(number, [fields[i] if i is not None else None for i in indices])
+                yield number, values(fields)
 
 
 def header_of(file: Source, *, separator: str | None = None, columns: Columns | None = None) -> list[str]:
@@ -115,7 +116,7 @@ def _opened(
     separator = separator or _separator(first, columns)
     reader = csv.reader(chain((first,), read, source.texts), delimiter=separator, strict=True)
     source.lines_before = before
-    header = [name.strip() for _, names in _numbered(path, reader, source, 1) for name in names]
+    header = [name.strip() for _, names in islice(_numbered(path, reader, source), 1) for name in names]
     return reader, separator, header
 
 
@@ -196,14 +197,12 @@ def _names(line: str, separator: str) -> list[str]:
         return []
 
 
-def _numbered(
-    path: str, reader: Reader, source: _PhysicalLines, at_most: int | None = None
-) -> Iterator[tuple[int, list[str]]]:
+def _numbered(path: str, reader: Reader, source: _PhysicalLines) -> Iterator[tuple[int, list[str]]]:
     """(line where the row begins, its fields): a quoted field may run over several lines."""
-    given = 0
-    while at_most is None or given < at_most:
-        number = reader.line_num + source.lines_before + 1
-        fields: list[str] | None = None
+    first = source.lines_before + 1
+    while True:
+        number = reader.line_num + first
+        fields: list[str] | None
         source.size = 0
         try:
             fields = next(reader)
@@ -214,7 +213,6 @@ def _numbered(
         if fields is None:
             raise _broken(path, number)
         if fields:
-            given += 1
             yield number, fields
 
 

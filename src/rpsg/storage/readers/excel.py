@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import DataError, needed
 from rpsg.storage.readers.columns import Columns, check_header, is_below_title
-from rpsg.storage.readers.rows import Fault, Row, row_of
 from rpsg.storage.readers.text import cannot_open
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rpsg.storage.readers.rows import Fault, Row
     from rpsg.storage.readers.source import Source
 
 #: The most rows that a title may have.
@@ -48,7 +48,7 @@ def read_rows(source: Source, columns: Columns) -> Iterator[Row | Fault]:
     indices = columns.of(header)
     for number, cells in enumerate(rows[above + 1 :], start=above + 2):
         if not _is_blank(cells):
-            yield row_of(number, (cells[index] if index is not None else None for index in indices))
+            yield number, [cells[index] if index is not None else None for index in indices]
 
 
 def header_of(source: Source, columns: Columns | None = None) -> list[str]:

@@ -64,7 +64,7 @@ def _row(folder: Path, number: int, file: Path, codec: str) -> Row | Fault:
     if len(content) > lines.MAX_LINE_BYTES:
         return _fault(folder, number, TOO_LONG, f"it is longer than {lines.MAX_LINE_BYTES >> 20} MiB")
     text = _decoded(content, codec)
-    return _fault(folder, number, NOT_TEXT) if text is None or "\0" in text else Row(number, text)
+    return _fault(folder, number, NOT_TEXT) if text is None or "\0" in text else (number, (text, None, None))
 
 
 def _decoded(content: bytes, codec: str) -> str | None:

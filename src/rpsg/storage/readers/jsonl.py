@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import re
+from json.scanner import make_scanner
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import DataError
 from rpsg.storage.readers.columns import Columns, check_header
-from rpsg.storage.readers.rows import Fault, Row, fault, row_of
+from rpsg.storage.readers.rows import Fault, Row, fault
 from rpsg.storage.readers.text import Problem, no_usable_row, read_lines
 
 if TYPE_CHECKING:
@@ -49,13 +50,14 @@ def read_rows(
     first: list[str] = []
     begins, objects = "", 0
     missing = dict.fromkeys(columns.wanted())
+    text, names = columns.text, columns.wanted_or_none
     for number, line in read_lines(source):
         if isinstance(line, str) and line.isspace():
             continue
         begins = begins or str(line).lstrip()[:1]
-        values = _object(source, number, line)
-        if isinstance(values, Fault):
-            yield values
+        values = _parse(line)
+        if not isinstance(values, dict):
+            yield _no_object(source, number, line, values)
             continue
         if strict and not first:
             check_header(path, list(values), columns)
@@ -63,7 +65,7 @@ def read_rows(
         objects += 1
         if missing:
             missing = {name: None for name in missing if name not in values}
-        yield _row(path, number, values, columns)
+        yield (number, list(map(values.get, names))) if text in values else _no_key(path, number, text)
     if not first:
         _check_kind(source)
     if _is_array(begins, objects):
@@ -108,12 +110,12 @@ def _an_array(source: Source) -> DataError:
 def check_columns(source: Source, columns: Columns) -> None:
     """Raise DataError, as ``read_rows``, unless each wanted column is in a row; stops when all were seen."""
     missing, rows, objects, begins = dict.fromkeys(columns.wanted()), 0, 0, ""
-    for number, line in read_lines(source):
+    for _, line in read_lines(source):
         if isinstance(line, str) and line.isspace():
             continue
         rows += 1
         begins = begins or str(line).lstrip()[:1]
-        values = _object(source, number, line)
+        values = _parse(line)
         if isinstance(values, dict):
             objects += 1
             missing = {name: None for name in missing if name not in values}
@@ -138,28 +140,23 @@ def has_objects(source: Source) -> bool:
 
 def header_of(source: Source) -> list[str]:
     """The keys of the first object, for the operator: they are private."""
-    for number, line in read_lines(source):
-        values = _object(source, number, line) if not (isinstance(line, str) and line.isspace()) else None
+    for _, line in read_lines(source):
+        values = _parse(line)
         if isinstance(values, dict):
             return list(values)
     return []
 
 
-def _row(path: str, number: int, values: dict[str, Any], columns: Columns) -> Row | Fault:
-    if columns.text not in values:
-        hint = "Give that line the key, or take it out of the file."
-        detail = f"the object has no key {columns.text!r}"
-        return fault(path, "line", number, NO_KEY, hint, detail=detail)
-    return row_of(number, [None if name is None else values.get(name) for name in columns.wanted_or_none])
+def _no_key(path: str, number: int, key: str) -> Fault:
+    hint = "Give that line the key, or take it out of the file."
+    return fault(path, "line", number, NO_KEY, hint, detail=f"the object has no key {key!r}")
 
 
-def _object(source: Source, number: int, line: str | Problem) -> dict[str, Any] | Fault:
+def _no_object(source: Source, number: int, line: str | Problem, value: object) -> Fault:
+    """Why a line, which was parsed as ``value``, is no object."""
     path = source.called
     if isinstance(line, Problem):
         return fault(path, "line", number, line.reason, line.hint, detail=line.detail)
-    value = _parse(line)
-    if isinstance(value, dict):
-        return value
     if number == 1 and line.lstrip().startswith("["):
         reason = "this is a JSON array; one object a line was expected"
         hint = f"Rewrite it with: jq -c '.[]' {_named(source)}"
@@ -182,15 +179,17 @@ def _named(source: Source) -> str:
     return f"{quote(source.path.name)} > {quote(source.path.stem + '-lines.jsonl')}"
 
 
-def _parse(line: str) -> Any:
+def _parse(line: str | Problem) -> Any:
     """The JSON value, or why there is none. The parser's errors hold the line, so they are not passed on."""
+    if isinstance(line, Problem):
+        return line
     try:
         if not line.startswith("{"):
             return _DECODER.decode(line)
-        value, end = _DECODER.raw_decode(line)
+        value, end = _SCAN(line, 0)
     except _DuplicateKeyError:
         return _DUPLICATE
-    except (ValueError, RecursionError):
+    except (ValueError, StopIteration, RecursionError):
         return _BROKEN
     return _BROKEN if line[end:].strip(_SPACE) else value
 
@@ -203,3 +202,4 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=lambda _name: None)
+_SCAN = make_scanner(_DECODER)  # type: ignore[arg-type]  # typeshed names another argument

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from rpsg.arguments import named_type
 from rpsg.errors import DataError, UsageError
 from rpsg.storage.readers.columns import Columns, check_header
-from rpsg.storage.readers.rows import row_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -99,7 +98,7 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row]:
         for name in columns.wanted_or_none
     )
     for number, values in enumerate(zip(*held, strict=False), start=1):
-        yield row_of(number, map(_plain, values))
+        yield number, [_plain(value) for value in values]
 
 
 def _plain(value: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import DataError, needed
 from rpsg.storage.readers.columns import Columns, check_header
-from rpsg.storage.readers.rows import Fault, Row, fault, row_of
+from rpsg.storage.readers.rows import Fault, Row, fault
 from rpsg.storage.readers.text import cannot_open
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row | Fault]:
             if any(value is _UNDECODABLE for value in row):
                 yield fault(str(path), "row", number, NOT_UTF8, "Write the row again, or take it out.")
             else:
-                yield row_of(number, row)
+                yield number, row
             number += 1
 
 

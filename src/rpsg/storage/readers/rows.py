@@ -9,15 +9,18 @@ Equal values have one spelling (``spelling``).
 
 from __future__ import annotations
 
+import gc
 import math
 import re
+from collections.abc import Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeGuard
 
 from rpsg.errors import DataError
 from rpsg.records import OTHER, Document
 from rpsg.storage.readers import text as lines
-from rpsg.storage.readers.spelling import MISSING, clean, spelled
+from rpsg.storage.readers.spelling import MISSING, clean, spelled, spelled_text
 from rpsg.storage.readers.turns import in_one_text
 
 if TYPE_CHECKING:
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
     from rpsg.storage.readers.beside import ColumnReader
     from rpsg.storage.readers.columns import Columns
 
+_LONGEST_MISSING = max(map(len, MISSING))
+#: So many spellings are remembered: sharing them saves memory, and must not take more than it saves.
+MOST_NAMES = 1 << 20
 _NOT_PRINTED = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 NO_TEXT = "the text is missing or empty"
 TEXT_IS_NONE = "the text is a list or an object"
@@ -41,20 +47,9 @@ _OTHER_LABEL = "; or count such rows as another label: --unlisted other"
 _QUOTED = "a label with a comma needs quotes: '\"Food, drink\",garden'"
 
 
-class Row(NamedTuple):
-    """One row as the file has it: ``number`` is its line, row or file number, counted from 1."""
-
-    number: int
-    text: object
-    label: object = None
-    user: object = None
-    beside: tuple[object, ...] = ()
-
-
-def row_of(number: int, values: Iterable[object]) -> Row:
-    """A row of the values of ``Columns.wanted_or_none``, in their order."""
-    text, label, user, *beside = values
-    return Row(number, text, label, user, tuple(beside))
+#: One row as the file has it: its line, row or file number, counted from 1, and the values of
+#: ``Columns.wanted_or_none`` in their order. A class of its own would take as long as all checks of a row.
+Row = tuple[int, Sequence[object]]
 
 
 class Fault(NamedTuple):
@@ -75,12 +70,10 @@ class Rules:
 
     ``unusable`` is for rows without a text, without a user where one is asked for, or broken in themselves;
     ``unlisted`` for labels, and values of columns beside the text, that are missing or not declared.
-    ``may_be_empty``: a file without a usable row is no error; of one site that would tell all others.
     """
 
     unusable: Literal["drop", "refuse"] = "drop"
     unlisted: Literal["drop", "other"] = "drop"
-    may_be_empty: bool = False
 
 
 @dataclass(slots=True)
@@ -127,7 +120,7 @@ class DocumentMaker:
     as_other: dict[str, RowNumbers] = field(default_factory=dict)
     hints: dict[str, str] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)
-    _shared: dict[str, str] = field(default_factory=dict)
+    _labels: dict[str, str] = field(default_factory=dict)
     _together: dict[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
     def documents(self, rows: Iterable[Row | Fault]) -> Iterator[Document]:
@@ -143,16 +136,17 @@ class DocumentMaker:
                 position += 1
 
     def _document(self, position: int, row: Row) -> Document | Fault:
-        text = self._text(row)
+        number, values = row
+        text = values[0] if _is_plain(values[0]) else self._text(number, values[0])
         if isinstance(text, Fault):
             return text
-        user = self._user(row) if self.columns.user is not None else None
-        if isinstance(user, Fault):
-            return user
-        label = self._label(row) if self.columns.label is not None else None
+        user = self._name(values[2]) if self.columns.user is not None else None
+        if user is None and self.columns.user is not None:
+            return self._no_user(number, values[2])
+        label = self._label(number, values[1]) if self.columns.label is not None else None
         if isinstance(label, Fault):
             return label
-        beside = self._beside(row) if self.beside else ()
+        beside = self._beside(number, values[3:]) if self.beside else ()
         return beside if isinstance(beside, Fault) else Document(position, text, label, user, beside)
 
     def _leave_out(self, fault: Fault) -> None:
@@ -171,42 +165,37 @@ class DocumentMaker:
         if len(found.first) < self.shown:
             found.first.append(fault.number)
 
-    def _text(self, row: Row) -> str | Fault:
-        if _is_plain(row.text):
-            return row.text
+    def _text(self, number: int, given: object) -> str | Fault:
         column = self.columns.text
-        value = row.text if isinstance(row.text, str) else spelled(row.text) or in_one_text(row.text)
-        is_nan = isinstance(row.text, float) and math.isnan(row.text)
-        if value is None and row.text is not None and not is_nan:
-            return self._fault(row, TEXT_IS_NONE, f"{column!r} must hold text, or turns, in every row.")
+        value = given if isinstance(given, str) else spelled(given) or in_one_text(given)
+        is_nan = isinstance(given, float) and math.isnan(given)
+        if value is None and given is not None and not is_nan:
+            return self._fault(number, TEXT_IS_NONE, f"{column!r} must hold text, or turns, in every row.")
         text = "" if value in MISSING else clean(value or "")
         if not any(c.isprintable() and not c.isspace() for c in text):
-            return self._fault(row, NO_TEXT, f"Fill in {column!r}, or take the row out.")
+            return self._fault(number, NO_TEXT, f"Fill in {column!r}, or take the row out.")
         most = lines.MAX_LINE_BYTES
         if 4 * len(text) > most and len(text.encode()) > most:
-            return self._fault(row, TEXT_TOO_LONG, f"A text may have at most {most >> 20} MiB.")
+            return self._fault(number, TEXT_TOO_LONG, f"A text may have at most {most >> 20} MiB.")
         return text
 
-    def _user(self, row: Row) -> str | Fault:
-        name = self._name(row.user)
-        if name is None:
-            reason = NO_USER if not isinstance(row.user, list | dict | tuple) else USER_IS_NONE
-            hint = (
-                f"Fill in {self.columns.user!r} in every row; or leave --user out, and one row is protected "
-                "instead of one person."
-            )
-            return self._fault(row, reason, hint)
-        return name
+    def _no_user(self, number: int, given: object) -> Fault:
+        reason = NO_USER if not isinstance(given, list | dict | tuple) else USER_IS_NONE
+        hint = (
+            f"Fill in {self.columns.user!r} in every row; or leave --user out, and one row is protected "
+            "instead of one person."
+        )
+        return self._fault(number, reason, hint)
 
-    def _label(self, row: Row) -> str | Fault | None:
-        name = self._name(row.label)
+    def _label(self, number: int, given: object) -> str | Fault | None:
+        name = self._name(given)
         if self.labels is None:
             label = None if name is None else _NOT_PRINTED.sub(" ", name).strip() or None
         else:
             label = None if name is None else self.labels.get(name)
         if label is not None:
-            return self._shared.setdefault(label, label)
-        fault = self._unlabelled(row, name)
+            return self._labels.setdefault(label, label)
+        fault = self._unlabelled(number, given, name)
         if self.rules is None:
             # A read that releases nothing accepts a row without a label, unless labels are declared.
             return None if self.labels is None and fault.reason == NO_LABEL else fault
@@ -215,28 +204,29 @@ class DocumentMaker:
             return OTHER
         return fault
 
-    def _unlabelled(self, row: Row, name: str | None) -> Fault:
+    def _unlabelled(self, number: int, given: object, name: str | None) -> Fault:
         if name is not None and self.labels is not None:
             declared = sorted(self.labels.values())
-            some = ", ".join(declared[:10]) + (", ..." if len(declared) > 10 else "")
+            some = ", ".join(f'"{label}"' if "," in label else label for label in declared[:10])
+            some += ", ..." if len(declared) > 10 else ""
             hint = f"Declared: {some}. Correct the row or the list ({_QUOTED}){_OTHER_LABEL}."
-            return self._fault(row, UNLISTED, hint)._replace(unlisted=True)
+            return self._fault(number, UNLISTED, hint)._replace(unlisted=True)
         column = self.columns.label
-        if isinstance(row.label, list | dict | tuple):
+        if isinstance(given, list | dict | tuple):
             hint = f"{column!r} must hold one short name in every row."
-            return self._fault(row, LABEL_IS_NONE, hint)._replace(unlisted=True)
+            return self._fault(number, LABEL_IS_NONE, hint)._replace(unlisted=True)
         other = _OTHER_LABEL if self.labels else ""
         hint = f"Fill in {column!r}, or leave --label out{other}."
-        return self._fault(row, NO_LABEL, hint)._replace(unlisted=True)
+        return self._fault(number, NO_LABEL, hint)._replace(unlisted=True)
 
-    def _beside(self, row: Row) -> tuple[tuple[str, str], ...] | Fault:
+    def _beside(self, number: int, given: Iterable[object]) -> tuple[tuple[str, str], ...] | Fault:
         """The values of the columns beside the text; equal rows of them share one tuple."""
         found = []
-        for column, value in zip(self.beside, row.beside, strict=True):
+        for column, value in zip(self.beside, given, strict=True):
             name = self._name(value)
             declared = None if name is None else column.value_of(name)
             if declared is None:
-                fault = self._fault(row, column.problem(value), column.hint)._replace(unlisted=True)
+                fault = self._fault(number, column.problem(value), column.hint)._replace(unlisted=True)
                 if self.rules is not None and self.rules.unlisted != "other":
                     return fault
                 self._note(self.as_other, fault)
@@ -247,20 +237,22 @@ class DocumentMaker:
 
     def _name(self, value: object) -> str | None:
         """A label or a user as text; equal ones share one string, which matters at a million rows."""
-        if isinstance(value, str):
-            known = self._shared.get(value) or self._names.get(value)  # a spelling is its own spelling
-            if known is not None:
-                return known
-        name = spelled(value)
+        if not isinstance(value, str):
+            name = spelled(value)
+            return None if name is None else self._names.setdefault(name, name)
+        known = self._names.get(value)
+        if known is not None:
+            return known
+        name = spelled_text(value)
         if name is None:
             return None
-        name = self._shared.setdefault(name, name)
-        if isinstance(value, str) and value != name:
-            self._names[value] = name
+        if len(self._names) >= MOST_NAMES:
+            self._names.clear()
+        self._names[value] = name = self._names.setdefault(name, name)  # a spelling is its own spelling
         return name
 
-    def _fault(self, row: Row, reason: str, hint: str) -> Fault:
-        return fault(self.path, self.unit, row.number, reason, hint)
+    def _fault(self, number: int, reason: str, hint: str) -> Fault:
+        return fault(self.path, self.unit, number, reason, hint)
 
 
 def _is_plain(text: object) -> TypeGuard[str]:
@@ -268,12 +260,33 @@ def _is_plain(text: object) -> TypeGuard[str]:
     return (
         isinstance(text, str)
         and text[:1].isalnum()
-        and text.isascii()
-        and 4 * len(text) <= lines.MAX_LINE_BYTES
         and "\r" not in text
         and "\0" not in text
-        and text not in MISSING
+        and (text.isascii() or _is_whole(text))
+        and 4 * len(text) <= lines.MAX_LINE_BYTES
+        and (len(text) > _LONGEST_MISSING or text not in MISSING)
     )
+
+
+@contextmanager
+def no_search_for_cycles() -> Iterator[None]:
+    """While many rows are made: they have no cycles, and the search would take a fifth of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _is_whole(text: str) -> bool:
+    """Whether it has no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def fault(path: Path | str, unit: str, number: int, reason: str, hint: str, *, detail: str = "") -> Fault:

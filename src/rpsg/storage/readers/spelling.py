@@ -31,7 +31,7 @@ def spelled(value: object) -> str | None:
     Lists, objects and numbers of more than a thousand digits have no spelling.
     """
     if isinstance(value, str | bool):
-        return _spelled_text(str(value))
+        return spelled_text(str(value))
     if isinstance(value, float | Decimal):
         return _spelled_number(Decimal(repr(value)) if isinstance(value, float) else value)
     if isinstance(value, int):
@@ -41,9 +41,11 @@ def spelled(value: object) -> str | None:
     return str(value) if isinstance(value, date | time | timedelta | UUID) else None
 
 
-def _spelled_text(value: str) -> str | None:
-    if value.isascii() and value.isalnum() and value[0].isalpha():  # most names: nothing to compose or cut
-        return None if value in MISSING else _TRUTHS.get(value, value)
+def spelled_text(value: str) -> str | None:
+    """``spelled`` of a text."""
+    if value.isascii() and value.isprintable() and "." not in value and "+" not in value:  # most names
+        name = value.strip()
+        return None if name in MISSING else _TRUTHS.get(name, name) or None
     name = clean(value).strip()
     if not name.isascii():
         name = unicodedata.normalize("NFC", name)
@@ -75,7 +77,7 @@ def _spelled_bytes(value: bytes) -> str | None:
         text = value.decode()
     except UnicodeDecodeError:
         return value.hex()
-    return _spelled_text(text) if text.isprintable() else value.hex()
+    return spelled_text(text) if text.isprintable() else value.hex()
 
 
 def clean(text: str) -> str:

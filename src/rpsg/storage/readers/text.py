@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from rpsg.storage.readers.source import Source
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
-#: The position after a return that no line feed follows.
-_LONE_RETURN = re.compile(rb"(?<=\r)(?![\r\n]|\Z)")
+#: So many bytes are read at a time, and then the rest of the line.
+BLOCK = 1 << 18
+#: The positions within a block after a line feed, and after a return that no line feed follows.
+_AFTER_LINE = re.compile(rb"(?<=\n)(?!\Z)|(?<=\r)(?![\r\n]|\Z)")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 TOO_LONG = "the line is too long"
 NOT_UTF8 = "the line is not UTF-8 text"
@@ -46,9 +48,11 @@ def read_lines(source: Source) -> Iterator[tuple[int, str | Problem]]:
     for number, (line, size) in enumerate(raw_lines(source, lambda _: b""), start=1):
         if size > MAX_LINE_BYTES:
             yield number, too_long()
+        elif line.isascii():
+            yield number, line.decode()
         else:
             text = decoded(source, line, number=number, offset=offset, mixed=has_utf8)
-            has_utf8 = has_utf8 or not (isinstance(text, Problem) or line.isascii())
+            has_utf8 = has_utf8 or not isinstance(text, Problem)
             yield number, text
         offset += size
 
@@ -65,20 +69,20 @@ def raw_lines(source: Source, squeezed: Callable[[bytes], bytes]) -> Iterator[tu
     empty, held, size = True, list[bytes](), 0
     try:
         with source.lines() as file:
-            for piece, ends in _pieces(file):
-                if ends and not held and len(piece) <= MAX_LINE_BYTES:  # nearly every line
-                    empty = False
-                    yield piece, len(piece)
-                    continue
-                was_long, size = size > MAX_LINE_BYTES, size + len(piece)
-                is_long = size > MAX_LINE_BYTES
-                if is_long and not was_long:
-                    held = [squeezed(part) for part in held]
-                held.append(squeezed(piece) if is_long else piece)
-                if ends:
-                    yield b"".join(held), size
-                    held, size = [], 0
+            for pieces, ends in _blocks(file):
                 empty = False
+                if ends and not held and max(map(len, pieces)) <= MAX_LINE_BYTES:  # nearly every block
+                    yield from zip(pieces, map(len, pieces), strict=True)
+                    continue
+                for left, piece in enumerate(pieces, 1 - len(pieces)):
+                    was_long, size = size > MAX_LINE_BYTES, size + len(piece)
+                    is_long = size > MAX_LINE_BYTES
+                    if is_long and not was_long:
+                        held = [squeezed(part) for part in held]
+                    held.append(squeezed(piece) if is_long else piece)
+                    if left or ends:
+                        yield b"".join(held), size
+                        held, size = [], 0
             if held:
                 yield b"".join(held), size
     except OSError as error:
@@ -87,19 +91,21 @@ def raw_lines(source: Source, squeezed: Callable[[bytes], bytes]) -> Iterator[tu
         raise DataError(f"{source.called} is empty.", hint="Give a file with at least one row.")
 
 
-def _pieces(file: BinaryIO) -> Iterator[tuple[bytes, bool]]:
-    """The file in pieces that are not much longer than a line may be, and whether a line ends after each."""
+def _blocks(file: BinaryIO) -> Iterator[tuple[list[bytes], bool]]:
+    """The lines of each block of the file, and whether the last one ends with its block.
+
+    It does, unless it is the last line of the file, or longer than a line may be.
+    """
     after_return = False
-    while piece := file.readline(MAX_LINE_BYTES + 1):
-        if after_return and not piece.startswith(b"\n"):
-            yield b"", True
-        start = 0
-        if b"\r" in piece:
-            for found in _LONE_RETURN.finditer(piece):
-                yield piece[start : found.start()], True
-                start = found.start()
-        yield piece[start:], piece.endswith(b"\n")
-        after_return = piece.endswith(b"\r")
+    while block := file.read(BLOCK):
+        if not block.endswith(b"\n"):
+            block += file.readline(MAX_LINE_BYTES + 1)
+        if after_return and not block.startswith((b"\r", b"\n")):
+            yield [b""], True
+        plain = b"\r" not in block or block.count(b"\r") == block.count(b"\r\n")
+        lines = block.splitlines(keepends=True) if plain else _AFTER_LINE.split(block)
+        yield lines, block.endswith(b"\n")
+        after_return = block.endswith(b"\r")
 
 
 def no_rows(called: object) -> DataError:

@@ -1,0 +1,86 @@
+"""What follows from the findings of an audit, its baseline and its controls."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rpsg.audit.blind import Baseline
+    from rpsg.audit.control import Control
+    from rpsg.audit.finding import Finding, Verdict
+
+#: The reason given for each attack when the audit as a whole has no verdict.
+VOID = "The audit as a whole has no verdict."
+#: People held out, and the share of them, whose passages a corpus can repeat by chance: of public reviews it
+#: repeats those of one in 500 at most.
+FEW_COPIES, COPIED = 5, 0.02
+
+
+def with_power(finding: Finding, control: Control) -> Finding:
+    """The finding, or "not run" where the attack did not find the members' own texts."""
+    if finding.verdict != "no violation seen" or control.outcome == "caught":
+        return finding
+    return replace(
+        finding, verdict="not run", reason="It did not find the members in a corpus of their own texts."
+    )
+
+
+def of_void_audit(finding: Finding) -> Finding:
+    """The finding in an audit without a verdict: then no attack has an outcome of its own."""
+    if finding.verdict == "not run":
+        return finding
+    return replace(finding, verdict="not run", reason=VOID)
+
+
+def verdict_of(
+    findings: Sequence[Finding], baseline: Baseline, leak: Sequence[Control]
+) -> tuple[Verdict, str]:
+    """The verdict on the corpus and its reason: void and powerless audits refute nothing."""
+    if baseline.is_void:
+        by = f" by: {', '.join(baseline.signs)}" if baseline.signs else ""
+        return "not run", (
+            f"Members and people held out are told apart without the corpus{by}. So chance did not split "
+            "them. Hold people out at random before the run, and audit that."
+        )
+    refuted = [found for found in findings if found.verdict == "refuted"]
+    if refuted:
+        best = max(refuted, key=lambda found: found.epsilon_lower or 0.0)
+        return "refuted", f"The attack {best.name}: {best.reason}"
+    quiet = {found.name for found in findings if found.verdict == "no violation seen"}
+    if not quiet:
+        return "not run", "No attack could be run with power; each says why."
+    if why := _why_not_held_out([found for found in findings if found.name in quiet]):
+        return "not run", why
+    if not any(control.outcome == "caught" for control in leak if control.name in quiet):
+        return "not run", (
+            "No attack would have detected a corpus in which one text in twenty is a member's. More people "
+            "on each side, more synthetic texts, or canaries make smaller leaks visible."
+        )
+    return "no violation seen", "No attack names more members than chance explains under the claim."
+
+
+def _why_not_held_out(findings: Sequence[Finding]) -> str | None:
+    """Why the people held out seem not to have been, from attacks that did not refute anything."""
+    swapped = [found.name for found in findings if found.epsilon_if_swapped]
+    if swapped:
+        return (
+            f"Too many people held out are named for chance, by {', '.join(swapped)}. The two files may be "
+            "exchanged, or people were not held out at random."
+        )
+    if any(map(_repeats_held_out, findings)):
+        return (
+            "The corpus repeats fifty characters in a row of too many people held out. Either they were in "
+            "its data, or such passages are public: then give texts that have them as the reference."
+        )
+    return None
+
+
+def _repeats_held_out(finding: Finding) -> bool:
+    """Whether the corpus copies so many people held out that a leak of members could not be told from it."""
+    if finding.name != "copies" or finding.guesses is None or finding.right is None:
+        return False
+    held_out = finding.basis["units"] - finding.basis["members"]
+    return bool(finding.guesses - finding.right >= max(FEW_COPIES, COPIED * held_out))

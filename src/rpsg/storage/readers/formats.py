@@ -1,0 +1,87 @@
+"""Which kind of file it is: by its first bytes, by its name, or by what was declared."""
+
+from __future__ import annotations
+
+from shlex import quote
+from typing import Literal, cast, get_args
+
+from rpsg.errors import DataError, UsageError
+from rpsg.storage.readers import jsonl, memory
+from rpsg.storage.readers.source import PACKED_SUFFIXES, Source, codec_of
+from rpsg.storage.readers.text import cannot_open, no_file
+
+Format = Literal["jsonl", "csv", "tsv", "txt", "parquet", "excel"]
+Kind = Literal["jsonl", "csv", "tsv", "txt", "parquet", "excel", "memory"]
+
+_SUFFIXES: dict[str, Format] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".xlsx": "excel",
+    ".xlsm": "excel",
+    ".xlsb": "excel",
+    ".xls": "excel",
+    ".ods": "excel",
+}
+
+
+def kind_of(source: Source, chosen: Format | None) -> Kind:
+    """The kind of a file, or the one that was ``chosen``.
+
+    Raises:
+        DataError: there is no such file, or nothing says what it is.
+        UsageError: there is no such format or encoding.
+    """
+    path = source.path
+    if memory.is_held(path):
+        return "memory"
+    if source.encoding:
+        codec_of(source.encoding)
+    if chosen is not None and chosen not in get_args(Format):
+        raise UsageError(
+            f"There is no format {chosen!r}.", hint=f"Choose one of {', '.join(get_args(Format))}."
+        )
+    if path.is_dir() and chosen in {None, "txt"}:
+        return "txt"
+    if not source.is_stdin and not path.is_file():
+        raise no_file(path)
+    if chosen == "txt" or (chosen is None and path.suffix.lower() == ".txt"):
+        raise DataError(
+            f"{path} is one .txt file; a folder of them was expected.",
+            hint="Give the folder, with one document in each file. If it is a table, name its format: "
+            "--format tsv (or csv, or jsonl).",
+        )
+    return chosen or _told(source)
+
+
+def _told(source: Source) -> Format:
+    """The format that the first bytes show, or else the name, or else any line: no single row decides."""
+    suffixes = [suffix.lower() for suffix in source.path.suffixes]
+    if suffixes and suffixes[-1] in PACKED_SUFFIXES:
+        suffixes.pop()
+    named = _SUFFIXES.get(suffixes[-1]) if suffixes else None
+    try:
+        shows = source.kind()
+        packed = source.is_packed()
+    except OSError as error:
+        raise cannot_open(source.called, error) from error
+    file = quote(source.path.name)
+    if packed and named in {"parquet", "excel"}:
+        raise DataError(f"{source.called} is compressed.", hint=f"Unpack it first: gunzip -k {file}")
+    if shows == "parquet" and source.is_stdin:
+        raise DataError("A Parquet file cannot be read from standard input.", hint="Give its path.")
+    if shows in {"parquet", "excel"}:
+        if suffixes[-1:] == [".zip"]:
+            raise DataError(f"{source.called} is an archive.", hint=f"Unpack it first: unzip {file}")
+        return cast("Format", shows)
+    if named is None and not jsonl.has_objects(source):
+        known = f"Name its format: --format {'|'.join(get_args(Format))}."
+        raise DataError(
+            f"{source.called}: neither the name nor the content says what kind of file it is.",
+            hint=f"Give a plan with --config {file}" if suffixes[-1:] == [".toml"] else known,
+        )
+    return named or "jsonl"
