@@ -9,10 +9,10 @@
 word, and verifies it. ``evaluate`` compares as many synthetic texts with as many real ones. ``private``
 reads, bounds, annotates and counts so many invented rows. ``shard`` counts one shard of 32 of a CSV file with
 so many rows, for both questions of a run in strict mode. Each size has processes of its own, and is added to
-those in the file. The exponent is the slope of log CPU seconds on log size over all sizes: 1 is linear, 2
-quadratic. Stages that take less than a second at the largest size have none. CPU seconds are those of all
-threads; on a busy machine they grow too. Peak memory is that of the whole process during the
-stage.
+those in the file, unless these were measured with another ``--oversample``. The exponent is the slope of log
+CPU seconds on log size over all sizes: 1 is linear, 2 quadratic. Stages that take less than a second at the
+largest size have none. CPU seconds are those of all threads; on a busy machine they grow too. Peak memory is
+that of the whole process during the stage.
 """
 
 from __future__ import annotations
@@ -380,7 +380,10 @@ def main() -> None:
         print(json.dumps(meter.stages))
         return
     kept = json.loads(options.out.read_text("utf-8")) if options.out and options.out.is_file() else {}
-    sizes = {int(size): row for size, row in kept.get(options.what, {}).get("sizes", {}).items()}
+    before = kept.get(options.what, {})
+    settings = {"drafts per text": options.oversample} if options.what == "release" else {}
+    same = all(before.get(name) == value for name, value in settings.items())
+    sizes = {int(size): row for size, row in before.get("sizes", {}).items()} if same else {}
     for size in options.sizes or SIZES[options.what]:
         sizes[size] = measure(options.what, size, options.oversample)
         sizes = dict(sorted(sizes.items()))
@@ -389,7 +392,7 @@ def main() -> None:
             kept[options.what] = {
                 "processors": os.cpu_count(),
                 "load average": round(os.getloadavg()[0], 1),
-                "drafts per text": options.oversample,
+                **settings,
                 "sizes": sizes,
                 "exponents": exponents(sizes),
             }

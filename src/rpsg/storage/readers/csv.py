@@ -53,7 +53,7 @@ def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -
         source = _PhysicalLines(file)
         reader, separator, header = _opened(source, path, columns, separator)
         check_header(path, header, columns)
-        values = itemgetter(*(-1 if index is None else index for index in columns.of(header)))
+        values = itemgetter(*(index or 0 for index in columns.of(header)))  # nobody reads one without a name
         separators = _SEPARATORS.get(separator, f"the sign {separator}")
         width, first = len(header), header[0]
         for number, fields in _numbered(path, reader, source):
@@ -65,7 +65,7 @@ def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -
                 hint = "Files were joined with their headers. Nothing needs to be done."
                 yield fault(path, "line", number, REPEATED, hint)
             else:
-                yield number, values((*fields, None))  # None is the value of columns that were not named
+                yield number, values(fields)
 
 
 def header_of(file: Source, *, separator: str | None = None, columns: Columns | None = None) -> list[str]:
