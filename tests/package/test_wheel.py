@@ -99,6 +99,7 @@ def test_on_the_page_of_an_index_no_link_leads_nowhere(wheel: Path) -> None:
 
 @pytest.mark.weights
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_an_installed_wheel_makes_and_verifies_a_release(wheel: Path, tmp_path: Path) -> None:
     """In an environment of its own, which takes only the packages of others from this one.
 
