@@ -107,6 +107,7 @@ def test_an_attack_that_does_not_count_is_shown_without_figures(capsys: pytest.C
     report = audit_subject(subject(size=600), {"blind": blind, "near-copies": find_attacks()["near-copies"]})
     assert report.finding("blind").auc is not None
     assert re.search(r"\n  blind +not run\n", str(report))
+    assert f"Not run: blind. {report.finding('blind').reason[:20]}" in " ".join(str(report).split())
     page = audit_page(report.to_json())
     row = page[page.index(">blind<") :].partition("</tr>")[0]
     assert re.findall(r">([^<>]+)<", row) == ["blind", "not run"]

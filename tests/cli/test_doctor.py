@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from tests.models.openai.faulty import FaultyServer
 
 from rpsg import registry
 from rpsg.errors import ModelError
@@ -278,3 +279,16 @@ def test_a_setting_that_the_method_refuses_is_found(rpsg: Rpsg, monkeypatch: pyt
     assert findings(rpsg)["settings"]["status"] == "ok"
     monkeypatch.setenv("RPSG_PAPER__SELECTION", "votes")
     assert findings(rpsg)["settings"]["status"] == "fail"
+
+
+def test_it_takes_the_options_of_models_and_servers_that_a_run_takes(
+    rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEAM", "blue")
+    with FaultyServer(lambda asked: "ok" if asked.headers.get("x-team") == "blue" else (403, {})) as server:
+        url = server.settings().base_url
+        options = ("--writer", "openai:m", "--base-url", url, "--extra-header", "X-Team=TEAM")
+        assert (
+            "writer: openai:m@127.0.0.1: the first token"
+            in rpsg("doctor", *options, "--embedder", "fake").out
+        )

@@ -107,7 +107,7 @@ def test_a_text_in_another_language_or_with_a_sentence_twice_is_dropped_and_engl
         "Der Patient ist nach dem Sturz auf die Station gekommen und hat keine Schmerzen.",
         "Le patient est venu dans la salle après une chute et il ne va pas trop mal.",
         "RR 130/80, HbA1c 6,9 %, L-Thyroxin 75.",
-        "Weiter mit Salbe. Am Knie 3 cm Hämatom links. Ruhe. Am Knie 3 cm Hämatom links.",
+        "Weiter mit Salbe. Am Knie 3 cm. Ruhe. Am Knie 5,5 cm.",
     )
     pool = public_filters(
         job, pack, Pool(tuple(Candidate(i, text, Card({})) for i, text in enumerate(texts)))

@@ -87,6 +87,7 @@ class AuditReport(Shown):
 
     def _overview(self) -> Overview:
         verdict, reason, *notes = self.words()
+        notes += [f"Not run: {', '.join(names)}. {why}" for why, names in self.silent().items()]
         return Overview(
             f"Audit: {verdict}",
             first="Private: it was made from private texts, without noise. Do not pass it on with a release.",

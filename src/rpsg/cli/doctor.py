@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path  # noqa: TC003  # typer reads it at run time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rpsg.cli.options import AsJson, Config  # noqa: TC001  # typer reads them at run time
+from rpsg.cli.options import SETTINGS, AsJson, Config, takes_settings
 
 if TYPE_CHECKING:
     from rpsg.cli.console import Screen
@@ -17,21 +18,14 @@ if TYPE_CHECKING:
 _SIGNS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")}
 
 
+@functools.partial(
+    takes_settings, settings=tuple(s for s in SETTINGS if s.key.startswith(("models.", "server.", "engine.")))
+)
 def doctor(
+    given: dict[str, Any],
     run: Annotated[
         Path | None,
         typer.Argument(metavar="RUN", help="A run folder whose file permissions are checked too."),
-    ] = None,
-    writer: Annotated[
-        str | None, typer.Option("--writer", metavar="NAME", help="Model that writes. Default: the plan's.")
-    ] = None,
-    embedder: Annotated[
-        str | None,
-        typer.Option("--embedder", metavar="NAME", help="Model that compares. Default: the plan's."),
-    ] = None,
-    base_url: Annotated[
-        str | None,
-        typer.Option("--base-url", metavar="URL", help="Server of openai:MODEL. Default: the plan's."),
     ] = None,
     config: Config = None,
     as_json: AsJson = False,
@@ -44,8 +38,6 @@ def doctor(
     from rpsg.cli.console import Screen, print_json
     from rpsg.cli.settings import gather, make_plan
 
-    named = {"models.writer": writer, "models.embedder": embedder, "server.base_url": base_url}
-    given = {key: value for key, value in named.items() if value is not None}
     plan = make_plan(gather(given, config, os.environ))
     screen, found = Screen.stdout(), []
     for finding in api.examine(plan, run):

@@ -26,10 +26,8 @@ _HINTS: tuple[tuple[str, str], ...] = (
     ("call of a tool", "Switch tools off for this model, or use another one."),
     ("content filter|the model refused", "Say with --about what the texts are, or use another --writer."),
     (r"HTTP 40[13]|api.?key|unauthori[sz]ed|authentication|credential", _KEY),
-    (
-        r"model.{0,60}(not found|not exist|unknown|invalid|not loaded)|(invalid|unknown|no such) model",
-        _NAME,
-    ),
+    (r"model.{0,60}not (found|in|exist|available|loaded)", _NAME),
+    (r"model.{0,60}(unknown|invalid)|(invalid|unknown|no such) model", _NAME),
     (
         "longer than the context|context length|maximum context|too many tokens",
         "Let the server use a longer context.",

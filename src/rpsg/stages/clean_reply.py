@@ -91,6 +91,7 @@ _DECLINES_ELSEWHERE = (
 REFUSAL_ELSEWHERE = re.compile(rf"{_REGRETS}(?:{_DECLINES_ELSEWHERE})", re.IGNORECASE)
 #: A reply that is a JSON object with one text: {"review": "..."}.
 OBJECT = re.compile(r'\A\{\s*"[\w -]{1,40}"\s*:\s*("(?:[^"\\]|\\.)*")\s*\}\Z', re.DOTALL)
+NUMBER = re.compile(r"\d[\d.,:/-]*")
 SENTENCE_END = re.compile(r"[.!?][\"')\]]*(?=\s|$)|[\u3002\uff01\uff1f]")
 QUOTES = {'"': '"', "'": "'", "\u201c": "\u201d", "\u201d": "\u201d", "\u00ab": "\u00bb", "\u201e": "\u201c"}
 
@@ -176,6 +177,7 @@ def repeats_itself(text: str) -> bool:
 
 
 def says_a_sentence_twice(text: str) -> bool:
-    """Whether a sentence of ``MIN_WORDS`` words or more is there twice, word for word."""
-    sentences = [said for part in SENTENCE_END.split(text) if word_count(said := part.strip()) >= MIN_WORDS]
+    """Whether a sentence of three words or more is there twice, apart from its numbers."""
+    parts = (NUMBER.sub("0", part).strip() for part in SENTENCE_END.split(text))
+    sentences = [part for part in parts if word_count(part) >= 3]
     return len(set(sentences)) < len(sentences)

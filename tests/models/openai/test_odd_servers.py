@@ -134,6 +134,7 @@ def test_each_cause_has_the_words_of_the_server_and_a_hint_of_its_own(cause: str
 
 def test_a_stream_that_nobody_asked_for_has_its_hint() -> None:
     assert "streaming" in hint_for("a stream in place of one answer")
+    assert "after openai:" in hint_for('the server answered with HTTP 400: "model m is not in the list"')
 
 
 def test_hints_differ_by_cause() -> None:

@@ -30,6 +30,9 @@ _CONNECT_SECONDS = 15.0
 # A request is overdue after this many times the longest of the last answers, if there were enough of them,
 # and never sooner than after this many seconds. An answer that may be longer than those may take longer.
 _LONGER, _ANSWERS, _ENOUGH, _SOONEST = 4.0, 100, 20, 3.0
+# The same at the end of a batch, when at most this share of the connections is in use: nothing else is done
+# while the last requests are waited for.
+_LONGER_AT_THE_END, _END = 2.0, 0.25
 # How often to look whether a request is overdue, in seconds.
 _LOOK_SECONDS = 1.0
 # With at most this many requests under way, it is overdue even if none was answered after it was sent.
@@ -154,14 +157,18 @@ class HttpClient:
 
     def _is_lost(self, sent_at: float) -> bool:
         """Whether others are answered that were sent later, or hardly any others are under way."""
-        return self._newest > sent_at or len(self._connections) - len(self._free) <= _FEW
+        return self._newest > sent_at or self._in_use() <= _FEW
+
+    def _in_use(self) -> int:
+        return len(self._connections) - len(self._free)
 
     def _overdue_after(self, patience: float, size: float) -> float:
         """Seconds; infinite while too few answers came to know how long they take."""
         if len(self._took) < _ENOUGH:
             return math.inf
         longest = max(seconds * max(1.0, size / of_size) for seconds, of_size in self._took)
-        return max(_SOONEST, patience * _LONGER * longest)
+        is_end = self._in_use() <= _END * len(self._connections)
+        return max(_SOONEST, patience * (_LONGER_AT_THE_END if is_end else _LONGER) * longest)
 
     def _unpacked(self, body: bytes, headers: Mapping[str, str]) -> bytes:
         """The body of a gateway that packs with gzip although it is asked not to."""

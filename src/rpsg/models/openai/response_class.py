@@ -36,7 +36,7 @@ _STOPS: dict[int, tuple[str, str]] = {
     ),
     403: (
         "does not let this key use the model {model}",
-        "Check {key_env}, organization and project in the section [server] of the plan; see: rpsg doctor",
+        "Check {key_env}, organization, project and headers (--extra-header) in [server]; see: rpsg doctor",
     ),
     404: (
         "has no model {model} at this address",
