@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.engines.ray_in_one_process import OneProcess
 
@@ -53,6 +53,7 @@ def test_both_workers_get_as_many_requests(count: int) -> None:
 
 
 # The first answer of a worker is the name of its model; a batch of these requests has 16 or fewer.
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 20), max_size=4))
 def test_what_lost_workers_had_not_answered_is_sent_to_others_and_nothing_else(lives: list[int]) -> None:
     ray = OneProcess(list(lives))

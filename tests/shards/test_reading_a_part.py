@@ -6,7 +6,7 @@ import gc
 import hashlib
 from typing import TYPE_CHECKING
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.shards.work import NUMBER, Shards
 
@@ -48,6 +48,7 @@ def documents() -> int:
     return sum(isinstance(each, Document) for each in gc.get_objects())
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(max_size=3), st.sampled_from(["a", "b", None])), max_size=9))
 def test_the_digest_of_rows_does_not_depend_on_their_order_nor_on_how_it_is_computed(
     rows: list[tuple[str, str | None]],

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rpsg.errors import DataError
@@ -25,6 +25,7 @@ CONTENT = st.lists(st.sampled_from([b"a", b"\r", b"\n", b"\r\n", "ü".encode(), 
 LINE = re.compile(rb"(?<=\n)(?!\Z)|(?<=\r)(?![\r\n]|\Z)")
 
 
+@settings(deadline=None)
 @given(CONTENT, st.integers(1, 9), st.integers(1, 9))
 def test_lines_are_the_same_wherever_blocks_end(pieces: list[bytes], block: int, most: int) -> None:
     content = b"".join(pieces)
