@@ -101,7 +101,10 @@ def test_flows_that_list_nothing_are_refused_before_anything_is_read(lab: Lab) -
 
 @pytest.mark.parametrize(
     ("reads", "message"),
-    [("nothing", "declares that it reads nothing"), ("records", r"goes through job\.seeding\.unprotected")],
+    [
+        ("nothing", "declares that it reads nothing"),
+        ("records", r"must go through job\.seeding\.unprotected"),
+    ],
 )
 def test_a_method_that_asks_for_people_whom_it_must_not_have_is_told_so(
     lab: Lab, reads: Reads, message: str

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 RESULT = json.loads(
     (ROOT / "benchmarks" / "results" / "prediction-food-reviews.json").read_text(encoding="utf-8")
 )
-PAGE = (ROOT / "docs" / "private-prediction.md").read_text(encoding="utf-8")
+PAGE = " ".join((ROOT / "docs" / "private-prediction.md").read_text(encoding="utf-8").split())
 SHOWN = ("fid", "word_distance", "next_word_accuracy", "length_distance")
 
 

@@ -63,7 +63,7 @@ def test_an_option_that_takes_a_name_offers_all_there_are(
 def test_the_packs_and_the_downloads_are_offered(completed: Completed) -> None:
     assert completed("rpsg run --domain ") == pack_names()
     assert completed("rpsg models pull ") == list(CATALOGUE)
-    assert completed("rpsg preview --domain sup") == ["support"]
+    assert completed("rpsg preview --domain sup") == ["support", "support-es"]
 
 
 def test_a_name_on_a_server_is_completed_up_to_its_place(completed: Completed) -> None:

@@ -44,7 +44,7 @@ def test_a_file_that_is_read_is_never_written_over(
     before = file.read_bytes()
     reads = ("--real=real.jsonl", "--train-real=train.jsonl", "--floor=floor.jsonl")
     assert typed(f"texts/../{name}.jsonl", *reads) == 2
-    assert "what this evaluation reads" in capsys.readouterr().err
+    assert "which this evaluation reads" in capsys.readouterr().err
     assert file.read_bytes() == before
 
 
@@ -52,7 +52,7 @@ def test_a_file_that_is_read_is_known_under_another_name(folder: Path) -> None:
     (folder / "soft.jsonl").symlink_to(folder / "real.jsonl")
     os.link(folder / "real.jsonl", folder / "hard.jsonl")
     for name in ("soft.jsonl", "hard.jsonl"):
-        with pytest.raises(UsageError, match="what this evaluation reads"):
+        with pytest.raises(UsageError, match="which this evaluation reads"):
             output_path(folder / "corpus.jsonl", folder / name, real=True, reads=[folder / "real.jsonl"])
 
 

@@ -166,7 +166,7 @@ def test_nobody_at_all_gives_public_texts(lab: Lab) -> None:
 def test_the_page_does_not_say_that_the_writer_saw_no_private_text(lab: Lab) -> None:
     run = drawn(lab, planned(lab, lab.file(lab.rows(40))))
     page = (run.path / "release" / "report.html").read_text(encoding="utf-8")
-    assert "private texts under noise" in page or "was shown private texts" in page
+    assert "private texts with noise" in page or "was shown private texts" in page
     assert "which it never saw" not in page
 
 

@@ -148,7 +148,7 @@ def test_the_plan_says_what_a_declared_number_means_and_reckons_with_voters(lab:
     assert voters is not None
     assert shown.people == voters < 120
     assert shown.candidates == 300
-    assert any(f"at least {voters} of 300 vote" in line for line in shown.explanations)
+    assert any(f"at least {voters} of 300 people vote" in line for line in shown.explanations)
 
 
 def test_voters_that_are_too_few_by_declaration_are_refused_by_plan_and_run(lab: Lab, tiny: Pack) -> None:

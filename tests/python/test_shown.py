@@ -82,7 +82,16 @@ def an_audit(text: str) -> AuditReport:
     claim = Claim(2.0, 1e-6, is_made=True)
     baseline: Any = None
     return AuditReport(
-        "no violation seen", text, claim, {}, (finding,) * 30, baseline, {}, {}, 0, notes=(text,)
+        "no violation seen",
+        text,
+        claim,
+        {},
+        (finding,) * 30,
+        baseline,
+        {},
+        {"synthetic texts": 40, "members": 30},
+        0,
+        notes=(text,),
     )
 
 

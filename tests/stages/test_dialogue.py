@@ -112,5 +112,5 @@ def test_a_parquet_file_with_turns_is_read(lab: Lab) -> None:
     pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     said = [[{"role": "user", "content": "Hi."}], [], None, [{"role": None, "content": "Hi."}]]
     pq.write_table(pa.table({"talk": said}), lab.folder / "talk.parquet")
-    rows = [row[1] for row in parquet.read_rows(lab.folder / "talk.parquet", Columns("talk"))]
+    rows = [row[1][0] for row in parquet.read_rows(lab.folder / "talk.parquet", Columns("talk"))]
     assert [in_one_text(row) for row in rows] == ["user: Hi.", "", None, None]

@@ -232,7 +232,7 @@ def test_a_later_layer_replaces_the_columns_whatever_its_form() -> None:
         (["a=low|low"], "twice"),
         (["a=low||high"], "empty"),
         (["a=x|y", "a=x|z"], "declared twice"),
-        (["a=18<9"], "rising"),
+        (["a=18<9"], "ascending"),
         (["a=2025-06..2025-01"], "earlier one first"),
         (["a=2025-02-30..2025-03-02"], "days of the calendar"),
         (["a=1900..2025"], "more than 60 periods"),
