@@ -206,7 +206,7 @@ def test_nothing_is_written_over_the_texts(
     before = (lab.folder / "data.jsonl").read_bytes()
     assert main(["compare", str(file), "-o", "out", "--csv", str(lab.folder / "data.jsonl")]) == 2
     assert (lab.folder / "data.jsonl").read_bytes() == before
-    assert "must leave as it is" in " ".join(capsys.readouterr().err.split())
+    assert "reads and must not change" in " ".join(capsys.readouterr().err.split())
 
 
 def test_the_help_teaches_what_a_comparison_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -184,7 +184,7 @@ def test_runs_that_hold_people_out_are_attacked(matrix: Callable[..., Matrix], l
     assert 0.3 < found_out["attacks"]["refer"]["auc"] < 0.7
     # So few texts are too few for an audit that counts, and one that does not has a reason and no bound.
     assert found_out["verdict"] == "not run"
-    assert "No attack would detect" in found_out["reason"]
+    assert "No attack would have detected" in found_out["reason"]
     assert found_out["epsilon_lower"] is None
     floor = cell_of(found, "floor")
     assert floor.figures is not None

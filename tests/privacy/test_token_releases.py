@@ -143,7 +143,7 @@ def test_nor_does_an_edited_journal_let_people_move_further_for_the_same_charge(
     journal.write_text("".join(json.dumps(event) + "\n" for event in kept))
     (tearoom.folder / "run" / "evidence" / "release-000.json").unlink()
     tearoom.budget = dear
-    with pytest.raises(RunError, match="is not one for them"):
+    with pytest.raises(RunError, match="has no charge for tokens"):
         tearoom.run()
 
 
@@ -160,7 +160,7 @@ def test_nor_does_the_charge_of_another_stage_pay_for_tokens(tearoom: Tearoom) -
     journal.write_text("".join(json.dumps(event) + "\n" for event in events))
     heading = {"event": "begin", "plan_sha256": BUDGET.sha256(), "draw": paid}
     (private / "tokens-001.jsonl").write_text(json.dumps(heading) + "\n")
-    with pytest.raises(RunError, match="is not one for them"):
+    with pytest.raises(RunError, match="has no charge for tokens"):
         tearoom.run()
     assert tearoom.log() == []
 
@@ -178,7 +178,7 @@ def test_nor_does_the_charge_of_another_run_or_of_a_smaller_budget(
     (mine,) = [event["draw"] for event in events if event["event"] == "draw" and event["seq"] == 1]
     for file in (journal, private / "tokens-001.jsonl"):
         file.write_text(file.read_text().replace(mine, "elsewhere"))
-    with pytest.raises(RunError, match="is not one for them"):
+    with pytest.raises(RunError, match="has no charge for tokens"):
         tearoom.run()
     assert tearoom.log() == []
 

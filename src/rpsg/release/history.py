@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import math
+import sys
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rpsg.disk.files import PUBLIC_MODE, write_chunks
@@ -44,20 +46,36 @@ def read_history(path: Path, texts: Mapping[int, str]) -> Pool:
     Raises:
         RunError: the file is damaged.
     """
+    shared = Shared()
     try:
         with path.open(encoding="utf-8") as lines:
-            return Pool(tuple(_candidate(json.loads(line), texts) for line in lines))
+            return Pool(tuple(_candidate(json.loads(line), texts, shared) for line in lines))
     except (ValueError, KeyError, TypeError):
         raise RunError(f"{path.name} is damaged.", hint="Check the release with: rpsg verify RUN") from None
 
 
-def _candidate(line: Mapping[str, Any], texts: Mapping[int, str]) -> Candidate:
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Cards and reasons that were read: equal ones are one object, as there are few for many candidates."""
+
+    cards: dict[tuple[Any, ...], Card] = field(default_factory=dict)
+    drops: dict[Drop, Drop] = field(default_factory=dict)
+
+    def card(self, values: Mapping[str, str], phrases: tuple[str, ...]) -> Card:
+        return self.cards.setdefault((tuple(values.items()), phrases), Card(dict(values), phrases))
+
+    def drop(self, stage: str, reason: str) -> Drop:
+        found = Drop(stage, reason)
+        return self.drops.setdefault(found, found)
+
+
+def _candidate(line: Mapping[str, Any], texts: Mapping[int, str], shared: Shared) -> Candidate:
     number, dropped = int(line["id"]), line.get("dropped")
     return Candidate(
         number,
         texts.get(number, ""),
-        Card(dict(line["card"]), tuple(line.get("phrases", ()))),
+        shared.card(line["card"], tuple(line.get("phrases", ()))),
         line.get("parent"),
-        {name: float(value) for name, value in line.get("scores", {}).items()},
-        None if dropped is None else Drop(*dropped),
+        {sys.intern(name): float(value) for name, value in line.get("scores", {}).items()},
+        None if dropped is None else shared.drop(*dropped),
     )
