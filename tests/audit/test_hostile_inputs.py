@@ -66,6 +66,19 @@ def test_scores_that_are_no_numbers_make_no_figure_that_is_none(value: float) ->
         {"details": {"seen": {1, 2}}},
         {"matches": (Match(0, 10**9, 1.0),)},
         {"matches": (Match(-1, 0, 1.0),)},
+        {"matches": (1,)},
+        {"matches": None},
+        {"epsilon_lower": "3"},
+        {"epsilon_most": "3"},
+        {"epsilon_lower": 1e308},
+        {"epsilon_if_swapped": "3"},
+        {"auc": "high"},
+        {"limit": [0.1]},
+        {"basis": None},
+        {"rates": (1,)},
+        {"curve": "abc"},
+        {"reason": ["why"]},
+        {"reason": "\ud800"},
     ],
 )
 def test_a_finding_whose_figures_cannot_be_counts_as_not_run(figures: dict[str, Any]) -> None:
@@ -87,6 +100,46 @@ def test_a_verdict_follows_from_the_bound_and_not_from_what_an_attack_says() -> 
 
     assert audit_subject(subject(), {"boasts": boasts}).verdict == "not run"
     assert audit_subject(subject(), {"hides": hides}).verdict == "refuted"
+
+
+@pytest.mark.parametrize("array", ["is_in", "owner", "row"])
+def test_an_attack_cannot_change_what_later_ones_look_at(array: str) -> None:
+    """Members exchanged with people held out, or texts with other people, would hide a leak."""
+
+    def exchanges(given: Subject) -> Finding:
+        getattr(given, array)[:] = getattr(given, array)[::-1].copy()
+        return constant(given)
+
+    def sorts(given: Subject) -> Finding:
+        getattr(given, array).sort()
+        return constant(given)
+
+    case = subject(leak=60)
+    attacks = {"exchanges": exchanges, "sorts": sorts, **find_attacks(["copies"])}
+    report = audit_subject(case, attacks)
+    assert report.verdict == "refuted"
+    assert report.finding("exchanges").verdict == report.finding("sorts").verdict == "not run"
+
+
+@pytest.mark.parametrize("unseen", ["\u200b", "\u00ad", "\u2060", "\u034f", "\x00"])
+def test_characters_that_nobody_sees_hide_no_copy(unseen: str) -> None:
+    rows = texts(900, 4)
+    used, held, corpus = rows[:300], rows[300:600], rows[600:]
+    copied = [*(unseen.join(text) for text in used[:60]), *corpus[60:]]
+    assert audit(copied, used, held, attacks=SOME).verdict == "refuted"
+
+
+def test_forms_that_chance_repeats_are_not_called_public_or_used() -> None:
+    """Of notes that differ in a few numbers, a corpus that never saw them repeats many."""
+    draw = np.random.default_rng(1)
+    rows = [
+        f"Seen today for a routine check. Blood pressure {draw.integers(11, 16)}0, pulse {pulse}, "
+        f"review in {draw.integers(30)} days."
+        for pulse in draw.integers(60, 100, 900)
+    ]
+    report = audit(rows[600:], rows[:300], rows[300:600], attacks=SOME)
+    assert report.verdict == "not run"
+    assert "by chance" in report.reason
 
 
 def test_functions_share_the_error_even_under_names_of_attacks_that_lack_their_aid() -> None:

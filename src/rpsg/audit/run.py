@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from rpsg import registry
@@ -15,10 +16,12 @@ from rpsg.audit.control import fitted_on_members, leaky, outcome_of
 from rpsg.audit.finding import Finding, judged, not_run
 from rpsg.audit.inputs import read_synthetic, read_texts
 from rpsg.audit.report import AuditReport, Closest, plain_number
+from rpsg.audit.roc import Rate
 from rpsg.audit.subject import subject_of
 from rpsg.audit.verdict import of_void_audit, verdict_of, with_power
 from rpsg.errors import RpsgError
 from rpsg.pipeline.logs import logged
+from rpsg.privacy.attack_bounds import LARGEST_EPSILON
 from rpsg.privacy.private import place_of
 from rpsg.privacy.published_audit import LEVEL
 from rpsg.protocols import Silent
@@ -216,15 +219,25 @@ def _checked(found: Finding, subject: Subject) -> Finding:
 
 
 def _can_be(found: Finding, subject: Subject) -> bool:
-    """Whether the figures are numbers and no bound is negative, and the matches are texts that there are."""
+    """Whether figures are numbers, bounds are possible, and the matches are texts that there are."""
+    bounds = (found.epsilon_lower, found.epsilon_most, found.epsilon_if_swapped)
+    figures = (found.auc, found.limit, found.guesses, found.right, *bounds)
     try:
-        json.dumps(asdict(found), allow_nan=False, default=plain_number)
+        json.dumps(asdict(found), ensure_ascii=False, allow_nan=False, default=plain_number).encode()
+        return (
+            isinstance(found.reason, str)
+            and isinstance(found.basis, Mapping)
+            and all(isinstance(figure, Real) for figure in figures if figure is not None)
+            and all(0.0 <= bound <= LARGEST_EPSILON for bound in bounds if bound is not None)
+            and all(isinstance(rate, Rate) for rate in found.rates)
+            and all(len(point) == 2 for point in found.curve)
+            and all(
+                0 <= match.private < len(subject.texts) and 0 <= match.synthetic < len(subject.synthetic)
+                for match in found.matches
+            )
+        )
     except (TypeError, ValueError, AttributeError):
         return False
-    return (found.epsilon_lower or 0.0) >= 0.0 and all(
-        0 <= match.private < len(subject.texts) and 0 <= match.synthetic < len(subject.synthetic)
-        for match in found.matches
-    )
 
 
 def _with_rows(found: Finding, subject: Subject) -> Finding:

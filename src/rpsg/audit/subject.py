@@ -21,6 +21,7 @@ from rpsg.errors import DataError, RpsgError, UsageError
 from rpsg.evaluation.inputs import Memory
 from rpsg.protocols import Silent
 from rpsg.stages.rng import stream
+from rpsg.stages.sanitize import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,6 +71,11 @@ class Subject:
     of_private: Memory = field(default_factory=Memory, repr=False)
     is_control: bool = False
     progress: Progress = field(default_factory=Silent, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # An attack that sorts one of them in place would change what all later attacks look at.
+        for array in (self.owner, self.is_in, self.row):
+            array.flags.writeable = False
 
     @cached_property
     def memory(self) -> Memory:
@@ -163,6 +169,7 @@ def subject_of(
     they are on: if only texts on both sides were left out, that would tell who is in the data. A text that is
     private and in the reference is left out of both: one side may have more of these than the other.
 
+    Characters that nobody sees are removed from all texts: one in each word would hide a copy.
     Texts are put in random order. In the order in which they were given, an attack that breaks ties by place
     would name members first.
 
@@ -176,7 +183,9 @@ def subject_of(
             "Only one of the two files has a column that names the person.",
             hint="Name such a column for both files, or for neither.",
         )
-    texts = (*members, *nonmembers)
+    texts = tuple(map(visible, (*members, *nonmembers)))
+    reference = None if reference is None else tuple(map(visible, reference))
+    synthetic = tuple(map(visible, synthetic))
     units = _units(members, nonmembers, member_units, nonmember_units)
     if len(np.intersect1d(units[: len(members)], units[len(members) :])):
         raise DataError(
@@ -194,7 +203,7 @@ def subject_of(
     left_out = len(texts) - len(kept)
     named = [len(np.unique(side)) for side in (units[: len(members)], units[len(members) :])]
     return Subject(
-        synthetic=tuple(synthetic),
+        synthetic=synthetic,
         texts=tuple(texts[i] for i in kept),
         owner=owner,
         is_in=is_in,
@@ -277,5 +286,5 @@ def _check_sides(members: int, nonmembers: int) -> None:
     if min(members, nonmembers) < FEWEST:
         raise DataError(
             f"An audit needs {FEWEST} people on each side who have texts of their own.",
-            hint="Hold people out before the run, at random, and name their texts as non-members.",
+            hint="Hold more people out. Texts of two people, or of the reference, do not count.",
         )

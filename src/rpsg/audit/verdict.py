@@ -72,8 +72,9 @@ def _why_not_held_out(findings: Sequence[Finding]) -> str | None:
         )
     if any(map(_repeats_held_out, findings)):
         return (
-            "The corpus repeats fifty characters in a row of too many people held out. Either they were in "
-            "its data, or such passages are public: then give texts that have them as the reference."
+            "The corpus repeats fifty characters in a row of too many people held out. They may have been in "
+            "its data. Or such passages are public: then give texts that have them as the reference. Or the "
+            "texts are forms, so alike that a corpus repeats them by chance: then only canaries can tell."
         )
     return None
 
@@ -82,5 +83,5 @@ def _repeats_held_out(finding: Finding) -> bool:
     """Whether the corpus copies so many people held out that a leak of members could not be told from it."""
     if finding.name != "copies" or finding.guesses is None or finding.right is None:
         return False
-    held_out = finding.basis["units"] - finding.basis["members"]
+    held_out = finding.basis.get("units", 0) - finding.basis.get("members", 0)
     return bool(finding.guesses - finding.right >= max(FEW_COPIES, COPIED * held_out))

@@ -52,13 +52,19 @@ def plain(text: str) -> str:
     Other control characters than ``KEPT_CONTROLS`` that are white space become a space. Tokens that appear
     when others are removed are removed too.
     """
-    if _DOUBTFUL.search(text):
-        text = "".join(map(_readable, text.replace("\r\n", "\n")))
+    text = visible(text)
     for _ in range(LAYERS):
         before, text = text, TEMPLATE.sub(" ", text)
         if before == text:
             return text.strip()
     return text.translate(_MADE_OF).strip()
+
+
+def visible(text: str) -> str:
+    """The text without control, bidirectional and invisible characters, but for ``KEPT_CONTROLS``."""
+    if not _DOUBTFUL.search(text):
+        return text
+    return "".join(map(_readable, text.replace("\r\n", "\n")))
 
 
 def _readable(character: str) -> str:
