@@ -306,6 +306,7 @@ def test_an_over_long_line_is_passed_over_without_being_held(
 ) -> None:
     limit = 1 << 16
     monkeypatch.setattr(lines, "MAX_LINE_BYTES", limit)
+    monkeypatch.setattr(lines, "BLOCK", limit >> 4)  # as in truth, it is much smaller than the limit
     text = b'"' + b"tea, oil; " * (10 * limit) + b'"\n'
     for name, body in (("a.jsonl", text + row()), ("a.csv", b"text\n" + text + b"tea")):
         path = tmp_path / name

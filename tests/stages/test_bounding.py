@@ -196,6 +196,47 @@ def test_embeddings_of_a_stopped_run_are_not_used_for_texts_that_changed(
     assert np.array_equal(found, FakeEmbedder().embed(["text 0", "text 1", "text 2"]))
 
 
+@pytest.mark.parametrize("lost", ["tag", "end", "numbers"])
+def test_a_part_that_is_not_whole_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    """A run may be killed before a part has its tag; an embedder may give fewer numbers now."""
+    monkeypatch.setattr(contributions, "PART", 256)
+    vault = Vault.create(tmp_path, "none")
+    everybody = [str(i) for i in range(600)]
+    with pytest.raises(KeyboardInterrupt):
+        _ = people(everybody, Stopped(300), Vectors(vault, "embeddings", 32)).embeddings
+    if lost == "tag":
+        (tmp_path / "embeddings.0.tag").unlink()
+    elif lost == "end":
+        (tmp_path / "embeddings.0").write_bytes(vault.read("embeddings.0")[:-4])
+    else:
+        vault.write("embeddings.0", vault.read("embeddings.0")[: 32 + 256 * 4 * 16])
+    found = open_private(people(everybody, FakeEmbedder(), Vectors(vault, "embeddings", 32)).embeddings)
+    assert np.array_equal(found, FakeEmbedder().embed([f"text {i}" for i in range(600)]))
+
+
+@pytest.mark.parametrize("key", ["file", "none"])
+def test_parts_are_all_deleted_by_a_run_that_was_killed_while_it_deleted_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: VaultKey
+) -> None:
+    monkeypatch.setattr(contributions, "PART", 2)
+    cache = Vectors(Vault.create(tmp_path, key), "embeddings", 32)
+    delete = Vault.delete
+
+    def killed(vault: Vault, name: str) -> None:
+        delete(vault, name)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Vault, "delete", killed)
+    with pytest.raises(KeyboardInterrupt):
+        _ = people([*"abcdefgh"], FakeEmbedder(), cache).embeddings
+    monkeypatch.setattr(Vault, "delete", delete)
+    assert list(tmp_path.glob("embeddings.[0-9]*")), "otherwise nothing is tested"
+    _ = people([*"abcdefgh"], FakeEmbedder(), cache).embeddings
+    assert not list(tmp_path.glob("embeddings.[0-9]*"))
+
+
 def test_embeddings_cut_short_are_made_anew(tmp_path: Path) -> None:
     cache = Vectors(Vault.create(tmp_path, "none"), "embeddings", 32)
     (tmp_path / ".rpsg-part-embeddings").write_bytes(b"half of it")

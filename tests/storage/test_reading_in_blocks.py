@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import re
+import tracemalloc
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -38,6 +39,37 @@ def test_lines_are_the_same_wherever_blocks_end(pieces: list[bytes], block: int,
     wanted = LINE.split(content)
     assert [size for _, size in found] == [len(line) for line in wanted]
     assert [line for line, size in found if size <= most] == [line for line in wanted if len(line) <= most]
+
+
+def test_one_row_with_many_returns_takes_no_more_memory_than_its_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of its lines would be an object of its own if all of them were held at once."""
+    monkeypatch.setattr(lines_of_text, "BLOCK", 1 << 12)
+    file = tmp_path / "rows.csv"
+    size = 400_000
+    file.write_bytes(b'text\nplain\n"' + b"a\r" * (size // 2) + b'"\nplain\n')
+    tracemalloc.start()
+    try:
+        lines = sum(1 for _ in lines_of_text.raw_lines(Source(file), lambda _: b""))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert lines == size // 2 + 4
+    assert most < size
+
+
+@pytest.mark.parametrize("block", range(1, 12))
+def test_a_row_over_the_limit_breaks_no_other_wherever_a_block_divides_its_letters(
+    tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines_of_text, "BLOCK", block)
+    monkeypatch.setattr(lines_of_text, "MAX_LINE_BYTES", 40)
+    file = tmp_path / "rows.csv"
+    file.write_text('text\nfirst\n"' + 'é""日本""' * 9 + '"\nlast\n', "utf-8")
+    reading = open_private(read_by_rule(DataSection(path=str(file)), tells=True))
+    assert [row.text for row in reading.corpus] == ["first", "last"]
+    assert {reason: rows.first for reason, rows in reading.left_out.items()} == {"the row is too long": [3]}
 
 
 @pytest.mark.parametrize("block", [1, 7, 64, 1 << 18])

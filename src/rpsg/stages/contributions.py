@@ -120,7 +120,7 @@ class People:
         for number, start in enumerate(range(0, len(rows), PART)):
             some = rows[start : start + PART]
             about = _digest(some)
-            part = cache.part(number, about)
+            part = cache.part(number, about, len(some))
             if part is None:
                 part = np.concatenate(list(self._blocks(rows, slice(start, start + len(some)), tenths)))
                 if start + PART < len(rows):  # after the last one all rows are stored at once

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.disk.files import PART, descriptor_of, file_errors, sync_dir
+from rpsg.errors import RunError
 from rpsg.storage.layout import PRIVATE
 from rpsg.storage.sealing import CHUNK
 from rpsg.storage.vault import broken
@@ -69,24 +70,27 @@ class Vectors:
         with file_errors(f"write {PRIVATE}/{self._name}"):
             return self._fill_file((rows, self._dim), blocks)
 
-    def part(self, number: int, about: bytes) -> Floats | None:
-        """The rows that ``keep_part`` stored; None if there are none, or if ``about`` was another then."""
+    def part(self, number: int, about: bytes, rows: int) -> Floats | None:
+        """The rows that ``keep_part`` stored; None if they are not there, not whole, or of something else."""
         name = self._part(number)
         if not self._vault.exists(name):
             return None
-        content = self._vault.read(name)
-        rows = np.frombuffer(content, _ROW, offset=len(about)) if content.startswith(about) else None
-        return None if rows is None else rows.reshape(-1, self._dim).astype(np.float32)
+        try:
+            content = self._vault.read(name)
+        except RunError:  # a run that was killed left it without its tag; the rows can be made again
+            return None
+        if not content.startswith(about) or len(content) != len(about) + rows * self._dim * _ROW.itemsize:
+            return None
+        return np.frombuffer(content, _ROW, offset=len(about)).reshape(rows, self._dim).astype(np.float32)
 
     def keep_part(self, number: int, about: bytes, rows: Floats) -> None:
         """Store some rows for as long as not all are there; ``about`` says what they were made of."""
         self._vault.write(self._part(number), about + rows.astype(_ROW).tobytes())
 
     def forget_parts(self) -> None:
-        """Delete the parts, as all rows are stored now."""
-        for number in count():
-            if not self._vault.exists(self._part(number)):
-                return
+        """Delete the parts, as all rows are stored now; the last one first, so that none is left behind."""
+        parts = next(number for number in count() if not self._vault.exists(self._part(number)))
+        for number in reversed(range(parts)):
             self._vault.delete(self._part(number))
 
     def _part(self, number: int) -> str:

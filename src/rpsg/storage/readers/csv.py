@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\w"\r\n])"?\s*', re.IGNORECASE)
 #: Text between quotes and line ends; only its first and last byte change the state of a CSV parser.
-_BETWEEN = re.compile(rb'[^"\r\n]{3,}')
+_BETWEEN = re.compile(rb'[^"\r\n]+')
 _NO_LIMIT = 2**31 - 1
 #: The most lines that a title may have.
 _TITLE = 20
@@ -172,7 +172,8 @@ class _PhysicalLines:
 
 def _ends(between: re.Match[bytes]) -> bytes:
     """The first and the last byte; a letter in place of one that is part of a longer character."""
-    return bytes(c if c < 0x80 else 0x78 for c in (between[0][0], between[0][-1]))
+    found = between[0]
+    return bytes(c if c < 0x80 else 0x78 for c in found[:1] + found[1:][-1:])
 
 
 def _separator(first: str, columns: Columns) -> str:

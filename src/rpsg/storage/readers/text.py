@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rpsg.storage.readers.source import Source
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
-#: So many bytes are read at a time, and then the rest of the line.
+#: So many bytes are read at a time, and then at most as many more of the last line.
 BLOCK = 1 << 18
 #: The positions within a block after a line feed, and after a return that no line feed follows.
 _AFTER_LINE = re.compile(rb"(?<=\n)(?!\Z)|(?<=\r)(?![\r\n]|\Z)")
@@ -94,12 +94,13 @@ def raw_lines(source: Source, squeezed: Callable[[bytes], bytes]) -> Iterator[tu
 def _blocks(file: BinaryIO) -> Iterator[tuple[list[bytes], bool]]:
     """The lines of each block of the file, and whether the last one ends with its block.
 
-    It does, unless it is the last line of the file, or longer than a line may be.
+    It does, unless it is the last line of the file or a long one. Were a long line read as a whole, one row
+    with many returns would take many times its size in memory.
     """
     after_return = False
     while block := file.read(BLOCK):
         if not block.endswith(b"\n"):
-            block += file.readline(MAX_LINE_BYTES + 1)
+            block += file.readline(BLOCK)
         if after_return and not block.startswith((b"\r", b"\n")):
             yield [b""], True
         plain = b"\r" not in block or block.count(b"\r") == block.count(b"\r\n")
