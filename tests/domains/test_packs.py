@@ -176,7 +176,7 @@ def test_a_file_of_values_lies_in_the_pack(folder: Path, file: str) -> None:
     ("before", "after", "said"),
     [
         ('title = "Tiny reviews"', 'titel = "Tiny reviews"', "titel"),
-        ("edges = [9, 14]", "edges = [14, 9]", "rising edges"),
+        ("edges = [9, 14]", "edges = [14, 9]", "ascending order"),
         ("edges = [9, 14]", "edges = [9]", "one word count per value"),
         ('values = ["positive", "mixed", "negative"]', 'values = ["positive"]', "at least two values"),
         ('"positive", "mixed", "negative"]', '"positive", "positive", "negative"]', "lists a value twice"),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-OWN = "the texts that the corpus was made from"
+OWN = "The corpus was made from these texts"
 
 
 def write(path: Path, texts: Sequence[str]) -> Path:
