@@ -88,6 +88,15 @@ def test_an_address_or_weights_that_cannot_be_used_are_obstacles(tmp_path: Path)
     assert "none.gguf" in obstacles(models=weights)
 
 
+@pytest.mark.parametrize(("embedder", "weights"), [("minilm", "minilm-onnx"), ("int8", "minilm-torch")])
+def test_missing_weights_of_the_embedder_are_an_obstacle(
+    embedder: str, weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RPSG_HOME", str(tmp_path / "state"))
+    told = obstacles(models={"writer": "fake", "embedder": embedder})
+    assert f"rpsg models pull {weights}" in told
+
+
 def test_a_model_that_nobody_knows_is_an_obstacle() -> None:
     told = obstacles(models={"writer": "gema-3-270m"})
     assert "There is no writer 'gema-3-270m'. Did you mean gemma-3-270m? Use one of: gemma" in told

@@ -35,7 +35,7 @@ def test_a_stage_has_a_line_at_its_start_and_at_its_end() -> None:
     progress.done(alive=40, dropped=2, epsilon_left=1.23456, pool=7)
     assert stream.getvalue().splitlines() == [
         "writing variants ...",
-        "writing variants: done in 3.0 s, 40 alive, 2 dropped, epsilon left 1.23, pool 7",
+        "writing variants: done in 3.0 s, 40 usable, 2 dropped, epsilon left 1.23, pool 7",
     ]
 
 
@@ -112,7 +112,7 @@ def test_on_a_terminal_finished_stages_stay_and_the_budget_stands_beside_the_nex
         progress._bars.refresh()
         progress.note("half way")
     shown = stream.getvalue()
-    assert "voting: done, epsilon left 1.5, 40 alive" in shown
+    assert "voting: done, epsilon left 1.5, 40 usable" in shown
     assert "pull [b]minilm[/b]" in shown
     assert "2 of 4, 90 tokens/s" in shown
     assert "epsilon left 1.5" in shown.split("2 of 4")[1]

@@ -110,7 +110,7 @@ def test_a_greeting_before_a_text_is_left_out_in_other_languages_too(reply: str,
 
 
 @pytest.mark.parametrize(
-    ("name", "header"), [("clinical-de", "Umfang: kurz"), ("survey-fr", "Avis : partagé")]
+    ("name", "header"), [("clinical-de", "Umfang: kurz"), ("survey-fr", "Avis : mitigé")]
 )
 def test_a_header_of_a_pack_in_another_language_is_an_echo(name: str, header: str) -> None:
     pack = find_pack(name)

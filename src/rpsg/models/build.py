@@ -72,6 +72,8 @@ RECOGNIZERS: Table = {
 
 EMBEDDER_ASSET = "minilm-onnx"
 INT8_ASSET = "minilm-torch"
+#: The weights in the catalogue that an embedder needs, by its name.
+EMBEDDER_WEIGHTS = {"minilm": EMBEDDER_ASSET, "static": EMBEDDER_ASSET, "int8": INT8_ASSET}
 
 
 def llamacpp(

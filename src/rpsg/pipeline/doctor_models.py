@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rpsg import registry
 from rpsg.methods.named import method_of
 from rpsg.models import download as assets
-from rpsg.models.build import EMBEDDER_ASSET, INT8_ASSET
+from rpsg.models.build import EMBEDDER_WEIGHTS
 from rpsg.models.catalog import CATALOGUE
 from rpsg.models.scorer_check import check_scorer
 from rpsg.models.server_hints import hint_for
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.protocols import Embedder, Model
 
-_ASSETS = {"minilm": EMBEDDER_ASSET, "static": EMBEDDER_ASSET, "int8": INT8_ASSET}
 _SENTENCES = ("The tea was warm and sweet.", "A cup of hot tea.", "The engine lost its oil.")
 _GLAD, _ANGRY = "I love it, it is wonderful.", "I hate it, it is terrible."
 
@@ -31,7 +30,7 @@ _GLAD, _ANGRY = "I love it, it is wonderful.", "I hate it, it is terrible."
 def model_checks(plan: Plan) -> Iterator[tuple[str, Callable[[], Diagnosis]]]:
     """A check and its name for each model that a run of the plan uses."""
     yield "weights of the writer", lambda: _weights("weights of the writer", plan.models.writer)
-    embedder = _ASSETS.get(plan.models.embedder, plan.models.embedder)
+    embedder = EMBEDDER_WEIGHTS.get(plan.models.embedder, plan.models.embedder)
     yield "weights of the embedder", lambda: _weights("weights of the embedder", embedder)
     for role, make in method_of(plan).models(plan).items():
         yield role, partial(_made, role, make)

@@ -9,6 +9,7 @@ from rpsg.arguments import suggestion
 from rpsg.disk.files import nearest
 from rpsg.errors import RpsgError
 from rpsg.methods.named import method_of
+from rpsg.models.build import EMBEDDER_WEIGHTS
 from rpsg.models.catalog import CATALOGUE
 from rpsg.models.download import locate
 from rpsg.models.openai.endpoint import address_of, certificate_of, headers_of
@@ -45,9 +46,9 @@ def obstacles(plan: Plan) -> Iterator[str]:
         elif is_plain(name) and name not in known:
             use = f"{suggestion(name, known)}Use one of: {', '.join(known)}."
             yield f"There is no {role} {name!r}. {use}"
-        elif name in CATALOGUE or name.endswith(".gguf"):
+        elif (weights := EMBEDDER_WEIGHTS.get(name, name)) in CATALOGUE or name.endswith(".gguf"):
             try:
-                locate(name)
+                locate(weights)
             except RpsgError as error:
                 yield f"{error.message} {error.hint}"
 

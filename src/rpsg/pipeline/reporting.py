@@ -26,7 +26,7 @@ EVERY = 5.0  # seconds between plain lines of a stage whose time is public
 QUARTERS = 4  # plain lines of any other stage, however long it takes
 _WORDS = {
     "written": "{} written",
-    "alive": "{} alive",
+    "alive": "{} usable",
     "dropped": "{} dropped",
     "epsilon_left": "epsilon left {}",
     "epsilon_spent": "epsilon spent {}",
