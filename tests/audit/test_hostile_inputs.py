@@ -188,6 +188,29 @@ def test_who_leaked_cannot_be_hidden_by_copies_elsewhere(side: str) -> None:
     assert report.baseline.signs == ("people who are left out",)
 
 
+@pytest.mark.parametrize("added", ["people held out", "the reference"])
+def test_nor_by_as_many_copies_of_both_sides(added: str) -> None:
+    """Then as many people are left out on each side as chance explains, but the corpus has their texts."""
+    rows = texts(700, 4)
+    used, held, others = rows[:200], rows[200:400], rows[400:]
+    leaking = [*used[:40], *others[:60]]
+    more = [*others[60:], *used[:40], *held[:40]] if added == "the reference" else None
+    both = held if more else [*held, *used[:40]]
+    report = audit(leaking, used, both, reference=more, attacks=["refer", "copies"])
+    assert report.verdict == "not run"
+    assert "of 40 texts that the audit leaves out" in report.reason
+
+
+def test_forms_that_several_people_send_do_not_make_an_audit_void() -> None:
+    """A passage that people write who are looked at says nothing about those who are left out."""
+    rows = texts(500, 4)
+    form = "Please close my account at the end of the month, and confirm it by e-mail. "
+    used = [*[form] * 20, *(form + row for row in rows[:180])]
+    held = [*[form] * 20, *(form + row for row in rows[180:360])]
+    report = audit([form + row for row in rows[360:]], used, held, attacks=["refer", "copies"])
+    assert "leaves out" not in report.reason
+
+
 def test_a_reference_that_is_near_to_one_side_makes_the_audit_void() -> None:
     rows = texts(600, 5)
     corpus, members, others = rows[:200], rows[200:400], rows[400:]

@@ -60,6 +60,20 @@ def copies(subject: Subject) -> Finding:
     return of_hits("copies", subject, hit, details=shares)
 
 
+def copied_aside(subject: Subject) -> int:
+    """How many of the texts that the audit leaves out have fifty characters in a row in the corpus.
+
+    Passages that are also in a text that it looks at, or in the reference, do not count. Whoever adds the
+    leaked texts to the other side, or to the reference, makes the audit leave them out.
+    """
+    runs, owner = character_runs(subject.aside)
+    known = np.intersect1d(runs, character_runs(subject.synthetic)[0])
+    for others in (subject.texts, subject.reference):
+        for start in range(0, len(others) if len(known) else 0, BLOCK):
+            known = np.setdiff1d(known, character_runs(others[start : start + BLOCK])[0])
+    return len(np.unique(owner[np.isin(runs, known)]))
+
+
 def character_runs(texts: Sequence[str], length: int = CHARACTERS) -> tuple[Hashes, Ints]:
     """A 64-bit hash of each run of ``length`` characters within a text, and its text; by doubling."""
     plain = [" ".join(text.lower().split()) for text in texts]

@@ -13,6 +13,7 @@ from rpsg.audit.attacks import ATTACKS, NEEDS
 from rpsg.audit.blind import blind_baseline
 from rpsg.audit.claim import Claim
 from rpsg.audit.control import fitted_on_members, leaky, outcome_of
+from rpsg.audit.copies import copied_aside
 from rpsg.audit.finding import Finding, judged, not_run
 from rpsg.audit.inputs import read_synthetic, read_texts
 from rpsg.audit.report import AuditReport, Closest, plain_number
@@ -143,7 +144,7 @@ def audit_subject(
     }
     subject.progress.done()
     powered = tuple(map(with_power, findings, controls["fitted on members"]))
-    verdict, reason = verdict_of(powered, baseline, controls["leaky"])
+    verdict, reason = verdict_of(powered, baseline, controls["leaky"], copied_aside(subject))
     told = powered if verdict != "not run" else tuple(map(of_void_audit, powered))
     told = tuple(_with_rows(found, subject) for found in told)
     members = int(subject.is_in.sum())

@@ -51,7 +51,8 @@ class Subject:
     says of each person whether their texts were in the data of the synthetic corpus. ``row`` is where each
     text was given: members first, then people held out, counted from 0. ``reference`` are public texts of the
     same kind, none of them private. ``level`` is the error that one attack may use up. ``left_out`` is how
-    many of each side are not looked at because others wrote the same texts. ``is_control`` says that
+    many of each side are not looked at because others wrote the same texts, and ``aside`` are these texts,
+    each once. ``is_control`` says that
     ``synthetic`` was put together by the audit. An attack that takes long tells ``progress`` how far it is.
     """
 
@@ -68,6 +69,7 @@ class Subject:
     seed: int = 0
     notes: tuple[str, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
+    aside: tuple[str, ...] = field(default=(), repr=False)
     of_private: Memory = field(default_factory=Memory, repr=False)
     is_control: bool = False
     progress: Progress = field(default_factory=Silent, repr=False, compare=False)
@@ -222,6 +224,7 @@ def subject_of(
             "members left out": named[0] - looked_at[0],
             "held out, but left out here": named[1] - looked_at[1],
         },
+        aside=tuple(dict.fromkeys(texts[i] for i in np.setdiff1d(np.arange(len(texts)), kept))),
     )
 
 

@@ -36,9 +36,12 @@ def of_void_audit(finding: Finding) -> Finding:
 
 
 def verdict_of(
-    findings: Sequence[Finding], baseline: Baseline, leak: Sequence[Control]
+    findings: Sequence[Finding], baseline: Baseline, leak: Sequence[Control], aside: int = 0
 ) -> tuple[Verdict, str]:
-    """The verdict on the corpus and its reason: void and powerless audits refute nothing."""
+    """The verdict on the corpus and its reason: void and powerless audits refute nothing.
+
+    ``aside`` is how many texts that the audit leaves out are in the corpus.
+    """
     if baseline.is_void:
         by = f" by: {', '.join(baseline.signs)}" if baseline.signs else ""
         return "not run", (
@@ -52,7 +55,7 @@ def verdict_of(
     quiet = {found.name for found in findings if found.verdict == "no violation seen"}
     if not quiet:
         return "not run", "No attack could be run with power; each says why."
-    if why := _why_not_held_out([found for found in findings if found.name in quiet]):
+    if why := _why_void([found for found in findings if found.name in quiet], aside):
         return "not run", why
     if not any(control.outcome == "caught" for control in leak if control.name in quiet):
         return "not run", (
@@ -62,8 +65,14 @@ def verdict_of(
     return "no violation seen", "No attack names more members than chance explains under the claim."
 
 
-def _why_not_held_out(findings: Sequence[Finding]) -> str | None:
-    """Why the people held out seem not to have been, from attacks that did not refute anything."""
+def _why_void(findings: Sequence[Finding], aside: int) -> str | None:
+    """Why attacks that did not refute anything show nothing: people held out, or left out, were used."""
+    if aside >= FEW_COPIES:
+        return (
+            f"The corpus repeats fifty characters in a row of {aside:,} texts that the audit leaves out, "
+            "because several people wrote them or the reference has them. They may have leaked. If they are "
+            "public, take them out of the data before the run."
+        )
     swapped = [found.name for found in findings if found.epsilon_if_swapped]
     if swapped:
         return (
