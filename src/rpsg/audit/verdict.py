@@ -67,12 +67,6 @@ def verdict_of(
 
 def _why_void(findings: Sequence[Finding], aside: int) -> str | None:
     """Why attacks that did not refute anything show nothing: people held out, or left out, were used."""
-    if aside >= FEW_COPIES:
-        return (
-            f"The corpus repeats fifty characters in a row of {aside:,} texts that the audit leaves out, "
-            "because several people wrote them or the reference has them. They may have leaked. If they are "
-            "public, take them out of the data before the run."
-        )
     swapped = [found.name for found in findings if found.epsilon_if_swapped]
     if swapped:
         return (
@@ -84,6 +78,12 @@ def _why_void(findings: Sequence[Finding], aside: int) -> str | None:
             "The corpus repeats fifty characters in a row of too many people held out. They may have been in "
             "its data. Or such passages are public: then give texts that have them as the reference. Or the "
             "texts are forms, so alike that a corpus repeats them by chance: then only canaries can tell."
+        )
+    if aside >= FEW_COPIES:
+        return (
+            f"The corpus repeats fifty characters in a row of {aside:,} texts that the audit leaves out, "
+            "because several people wrote them or the reference has them. They may have leaked. If they are "
+            "public, take them out of the data before the run."
         )
     return None
 
