@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 RESULT = json.loads(
     (ROOT / "benchmarks" / "results" / "prediction-food-reviews.json").read_text(encoding="utf-8")
 )
-PAGE = " ".join((ROOT / "docs" / "private-prediction.md").read_text(encoding="utf-8").split())
+PAGE = (ROOT / "docs" / "private-prediction.md").read_text(encoding="utf-8")
 SHOWN = ("fid", "word_distance", "next_word_accuracy", "length_distance")
 
 
@@ -40,5 +40,5 @@ def test_what_the_page_says_of_the_audit_is_so() -> None:
     audit = RESULT["audit"]
     assert audit["verdict"] == "not run"
     values = [attack["auc"] for attack in audit["attacks"].values() if attack["auc"] is not None]
-    assert f"between {min(values):.2f} and {max(values):.2f}" in PAGE
+    assert f"between {min(values):.2f} and {max(values):.2f}" in " ".join(PAGE.split())
     assert {attack["verdict"] for attack in audit["attacks"].values()} == {"no violation seen", "not run"}
