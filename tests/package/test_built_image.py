@@ -1,7 +1,8 @@
 """The image of the container file is built from a clone, and makes and verifies a release inside.
 
 This needs buildah, the base image in its store, and for the build an index of packages. Words for
-``buildah build`` that a machine needs, such as a volume with the settings of pip, are in ``BUILD_OPTIONS``.
+``buildah build`` that a machine needs, such as a volume with the settings of pip, are in ``BUILD_OPTIONS``; where no container can be started inside another, it also needs
+``BUILDAH_ISOLATION=chroot``.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def test_a_release_is_made_and_verified_inside_by_a_user_without_rights(
 ) -> None:
     rows = ["text,user", *(f"the tea of person {n} was cold,u{n}" for n in range(300))]
     (tmp_path / "notes.csv").write_text("\n".join(rows), encoding="utf-8")
-    (tmp_path / "state").mkdir()
+    (tmp_path / "state").mkdir(mode=0o700)
     for path in (tmp_path, tmp_path / "state", tmp_path / "notes.csv"):
         shutil.chown(path, 10001, 10001)
 
