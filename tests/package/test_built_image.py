@@ -1,8 +1,8 @@
 """The image of the container file is built from a clone, and makes and verifies a release inside.
 
 This needs buildah, the base image in its store, and for the build an index of packages. Words for
-``buildah build`` that a machine needs, such as a volume with the settings of pip, are in ``BUILD_OPTIONS``; where no container can be started inside another, it also needs
-``BUILDAH_ISOLATION=chroot``.
+``buildah build`` that a machine needs, such as a volume with the settings of pip, are in ``BUILD_OPTIONS``;
+where no container can be started inside another, it also needs ``BUILDAH_ISOLATION=chroot``.
 """
 
 from __future__ import annotations
