@@ -45,7 +45,7 @@ class Slow:
                 os.kill(os.getpid(), signal.SIGKILL)
             if mode == "fail":
                 raise ValueError(f"cannot write {{request.messages[-1].content}}")
-            time.sleep(0.02)
+            time.sleep(1.0 if mode == "crawl" else 0.02)
             replies.append(FakeWriter().write([request])[0])
             if on_reply is not None:
                 on_reply(index, replies[-1])
@@ -71,6 +71,10 @@ class Slow:
         for file in (*self.folder.glob("sent-*"), *self.folder.glob("died")):
             file.unlink()
         (self.folder / "mode").write_text(mode)
+
+    def crawl(self) -> None:
+        """From now on a request takes a second, so that a run cannot end before it has lost something."""
+        (self.folder / "mode").write_text("crawl")
 
     def sent(self) -> dict[int, list[str]]:
         """The keys of all requests that were sent, by the process that got them."""

@@ -34,6 +34,7 @@ def test_a_run_whose_head_node_is_lost_goes_on_with_another_cluster(lab: Lab) ->
         while sent(first).total() < 25:
             assert driver.poll() is None
             time.sleep(0.02)
+        first.slow.crawl()
         first.cluster.remove_node(first.cluster.head_node, allow_graceful=False)
         assert driver.wait(timeout=300) != 0
         answered = sent(first)
