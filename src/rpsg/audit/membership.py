@@ -54,8 +54,8 @@ def lira(subject: Subject) -> Finding:
 def neighbours(subject: Subject) -> Finding:
     """s(x) = mean of l over neighbours of x, minus l(x) (Mattern et al. 2023).
 
-    A neighbour is x with a fifth of its words exchanged for words of the synthetic corpus, drawn as often as
-    it has them; the source draws them from a masked language model.
+    A neighbour is x with a fifth of its words replaced by words that are drawn from the synthetic corpus, in
+    proportion to how often they occur there. Mattern et al. draw them from a masked language model.
     """
     found = signals(subject)
     return of_scores(

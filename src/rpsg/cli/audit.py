@@ -48,7 +48,9 @@ def audit(
     ] = None,
     donors: Annotated[
         bool,
-        typer.Option("--donors", metavar="", help="With RUN in split mode: test donors, who have no claim."),
+        typer.Option(
+            "--donors", metavar="", help="With RUN in split mode: test the donors, whom no claim protects."
+        ),
     ] = False,
     synthetic: Annotated[
         Path | None,

@@ -153,9 +153,9 @@ class AugpeSection(Section):
 class PredictionSection(Section):
     """The method private-prediction: how tokens are drawn from the private texts.
 
-    ``corpus.size`` texts are drawn, and each person takes part in one of them. What a person can add to a
-    token's logit, in logits of the average, is set by ``[privacy] epsilon`` and ``delta``; it grows with
-    ``batch``.
+    ``corpus.size`` texts are drawn, and each person takes part in one of them. Each person's change of
+    a token's logit is clipped before the average is taken. The clip is the largest that ``[privacy] epsilon``
+    and ``delta`` allow; it grows with ``batch``.
     """
 
     read_by: ClassVar[frozenset[str]] = frozenset({"private-prediction"})

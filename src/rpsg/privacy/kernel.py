@@ -287,8 +287,8 @@ class Kernel:
         if self._account is not None and self._account.charge(
             name, self._run_id, stage, *self._cost(self._seq)
         ):
-            told = f"Stage {stage} of this run was drawn before, and that answer is not in this folder"
-            self._tell(f"{told}: this draw is charged on top.")
+            told = f"The noise of stage {stage} was drawn before, and that answer is not in this folder"
+            self._tell(f"{told}. It is drawn again, and the account is charged for this draw too.")
         self._journal.draw(self._seq, name)
 
 

@@ -97,7 +97,8 @@ class Objective:
 class Chosen:
     """The sum of the features of ``size`` texts that were chosen before.
 
-    ``linear`` (p,) are those that are used as they are, ``products`` (d, d) those of coordinates.
+    ``linear``, of shape (p,), is the sum of the features that are used as they are; ``products``, of shape
+    (d, d), is the sum of the products of pairs of coordinates.
     """
 
     size: int

@@ -139,8 +139,8 @@ def _code(body: bytes) -> str:
 def server_words(body: bytes, *secret: str) -> str:
     """The server's message in the body of an error; "" if there is none that can be shown.
 
-    ``secret`` are environment variables: what they hold, and each word of it such as the one after "Bearer",
-    is not shown.
+    ``secret`` are names of environment variables. Their values are not shown, nor any word of a value, such
+    as the key after "Bearer".
     """
     try:
         said = _message(json.loads(body))
