@@ -1,14 +1,13 @@
 """What each stage costs as a release and the private texts grow: CPU seconds, peak memory, and the exponent.
 
-    python benchmarks/scale.py release --sizes 5000 20000 100000 --oversample 1.2 --out benchmarks/results/scale.json
-    python benchmarks/scale.py evaluate --sizes 5000 20000 80000 --out benchmarks/results/scale.json
-    python benchmarks/scale.py private --sizes 60000 250000 1000000 --out benchmarks/results/scale.json
-    python benchmarks/scale.py shard --sizes 1000000 3000000 10000000 --out benchmarks/results/scale.json
+    python benchmarks/scale.py release --sizes 5000 20000 100000 --oversample 1.2 --out FILE
+    python benchmarks/scale.py evaluate --sizes 5000 20000 80000 --out FILE
+    python benchmarks/scale.py private --sizes 60000 250000 1000000 --out FILE
+    python benchmarks/scale.py shard --sizes 1000000 3000000 10000000 --out FILE
 
-``release`` makes a release of so many texts with the fake writer and an embedder of 384 random numbers per
-word, and verifies it. ``evaluate`` compares as many synthetic texts with as many real ones. ``private``
-reads, bounds, annotates and counts so many invented rows. ``shard`` counts one shard of 32 of a CSV file with
-so many rows, for both questions of a run in strict mode. Each size has processes of its own, and is added to
+``release`` makes a release with the fake writer and an embedder of 384 random numbers per word, and verifies
+it. ``evaluate`` compares synthetic texts with as many real ones. ``private`` reads, bounds, annotates and
+counts invented rows. ``shard`` counts one shard of 32 of a CSV file, for both questions of strict mode. Each size has processes of its own, and is added to
 those in the file, unless these were measured with another ``--oversample``. Exponents are slopes of log CPU
 seconds on log size: 1 is linear. Stages of less than a second at the largest size have none.
 """

@@ -72,9 +72,9 @@ def deployment(release: Release) -> dict[str, Any]:
                 "access_type_details": "Corpus, noisy answers and ledger are files.",
             },
             "accounting": {
-                "post_processing": "Fitting how many texts of each kind to write to the noisy counts, writing "
-                "by the language model, filters that read only synthetic text, choosing texts to match the noisy "
-                "answers, and scrubbing.",
+                "post_processing": "Fitting how many texts of each kind to write to the noisy counts, "
+                "writing by the language model, filters that read only synthetic text, choosing texts to "
+                "match the noisy answers, and scrubbing.",
                 "composition": f"Gaussian differential privacy in closed form, mu = {claim['mu']:.6g}; what "
                 f"thresholds may fail ({claim['delta_fail']:.3g}) and the error of the sampler "
                 f"({ledger['rng']['tv_bound_total']:.3g}) are part of delta.",
