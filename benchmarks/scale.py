@@ -9,8 +9,7 @@
 it. ``evaluate`` compares synthetic texts with as many real ones. ``private`` reads, bounds, annotates and
 counts invented rows. ``shard`` counts one shard of 32 of a CSV file, for both questions of strict mode. Each
 size has processes of its own, and is added to those in the file, unless these were measured with another
-``--oversample``. Exponents are slopes of log CPU seconds on log size: 1 is linear. Stages of less than a
-second at the largest size have none.
+``--oversample``. Exponents are slopes of log CPU seconds on log size; stages of under a second have none.
 """
 
 from __future__ import annotations
