@@ -88,9 +88,8 @@ def target(url: str, headers: Mapping[str, str], *, proxies: bool, certificate: 
 def _trusting(certificate: str) -> ssl.SSLContext:
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if certificate:
-        context.load_cert_chain(
-            certificate, password=""
-        )  # an encrypted key fails here; OpenSSL would ask for its password
+        # With an encrypted key this fails; without a password OpenSSL would ask for one.
+        context.load_cert_chain(certificate, password="")
     return context
 
 
