@@ -151,7 +151,7 @@ def _plain(value: float | str) -> str:
 
 
 def of_tuned(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What ``tuned`` made of corpora with a leak and without, and of its control."""
+    """The results of ``tuned`` on corpora with and without a leak, and on its control."""
     people = ("people of each side", "texts", "members who leaked")
     control = ("auc of the control", "epsilon of the control")
     head = [*people, "AUC", "right of named", "ε at least", "AUC of the control", "ε of the control"]

@@ -72,7 +72,7 @@ def main() -> None:
         distance(objective, by_chance) + shared(target)
     )
     print(f"distance from the target, less than by chance by {gained:.0%}")
-    print(f"memory at the most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
 
 
 def words_for(rows: np.ndarray) -> list[str]:

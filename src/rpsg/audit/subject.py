@@ -81,9 +81,8 @@ class Subject:
 
     @cached_property
     def memory(self) -> Memory:
-        """What several attacks need to know of the corpus, computed once.
-
-        ``of_private`` keeps what they need of the private texts alone, for the controls too.
+        """Results about the corpus that several attacks need, each computed once. ``of_private`` has those
+        that depend on the private texts alone; the controls use them too.
         """
         return Memory()
 
@@ -248,7 +247,7 @@ def _units(
 
 
 def _notes(left_out: int, public: int) -> tuple[str, ...]:
-    """What is said of private texts that were left out."""
+    """The notes about private texts that were left out."""
     told = []
     if left_out:
         told.append(f"{left_out} private texts are empty, or two people have the same; they were left out.")

@@ -20,7 +20,7 @@ FEW_COPIES, COPIED = 5, 0.02
 
 
 def with_power(finding: Finding, control: Control) -> Finding:
-    """The finding, or "not run" where the attack did not find the members' own texts."""
+    """The finding, or "not run" if the attack did not find the members' own texts."""
     if finding.verdict != "no violation seen" or control.outcome == "caught":
         return finding
     return replace(

@@ -117,7 +117,7 @@ class SharedCalls:
         return self._limits.model_copy(update=new)
 
     def spent(self, *, but_in: Path | None = None, but_of: str = "") -> Spent:
-        """What was really sent by now.
+        """What was really sent so far.
 
         Args:
             but_in: a shared store that is not counted.
@@ -137,7 +137,7 @@ class SharedCalls:
         return total
 
     def _price(self, plan: Plan) -> Price:
-        """The price of a writer; UsageError where the comparison limits the cost and it is not known."""
+        """The price of a writer; UsageError if the comparison limits the cost and it is not known."""
         limits = self._limits
         return price_for(
             plan.models.writer,

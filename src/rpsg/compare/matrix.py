@@ -162,7 +162,7 @@ class Matrix(MatrixPart):
 
 
 def read_matrix(path: str | Path, files: Mapping[str, str] | None = None) -> Matrix:
-    """The comparison in a TOML file; plan files and data are looked up beside it.
+    """The comparison in a TOML file; plan files and data are looked for in the folder of this file.
 
     ``files`` gives the files of data sets by their names. Entries without settings become those of the model
     or method of their name, and all plan files are read, so the result depends on no other file but the data.
@@ -203,7 +203,7 @@ def _writer_of(matrix: Matrix, folder: Path) -> str:
 
 
 def _with_default(entry: Any, default: Settings, folder: Path) -> Any:
-    """The entry with its plan file read. Where its settings say nothing else, its name is what it names."""
+    """The entry with its plan file read. If its settings name no model or method, its own name does."""
     return entry.model_copy(update={"plan": "", "settings": merge(default, _inlined(entry, folder).settings)})
 
 

@@ -4,7 +4,7 @@ For each seed the people of a data set are put in an order drawn by that seed. T
 sees them, and every corpus is measured against them. Those after them are the private texts of the runs, and
 a run with fewer people uses the first of these. So all methods of a seed have the same people.
 
-Of texts that are not public the order is by a hash of each person (of the row, where no user is named). So
+Of texts that are not public the order is by a hash of each person (of the row, if no user is named). So
 adding or removing one person in the file moves at most one other person across each border. A random
 permutation of all people would change most people of a run instead, and the claim of the run would say
 nothing about the people in the file.

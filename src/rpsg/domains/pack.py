@@ -41,7 +41,7 @@ class Attribute(Strict):
     than an angry one.
 
     The values of a counted attribute may be arranged in ``groups`` (heading to values): its coarse level,
-    which is counted where there are too few people for the values themselves.
+    which is counted if there are too few people for the values themselves.
     """
 
     name: Name
@@ -102,7 +102,7 @@ class Attribute(Strict):
 
     @property
     def group_codes(self) -> tuple[int, ...]:
-        """For each value the index of its group; the index of the value where there are no groups."""
+        """For each value the index of its group; the index of the value if there are no groups."""
         if not self.has_levels:
             return tuple(range(len(self.values)))
         index = {heading: i for i, heading in enumerate(self.groups)}
@@ -110,7 +110,7 @@ class Attribute(Strict):
 
     @property
     def headings(self) -> dict[str, str]:
-        """For each value the name of its group; empty where there are no groups."""
+        """For each value the name of its group; empty if there are no groups."""
         named = self.groups.items() if self.has_levels else ()
         return {value: heading for heading, group in named for value in group}
 

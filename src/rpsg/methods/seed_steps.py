@@ -138,7 +138,7 @@ def draw_seeds(job: Job, wanted: int, length: float, most: int | None = None) ->
 
 
 def sentiments_of(job: Job, texts: Sequence[str]) -> list[str]:
-    """The sentiment of each text; empty strings where the pack's texts have none."""
+    """The sentiment of each text; empty strings if the pack's texts have none."""
     if not job.pack.has_sentiments:
         return [""] * len(texts)
     return [found.value for found in judge(texts, job.tools.sentiment, job.tools.embedder)]

@@ -54,7 +54,7 @@ WEIGHT_OF_COLUMNS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """The noisy answer, and what it was fitted to.
+    """The noisy answer, and the features in which it was asked.
 
     ``noisy`` (labels, dim) is the noisy sum of each label's vectors, ``people`` (labels,) the number of
     people behind each, ``sigma`` the standard deviation of an entry's noise, in steps.
@@ -187,7 +187,7 @@ def _columns_wanted(
 ) -> list[Block]:
     """The noisy joint shares of the columns beside the text, and what the drafts' cards say.
 
-    Where a column was counted together with the label, its shares are those of the label with this index.
+    For a column that was counted together with the label, the shares are those of the label with this index.
     """
     blocks = []
     for index, (group, counted) in enumerate(zip(model.pack.marginals, model.marginals, strict=True)):

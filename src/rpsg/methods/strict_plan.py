@@ -1,4 +1,4 @@
-"""What the rest of RPSG has to know of strict mode: what its stages can show, and what is lost in noise."""
+"""What RPSG needs to know about strict mode: what its stages can show, and what is lost in noise."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def cautions(plan: Plan) -> tuple[str, ...]:
 
 
 def _check_shards(plan: Plan) -> None:
-    """Raise UsageError where a plan with shards asks for something that needs all rows in one place."""
+    """Raise UsageError if a plan with shards asks for something that needs all rows in one place."""
     data, wanted = plan.data, "With shards "
     refused: tuple[tuple[bool, str, str], ...] = (
         (
@@ -87,7 +87,7 @@ def _check_shards(plan: Plan) -> None:
         (data.audit_canaries > 0, "no canaries can be planted", "Leave --audit-canaries out."),
         (
             data.unusable == "refuse",
-            "a row that cannot be used must not stop a shard, because whoever sees that learns of the row",
+            "a row that cannot be used must not stop a shard, because that would reveal the row to others",
             'Leave out [data] unusable = "refuse"; rpsg check shows such rows to you.',
         ),
         (

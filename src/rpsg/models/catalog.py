@@ -56,9 +56,9 @@ class AssetFile:
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """Weights or data to pull by name. The result is a file, or a folder where there are several files.
+    """Weights or data to pull by name. The result is a file, or a folder if there are several files.
 
-    ``form`` is the best prompt form of a writer where the weights suggest another. ``terms`` summarises what
+    ``form`` is the best prompt form of a writer if the weights suggest another. ``terms`` summarises what
     must be accepted before a pull; empty for most licences.
     """
 

@@ -69,7 +69,7 @@ def positions(pack: Pack, index: int, name: str) -> Codes:
 def card_row_cells(
     traits: Private[Traits], units: Private[npt.NDArray[np.int64]], pack: Pack
 ) -> Private[RowCells]:
-    """Each row's cell in each marginal, numbered over all marginals; -1 where the row lacks a value."""
+    """Each row's cell in each marginal, numbered over all marginals; -1 if the row lacks a value."""
 
     def row_cells(values: Traits, unit: npt.NDArray[np.int64]) -> RowCells:
         columns, offset = [], 0

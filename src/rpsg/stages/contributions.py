@@ -1,8 +1,8 @@
 """Step 1, bound: the private rows, at most c of each person, read only when a mechanism asks for them.
 
 Long records can be split into passages of about a given length. A public rule cuts each text by itself, at
-the end of a sentence where one is near. The contribution bound then applies to passages, which are drawn as
-rows are, so no sensitivity changes.
+the end of a sentence if there is one close by. The contribution bound then applies to passages, which are
+drawn as rows are, so no sensitivity changes.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Divides people into donors of seeds, voters, and people held out, each person alone, before data are used.
 
-A keyed hash of the user (of the row, where it names no user) decides who is a donor and who is held out. Its
-key comes from the operating system's generator, for this run. A list may name donors. Nobody is both donor
-and voter, and a person's part does not depend on other people or on the order of the rows.
+A keyed hash of the user (of the row, if it names no user) decides who is a donor and who is held out. Its key
+comes from the operating system's generator, for this run. A list may name donors. Nobody is both donor and
+voter, and a person's part does not depend on other people or on the order of the rows.
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ def scrub_names(text: str, language: str) -> str:
 
 
 def replaced(tag: str, found: re.Match[str]) -> str:
-    """The text of a match with its first group replaced by ``tag``; the tag where it has no group."""
+    """The text of a match with its first group replaced by ``tag``; the tag if it has no group."""
     if not found.re.groups:
         return tag
     start, end = found.start(1) - found.start(), found.end(1) - found.start()

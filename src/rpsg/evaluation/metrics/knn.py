@@ -50,7 +50,7 @@ class Balls:
     """``crowd``: the number of real balls that each corpus text is in, over k; shape (ways, corpus).
 
     ``reached``: whether each real text is in a ball of a corpus text. ``covered``: whether its own ball
-    contains a corpus text. Both of shape (ways, real). Each way leaves other texts out.
+    contains a corpus text. Both of shape (ways, real). Each *way* leaves out a different group of texts.
     """
 
     crowd: Floats

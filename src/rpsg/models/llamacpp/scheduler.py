@@ -1,4 +1,4 @@
-"""Assigns requests to the slots of several servers: in which order, and with which shared prefix.
+"""Assigns requests to the slots of several servers, and decides their order and their shared prefixes.
 
 Requests with the same prefix follow each other, so that it is computed once, saved, and loaded into each slot
 in milliseconds. Among them the longest are first, so that no slot is idle for long at the end. Prefixes of

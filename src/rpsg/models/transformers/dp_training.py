@@ -83,7 +83,8 @@ class Trainer:
     """Weights that can be trained, by a name as for ``find_weights`` or ``transformers:NAME``.
 
     It takes the writer's place until there is a trained one, and writes nothing itself. ``threads`` are the
-    cores that a step uses; by default all. On a busy machine one is much faster than two that wait.
+    cores that a step uses; by default all. On a busy machine one core is much faster than two, which wait for
+    each other.
 
     Raises:
         MissingExtraError: torch, transformers or Opacus is not installed.

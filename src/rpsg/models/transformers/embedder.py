@@ -50,7 +50,7 @@ class SentenceTransformersEmbedder:
         under ``sentence-transformers/``. A folder without modules.json gives the mean over tokens.
     max_tokens: where a text is truncated (default: by the settings of the model, else 256).
 
-    A text without tokens besides the special ones is a zero row. Raises MissingExtraError without the
+    A text whose only tokens are the special ones is a zero row. Raises MissingExtraError without the
     packages; ModelError when weights are missing, damaged, in a form that could run code, or too large.
     """
 
