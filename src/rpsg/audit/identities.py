@@ -47,10 +47,11 @@ def identities(subject: Subject) -> Finding:
 
 
 def names(subject: Subject) -> Finding:
-    """People in whose texts a person is named whom nobody else names, and whose name the corpus has.
+    """People whose texts name a person whom nobody else names, if the corpus has this name too.
 
     Found by the recogniser that was given, for example Presidio with a spaCy model. Compared without case,
-    titles and marks. Counted and left out as in ``identities``: most names that a writer uses, it invents.
+    titles and marks. Counted and left out as in ``identities``: a writer invents most of the names that it
+    uses.
     """
     if subject.aids.recogniser is None:
         raise NotRunError(

@@ -261,7 +261,9 @@ def _hashes(texts: Sequence[str]) -> Ints:
 
 
 def _is_empty_or_shared(texts: Sequence[str], hashes: Ints, units: Ints) -> Flags:
-    """The texts without a word, and those that more than one person has; of a million no copy is kept."""
+    """The texts that are blank, and those that more than one person has; computed without copies of the
+    texts.
+    """
     order = np.lexsort((units, hashes))
     same_text = hashes[order][1:] == hashes[order][:-1]
     same_person = units[order][1:] == units[order][:-1]
@@ -280,7 +282,7 @@ def _in_order(units: Ints) -> tuple[Ints, Ints]:
 
 
 def _hashed(text: str) -> int:
-    """The same for texts that differ in case and white space alone."""
+    """A number that is the same for texts which differ only in case and white space."""
     return hash(" ".join(text.lower().split()))
 
 

@@ -66,7 +66,9 @@ def verdict_of(
 
 
 def _why_void(findings: Sequence[Finding], aside: int) -> str | None:
-    """Why attacks that did not refute anything show nothing: people held out, or left out, were used."""
+    """Why it shows nothing that no attack refuted the claim: texts of people held out, or left out, seem to
+    be in the data.
+    """
     swapped = [found.name for found in findings if found.epsilon_if_swapped]
     if swapped:
         return (

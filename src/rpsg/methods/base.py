@@ -215,7 +215,7 @@ class Method:
         if self.claim != "no_formal_guarantee" and (self.status != "valid" or self.claim_words is not None):
             raise ValueError("only a method without a guarantee has a status and words of its own")
         if self.has_donors and self.retell is None:
-            raise ValueError("a method with donors says how its voters' answers are asked for again")
+            raise ValueError("a method with donors needs retell, which repeats the queries to the voters")
         if self.has_seeds != (self.flows is not None):
             raise ValueError(
                 f"a method that reads {self.reads!r} "

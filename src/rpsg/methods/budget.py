@@ -218,7 +218,9 @@ def asked_of(plan: Plan) -> Literal["people", "voters"]:
 
 
 def noise_decides(budget: Budget | None, counted: int | None) -> bool:
-    """Whether noise outweighs what people say, by their noisy number; False without one."""
+    """Whether noise outweighs what people say, judged by their noisy number; False if there is no such
+    number.
+    """
     size = None if budget is None else _size(budget)
     if budget is None or size is None or counted is None:
         return False

@@ -85,7 +85,7 @@ def source_of(job: Job) -> LogitSource:
 
 
 class _Following:
-    """Contexts of one text at a time, continued by what was written of it."""
+    """The contexts of one text at a time, continued by the tokens that were written so far."""
 
     def __init__(self, begin: Callable[[int], Contexts]) -> None:
         self._begin = begin

@@ -253,8 +253,8 @@ def taken_at_its_word(extension: Mapping[str, str]) -> str:
 
 
 def not_covered(unit: Mapping[str, Any], *, claims: bool = True, on_data: bool = True) -> list[str]:
-    """What the claim of a ledger does not cover; if the ledger ``claims`` nothing, what nobody may take for
-    granted. Without private data there is nothing about people, their rows or their file.
+    """What the claim of a ledger does not cover. If the ledger ``claims`` nothing, the list says what is not
+    bounded at all. Without private data there is nothing about people, their rows or their file.
     """
     who = unit["unit"]
     if not on_data:

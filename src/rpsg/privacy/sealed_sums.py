@@ -105,8 +105,8 @@ def sealed_sums(address: ShardAddress, held: ShardSums, recipient: bytes) -> byt
 def opened_sums(content: bytes, key: bytes, queries: Sequence[Query]) -> ShardSums:
     """The sums in a file that was sealed for this private key, one for each query.
 
-    Each file is judged alone, whatever the others hold, and none that is accepted can make their total too
-    large to be added: otherwise whoever made up one file could tell from an error what the others counted.
+    Each file is judged alone, whatever the others hold, and no accepted file can make the total too large to
+    be added. Otherwise somebody who made up one file could learn from an error what the others counted.
 
     Raises:
         DataError: the file was changed, cut off, or sealed for another key or other queries, or it holds

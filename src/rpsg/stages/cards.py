@@ -144,7 +144,9 @@ class CardModel:
         return told
 
     def draw(self, count: int, rng: np.random.Generator) -> list[Card]:
-        """``count`` cards: the first attribute by systematic sampling, each other one given those before."""
+        """``count`` cards. The first attribute is drawn by systematic sampling, each further one given those
+        before it.
+        """
         known: dict[str, Codes] = {}
         for index, (group, table) in enumerate(zip(self.pack.marginals, self.marginals, strict=True)):
             for axis, name in enumerate(group):

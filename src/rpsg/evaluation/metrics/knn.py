@@ -145,7 +145,9 @@ def balls(corpus: Rows, real: Rows, of_corpus: Floats, of_real: Floats, k: int =
 def _add(
     found: Balls, way: int, row: Ints, column: Ints, far: Floats, of_corpus: Floats, of_real: Floats
 ) -> None:
-    """Add one way: pairs of a corpus text and a real text, both included, one in the other's ball."""
+    """Count for one way the pairs of a corpus text and a real text, both included, of which one is in the
+    other's ball.
+    """
     within = (far <= of_real) & (of_corpus > NO_BALL)
     found.crowd[way] += np.bincount(row[within], minlength=found.crowd.shape[1])
     found.covered[way, column[within]] = True

@@ -134,7 +134,7 @@ class Trainer:
         return TrainedModel(model.eval(), tokenizer, self.name, state, self._threads)
 
     def restored(self, state: bytes) -> TrainedModel:
-        """The model as ``TrainedModel.kept`` kept it."""
+        """The trained model, from the bytes that ``TrainedModel.kept`` returned."""
         from safetensors.torch import load  # comes with transformers
 
         model, tokenizer = self._prepared()
@@ -175,7 +175,7 @@ class TrainedModel:
         return bytes(save(self._state))
 
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
-        """Replies in the order of the requests; ``on_reply`` is called as each one lands."""
+        """Replies in the order of the requests; ``on_reply`` is called as each one is finished."""
         rows, ends = ROWS.get(best_device(), ROWS["cpu"]), frozenset({self._tokenizer.eos_token_id})
         longest = int(getattr(self.model.config.get_text_config(), "max_position_embeddings", 2048))
         replies = [Reply("", "error", error="no answer")] * len(requests)
