@@ -42,10 +42,9 @@ class Finding:
     shown with this number of people. ``limit`` is the share of members who have to leak for the tests to
     detect it with a power of 95 %, if leaked members rank above all others, as they do if whole texts are
     copied; None if no share suffices. ``details`` hold counts; ``matches`` are for the data's owner only.
-    ``epsilon_if_swapped`` is the bound that would be shown if the members were those held out: above 0, the
-    attack names too many of these.
-    ``basis`` has what the bounds are computed from, besides the guesses: kind, number of tests, units,
-    members, and the level of all tests together.
+    ``epsilon_if_swapped`` is the bound if members and people held out were exchanged: if it is above 0, the
+    attack names too many people who were held out. ``basis`` has what the bounds are computed from, besides
+    the guesses: kind, number of tests, units, members, and the level of all tests together.
     """
 
     name: str

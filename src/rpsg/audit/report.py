@@ -79,7 +79,7 @@ class AuditReport(Shown):
         found = {"form": FORM, **asdict(self), "words": self.words()}
         del found["closest"]
         if not with_matches:
-            found["about"].pop("rows", None)  # with it a guess of all rows could be confirmed
+            found["about"].pop("rows", None)  # with this entry, a guess of all rows could be confirmed
             for each in found["findings"]:
                 del each["matches"]
         text = json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False, default=plain_number)

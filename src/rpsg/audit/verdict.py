@@ -66,8 +66,8 @@ def verdict_of(
 
 
 def _why_void(findings: Sequence[Finding], aside: int) -> str | None:
-    """Why it shows nothing that no attack refuted the claim: texts of people held out, or left out, seem to
-    be in the data.
+    """The reason why the attacks prove nothing, if texts of people held out, or texts left out, seem to be in
+    the data.
     """
     swapped = [found.name for found in findings if found.epsilon_if_swapped]
     if swapped:

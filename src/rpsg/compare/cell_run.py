@@ -141,7 +141,7 @@ def record_death(out: Path, cell: Cell, reason: str, hint: str) -> CellRecord:
 
 
 class _Watch:
-    """The record of a cell that is at work, kept after each step."""
+    """The record of a cell that is running, stored after each step."""
 
     def __init__(self, out: Path, cell: Cell, record: CellRecord) -> None:
         self._file = cell_folder(out, cell) / CELL

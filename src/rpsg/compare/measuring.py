@@ -136,7 +136,8 @@ def _of_report(report: AuditReport) -> dict[str, Any]:
 def cost_of(run: Path) -> dict[str, Any]:
     """Requests and tokens of a finished run. Replies shared with other runs count as if it had run alone.
 
-    Both are None for a method whose model is not asked through the store of calls, as one that is trained.
+    Both are None for a method whose model gets no requests through the store of calls, such as a model that
+    is trained.
     """
     file, private = run / EVIDENCE / CALLS, read_private_calls(run)
     parts = [*([used_in(file)] if file.is_file() else []), *([private.used] if private else [])]

@@ -1,6 +1,7 @@
 """Runs a comparison, cell after cell, and keeps what came out; the same call resumes one that stopped.
 
-Each cell runs in a process of its own, so that its memory and time are its own and a crash ends it alone.
+Each cell runs in a process of its own, so that its memory and time can be measured and a crash ends only this
+cell.
 """
 
 from __future__ import annotations

@@ -48,7 +48,9 @@ class SplitFiles:
 
     @property
     def ceiling(self) -> Path:
-        """Private texts that play the corpus in the ceiling: none that is also among those held out."""
+        """Private texts that take the place of the corpus in the ceiling; none of them is also among the
+        texts held out.
+        """
         return self.folder / CEILING_TEXTS
 
     def private(self, people: int) -> Path:

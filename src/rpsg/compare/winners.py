@@ -47,7 +47,7 @@ class Standing:
 
     @property
     def caveats(self) -> dict[str, str]:
-        """The note beside the name of a method whose epsilon does not protect everybody."""
+        """The note after the name of a method whose epsilon does not protect everybody."""
         return {row.method: CAVEATS[row.reads] for row in self.table.rows if row.reads in CAVEATS}
 
     def in_words(self) -> str:

@@ -175,7 +175,7 @@ class _Distribution:
         ray = self.workers.start()
         try:
             self._run(ray)
-        except ray.exceptions.RayError:  # of a lost worker it is caught below
+        except ray.exceptions.RayError:  # the error of a lost worker is caught below
             gone = ModelError(
                 "The Ray cluster no longer answers.",
                 hint="Start it again, and run the same command: what was answered is kept.",

@@ -58,8 +58,8 @@ ATTEMPT = ", attempt "
 def tenths_of_replies(
     progress: Progress, stage: str, total: int, attempt: int = 0
 ) -> Callable[[int, Reply], None]:
-    """A listener for ``total`` replies that shows progress in tenths; further attempts than the first (0) are
-    shown with their number.
+    """A listener for ``total`` replies that shows progress in tenths; each attempt after the first (0) is
+    shown with its number.
     """
     tenths = Tenths(progress, f"{stage}{ATTEMPT}{attempt + 1}" if attempt else stage)
     replies = count(1)

@@ -151,7 +151,7 @@ def _cards(pack: Pack, n: int, sigma: float) -> str:
 
 
 def _columns(pack: Pack, n: int, sigma: float) -> Iterator[str]:
-    """For each column beside the text how precisely its shares will be known, alone and with others."""
+    """For each column beside the text, how precisely its shares will be known: by itself and with others."""
     counted = thinned(pack, n, sigma)
     widths = [
         {a.name: len(a.groups) if a.has_levels else len(a.values) for a in map(counted.attribute, group)}
@@ -160,7 +160,8 @@ def _columns(pack: Pack, n: int, sigma: float) -> Iterator[str]:
     for first, *others in counted.marginals:
         if not (column := counted.attribute(first).column):
             continue
-        # Of the marginals that have it, the one with the fewest other combinations is the most precise.
+        # Of the marginals with this column, the most precise is the one with the fewest combinations of other
+        # values.
         beside = min(math.prod(held.values()) // held[first] for held in widths if first in held)
         alone, together = (CONFIDENT * sigma * root / n for root in (beside**0.5, 1.0))
         line = (

@@ -4,8 +4,8 @@ Each file is specified by the packages it is made from, the member of each packa
 finished file. Sizes are in bytes.
 
 Somebody else's release may name only models whose weights are known here by digest. Any other name leads to
-something that its author chose: a server, a folder, a repository of a hub, a plug-in. Such models must be
-named by the person who verifies.
+something that its author chose: a server, a folder, a repository of a hub, a plug-in. The person who verifies
+must name such a model.
 """
 
 from __future__ import annotations

@@ -253,7 +253,8 @@ def _cut(ends: list[int], wanted: int, reach: int) -> int:
 
 
 def each_or_none(count: int, ask: Callable[[slice], Iterable[T]]) -> list[T | None]:
-    """One result of ``ask`` for each of ``count`` texts; None for a text on which it fails even alone.
+    """One result of ``ask`` for each of ``count`` texts; None for a text for which ``ask`` fails even if
+    asked for this text only.
 
     Raises:
         RpsgError: as ``ask`` raises it, for a reason that does not depend on a text.

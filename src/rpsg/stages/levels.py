@@ -105,7 +105,7 @@ def fewest_people(pack: Pack, sigma: float) -> int:
 def _homes(pack: Pack) -> dict[str, int]:
     """For each attribute the marginal that must keep it: one that begins with it, else the smallest.
 
-    The marginal of a column beside the text is home to that column alone.
+    The marginal of a column beside the text must keep that column only.
     """
     homes: dict[str, int] = {}
     for index, group in enumerate(pack.marginals):

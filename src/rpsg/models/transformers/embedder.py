@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from rpsg.protocols import Endpoint
 
 
-#: A family of models that was trained with this prompt before each text to compare. Its settings do not say
-#: so.
+#: A family of models that was trained with this prompt before each text to compare. Their settings do not
+#: name the prompt.
 E5 = re.compile(
     r"(?:^|/|--)(?:multilingual-)?e5-(?:small|base|large)(?:-v2)?(?:/snapshots/\w+)?/?$", re.IGNORECASE
 )
