@@ -2,7 +2,8 @@
 
 An attack is a function from a ``Subject`` to a ``Finding``; a package adds one with an entry point in the
 group ``rpsg.attacks``. All that an attack says must follow from the synthetic texts, the reference and the
-texts of both sides taken together: who is in and who is out is looked at only when its guesses are marked.
+texts of both sides taken together: who is in the data is used only afterwards, to see which of its guesses
+are right.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def measuring_digest(matrix: Matrix) -> str:
 def run_cell(matrix: Matrix, cells: Sequence[Cell], cell: Cell, out: Path, progress: Progress) -> CellRecord:
     """Run a cell, or resume or measure it anew, and keep what came out. A finished cell is returned as it is.
 
-    A failure is a record with its reason. Of an error that is not one of RPSG's own only the kind is kept,
+    A failure is a record with its reason. For an error that is not one of RPSG's own, only the type is kept,
     because its message may quote a private text.
 
     Raises:

@@ -62,8 +62,8 @@ class ComparedWriter(MatrixEntry):
 class ComparedMethod(MatrixEntry):
     """A method with its settings; without ``settings.method.name`` its name is that of the method.
 
-    Entries of one ``family`` are the same method at different cost, of which the table at equal tokens takes
-    the one that fits. ``infinite`` are the settings at epsilon = inf, for a method that can do without noise.
+    Entries of one ``family`` are the same method at different costs. The table at equal tokens uses the entry
+    that fits. ``infinite`` are the settings at epsilon = inf, for a method that can do without noise.
     """
 
     family: str = ""

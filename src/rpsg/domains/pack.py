@@ -235,9 +235,10 @@ class Pack(Strict):
     def with_columns(self, columns: Sequence[tuple[str, tuple[str, ...]]]) -> Pack:
         """This pack, which has its label already, with the columns beside the text as further attributes.
 
-        Each column has a marginal of its own. In it are also the columns before it, the nearest first, then
-        the label, the first attribute of the pack by groups of its values, and the sentiment; but none that
-        would make more combinations than ``MOST_COMBINATIONS``. So the number of cells is bounded.
+        Each column has a marginal of its own. It also has the columns before this one, the nearest first,
+        then the label, the first attribute of the pack by groups of its values, and the sentiment; an
+        attribute with which there were more than ``MOST_COMBINATIONS`` combinations is left out. So the
+        number of cells is bounded.
         """
         labels = [a for a in self.attributes if a.kind == "label"]
         first = [a for a in self.attributes if a.name == self.marginals[0][0] and a.has_levels]

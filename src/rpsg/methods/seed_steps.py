@@ -115,8 +115,8 @@ def draw_seeds(job: Job, wanted: int, length: float, most: int | None = None) ->
     """Steps S0 and S1: ``wanted`` records without replacement, with sentiment and the length to ask for.
 
     Records without words are left out before the draw. The draw is by a keyed hash of the rows, so the order
-    of the file has no influence. ``length`` is a share of that of the record, of which at most the first
-    ``most`` words are taken.
+    of the file has no influence. ``length`` is a share of the record's length. At most the first ``most``
+    words of a record are used.
     """
 
     def make() -> StageResult:

@@ -52,7 +52,7 @@ def by_draw(key: bytes, share: float, purpose: str = "donor") -> Callable[[Docum
 def in_shard(run: str, shard: int, shards: int) -> Callable[[Document], bool]:
     """A test whether a row's person is in this shard, from 1 on, by a public hash of the user.
 
-    So all rows of a person are in one shard. Of a row without a user the content is hashed. ``run`` is the
+    So all rows of a person are in one shard. For a row without a user, the content is hashed. ``run`` is the
     public id of the run.
     """
     key = hashlib.sha256(f"rpsg-shard/1\0{run}".encode()).digest()
