@@ -149,7 +149,7 @@ def _plain(value: float | str) -> str:
 
 
 def of_tuned(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What ``tuned`` found in corpora with and without a leak, and in its control."""
+    """The results of ``tuned`` on corpora with and without a leak, and on its control."""
     people = ("people of each side", "texts", "members who leaked")
     control = ("auc of the control", "epsilon of the control")
     head = [*people, "AUC", "right guesses", "ε at least", "AUC of the control", "ε of the control"]

@@ -178,7 +178,7 @@ def main() -> None:
     parser.add_argument("--epsilon", type=float, nargs="*", default=[2.0, 4.0])
     parser.add_argument("--size", type=int, default=100)
     parser.add_argument("--oversample", type=float, default=3.0)
-    parser.add_argument("--people", type=int, default=4000, help="private rows at the most")
+    parser.add_argument("--people", type=int, default=4000, help="maximum number of private rows")
     parser.add_argument("--held-out", type=int, default=1000)
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--method", default="{}", help="other settings of the method, as JSON")

@@ -109,7 +109,7 @@ class Workload:
     """How much a run asks of its writer to write ``candidates`` texts to choose from.
 
     A prefix that many prompts share counts once in ``computed_prompt``. ``most_tokens`` bounds the tokens of
-    prompts and completions; None where there is no public bound.
+    prompts and completions; None if there is no public bound.
     """
 
     candidates: int
@@ -169,7 +169,7 @@ class Method:
         cards: how it draws the values of the pack's schema that its texts are written from: "even", or by
             noisy counts, which the stage "cards" of its budget pays for; None if it draws none.
         workload: how much a run will ask of its writer; without it ``rpsg plan`` says "not declared".
-        people: how many people can be asked, where the plan declares their number.
+        people: how many people can be asked, if the plan declares their number.
         explain: sentences for ``rpsg plan`` about how this method works with the plan.
         cautions: sentences about what is not protected, or has no effect.
         retell: repeats the queries to the voters, given the evidence of a release and its number of rows; for
@@ -215,7 +215,7 @@ class Method:
         if self.claim != "no_formal_guarantee" and (self.status != "valid" or self.claim_words is not None):
             raise ValueError("only a method without a guarantee has a status and words of its own")
         if self.has_donors and self.retell is None:
-            raise ValueError("a method with donors says how its voters' answers are asked for again")
+            raise ValueError("a method with donors needs retell, which repeats the queries to the voters")
         if self.has_seeds != (self.flows is not None):
             raise ValueError(
                 f"a method that reads {self.reads!r} "

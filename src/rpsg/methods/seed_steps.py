@@ -58,8 +58,8 @@ ATTEMPT = ", attempt "
 def tenths_of_replies(
     progress: Progress, stage: str, total: int, attempt: int = 0
 ) -> Callable[[int, Reply], None]:
-    """A listener for ``total`` replies that shows progress in tenths; further attempts than the first (0) are
-    shown with their number.
+    """A listener for ``total`` replies that shows progress in tenths; each attempt after the first (0) is
+    shown with its number.
     """
     tenths = Tenths(progress, f"{stage}{ATTEMPT}{attempt + 1}" if attempt else stage)
     replies = count(1)
@@ -115,8 +115,8 @@ def draw_seeds(job: Job, wanted: int, length: float, most: int | None = None) ->
     """Steps S0 and S1: ``wanted`` records without replacement, with sentiment and the length to ask for.
 
     Records without words are left out before the draw. The draw is by a keyed hash of the rows, so the order
-    of the file has no influence. ``length`` is a share of that of the record, of which at most the first
-    ``most`` words are taken.
+    of the file has no influence. ``length`` is a share of the record's length. At most the first ``most``
+    words of a record are used.
     """
 
     def make() -> StageResult:
@@ -138,7 +138,7 @@ def draw_seeds(job: Job, wanted: int, length: float, most: int | None = None) ->
 
 
 def sentiments_of(job: Job, texts: Sequence[str]) -> list[str]:
-    """The sentiment of each text; empty strings where the pack's texts have none."""
+    """The sentiment of each text; empty strings if the pack's texts have none."""
     if not job.pack.has_sentiments:
         return [""] * len(texts)
     return [found.value for found in judge(texts, job.tools.sentiment, job.tools.embedder)]

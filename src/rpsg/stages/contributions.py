@@ -1,8 +1,8 @@
 """Step 1, bound: the private rows, at most c of each person, read only when a mechanism asks for them.
 
 Long records can be split into passages of about a given length. A public rule cuts each text by itself, at
-the end of a sentence where one is near. The contribution bound then applies to passages, which are drawn as
-rows are, so no sensitivity changes.
+the end of a sentence if there is one close by. The contribution bound then applies to passages, which are
+drawn as rows are, so no sensitivity changes.
 """
 
 from __future__ import annotations
@@ -253,7 +253,8 @@ def _cut(ends: list[int], wanted: int, reach: int) -> int:
 
 
 def each_or_none(count: int, ask: Callable[[slice], Iterable[T]]) -> list[T | None]:
-    """One result of ``ask`` for each of ``count`` texts; None for a text on which it fails even alone.
+    """One result of ``ask`` for each of ``count`` texts; None for a text for which ``ask`` fails even if
+    asked for this text only.
 
     Raises:
         RpsgError: as ``ask`` raises it, for a reason that does not depend on a text.

@@ -39,9 +39,9 @@ def drop_near_duplicates(
     """Among texts closer than ``threshold`` (cosine) the one with the lowest id is kept.
 
     ``vectors`` are the unit rows of ``pool.alive()``, in that order. Cosines are of quantized rows, so every
-    machine drops the same texts. Of more than ``MOST_COMPARED`` texts each is compared with some, and a few
-    near-duplicates are missed (``neighbours.py``). A text that could not be embedded is close to none, not
-    even to the same text, so equal texts are found as text.
+    machine drops the same texts. If there are more than ``MOST_COMPARED`` texts, each is compared with only
+    some of them, and a few near-duplicates are missed (``neighbours.py``). A text that could not be embedded
+    is close to none, not even to the same text, so equal texts are found as text.
     """
     limit = threshold * SQUARE
     many = len(vectors) > MOST_COMPARED
