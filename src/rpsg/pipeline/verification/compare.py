@@ -55,7 +55,7 @@ def names_in(folder: Path) -> set[str]:
 
 def _same_file(name: str, theirs: Path, ours: Path) -> Check:
     if not theirs.is_file():
-        return Check(name, ok=False, detail="is missing, and belongs to this release")
+        return Check(name, ok=False, detail="is missing, but belongs to this release")
     if not ours.is_file():
         return Check(name, ok=False, detail="does not belong to this release")
     if theirs.stat().st_size == ours.stat().st_size and file_sha256(theirs) == file_sha256(ours):
@@ -70,7 +70,7 @@ def _where(name: str, found: bytes, made: bytes) -> str:
         try:
             return f", first at {_first_key(strict_json(found), strict_json(made)) or 'its spelling'}"
         except ValueError:
-            return " and is no JSON"
+            return " and is not JSON"
     lines = zip(io.BytesIO(found), io.BytesIO(made), strict=False)
     number = next((i for i, (a, b) in enumerate(lines, start=1) if a != b), 0)
     return f", first in line {number}" if number else ", at its end"

@@ -1,4 +1,4 @@
-"""Whether the ledger of somebody else's release names the packages of the method and models of plug-ins."""
+"""Whether the ledger of somebody else's release names the package of each method and model from a plug-in."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def check_packages_of_models(plan: Plan, ledger: Mapping[str, Any]) -> None:
     """Check that the ledger names a package for each model that RPSG does not find by the name in the plan.
 
     The plug-in need not be installed for this. Another version of RPSG may have models of its own that this
-    one does not know, so nothing is demanded of its releases. Of a path the plan holds the last part alone,
-    but the name of a model that was read from there contains it.
+    one does not know, so this is not checked in releases of other versions. Of a path, the plan has only the
+    last part, and the name of a model that was read from that path contains this part.
     """
     if ledger["code"]["version"] != VERSION:
         return

@@ -114,7 +114,7 @@ def _signed(copy: Path, ledger: Mapping[str, Any], key: bytes | None) -> Iterato
         if key is not None:
             yield Check(SIGNED, ok=False, detail="nobody has signed this release")
         if file.is_file():
-            yield Check(SIGNED, ok=False, detail="there is a signature, and the ledger names no signer")
+            yield Check(SIGNED, ok=False, detail="there is a signature, but the ledger names no signer")
         return
     content = file.read_bytes() if file.is_file() else b""
     if not is_signed(signer, (copy / LEDGER).read_bytes(), content):
@@ -196,7 +196,7 @@ def _changed(copy: Path, ledger: Mapping[str, Any]) -> Iterator[Check]:
         name = str(output["name"])
         if name not in here:
             shown = ascii(name[:100])[1:-1]
-            yield Check(shown, ok=False, detail="is named in the ledger, and is not in the release")
+            yield Check(shown, ok=False, detail="is named in the ledger, but is not in the release")
         elif file_sha256(copy / name) != output["sha256"]:
             yield Check(name, ok=False, detail="was changed: it is not the file that the ledger names")
 
@@ -239,7 +239,7 @@ def _followed(claimed: Claimed, files: list[Check]) -> Check:
 
 
 def _program(ledger: Mapping[str, Any]) -> tuple[Check, str]:
-    """Whether the ledger names this program, and what cannot be shown where it names another version."""
+    """Whether this program made the release, and if another version did, what therefore cannot be shown."""
     theirs, here = ledger["code"], code_facts()
     if theirs["source_sha256"] == here["source_sha256"]:
         return Check(PROGRAM, ok=True, detail="is the one that checks it, byte for byte"), ""
