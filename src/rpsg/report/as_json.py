@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def facts_of(release: Release, scores: Report | None) -> dict[str, Any]:
-    """JSON-ready facts, without a text of the corpus; figures of a budget only where there is a guarantee."""
+    """JSON-ready facts, without a text of the corpus; it has figures of a budget only with a guarantee."""
     words = [word_count(text.text) for text in release.texts]
     return {
         "texts": len(release.texts),

@@ -67,7 +67,7 @@ def _language(release: Release) -> str:
 
 
 def _writer(release: Release) -> str:
-    """The writer's usual name. The full one, with runtime and digest, is in the part on how it was made."""
+    """The writer's usual name. The full name, with runtime and digest, is in the part ``provenance``."""
     asked = release.plan.models.writer
     if asked in CATALOGUE:
         return asked
@@ -153,7 +153,7 @@ def promise(release: Release) -> Child:
 
 
 def _nothing(release: Release) -> tuple[Child, ...]:
-    """What a release without a guarantee says in place of one."""
+    """What a release without a guarantee says in place of a guarantee."""
     if not release.reads_private:
         return tag("strong", "Nothing private inside."), " ", release.claim["text"]
     if release.claim["text"] == NOT_PRIVATE:
