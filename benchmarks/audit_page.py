@@ -1,6 +1,6 @@
 """Write the tables of docs/audit.md from the committed results: ``python benchmarks/audit_page.py``.
 
-Each stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; a test sees that they are up to date.
+Each table is between ``<!-- table: NAME -->`` and ``<!-- end -->``. A test checks that they are up to date.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ COLUMNS = (
     *("extraction", "copies", "phantom", "near-copies", "refer", "lira", "passage", "echo-pairs"),
     *("ppl", "zlib", "neighbours", "exposure", "echo-similarity", "closest", "closest-ratio", "lira-shadow"),
 )
-#: Attacks beside the published figures.
+#: The attacks that are shown next to the published figures.
 SHOWN = ("ppl", "refer", "lira", "copies", "phantom")
 
 
@@ -32,7 +32,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def planted(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Of how many corpora each attack refuted that nothing was learnt, for each leak."""
+    """For each leak and attack: of how many corpora it is refuted that nothing was learnt."""
     columns = [name for name in COLUMNS if any(name in row for row in rows)]
     head = ["leak", "members", *(f"`{name}`" for name in columns)]
     lines = []
@@ -84,7 +84,9 @@ def alarms(found: Mapping[str, Any]) -> list[str]:
 
 
 def beside(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
-    """The published measure and the audit's, for each corpus of posts; means over the coins' tosses."""
+    """The published measure and the audit's, for each corpus of posts; means over the random draws of
+    members.
+    """
     measures = ("PPL", "REFER", "LiRA", "extraction")
     head = ["corpus", *(f"{name}, as published" for name in measures)]
     head += [*(f"AUC of `{name}`" for name in SHOWN[:3]), "ε at least", "refuted"]
@@ -129,7 +131,7 @@ def scale(found: Mapping[str, Any]) -> list[str]:
 
 
 def beyond(found: Mapping[str, Any]) -> list[str]:
-    """What a private text costs once no more words are kept."""
+    """The memory that each further private text costs once no more words are kept."""
     columns = ("MiB of text", "MiB before", "MiB at most")
     rows = [[f"{row['private']:,}", *(str(row[name]) for name in columns)] for row in found["sizes"]]
     more = found["bytes for each text more"]
@@ -165,7 +167,7 @@ def of_tuned(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def attacked(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
-    """Real runs: how many texts and people, the verdict, and the attack that came nearest."""
+    """Real runs: numbers of texts and people, the verdict, and the attack that came closest to refuting."""
     head = [
         "run",
         "texts",
@@ -193,7 +195,7 @@ def attacked(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
 
 
 def tables() -> dict[str, list[str]]:
-    """Every table whose figures were measured, by what it is about."""
+    """Every table whose figures were measured, by its name."""
     found = json.loads((RESULTS / "audit.json").read_text("utf-8"))
     made = {name: planted(rows) for name, rows in found.items() if name.startswith("power")}
     made["false alarms"] = alarms(found)
@@ -215,7 +217,7 @@ def tables() -> dict[str, list[str]]:
 
 
 def written(page: str) -> str:
-    """The page with its tables made anew; KeyError for a table that there are no figures for."""
+    """The page with its tables made anew; KeyError for a table that has no figures."""
     made = tables()
 
     def fresh(found: re.Match[str]) -> str:

@@ -1,8 +1,8 @@
-"""How long it takes to drop near-duplicates and to choose texts by a sketch, and how much memory.
+"""How much time and memory it takes to drop near-duplicates and to choose texts by a sketch.
 
-    python benchmarks/choose.py
+    python benchmarks/choose.py [--texts 20000] [--size 1000] [--axes 128]
 
---texts 20000 --size 1000 --axes 128    what is chosen from what
+It chooses ``--size`` texts from ``--texts`` drafts, by a sketch with ``--axes`` axes.
 """
 
 from __future__ import annotations

@@ -39,7 +39,8 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
     ),
     "extraction": ("rpsg.audit.canaries:extraction", "ends of planted canaries that occur in the corpus"),
     "exposure": ("rpsg.audit.canaries:exposure", "ends of planted canaries that the corpus makes likely"),
-    # The slowest are the last: with progress of their own they end the stage of those before them.
+    # The slowest are last: they show progress of their own, which ends the progress of the attacks before
+    # them.
     "lira-shadow": (
         "rpsg.audit.shadow:lira_shadow",
         "likelihoods, beside those where the pipeline ran again",

@@ -8,7 +8,7 @@ from rpsg.errors import UsageError
 from rpsg.privacy.attack_bounds import most_auc, most_true_positives
 from rpsg.privacy.gaussian import attack_success, epsilon_of
 
-#: At which delta a claim in terms of mu is tested.
+#: The delta at which a claim in terms of mu is tested.
 DELTA_OF_MU = 1e-6
 
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from rpsg.audit.subject import Subject
     from rpsg.protocols import Recognizer
 
-    #: From the kind and the signs of a span; None where it is no identifier of the attack.
+    #: Makes an identifier from the kind and the characters of a span; None if the attack does not look for
+    #: it.
     Keying = Callable[[str, str], "Key | None"]
 
 BLOCK = 1000
@@ -26,7 +27,7 @@ BLOCK = 1000
 SPACED = frozenset({"phone", "card", "iban", "id"})
 #: What recognisers call the name of a person.
 PERSONS = frozenset({"person", "name", "per"})
-#: An identifier as it is compared: its kind and its signs.
+#: An identifier as it is compared: its kind and its characters.
 Key = tuple[str, str]
 TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof"})
 NOTHING = {

@@ -63,7 +63,7 @@ class AuditReport(Shown):
     closest: tuple[Closest, ...] = ()
 
     def finding(self, name: str) -> Finding:
-        """The finding of one attack; KeyError where it was not asked for."""
+        """The finding of one attack; KeyError if the attack was not asked for."""
         return {found.name: found for found in self.findings}[name]
 
     def silent(self) -> dict[str, list[str]]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 BLOCK = 5000
-#: Words of private texts, and log-chances of words, that are kept at most: 32 MiB each.
+#: At most this many words of private texts, and log-probabilities of words, are kept: 32 MiB each.
 MOST_KEPT = 1 << 23
 #: Neighbours of a text, and the share of words that differ in each.
 NEIGHBOURS, CHANGED = 4, 0.2
@@ -104,9 +104,8 @@ class Words:
         return subject.of_private.once(f"words {read.__name__}", made)
 
     def tokens(self, *numbers: Mapping[str, int]) -> Iterator[tuple[slice, tuple[Tokens, ...]]]:
-        """Block by block the place of its texts and their words, in each of some numberings.
-
-        Words that have no number there share the one after the last.
+        """For each block the place of its texts, and their words in each of the numberings. Words that a
+        numbering lacks share the number after the last.
         """
         if self.kept is None:
             start = 0

@@ -35,7 +35,8 @@ def tuned(subject: Subject) -> Finding:
     reference = tuple(islice(public, len(subject.synthetic)))
     first = TUNING[1] if reference else "load the small model"
     before = subject.of_private.once("tuned", lambda: _mean_scores(subject, reference, first))
-    # The time of the corpus is shown where it is to be published, and not where it is a control or destroyed.
+    # The stage has another name for a control, or for a corpus that will be destroyed: its time is then not
+    # shown.
     is_shown = not subject.is_control and subject.canaries is None
     stage = TUNING[0] if is_shown else "tune a model on a corpus that is not published"
     return of_scores("tuned", subject, _mean_scores(subject, subject.synthetic, stage) - before)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 #: The reason given for each attack when the audit as a whole has no verdict.
 VOID = "The audit as a whole has no verdict."
-#: People held out, and the share of them, whose passages a corpus can repeat by chance: of public reviews it
-#: repeats those of one in 500 at most.
+#: By chance a corpus can repeat passages of at most this number, or this share, of the people held out. With
+#: public reviews it repeats those of at most one in 500.
 FEW_COPIES, COPIED = 5, 0.02
 
 

@@ -159,5 +159,7 @@ def _spent(used: Used, price: Price) -> Spent:
 
 
 def seconds_of_shared(store: Path, asked: Iterable[str], cell: str) -> float:
-    """The seconds of the replies that a cell used and others had asked for: each its share of its batch."""
+    """The seconds that were spent on replies which a cell used but another cell had requested. Each reply
+    counts as its share of its batch.
+    """
     return seconds_of_others(store, asked, cell) if store.is_file() else 0.0

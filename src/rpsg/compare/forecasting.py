@@ -93,7 +93,7 @@ def cell_forecast(cell: Cell) -> CellForecast:
     try:
         if (problem := problem_of(cell)) is not None:
             raise problem
-        seen = preview(cell.plan.without_data())  # nor an account, which it would make or read
+        seen = preview(cell.plan.without_data())  # or it would make or read an account
     except RpsgError as error:
         return CellForecast(*about, f"{error.message} {error.hint}".strip())
     return CellForecast(

@@ -226,8 +226,8 @@ def in_a_process(out: Path, name: str, *, spend: bool = False, quiet: bool = Fal
         raise
 
 
-class Terminated(KeyboardInterrupt):  # it is as little an error as Ctrl-C
-    """This program was told to end (SIGTERM), and no other one was: the cell's process has to be told."""
+class Terminated(KeyboardInterrupt):  # like Ctrl-C, this is not an error
+    """The signal to end (SIGTERM) came to this process only, so the cell's process has to be told."""
 
 
 @contextmanager

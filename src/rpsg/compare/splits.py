@@ -5,8 +5,9 @@ sees them, and every corpus is measured against them. Those after them are the p
 a run with fewer people uses the first of these. So all methods of a seed have the same people.
 
 Of texts that are not public the order is by a hash of each person (of the row, where no user is named). So
-one person more or less in the file moves one other over each border at most; by a permutation of all it
-would change most people of a run, and what the run claims would say nothing about the people in the file.
+adding or removing one person in the file moves at most one other person across each border. A random
+permutation of all people would change most people of a run instead, and the claim of the run would say
+nothing about the people in the file.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from rpsg.compare.tables import CompareRow, EpsilonTable
 
 
-#: By what a method reads: who wins with seeds or records keeps less than one with noisy answers alone.
+#: The note for a method, by what it reads: with seeds or records it protects less than with noisy answers
+#: alone.
 CAVEATS = {"donors": "voters only", "records": "no claim"}
 
 

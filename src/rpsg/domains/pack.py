@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Before the name of a column beside the text, in that of its attribute: no attribute of a file has a space.
+#: The name of a column's attribute is this and the name of the column. No attribute in a pack's file has a
+#: space in its name, so the two cannot be confused.
 COLUMN = "column "
 #: A column is counted together with others as long as there are at most this many combinations of values.
 MOST_COMBINATIONS = 128

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _START_SECONDS = 600.0
 #: How many workers may be lost for each one that there should be, without a result in between.
 _LOSSES = 2
-#: A batch has at least this many items, where there are that many for each worker: a model writes several
+#: A batch has at least this many items if there are that many for each worker, because a model writes several
 #: texts at once.
 _LEAST = 16
 #: Batches for each worker in a call, so that all of them end at about the same time.
@@ -175,11 +175,11 @@ class _Distribution:
             self._run(ray)
         except ray.exceptions.RayError:  # of a lost worker it is caught below
             gone = ModelError(
-                "The Ray cluster does not answer any more.",
+                "The Ray cluster no longer answers.",
                 hint="Start it again, and run the same command: what was answered is kept.",
             )
         except BaseException:
-            # What is under way would be written, and paid, for nobody.
+            # Otherwise requests under way would still be written, and paid for, although nobody needs them.
             for assignment in self.under_way.values():
                 if assignment.batch:
                     self.workers.stop(ray, assignment.handle)

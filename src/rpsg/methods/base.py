@@ -154,17 +154,18 @@ class Method:
         tries_writer: whether the writer is tried on public prompts before anything private is read.
         trial: how it is tried, if not with the prompts of strict mode or, for a method with seeds, the
             paper's.
-        egress: which model is sent what, and whether it must be on this machine. By default a method that
-            reads nothing may send its public prompts anywhere, one that gets noisy answers only prompts made
-            from them, and any other nothing.
-        sentiments_only: whether its sentiment classifier reads a text only for a sentiment of the pack, and
-            so none at all if the pack has no sentiments.
+        egress: which model is sent what, and whether it must be on this machine. By default, a method that
+        reads nothing may send its public prompts anywhere; one that gets noisy answers may send prompts that
+        are made from these answers; and any other may send nothing.
+        sentiments_only: whether its sentiment classifier only tells the pack's sentiments apart. If so, it
+        reads no text when the pack has no sentiments.
         status: "research_only" for a method whose mechanism is sound but whose randomness is not.
         claim_words: the sentences of a release that claims nothing, from the public plan and the models'
             names; by default those of the method paper.
         flows: how private text reaches the release without a mechanism: every unprotected read, in order. A
             method that is given records, of everybody or of donors, must have it; others have none.
-        choice_sigma: standard deviation of the noise that a choice has without a mechanism; bounds nothing.
+        choice_sigma: standard deviation of the noise in a choice that is no mechanism; this noise bounds
+        nothing.
         cards: how it draws the values of the pack's schema that its texts are written from: "even", or by
             noisy counts, which the stage "cards" of its budget pays for; None if it draws none.
         workload: how much a run will ask of its writer; without it ``rpsg plan`` says "not declared".
@@ -176,7 +177,7 @@ class Method:
 
     Raises:
         ValueError: ``reads`` is none of the four, or it does not match ``budget``, ``flows`` or ``retell``;
-            or there is a status or words of its own beside a guarantee.
+            or a method with a guarantee has a status or claim words.
     """
 
     name: str
@@ -280,6 +281,6 @@ class Method:
         return defaults.get(self.reads, NOWHERE)
 
     def shown_egress(self, plan: Plan, pack: Pack) -> tuple[EgressRule, ...]:
-        """``egress_of``, without a sentiment classifier that reads no text because of the pack."""
+        """``egress_of``, without the sentiment classifier if this pack gives it no text to read."""
         unread = {"sentiment"} if self.sentiments_only and not pack.has_sentiments else set()
         return tuple(way for way in self.egress_of(plan) if way.role not in unread)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from rpsg.privacy.accounting import PlannedRelease
     from rpsg.privacy.sensitivity import Rule
 
-#: How far, in standard deviations, the number of voters after a secret draw may fall below its mean: further
-#: once in a million.
+#: The number of voters after a secret draw is further below its mean than this many standard deviations only
+#: once in a million draws.
 FEWEST_DRAWN = 4.76
 #: What each stage reads, for previews.
 PEOPLE = "how many people there are"
@@ -37,7 +37,9 @@ MINIMUM_POOL = 20
 
 
 def strict_stages(plan: Plan, pack: Pack) -> list[StagePlan]:
-    """The stages of a strict run that read private data, their rules, and their shares made to sum to one."""
+    """The stages of a strict run that read private data, their rules, and their shares of the budget, which
+    sum to one.
+    """
     shares, c = plan.privacy.shares, plan.records_per_unit
     stages = []
     if plan.privacy.n_public is None:
@@ -60,7 +62,8 @@ def strict_stages(plan: Plan, pack: Pack) -> list[StagePlan]:
     if not stages[-1].share:
         raise UsageError(
             f"The share of {stages[-1].stage} is 0, and nothing else decides which texts are released.",
-            hint=f"Set [privacy.shares] {stages[-1].stage}, or [method] select.",
+            hint=f"Give [privacy.shares] {stages[-1].stage} a value above 0, or choose texts in another way "
+            "with [method] select.",
         )
     return _normalised([s for s in stages if s.share > 0])
 

@@ -58,14 +58,16 @@ ATTEMPT = ", attempt "
 def tenths_of_replies(
     progress: Progress, stage: str, total: int, attempt: int = 0
 ) -> Callable[[int, Reply], None]:
-    """A listener for ``total`` replies, which shows tenths; attempts after the first (0) show theirs."""
+    """A listener for ``total`` replies that shows progress in tenths; further attempts than the first (0) are
+    shown with their number.
+    """
     tenths = Tenths(progress, f"{stage}{ATTEMPT}{attempt + 1}" if attempt else stage)
     replies = count(1)
     return lambda *_: tenths.reached(next(replies) / total)
 
 
 def seeding(job: Job) -> Seeding:
-    """The part of a job that only methods with private seeds have."""
+    """The access to seeds, which only methods with private seeds have."""
     if job.seeding is None:
         raise PrivacyError(f"The method {job.plan.method.name} was given no access to its seeds.")
     return job.seeding
@@ -102,7 +104,10 @@ def usable_rows(job: Job) -> tuple[list[Document], int]:
             hint="Raise [split] donors, or name users in donor_list as the --user column has them.",
         )
     if not usable:
-        raise InfeasibleError("No record has words, so nothing can be a seed.", hint="Look at --text.")
+        raise InfeasibleError(
+            "No record has words, so nothing can be a seed.",
+            hint="Check that --text names the column with the texts.",
+        )
     return usable, len(rows) - len(usable)
 
 
@@ -218,7 +223,7 @@ def _abstracter(job: Job, stage: str, seeds: int) -> Abstracter:
     paper, tools = job.plan.paper, job.tools
     passes = Passes(paper.candidates, paper.min_tokens, paper.max_tokens)
     if paper.abstracter == "summariser":
-        if tools.summariser is None:  # never the writer instead: it may be on another machine
+        if tools.summariser is None:  # the writer never takes its place, because it may be on another machine
             raise UsageError("The plan asks for a summariser, and there is none.")
         job.progress.start(stage)
         return SummarizerAbstracter(tools.summariser, passes, job.plan.generation.seed)

@@ -137,7 +137,7 @@ def _writer_way(plan: Plan) -> EgressRule:
         "anywhere" if ALLOWED[plan.paper.remote] >= ALLOWED[needed] else "here",
         said,
         "raw_private" if sums_up(plan) else "abstracted_private",
-        f'Choose a writer of this machine, or allow it in the plan: [paper] remote = "{needed}".',
+        f'Choose a writer on this machine, or allow another one in the plan: [paper] remote = "{needed}".',
     )
 
 
@@ -147,9 +147,8 @@ def sums_up(plan: Plan) -> bool:
 
 
 def split_flows(plan: Plan, tools: Tools) -> tuple[UnprotectedFlow, ...]:
-    """The unprotected reads of a finished run of this plan, in order, as its journal has them.
-
-    Which of them there are does not depend on the texts.
+    """The unprotected reads of a finished run of this plan, in order, as in its journal. The list does not
+    depend on the texts.
     """
     return _seed_flows(plan, tools, "records of donors")
 
@@ -203,8 +202,8 @@ def refuse_budget_words(plan: Plan) -> None:
     pack = find_pack(plan.corpus.domain)
     if speaks_of_a_budget(f"{pack.name} {plan.corpus.about or pack.about}"):
         raise UsageError(
-            f"The method {plan.method.name} gives no guarantee, so its release may not name an epsilon, and "
-            "the line about the corpus does.",
+            f"The method {plan.method.name} gives no guarantee, so its release may not name an epsilon, but "
+            "the line about the corpus names one.",
             hint="Say it in other words with --about.",
         )
 
@@ -223,7 +222,8 @@ def check_split(plan: Plan) -> None:
         )
     if plan.split.donor_list and plan.data.user is None:
         raise UsageError(
-            "A list of donors names users, and no column says whose a row is.", hint="Name it with --user."
+            "A list of donors names users, but no column says which user a row belongs to.",
+            hint="Name it with --user.",
         )
     if plan.paper.selection == "votes":
         raise UsageError(
@@ -244,12 +244,12 @@ def _check_recognizer(plan: Plan) -> None:
     if plan.paper.recogniser_model and plan.paper.recogniser == "patterns":
         raise UsageError(
             '[paper] names a recogniser_model, but the recogniser "patterns" has no model.',
-            hint='Set recogniser = "presidio" beside it, or leave recogniser_model out.',
+            hint='Set recogniser = "presidio" too, or leave recogniser_model out.',
         )
 
 
 def split_cautions(plan: Plan) -> tuple[str, ...]:
-    """A sentence for a plan whose guard and scrub cannot recognise names of people; none where they can.
+    """A caution for a plan whose guard and scrub cannot recognise names of people; else none.
 
     What a recognizer of another package finds is not known.
     """

@@ -41,10 +41,10 @@ if TYPE_CHECKING:
     from rpsg.stages.cards import CardModel
     from rpsg.stages.sketch import Floats, Target
 
-#: The most drafts that the features are fitted to; of more, every second, third and so on.
+#: The features are fitted to at most this many drafts: of a larger pool, to every second or third and so on.
 MOST_FITTED = 20_000
-#: The weight of the covariance relative to the mean at diversity 1. With less the choice prefers outlying
-#: texts, with more central ones (``benchmarks/people.py``).
+#: The weight of the covariance relative to the mean at diversity 1. With less weight the choice prefers
+#: outlying texts, with more weight central ones (``benchmarks/people.py``).
 WEIGHT_OF_SPREAD = 16.0
 #: The same for the shares of an attribute's values, and for roots of the shares of words.
 WEIGHT_OF_SHARES, WEIGHT_OF_WORDS = 0.3, 1.0
@@ -89,7 +89,8 @@ def measure(
         raise ModelError("No text that was written can be used.", hint=ANOTHER_WRITER)
     label = label_of(pack)
     labels = len(pack.attribute(label).values) if label else 0
-    # Some are enough to fit to: memory and time would grow, and the axes hardly change.
+    # A part of the drafts is enough: with all of them memory and time would grow, and the axes would hardly
+    # change.
     texts = [c.text for c in drafts[:: math.ceil(len(drafts) / MOST_FITTED)]]
     vectors = job.tools.embedder.embed(texts)
     features = Features.fit(vectors, texts, axes_wanted(labels), words_wanted(labels))
@@ -206,7 +207,9 @@ def _columns_wanted(
 
 
 def _normed(counts: Floats) -> Floats:
-    """The counts as shares; even ones where all are zero, as after much noise without an even part."""
+    """The counts as shares; equal shares if all are zero, which happens after much noise without an even
+    part.
+    """
     total = counts.sum()
     shares: Floats = counts / total if total > 0 else np.full(len(counts), 1 / len(counts))
     return shares

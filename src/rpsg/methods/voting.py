@@ -82,7 +82,7 @@ def noisy_votes(
 ) -> Codes:
     """Noisy votes for each candidate; with labels private records vote within their own.
 
-    All of it is one histogram, in which a record has the votes of one record whatever its label.
+    All of it is one histogram, in which every record has equally many votes, whatever its label.
     """
     labelled = label_of(pack) is not None
 

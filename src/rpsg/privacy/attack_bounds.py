@@ -1,7 +1,7 @@
 """What the outcome of an attack proves about epsilon, and what a claim would have allowed.
 
 Every lower bound holds with confidence 1 - ``level``. Nothing here reads a text: counts go in, figures come
-out. If several tests are made, ``level`` is divided by their number (Bonferroni) by whoever makes them.
+out. If several tests are made, the caller divides ``level`` by their number (Bonferroni).
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def clopper_pearson(k: int, n: int, level: float = 0.05) -> tuple[float, float]:
 
 
 def zero_of(n: int, level: float = 0.05) -> float:
-    """How often something may still happen that was seen in none of ``n`` independent trials."""
+    """An upper bound on the probability of something that was seen in none of ``n`` independent trials."""
     return 1 - float(level ** (1 / n))
 
 
@@ -163,8 +163,8 @@ def extraction_p_value(chances: Sequence[float], epsilon: float, delta: float, h
     """The chance that ``hits`` of the secrets or more come out of an (epsilon, delta)-DP run.
 
     ``chances`` has for each secret the chance that it comes out of a run that never saw it. By the union
-    bound, and Markov's inequality for more than one: sum(e^epsilon q_i + delta) / hits. Each secret is its
-    own neighbour, so the epsilon of groups does not come in.
+    bound, and Markov's inequality for more than one: sum(e^epsilon q_i + delta) / hits. Each secret is added
+    or removed alone, so the epsilon of groups plays no role.
     """
     total = math.fsum(min(1.0, math.exp(min(epsilon, 700.0)) * q + delta) for q in chances)
     return min(1.0, total / max(hits, 1))

@@ -15,15 +15,14 @@ from rpsg.errors import InfeasibleError, needed
 
 #: The noise multiplier is found to this relative precision, and is never below what the target needs.
 PRECISION = 1e-4
-#: With a smaller noise multiplier nothing is bounded; a larger one is not looked for.
+#: The range in which a noise multiplier is searched; a smaller one bounds nothing.
 LEAST_NOISE, MOST_NOISE = 0.05, 1e4
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """The public numbers of a training: how likely a person is in a step, how many steps there are.
-
-    ``counted`` is mu of a Gaussian mechanism that was asked of the same people besides; 0 where none was.
+    """The public numbers of a training: the probability that a person takes part in a step, and the number of
+    steps. ``counted`` is the mu of another Gaussian mechanism over the same people; 0 if there was none.
     """
 
     rate: float

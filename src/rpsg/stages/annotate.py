@@ -89,8 +89,9 @@ def codes_of(
 def describe(pack: Pack, embedder: Embedder) -> dict[str, Landmarks]:
     """The embedded values of each attribute of the kind "nearest", by the attribute's name.
 
-    The mean of all descriptions only says what kind of text it is. A value whose description says little
-    more would be near to every text, so each value's similarity to that mean is subtracted from its score.
+    The mean of all descriptions only says what kind of text it is. A value whose description says little more
+    than the mean would be close to every text, so each value's similarity to that mean is subtracted from its
+    score.
     """
     rows = {
         a.name: embedder.embed(a.descriptions or tuple(a.describe.format(value=v) for v in a.values))

@@ -1,12 +1,13 @@
 """Step 6, choose: the texts whose mean features come nearest to the sketch (post-processing).
 
-First greedily, each time the text that brings the mean of those chosen nearest to the target (kernel herding;
-Welling, 2009; Chen, Welling and Smola, 2010), then by exchanges of a chosen text for another while they
-help. Products of coordinates are never stored: the inner product of two texts' products is the square of that
-of their coordinates. So memory is one number for each text and axis.
+First texts are chosen greedily: each time the text that brings the mean of the chosen ones nearest to the
+target (kernel herding; Welling, 2009; Chen, Welling and Smola, 2010). Then chosen texts are exchanged for
+others as long as that helps. Products of coordinates are never stored: the inner product of two texts'
+products is the square of that of their coordinates. So memory is one number for each text and axis.
 
 Every choice looks at every text, so the time is quadratic. This is why more than ``MOST_TOGETHER`` texts are
-divided into parts, and the choice in a part makes up for what those before it left between mean and target.
+divided into parts, and the choice in each part corrects the distance from the target that the parts before it
+left.
 """
 
 from __future__ import annotations

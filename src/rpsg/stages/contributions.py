@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from rpsg.storage.vectors import Vectors
 
 EMBED_CHUNK = 128
-#: So many embeddings are stored at once, and lost at most if a run is stopped.
+#: This many embeddings are stored at once, so at most this many are lost if a run is stopped.
 PART = 8_192
 _ENDS_SENTENCE = re.compile(r"[.!?\u2026\u3002\uff01\uff1f][\"'\u201d\u2019\u00bb)\]]*$")
 T = TypeVar("T")

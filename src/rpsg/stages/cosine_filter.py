@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from rpsg.stages.text_rows import TextRows
 
 DUPLICATE = 0.95
-#: Consecutive words that make a copy. In other languages than English small writers copy more, and the first
-#: words of an example, which other texts have too, do not count there.
+#: The number of consecutive words that make a copy: in English, and in other languages, in which small
+#: writers copy more. There the first words of an example do not count, because other texts begin with them
+#: too.
 COPIED_WORDS, COPIED_WORDS_ELSEWHERE = 8, 5
 BLOCK = 2_048
 

@@ -114,7 +114,7 @@ NAMED = (
         "[NAME]",
         re.compile(rf"\b(?:[Mm]y name(?: is|['\u2019]s)|[Ii] am called|[Cc]all me)\s{{1,3}}({_NAME})"),
     ),
-    (  # in small letters a second word is a surname only where nothing else follows that belongs to it
+    (  # in lower case a second word is taken for a surname only if the clause ends after it
         "[NAME]",
         re.compile(
             rf"\b[Mm]y name(?: is|['\u2019]s)\s{{1,3}}(?!{_NO_NAME})([a-z][a-z'\u2019-]{{1,40}}"
@@ -171,7 +171,7 @@ SIGNS = {
     "franc": "CHF",
     "rupee": "\u20b9",
 }
-SCALES = {"": 1.0, "k": 1e3, "t": 1e3, "m": 1e6, "b": 1e9}  # by their first letter
+SCALES = {"": 1.0, "k": 1e3, "t": 1e3, "m": 1e6, "b": 1e9}  # by the first letter of the word
 
 
 def scrub_text(text: str, language: str = "") -> str:

@@ -1,6 +1,6 @@
 """Formats of identifiers in German, French, Spanish and Chinese texts, which ``scrub`` does not know.
 
-They are for texts in another language than English only, so that English corpora remain what they were.
+They are used only for texts in other languages than English, so that English corpora remain what they were.
 Numbers of seven digits or more, IBANs, e-mail addresses and links are found by ``scrub`` in any language.
 """
 
@@ -109,7 +109,7 @@ _AFTER_DEGREE = rf"\b(?:Dra?|Prof)\b\.?\s{{1,3}}{_DEGREES}(?!{_NOBODY})"
 DOCTOR, DOCTOR_DE = re.compile(f"{_AFTER_DEGREE}({_NAME})"), re.compile(f"{_AFTER_DEGREE}({_SURNAME})")
 #: In French alone: in German "M. Crohn" is a disease.
 MONSIEUR = re.compile(rf"\b(?:M|Pr)\.\s{{1,3}}({_NAME})")
-#: Other patterns than those for every language, by language.
+#: Patterns in addition to those for every language, by language.
 _OWN = {"de": (DOCTOR_DE,), "fr": (DOCTOR, MONSIEUR)}
 
 

@@ -1,4 +1,4 @@
-"""Which texts of a generation are kept, which AUG-PE decides from noisy votes: post-processing throughout."""
+"""How AUG-PE decides from noisy votes which texts of a generation are kept: post-processing throughout."""
 
 from __future__ import annotations
 

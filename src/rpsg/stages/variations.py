@@ -1,8 +1,8 @@
 """Variations of a text, as AUG-PE asks for them: a paraphrase, or the text again with blanks filled in.
 
 Each request shows two invented pairs first and then the text, every one under its own header, so that a base
-model continues the document and a chat model answers the last turn. The text is shown as a turn of the
-writer's own: then its lines ("Patient: ...") are no headers at which a writer would be stopped.
+model continues the document and a chat model answers the last turn. The text is shown as an earlier answer of
+the writer. So its lines ("Patient: ...") do not count as headers, at which a writer would be stopped.
 
 All of it is public or a DP output: texts come from the writer, and the votes decide which are varied.
 """
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.protocols import Embedder, Progress, Writer
 
-#: The fewest words that are asked for, and the most, as a multiple of the longest text of the pack.
+#: The minimum number of words that are asked for, and the maximum as a multiple of the longest text of the
+#: pack.
 SHORTEST, LONGEST = 12, 2
 TOKENS_BESIDE = 16
 BLANK = "_"
@@ -180,7 +181,9 @@ def write_variations(
 
 
 def _without_text(request: Request) -> Request:
-    """The request without the text that was varied: of a variation its words are no echo of the prompt."""
+    """The request without the text that was varied, because a variation that has words of it does not echo
+    the prompt.
+    """
     return replace(request, messages=(*request.messages[:-2], request.messages[-1]))
 
 

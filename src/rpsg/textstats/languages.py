@@ -60,7 +60,7 @@ _WORDS = {
     " muito é são também eu já",
 }
 _FUNCTION_WORDS = {code: frozenset(line.split()) for code, line in _WORDS.items()}
-#: Scripts that one of the languages above has to itself; Japanese is asked for before Chinese.
+#: Scripts that one of the languages above has to itself; Japanese is tested before Chinese.
 _SCRIPTS = (
     ("ja", re.compile(r"[\u3040-\u30ff]")),
     ("zh", re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")),
@@ -70,7 +70,8 @@ _SCRIPTS = (
     ("he", re.compile(r"[\u0590-\u05ff]")),
 )
 _LETTER = re.compile(r"[^\W\d_]")
-#: At least so many function words of a language, and so many times as many as of any other.
+#: A text is in a language if it has at least this many of its function words, and this many times as many as
+#: of any other language.
 LEAST, LEAD = 4, 1.5
 #: A script is that of a text if it has this share of its letters; Japanese mixes two.
 SHARE = 0.3

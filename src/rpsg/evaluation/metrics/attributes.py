@@ -97,7 +97,7 @@ def _tables(inputs: Inputs) -> dict[str, list[dict[str, Any]]]:
     cards = inputs.corpus.cards or ()
     held: dict[str, Counter[str]] = {}
     for name in inputs.counts.counts:
-        groups = inputs.counts.headings.get(name, {})  # where groups of values were counted
+        groups = inputs.counts.headings.get(name, {})  # if groups of values were counted
         held[name] = Counter(groups.get(card[name], card[name]) for card in cards if name in card)
     tables = {
         name: _rows(counts, held[name], inputs.counts.sigma[name])

@@ -1,7 +1,7 @@
 """Columns beside the text: their joint shares in the corpus against those of real texts.
 
-A column's values can each be frequent enough and still stand beside the wrong values of another column. So
-pairs of columns are compared, and a single column only where a run has no other.
+Each value of a column can be as frequent as it should be and still be combined with the wrong values of
+another column. So pairs of columns are compared, and a single column only if a run has no other.
 """
 
 from __future__ import annotations

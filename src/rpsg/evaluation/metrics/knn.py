@@ -111,7 +111,7 @@ def nearest_others(rows: Rows, group: Ints | None = None, count: int = MAX_NEIGH
     count = min(count, len(rows) - 1)
     near, who = np.empty((len(rows), count)), np.empty((len(rows), count), np.int64)
     for block, far in squared_distances(rows, rows):
-        far[np.arange(len(far)), np.arange(len(rows))[block]] = np.inf  # itself is no other
+        far[np.arange(len(far)), np.arange(len(rows))[block]] = np.inf  # a row is not its own neighbour
         nearest = np.argpartition(far, count - 1, axis=1)[:, :count]
         found = np.take_along_axis(far, nearest, axis=1)
         order = np.argsort(found, axis=1, kind="stable")

@@ -81,7 +81,7 @@ def _shared_beginning(requests: Sequence[Request]) -> str | None:
     if len(requests) < 2 or any(request.private for request in requests):
         return None
     texts = ["\x1e".join(f"{m.role}\x1f{m.content}" for m in request.messages) for request in requests]
-    # The common prefix of the first and the last in sorted order is that of all.
+    # After sorting, the prefix that the first and the last have in common is common to all.
     first, last = min(texts), max(texts)
     same = next((k for k, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     return first[:same] if same >= _WORTH_SHARING else None
