@@ -39,7 +39,7 @@ def canonical_ascii_json(value: Any) -> bytes:
     r"""ASCII: as ``canonical_json``, but every other character is an escape such as ``\u00e9``.
 
     It encodes any string, even half a surrogate pair, so that a commitment to rows never fails because of a
-    text. Other errors as ``canonical_json``.
+    text. The other errors are those of ``canonical_json``.
     """
     return _encoded(value, ascii_only=True).encode("ascii")
 

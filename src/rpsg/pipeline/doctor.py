@@ -79,7 +79,7 @@ def _isolated(name: str, check: Callable[[], Diagnosis]) -> Diagnosis:
 
 
 def _packages() -> Diagnosis:
-    """The version of RPSG and which extras are installed whole."""
+    """The version of RPSG, and which extras are completely installed."""
     missing: dict[str, list[str]] = {}
     for line in requires("rpsg") or ():
         requirement, _, condition = line.partition(";")
@@ -179,7 +179,7 @@ def _loopback() -> Diagnosis:
                 client.sendall(b"x")
                 came = other.recv(1) == b"x"
     if came:
-        return Diagnosis("loopback", "ok", "sockets of this machine work")
+        return Diagnosis("loopback", "ok", "loopback sockets work on this machine")
     return Diagnosis("loopback", "fail", "a byte was lost", "Check that no firewall blocks 127.0.0.1.")
 
 
@@ -223,10 +223,10 @@ def _keys(plan: Plan) -> Diagnosis:
         return Diagnosis("keys", "ok", "none is needed: the writer runs on this machine")
     name = plan.server.key_env
     if os.environ.get(name):
-        return Diagnosis("keys", "ok", f"the environment holds {name}")
+        return Diagnosis("keys", "ok", f"{name} is set")
     if forecast.runs_here(plan, "writer"):
         return Diagnosis("keys", "ok", f"{name} is not set; a server on this machine may need none")
-    return Diagnosis("keys", "fail", f"the environment has no {name}", f"export {name}=...")
+    return Diagnosis("keys", "fail", f"{name} is not set", f"export {name}=...")
 
 
 def _ray(plan: Plan) -> Diagnosis:

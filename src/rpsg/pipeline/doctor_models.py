@@ -69,7 +69,7 @@ def _embedder(plan: Plan) -> Diagnosis:
     if rows.shape != (len(_SENTENCES), embedder.dim) or abs((rows**2).sum(axis=1) - 1).max() > 1e-3:
         return Diagnosis("embedder", "fail", "its rows are not of unit length", "Choose another --embedder.")
     near, far = float(rows[0] @ rows[1]), float(rows[0] @ rows[2])
-    detail = f"{embedder.name}: unit rows of {embedder.dim} in {took:.1f} s"
+    detail = f"{embedder.name}: rows of {embedder.dim} numbers in {took:.1f} s"
     if near <= far:
         return Diagnosis(
             "embedder",
@@ -117,4 +117,4 @@ def _writer(plan: Plan) -> Diagnosis:
     if reply.finish == "error":
         reason = reply.error or "no reason was given"
         return Diagnosis("writer", "fail", f"{writer.name} failed: {reason}", hint_for(reason))
-    return Diagnosis("writer", "ok", f"{writer.name}: the first token after {took:.1f} s")
+    return Diagnosis("writer", "ok", f"{writer.name} wrote its first token after {took:.1f} s")

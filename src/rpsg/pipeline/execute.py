@@ -172,7 +172,7 @@ def _check_flows(plan: Plan, budget: Budget | None, tools: Tools) -> None:
 
 
 def _prepare(run: RunParts, pack: Pack, ending: Ending) -> None:
-    """Make all that has to be there before the writer is tried or anything private is read."""
+    """Make everything that must exist before the writer is tried or anything private is read."""
     check_room(run.plan, run.budget, run.folder)
     keep_pack(run.folder, run.plan, pack)
     for note in notes_before(run.plan, pack, run.budget):
@@ -184,7 +184,7 @@ def _prepare(run: RunParts, pack: Pack, ending: Ending) -> None:
 def _synthesize(
     run: RunParts, pack: Pack, private: PrivateSide, calls: CallStore, price: Price, ending: Ending
 ) -> None:
-    """Let the method make its texts, with stored replies and vectors, and end the run with them."""
+    """Let the method make its texts, with stored replies and vectors, and end the run with these texts."""
     method = method_of(run.plan)
     writer = writer_over(run.plan, run.folder, run.tools, calls, price, run.progress)
     settled = SettledWriter(writer, failed_texts(run.folder, calls), calls.key_of)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: Prefixes of the names of models that are asked over a network, at the address in ``[server]``.
 SERVED = ("openai", "azure")
 PROVIDER = "the provider's own address"
-UNKNOWN_PLACE = "wherever its package runs it"
+UNKNOWN_PLACE = "a place that its package decides"
 
 
 def unencrypted(plan: Plan) -> Iterator[str]:
@@ -104,8 +104,8 @@ def refusals(plan: Plan) -> Iterator[str]:
     for way in method_of(plan).egress_of(plan):
         if way.place == "here" and place_of(plan, way.role) and not runs_here(plan, way.role):
             yield (
-                f"The {way.role} would be sent {way.sees}, but runs at {place_of(plan, way.role)}. The run "
-                f"will refuse that: choose one that runs on this machine."
+                f"The {way.role} would be sent {way.sees}, but does not run on this machine "
+                f"({place_of(plan, way.role)}). The run will refuse that: choose one that does."
             )
 
 
@@ -118,7 +118,7 @@ def place_of(plan: Plan, role: str) -> str:
         "sentiment": ("classifiers", plan.models.sentiment or "sentiment"),
     }
     if role not in names:
-        return egress.THIS_MACHINE  # mechanisms, and models that only methods with seeds have
+        return egress.THIS_MACHINE  # a mechanism, or a model that only methods with seeds have
     kind, name = names[role]
     place = _place(plan, kind, name) if name else ""
     if role == "writer" and plan.engine.is_elsewhere:

@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 class Made:
     """All that a release is built from: public settings, models by name, and what a run made with them.
 
-    ``plan`` is the public plan, as in ``evidence/plan.toml``. Of ``tools`` only names and places are used.
-    ``evidence`` is the folder with the noisy answers and the pack; ``replies`` are the writer's replies, by
-    key, from which the corpus was made, ``failed`` are the keys of texts that the writer could not write, and
-    ``vectors`` are the rounded embeddings of its texts. All three are empty if prompts held private text.
-    ``earlier`` counts requests to writers that were replaced by this one, by host and model. For methods with
-    private seeds, ``noise`` is the source of noise, ``sigma`` the noise of a choice that bounds nothing, and
-    ``flows`` the unprotected reads. ``readers`` are the machines whose models read the private texts, if not
-    this one. ``first_form`` is for releases of 0.1.0, which list a sentiment classifier even if it reads no
-    text.
+    ``plan`` is the public plan, as in ``evidence/plan.toml``. Of ``tools``, only the names of models and
+    where they run are used. ``evidence`` is the folder with the noisy answers and the pack; ``replies`` are
+    the writer's replies, by key, from which the corpus was made, ``failed`` are the keys of texts that the
+    writer could not write, and ``vectors`` are the rounded embeddings of its texts. All three are empty if
+    prompts held private text. ``earlier`` counts requests to writers that were replaced by this one, by host
+    and model. For methods with private seeds, ``noise`` is the source of noise, ``sigma`` the noise of a
+    choice that bounds nothing, and ``flows`` the unprotected reads. ``readers`` are the machines whose models
+    read the private texts, if not this one. ``first_form`` is for releases of 0.1.0, which list a sentiment
+    classifier even if it reads no text.
     """
 
     plan: Plan

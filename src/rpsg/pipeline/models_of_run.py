@@ -37,7 +37,8 @@ def load_tools(plan: Plan, writer: Writer | None = None) -> Tools:
         writer = make_writer()
     embedder = registry.embedder(models.embedder, threads=models.threads, server=plan.server)
     return Tools(
-        # Not "writer or ...": a writer that replays no replies has length 0 and would count as none.
+        # Not "writer or ...": a writer that replays no replies has length 0, so Python would treat it as
+        # false.
         writer=writer_of(plan) if writer is None else writer,
         embedder=embedder,
         sentiment=registry.sentiment(embedder, models.sentiment, threads=models.threads),

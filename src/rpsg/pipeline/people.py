@@ -109,7 +109,7 @@ def held_out_and_used(
 def donors_and_voters(
     plan: Plan, folder: RunFolder, corpus: Private[PrivateCorpus]
 ) -> tuple[Private[PrivateCorpus], Private[PrivateCorpus]]:
-    """The donors' rows and the voters', split by the plan's list or by the run's secret key.
+    """The rows of donors and the rows of voters, split by the plan's list or by the run's secret key.
 
     Raises:
         UsageError: a list is named and cannot be read.
@@ -151,7 +151,7 @@ def forget_other_rows(folder: RunFolder, corpus: Private[PrivateCorpus]) -> None
 
 
 def same_seeds(folder: RunFolder, seeds: Private[PrivateCorpus]) -> None:
-    """Refuse to resume with other seeds: checkpoints fit no others, and seeds are not protected.
+    """Refuse to resume with other seeds: the checkpoints are of these seeds, and seeds are not protected.
 
     Raises:
         RunError: the records that give seeds changed since the run began.

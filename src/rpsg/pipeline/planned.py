@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def planned(
     data: object, config: str | Path | None, layer: dict[str, Any], *, pays: bool = True
 ) -> Iterator[Plan]:
-    """The plan of a call: ``data`` is a plan, a path, or a table, which has a path within the block.
+    """The plan of a call: ``data`` is a plan, a path, or a table, which gets a path within the block.
 
     ``pays``: the call spends from an account, or shows what a run would spend.
 

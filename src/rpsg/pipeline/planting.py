@@ -36,7 +36,7 @@ def draw_canaries(plan: Plan, folder: RunFolder, beginnings: Callable[[], Sequen
     """Draw the plan's canaries and their coins once, and keep them in the vault; a resumed run keeps its own.
 
     Raises:
-        RunError: noisy answers were drawn already, but the canaries in them are gone.
+        RunError: noisy answers were drawn already, but the canaries that they include are gone.
         UsageError: there are too few public texts for the canaries to begin with.
     """
     if not plan.data.audit_canaries or folder.vault.exists(CANARIES):
@@ -63,7 +63,7 @@ def kept_canaries(vault: Vault) -> Canaries:
 
 
 def planted_among(rows: PrivateCorpus, canaries: Canaries, plan: Plan, key: bytes) -> PrivateCorpus:
-    """The rows, and after them one row for each planted canary, by a separate person.
+    """The rows, followed by one row for each planted canary; each canary is by a separate person.
 
     Its label, and its values in the columns beside the text, are chosen by a keyed hash from the declared
     ones. So nothing about a canary depends on a private text.
@@ -86,7 +86,7 @@ def _drawn(values: Sequence[str], secret: bytes) -> str:
 
 
 def refuse_canaries(vault: Vault, plan: Plan, release: Path) -> None:
-    """Refuse a release that holds a canary, in whichever file, and block the run for good.
+    """Refuse a release that has a canary in any of its files, and block the run for good.
 
     Whether it was planted does not matter, so that a refusal says nothing about the coins.
 
@@ -112,13 +112,13 @@ def refuse_blocked(folder: Path) -> None:
 
 
 def tested_plan(plan: Plan, pack: Pack) -> str:
-    """A hash that is the same for a plan and for the audit run that tests it, on whichever account."""
+    """A hash that is the same for a plan and for the audit run that tests it, whatever their accounts."""
     data = plan.data.model_copy(update={"audit_canaries": 0, "audit_holdout": 0.0})
     return plan.model_copy(update={"data": data}).fingerprint(pack=pack.sha256)
 
 
 def public_texts(plan: Plan) -> list[str]:
-    """The public texts that the plan names for canaries to begin like.
+    """The public texts that the plan names for the beginnings of canaries.
 
     Raises:
         UsageError: they are the private texts, so that two canaries and a person would share words.

@@ -58,7 +58,7 @@ IS_PRIVATE = "This file is private: whether two files hold the same rows is a fa
 
 @dataclass(frozen=True, slots=True)
 class RunParts:
-    """A plan in its folder, and what works on it; ``noise`` replaces the plan's source, for tests."""
+    """A plan in its folder, and the tools for it; ``noise`` replaces the plan's source, for tests."""
 
     plan: Plan
     budget: Budget | None
@@ -132,7 +132,7 @@ def check_data(plan: Plan) -> None:
 
 
 def check_file(plan: Plan) -> None:
-    """Check the private file of a new run, up to the names of its columns; errors as ``check_columns``."""
+    """Check the private file of a new run, up to its column names; with the errors of ``check_columns``."""
     check_data(plan)
     if method_of(plan).reads_private and not plan.data.shards:
         check_columns(plan.data)
@@ -141,8 +141,8 @@ def check_file(plan: Plan) -> None:
 def open_side(run: RunParts) -> PrivateSide:
     """Reserve the budget, read the private file and open the kernel on it.
 
-    The account refuses before anything is read. All errors in the file show before noise is drawn, and then
-    the reservation is released.
+    The account refuses before anything is read. All errors in the file are found before noise is drawn; after
+    an error the reservation is released.
     """
     plan, folder = run.plan, run.folder
     method = method_of(plan)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 KEPT = (COMMITMENT, MARK, PURGED)
 NOT_REACHED = (
     f"copies and backups of the run folder: those that hold {VAULT} can still be opened",
-    "what a drive keeps of deleted blocks, above all a solid-state drive",
+    "blocks of deleted files that a drive keeps, above all a solid-state drive",
     "memory that was swapped to the disk",
     "the private file that the run read",
 )

@@ -53,7 +53,7 @@ _CHANGED_FORMAT = "rpsg-changed/1"
 
 
 def make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str, purpose: str) -> tuple[str, ...]:
-    """Check that the folder can be used for a run of this plan, and put away files of a changed plan.
+    """Check that the folder can be used for a run of this plan, and set aside files of a changed plan.
 
     Returns the stages that were charged before the writer or its prompts were changed.
 
@@ -178,12 +178,12 @@ def changed_after(stages: Sequence[str]) -> bytes:
 
 
 def change_generation(folder: Path, after: Sequence[str]) -> None:
-    """Put away what was made with the earlier writer or prompts, and record that they were changed.
+    """Set aside what was made with the earlier writer or prompts, and record that they were changed.
 
     Replies stay in the call store, for the bill; they are used again only for equal requests.
     """
     write_atomic(folder / EVIDENCE / CHANGED, changed_after(after))
-    with file_errors("put away what the writer before wrote"):
+    with file_errors("set aside what the earlier writer wrote"):
         for part in (folder / PRIVATE / STAGES, folder / EVIDENCE / PACK):
             shutil.rmtree(part, ignore_errors=True)
         for file in (folder / PRIVATE / FAILED, folder / EVIDENCE / FAILED, folder / PLAN):

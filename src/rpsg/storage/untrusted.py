@@ -95,7 +95,7 @@ def release_in(path: Path) -> Path:
 
 @contextmanager
 def copied(release: Path) -> Iterator[Path]:
-    """A copy of the release in a temporary folder; errors as ``copy_release``."""
+    """A copy of the release in a temporary folder; with the errors of ``copy_release``."""
     with tempfile.TemporaryDirectory(prefix="rpsg-release-") as scratch:
         copy = Path(scratch) / RELEASE
         copy_release(release, copy)

@@ -100,8 +100,8 @@ def read_claimed(folder: Path, ledger: Mapping[str, Any], plugins: Collection[st
     _check_source(plan, ledger, method)
     if ("private_commitment" in ledger) != method.reads_private:
         raise VerificationError(
-            "A ledger must have a commitment to the private data exactly if the method "
-            "reads some; this one is wrong."
+            "A ledger must have a commitment to the private data if and only if the method reads some; this "
+            "ledger breaks that rule."
         )
     return Claimed(folder, ledger, plan, pack, method, budget, _writer(plan, ledger))
 
@@ -163,7 +163,7 @@ def _check_source(plan: Plan, ledger: Mapping[str, Any], method: Method) -> None
     source = ledger["rng"]["source"]
     if not method.reads_private:
         fits = source == "none"
-    elif method.claim == "no_formal_guarantee":  # its plan does not hold the source
+    elif method.claim == "no_formal_guarantee":  # the plan of a test run does not name the source
         fits = source in _SOURCES.values() or not supports_claims(source)
     else:
         fits = source == _SOURCES[plan.privacy.noise] or not supports_claims(source)

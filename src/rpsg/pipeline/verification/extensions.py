@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def check_package_of_method(plan: Plan, ledger: Mapping[str, Any]) -> None:
-    """Check that the ledger names a package for the method exactly if the method is not one of RPSG's own."""
+    """Check that the ledger names the method's package if, and only if, the method is not RPSG's own."""
     told = [e["name"] for e in ledger["code"].get("extensions", ()) if e["kind"] == "method"]
     name = plan.method.name
     named = [] if name in registry.built_in("methods") else [ascii(name[:60])[1:-1]]

@@ -125,7 +125,7 @@ def open_run(run: Path, data: Path | None = None, progress: Progress | None = No
 
 
 def check_commitment(vault: Vault, corpus: Private[PrivateCorpus], ledger: Mapping[str, Any]) -> Check:
-    """Whether the ledger's commitment, opened with the nonce of the vault, is to these rows."""
+    """Whether the ledger's commitment, opened with the nonce of the vault, commits to these rows."""
     kept = json.loads(vault.read(PRIVATE_LEDGER))["commitment"]
     nonce = bytes.fromhex(kept["nonce"])
     if commit_to(corpus, nonce).value == ledger.get("private_commitment", {}).get("value"):

@@ -205,7 +205,7 @@ def written_again(
     plugins: Collection[str],
     progress: Progress | None,
 ) -> Pool:
-    """The pool with texts that the writer writes again; arguments and errors as for ``made_again``."""
+    """The pool with texts that the writer writes again; with the arguments and errors of ``made_again``."""
     tools = load_known(plan, models, plugins, None)
     if tools.writer.name != claimed.writer.name:
         raise VerificationError(

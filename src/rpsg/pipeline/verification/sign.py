@@ -84,7 +84,7 @@ def publish(
     """
     key = private_key(key_file)
     if not (run / RUN).is_file():
-        raise RunError(f"{run} is no run folder.", hint="Name the folder that was given to rpsg run -o.")
+        raise RunError(f"{run} is not a run folder.", hint="Name the folder that was given to rpsg run -o.")
     if purpose_of(run) == AUDIT_RUN:
         raise RunError(
             f"{run} holds an audit run, whose corpus is never released.",

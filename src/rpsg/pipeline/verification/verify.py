@@ -69,8 +69,8 @@ def verify(
 
     Nothing that the release names is opened: no model except those known here by digest and those that the
     caller names by role in ``models``, no server, no path outside its folder, no plug-in except ``plugins``.
-    The first error in its form ends the check. With ``key`` the release must be signed by that public key;
-    with ``second_opinion`` another accountant computes every epsilon again.
+    The first error in the form of the release ends the check. With ``key`` the release must be signed by that
+    public key; with ``second_opinion`` another accountant computes every epsilon again.
 
     Raises:
         VerificationError: there is no release.
@@ -91,7 +91,7 @@ def verify(
 def _with_opinions(
     found: Verification, copy: Path, key: bytes | None, *, second_opinion: bool
 ) -> Verification:
-    """Add who signed the release and what another accountant says, if its form is right."""
+    """Add who signed the release and what another accountant says, if the form of the release is right."""
     form = next((check for check in found.checks if check.name == "form"), None)
     if form is None or not form.ok:
         return found
@@ -255,7 +255,7 @@ def _program(ledger: Mapping[str, Any]) -> tuple[Check, str]:
 
 
 def plan_to_open(release: Path, claimed: Claimed, models: dict[str, str]) -> Plan:
-    """The plan whose models may be opened: of a run that began here its own, else one without a server."""
+    """The plan whose models may be opened; it has paths and a server only if the run began here."""
     run = release.absolute().parent
     if release.name == RELEASE and is_own(run):
         own = resolve(read_toml(run / PLAN))

@@ -97,7 +97,7 @@ def by_spelling(values: Collection[str], what: str = "label") -> dict[str, str]:
 
 
 def reader_of(column: Column) -> ColumnReader:
-    """What reads the values of ``column``; errors as ``by_spelling``."""
+    """What reads the values of ``column``; with the errors of ``by_spelling``."""
     return ColumnReader(column, by_spelling(column.values, "value"))
 
 

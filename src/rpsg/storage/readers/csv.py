@@ -69,7 +69,7 @@ def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -
 
 
 def header_of(file: Source, *, separator: str | None = None, columns: Columns | None = None) -> list[str]:
-    """The names of the columns; errors as ``read_rows``. ``columns`` finds a header under a title."""
+    """The names of the columns; ``columns`` finds a header under a title. Errors as in ``read_rows``."""
     with _long_fields():
         header = _opened(_PhysicalLines(file), file.called, columns or Columns("text"), separator)[2]
     while header and not header[-1]:

@@ -52,7 +52,7 @@ def read_rows(source: Source, columns: Columns) -> Iterator[Row | Fault]:
 
 
 def header_of(source: Source, columns: Columns | None = None) -> list[str]:
-    """The names of the columns of the first sheet; errors as ``read_rows``.
+    """The names of the columns of the first sheet; with the errors of ``read_rows``.
 
     ``columns`` finds them below a title.
     """

@@ -135,7 +135,7 @@ def check_columns(source: Source, columns: Columns) -> None:
 
 
 def has_objects(source: Source) -> bool:
-    """Whether any line begins like an object or like an array of objects; errors as ``read_rows``."""
+    """Whether any line begins like an object or an array of objects; with the errors of ``read_rows``."""
     begins = (line.lstrip() for _, line in read_lines(source) if isinstance(line, str))
     return any(_OBJECT.match(line) for line in begins)
 

@@ -90,7 +90,7 @@ def check_columns(path: Path, columns: Columns) -> None:
 
 
 def read_rows(path: Path, columns: Columns) -> Iterator[Row]:
-    """The rows, numbered from 1; errors as ``check_columns``."""
+    """The rows, numbered from 1; with the errors of ``check_columns``."""
     check_columns(path, columns)
     table = _HELD[str(path)]
     held = (

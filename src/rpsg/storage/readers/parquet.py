@@ -24,7 +24,7 @@ _UNDECODABLE = object()
 
 
 def header_of(path: Path) -> list[str]:
-    """The names of the columns; errors as ``read_rows``."""
+    """The names of the columns; with the errors of ``read_rows``."""
     return list(_open(path).schema_arrow.names)
 
 
