@@ -2,15 +2,16 @@
 
     RpsgError                         1
     ├── UsageError                    2   an option, a plan key or a name that is not known
-    │   └── PlugInError               2   a plug-in of another package fails or lacks something ├── DataError
-    3   the private input cannot be read (says where, never what) ├── InfeasibleError               4   the
-    schema, size and budget cannot work together ├── BudgetError                   5   the account of these
-    data has too little left, or cannot be read ├── ModelError                    6   weights missing, damaged
-    or too large for this machine ├── RunError                      7   the run folder belongs to another
-    plan, or cannot be written ├── VerificationError             8   the claim of a release does not hold ├──
-    MissingExtraError             9   an optional package is needed ├── PrivacyError                 10
-    something private was about to leave, and was stopped └── LimitError                   11   a limit of the
-    plan is reached; a larger one resumes the run
+    │   └── PlugInError               2   a plug-in of another package fails or lacks something
+    ├── DataError                     3   the private input cannot be read (says where, never what)
+    ├── InfeasibleError               4   the schema, size and budget cannot work together
+    ├── BudgetError                   5   the account has too little budget left, or cannot be read
+    ├── ModelError                    6   weights missing, damaged or too large for this machine
+    ├── RunError                      7   the run folder belongs to another plan, or cannot be written
+    ├── VerificationError             8   the claim of a release does not hold
+    ├── MissingExtraError             9   an optional package is needed
+    ├── PrivacyError                 10   something private was about to leave, and was stopped
+    └── LimitError                   11   a limit of the plan is reached; a larger one resumes the run
 
 Ctrl-C ends in exit code 130; the same command resumes. Messages hold places in a file, declared counts and
 options, never private text.

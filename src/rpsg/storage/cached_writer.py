@@ -44,7 +44,7 @@ class CachedWriter:
         sending: called before a batch is sent, with the stage and the number of requests (None if the
             store is private).
         at_once: the most requests that a writer on another machine has in flight, if the writer does not say.
-            When this process dies, so many replies may be lost and charged all the same. Default: all.
+            When this process dies, up to this many replies may be lost, and still be charged. Default: all.
         clock: seconds, for the cap on time.
     """
 

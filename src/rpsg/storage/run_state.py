@@ -1,7 +1,8 @@
 """How far a run is, from the files of its folder that are not private; nothing in the folder is changed.
 
     finished         there is a release
-    running a process has locked the folder stopped          neither; the same command resumes it
+    running          a process has locked the folder
+    stopped          neither; the same command resumes it
 
 The state comes from the journal and the evidence: which stage was sent to whom, how many of its replies came
 back, and which noisy answers were drawn. It has no times, because the times of private stages are private.

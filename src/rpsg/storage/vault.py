@@ -83,7 +83,7 @@ class Vault:
 
     @property
     def run_key(self) -> bytes:
-        """32 secret bytes for the run's keyed hashes, for the order of rows, the donors and the nonce."""
+        """32 secret bytes for keyed hashes, which decide the order of rows, the donors and the nonce."""
         return derived_key(self._data_key, b"rpsg-run-key/1")
 
     def exists(self, name: str) -> bool:

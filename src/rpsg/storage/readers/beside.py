@@ -75,7 +75,7 @@ class ColumnReader:
 
 
 def by_spelling(values: Collection[str], what: str = "label") -> dict[str, str]:
-    """The declared values by the spelling that a file's values are compared by; ``what`` they are, in errors.
+    """The declared values, by the spelling that is compared with a file; ``what`` names them in errors.
 
     Raises:
         UsageError: a declared value would be an empty cell in a file, or two would be the same there.

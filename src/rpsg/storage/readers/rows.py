@@ -249,7 +249,7 @@ class DocumentMaker:
             return None
         if len(self._names) >= MOST_NAMES:
             self._names.clear()
-        self._names[value] = name = self._names.setdefault(name, name)  # a spelling is spelled like itself
+        self._names[value] = name = self._names.setdefault(name, name)  # a value that is spelled already
         return name
 
     def _fault(self, number: int, reason: str, hint: str) -> Fault:

@@ -110,12 +110,12 @@ def _blocks(file: BinaryIO) -> Iterator[tuple[list[bytes], bool]]:
 
 
 def no_rows(called: object) -> DataError:
-    """The error of a file that has nothing but a header."""
+    """The error for a file that has nothing but a header."""
     return DataError(f"{called} has no rows.", hint="Give a file with at least one row under the header.")
 
 
 def no_usable_row(called: object, path: Path) -> DataError:
-    """The error of a file in which every row is left out."""
+    """The error for a file in which every row is left out."""
     return DataError(
         f"{called} has no usable row.",
         hint=f"See which rows, and why, with the same options: rpsg check {quote(str(path))}",
@@ -123,7 +123,7 @@ def no_usable_row(called: object, path: Path) -> DataError:
 
 
 def no_file(path: Path) -> DataError:
-    """The error of a path that leads to no file."""
+    """The error for a path that does not lead to a file."""
     hint = "Check the path (ls -l shows what is there)."
     if "\\" in str(path):
         hint = f"On this system folders are separated by /, as in {quote(str(path).replace(chr(92), '/'))}."
