@@ -3,9 +3,9 @@
 A request is answered only if
 
 - it is GET or HEAD, so that nothing can be changed;
-- its Host is this address, so that nobody else's domain name can lead here (DNS rebinding); - it has the
-token in its address, which is taken out of it at once, or the cookie that this gave; - no page of another
-address asks for it in the background.
+- its Host is this address, so that nobody else's domain name can lead here (DNS rebinding);
+- it has the token in its address, which is removed from there at once, or has the cookie for that token;
+- no page of another address asks for it in the background.
 
 Cookies do not keep ports apart: a browser sends them to every server on this machine. So each viewer draws a
 new path, which all its pages are below, and the cookie is only for this path.
