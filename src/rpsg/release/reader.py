@@ -269,7 +269,7 @@ class Release:
 
     @_part
     def poor_fit(self) -> str:
-        """A sentence on the private texts that fit no topic of the pack; empty if they were not counted."""
+        """A sentence about the private texts that fit no topic of the pack; "" if they were not counted."""
         return without_topic(self.plan, self.ledger, self.answers)
 
     @_part

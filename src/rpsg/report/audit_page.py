@@ -1,6 +1,6 @@
 """The outcome of an audit for the data's owner: attacks, their curves, the canaries, the closest texts.
 
-It is made from ``audit.json`` and the closest texts alone. The closest texts are shown only if the run still
+It is made only from ``audit.json`` and the closest texts. The closest texts are shown only if the run still
 has them. All of it is private.
 """
 
@@ -174,7 +174,7 @@ def _quiet(found: Found) -> Html | None:
 
 
 def _with_code(words: str) -> Html:
-    """Words of RPSG, with what is in backticks as code."""
+    """A sentence of RPSG; what it has in backticks is shown as code."""
     parts = words.split("`")
     return joined(*(tag("code", part) if i % 2 else isolate(part) for i, part in enumerate(parts)))
 

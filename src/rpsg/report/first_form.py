@@ -30,7 +30,7 @@ def has_first_form(release: Release) -> bool:
 
 
 def first_report(release: Release) -> str:
-    """The page inside a release of these versions."""
+    """The page inside a release that version 0.1.0 made."""
     parts = [
         ("claim", "The claim: for the privacy officer", claim_part(release, first=True)),
         ("texts", "The texts: for the analyst", corpus_part(release, isolate, first=True)),

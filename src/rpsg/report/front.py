@@ -1,4 +1,4 @@
-"""The first screen: what the corpus is, three of its texts, and the facts to decide by whether to use it."""
+"""The first screen: what the corpus is, three of its texts, and what a reader must know before using it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _writer(release: Release) -> str:
 
 
 def _guided(release: Release) -> str:
-    """What the writer had from the private texts, in a clause."""
+    """What the writer got from the private texts, in a clause."""
     if not release.reads_private:
         return "which had public knowledge alone."
     if release.is_seeded:

@@ -88,7 +88,7 @@ class Marks:
             self._names = {found[0] for text in looked_at for found in self._inside(text)}
 
     def __call__(self, text: str) -> Html:
-        """The text, isolate, with names and dates in ``mark`` elements."""
+        """The text in a ``bdi`` element, with names and dates in ``mark`` elements."""
         parts: list[Html | str] = []
         last = 0
         for start, end in self.spans(text):

@@ -82,7 +82,7 @@ def _edges(covered: Coverage) -> str:
 
 
 def _how(covered: Coverage, *, seeded: bool) -> str:
-    """The words of the first form."""
+    """How to read a table, in the words of the first form of the page."""
     asked = "as the record of each text has it" if seeded else "as the card of each text asked for it"
     texts, edges = "as the texts are" if covered.measured else asked, _edges(covered)
     if covered.counted is None:

@@ -122,7 +122,7 @@ def _who_saw(release: Release) -> str:
 
 
 def _drops(release: Release) -> str:
-    if release.is_seeded:  # left out, because it depends on private records what was dropped, and how often
+    if release.is_seeded:  # what was dropped, and how often, would depend on private records
         return ""
     rows = [
         f"| {stage} | {reason} | {count} |" for (stage, reason), count in sorted(release.pool.drops().items())

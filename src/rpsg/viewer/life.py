@@ -64,7 +64,7 @@ def request_of(opened: OpenRelease, text: Candidate) -> Asked | None:
 
 
 def _requests(opened: OpenRelease, pack: Pack, text: Candidate) -> Iterator[Request]:
-    """What may have been sent for a candidate; for a variant its parent's text is needed."""
+    """What may have been sent for a candidate; for a variant, the text of its parent must be known."""
     plan = opened.release.plan
     try:
         if text.parent is None:

@@ -122,7 +122,7 @@ class Pages:
     def sides(self, first: str, second: str) -> str:
         """Two releases side by side."""
         if not (first and second):
-            raise UsageError("Two releases are compared.", hint="Choose both in the list.")
+            raise UsageError("A comparison needs two releases.", hint="Choose both in the list.")
         one, other = (self._found(name, "run", "release") for name in (first, second))
         opened = self._releases.open(one), self._releases.open(other)
         names = (one.name, other.name) if one != other else (f"{one.name} (1)", f"{other.name} (2)")

@@ -28,7 +28,7 @@ MOST_VALUES = 12
 def side(place: str, name: str, opened: OpenRelease, to_release: Html) -> Html:
     """The column of one release: claim, quality, texts, and the lengths of its texts.
 
-    ``place`` tells the two columns apart in the names of their pictures.
+    ``place`` makes the names of pictures in the two columns differ.
     """
     release = opened.release
     chosen = [release.texts[i] for i in evenly(len(release.texts), SAMPLES)]
