@@ -52,7 +52,7 @@ class Vectors:
             raise broken(self._name)
         if self._vault.is_sealed:
             return self._decrypted(shape)
-        for _ in self._vault.pieces(self._name):  # read to the end: the tag is checked there
+        for _ in self._vault.pieces(self._name):  # read to the end, because only there is the tag checked
             pass
         return _mapped(self._vault.path(self._name), shape, "r")
 
@@ -71,24 +71,24 @@ class Vectors:
             return self._fill_file((rows, self._dim), blocks)
 
     def part(self, number: int, about: bytes, rows: int) -> Floats | None:
-        """The rows that ``keep_part`` stored; None if they are not there, not whole, or of something else."""
+        """The rows that ``keep_part`` stored; None if they are missing, incomplete, or of something else."""
         name = self._part(number)
         if not self._vault.exists(name):
             return None
         try:
             content = self._vault.read(name)
-        except RunError:  # a run that was killed left it without its tag; the rows can be made again
+        except RunError:  # a killed run left the file without its tag; the rows can be made again
             return None
         if not content.startswith(about) or len(content) != len(about) + rows * self._dim * _ROW.itemsize:
             return None
         return np.frombuffer(content, _ROW, offset=len(about)).reshape(rows, self._dim).astype(np.float32)
 
     def keep_part(self, number: int, about: bytes, rows: Floats) -> None:
-        """Store some rows for as long as not all are there; ``about`` says what they were made of."""
+        """Store some of the rows until all are there; ``about`` says what they were made of."""
         self._vault.write(self._part(number), about + rows.astype(_ROW).tobytes())
 
     def forget_parts(self) -> None:
-        """Delete the parts, as all rows are stored now; the last one first, so that none is left behind."""
+        """Delete the parts, since all rows are stored now; the last one first, so that none is forgotten."""
         parts = next(number for number in count() if not self._vault.exists(self._part(number)))
         for number in reversed(range(parts)):
             self._vault.delete(self._part(number))
