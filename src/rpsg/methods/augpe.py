@@ -234,5 +234,6 @@ METHOD = Method(
     #: How many people there are is not asked, and a plan with few of them runs: as a baseline it has to.
     people=lambda plan: None,  # noqa: ARG005  # the signature of all such functions
     cards="even",
+    embeds=True,
     explain=explain,
 )
