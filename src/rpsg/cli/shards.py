@@ -48,10 +48,10 @@ def shards(
 ) -> None:
     """Begin a run that counts private texts in shards: tasks of a job array, or sites that keep their data.
 
-    No private text is read, and no budget is spent. The plan is that of `rpsg run`, for the method strict;
-    --account names the account of everybody in all files. The run asks its shards two questions: first how
-    many texts of each kind there are, and later, when drafts were written, which drafts are like the texts.
-    Each question is a file, which is public:
+    No private text is read, and no budget is spent. The settings are those of `rpsg run`, for the method
+    strict; --account names the account of everybody in all files. The run asks its shards two questions:
+    first how many texts of each kind there are, and later, when drafts were written, which drafts are like
+    the texts. Each question is a file, which is public:
 
     1. `rpsg shards --account NAME --shards N -o RUN` writes RUN/question-1.json.
 

@@ -43,7 +43,7 @@ class PaperSection(Section):
     )
     recogniser: str = setting(
         "patterns",
-        "What finds identifying details, for guard and scrub: patterns, presidio, or another package's.",
+        "What finds identifying details, for guard and scrub: patterns, presidio, or the name of a plug-in.",
     )
     recogniser_model: str = setting(
         "", "An installed spaCy model with which presidio finds names; empty: none."
@@ -58,7 +58,7 @@ class PaperSection(Section):
         0.55, "How certain the sentiment of a summary must be, 0 to 1.", ge=0, le=1
     )
     selection: Literal["argmax", "votes"] = setting(
-        "argmax", "How a summary is chosen: argmax (best noisy score) or votes (noisy, of all records)."
+        "argmax", "How a summary is chosen: argmax (best noisy score) or votes (noisy votes of all records)."
     )
     sensitivity: Literal["paper", "sound"] = setting(
         "paper", "How far one record can move the scores: paper (1) or sound (square root of candidates)."
@@ -101,7 +101,7 @@ class PaperSection(Section):
         "max", "Distance to the farthest representative (max, as published) or the nearest (min)."
     )
     remote: Literal["never", "abstracts", "records"] = setting(
-        "never", "What a writer on another machine may be sent: never private text, abstracts, or records."
+        "never", "What private text a writer elsewhere may be sent: never (none), abstracts, or records."
     )
 
     @model_validator(mode="after")
@@ -166,9 +166,9 @@ class AugpeSection(Section):
 class PredictionSection(Section):
     """The method private-prediction: how tokens are drawn from the private texts.
 
-    ``corpus.size`` texts are drawn, and each person takes part in one of them. Each person's change of
-    a token's logit is clipped before the average is taken. The clip is the largest that ``[privacy] epsilon``
-    and ``delta`` allow; it grows with ``batch``.
+    The method draws ``corpus.size`` texts, and the texts of each person are used for one of them. Each
+    person's change of a token's logit is clipped before the average is taken. The clip is the largest that
+    ``[privacy] epsilon`` and ``delta`` allow; it grows with ``batch``.
     """
 
     read_by: ClassVar[frozenset[str]] = frozenset({"private-prediction"})
@@ -243,7 +243,7 @@ class RuptaSection(Section):
         "keep", "What happens to a text that still reveals an attribute after the last edit: keep or drop."
     )
     remote: Literal["never", "records"] = setting(
-        "never", "Whether a writer on another machine may be sent private texts: never, or records."
+        "never", "Whether a writer on another machine may be sent private texts: never (no) or records (yes)."
     )
 
     @model_validator(mode="after")
