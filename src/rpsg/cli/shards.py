@@ -134,8 +134,8 @@ def count(
     is printed and the exit code do not depend on the texts; only the running time does.
 
     No noise is added here: `rpsg merge` adds it once. So anybody who has the run and its key can learn the
-    exact sums. To be sure that the question file comes from your run, give with --fingerprint what `rpsg
-    shards` or `rpsg merge` printed. Get this fingerprint by another route than the file.
+    exact sums. To be sure that the question file comes from your run, give as --fingerprint the value that
+    `rpsg shards` or `rpsg merge` printed. Get this value by another route than the file.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.cli.progress import progress_for

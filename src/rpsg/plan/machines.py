@@ -32,8 +32,8 @@ OWN_FIELDS = frozenset(
 class ModelsSection(Section):
     """Which models write and compare: by name, path or hub id.
 
-    For a writer on a server, ``form`` decides which API is used, unless it is auto; then ``api`` in
-    ``[server]`` does.
+    If ``form`` is auto, ``api`` in ``[server]`` decides which API of a server is used; otherwise ``form``
+    decides.
     """
 
     panel: ClassVar[str] = "Models and speed"

@@ -124,7 +124,7 @@ class AugpeSection(Section):
     """The method augpe: the hyperparameters of AUG-PE, with its published values.
 
     The writer is asked for ``corpus.size`` texts, and then, ``iterations`` times, for ``variations - 1``
-    more for each of them. With the published values that is 61 texts for each text of the release.
+    variations of each of them. With the published values that is 61 texts for each text of the release.
     """
 
     read_by: ClassVar[frozenset[str]] = frozenset({"augpe"})
