@@ -39,7 +39,7 @@ EXIT_CODES = (
     (1, "a bug in RPSG"),
     (2, "a wrong option, setting or name, or a plug-in that fails"),
     (3, "data that cannot be read"),
-    (4, "schema, size and budget do not fit together"),
+    (4, "the plan cannot give a corpus, for example with too few people or too little budget"),
     (5, "the account of these data has too little budget left, or cannot be read"),
     (6, "a model is missing, damaged or too large, or the writer gives no usable text"),
     (7, "the run folder belongs to another plan, cannot be written, or was purged"),
@@ -88,7 +88,7 @@ def start(
         ),
     ] = None,
     log_json: Annotated[
-        bool, typer.Option("--log-json", metavar="", help="Log one JSON object a line to stderr.")
+        bool, typer.Option("--log-json", metavar="", help="Log to stderr, with one JSON object per line.")
     ] = False,
 ) -> None:
     """From a private text corpus to a synthetic one with a privacy claim that can be checked."""
