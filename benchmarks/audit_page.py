@@ -21,7 +21,7 @@ COLUMNS = (
     *("extraction", "copies", "phantom", "near-copies", "refer", "lira", "passage", "echo-pairs"),
     *("ppl", "zlib", "neighbours", "exposure", "echo-similarity", "closest", "closest-ratio", "lira-shadow"),
 )
-#: Attacks beside the published figures.
+#: The attacks that are shown next to the published figures.
 SHOWN = ("ppl", "refer", "lira", "copies", "phantom")
 
 
@@ -149,7 +149,7 @@ def _plain(value: float | str) -> str:
 
 
 def of_tuned(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What ``tuned`` found in corpora with and without a leak, and in its control."""
+    """The results of ``tuned`` on corpora with and without a leak, and on its control."""
     people = ("people of each side", "texts", "members who leaked")
     control = ("auc of the control", "epsilon of the control")
     head = [*people, "AUC", "right guesses", "ε at least", "AUC of the control", "ε of the control"]
@@ -193,7 +193,7 @@ def attacked(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
 
 
 def tables() -> dict[str, list[str]]:
-    """Every table whose figures were measured, by what it is about."""
+    """Every table whose figures were measured, by its name."""
     found = json.loads((RESULTS / "audit.json").read_text("utf-8"))
     made = {name: planted(rows) for name, rows in found.items() if name.startswith("power")}
     made["false alarms"] = alarms(found)
@@ -215,7 +215,7 @@ def tables() -> dict[str, list[str]]:
 
 
 def written(page: str) -> str:
-    """The page with its tables made anew; KeyError for a table that there are no figures for."""
+    """The page with its tables made anew; KeyError for a table that has no figures."""
     made = tables()
 
     def fresh(found: re.Match[str]) -> str:

@@ -1,4 +1,7 @@
-"""The functions of ``import rpsg``: make a synthetic corpus from a private one, check it and measure it."""
+"""The functions of ``import rpsg``: make a synthetic corpus from a private one, check it and measure it.
+
+Each function imports its packages when it is called, because numpy and models take long to load.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ def synthesize(
     progress: Progress | None = None,
     **settings: Unpack[Keywords],
 ) -> Run:
-    """A synthetic corpus from the private ``data``, in the run folder ``out``.
+    """Make a synthetic corpus from the private ``data``, and keep the run in the folder ``out``.
 
     Args:
         data: the path of a file or a folder, or a table in memory: a data frame of pandas or polars, an
@@ -58,7 +61,7 @@ def synthesize(
     if data is None and config is None:
         raise UsageError(
             "data is a NoneType, so there is nothing to read.",
-            hint="Give the path of a file, or a data frame; or a plan file that names one: config=...",
+            hint="Give the path of a file, a data frame, or a plan file that names the data: config=...",
         )
     with planned(data, config, layer_of(settings, "synthesize")) as plan:
         return run(plan, folder, progress, quiet=quiet)
@@ -91,7 +94,7 @@ def preview(
     Raises InfeasibleError when the declared number of people is too small for this schema and budget,
     DataError when the file or a column does not exist, and UsageError for a wrong setting.
     """
-    from rpsg.pipeline import preview as previewing  # numpy, only when it is needed
+    from rpsg.pipeline import preview as previewing
 
     with planned(data, config, layer_of(settings, "preview")) as plan:
         return previewing.preview(plan)
@@ -111,7 +114,7 @@ def samples(
     the keywords name: ``rpsg.samples(writer="smollm2-135m", domain="support")``. Raises ModelError when the
     writer does not exist, and UsageError for a wrong setting.
     """
-    from rpsg.pipeline import samples as sampling  # as above
+    from rpsg.pipeline import samples as sampling
 
     with planned(plan, config, layer_of(settings, "samples")) as known:
         return sampling.samples(known, count)
@@ -126,7 +129,7 @@ def check(data: object, *, config: str | Path | None = None, **settings: Unpack[
     answer out of a release and out of any log that others read. Raises DataError when the file cannot be read
     at all, and UsageError when no data is named or a setting is wrong.
     """
-    from rpsg.pipeline import check as checking  # as above
+    from rpsg.pipeline import check as checking
 
     with planned(data, config, layer_of(settings, "check"), pays=False) as plan:
         return checking.check(plan)
@@ -139,8 +142,8 @@ def run(plan: Plan, out: str | Path, progress: Progress | None = None, *, quiet:
     unless ``quiet`` is true. Raises an RpsgError that says what to do next, such as InfeasibleError,
     BudgetError or ModelError.
     """
-    from rpsg.pipeline.interactive import default_progress  # numpy and models, only when they are needed
-    from rpsg.pipeline.shards import on_ray as running  # as above
+    from rpsg.pipeline.interactive import default_progress
+    from rpsg.pipeline.shards import on_ray as running
 
     with default_progress(quiet=quiet or progress is not None) as shown:
         return running.run(plan, path_of(out, "out"), progress=progress or shown)
@@ -172,8 +175,8 @@ def verify(
     not publish them. Returns every check with what was found; ``found.ok`` says whether all passed. Raises
     VerificationError when there is no release, and UsageError for an unknown role.
     """
-    from rpsg.pipeline.verification import opening  # as above
-    from rpsg.pipeline.verification import verify as verifying  # as above
+    from rpsg.pipeline.verification import opening
+    from rpsg.pipeline.verification import verify as verifying
 
     found = verifying.verify(
         path_of(release, "release"),
@@ -198,7 +201,7 @@ def examine(plan: Plan, folder: str | Path | None = None) -> Iterator[Diagnosis]
     folder whose file modes are checked too. If something is missing, that is a finding, not an error. Raises
     UsageError when ``folder`` is not a path.
     """
-    from rpsg.pipeline import doctor  # as above
+    from rpsg.pipeline import doctor
 
     return doctor.examine(plan, None if folder is None else path_of(folder, "folder"))
 
@@ -249,11 +252,11 @@ def evaluate(
     ``Report.table()`` can be made into a data frame. A report with ``real`` texts is internal: do not publish
     it with a release. Raises an RpsgError if a file cannot be read or a name is unknown.
     """
-    from rpsg.evaluation import evaluate as evaluation  # numpy, only when it is needed
-    from rpsg.evaluation.config import EvaluationConfig  # as above
-    from rpsg.evaluation.corpora import source_of  # as above
-    from rpsg.pipeline.interactive import default_progress  # as above
-    from rpsg.storage.readers.memory import held, is_table  # as above
+    from rpsg.evaluation import evaluate as evaluation
+    from rpsg.evaluation.config import EvaluationConfig
+    from rpsg.evaluation.corpora import source_of
+    from rpsg.pipeline.interactive import default_progress
+    from rpsg.storage.readers.memory import held, is_table
 
     with ExitStack() as tables:
 
@@ -289,6 +292,6 @@ def read_run(path: str | Path) -> Run:
     Raises RunError when there is no finished run or one of its files is damaged, and VerificationError when
     its release contains something that no release has.
     """
-    from rpsg.release import finished  # as above
+    from rpsg.release import finished
 
     return finished.read_run(path_of(path, "path"))

@@ -21,7 +21,7 @@ Interval = tuple[float, float]
 FORMAT = "rpsg-evaluation/1"
 
 
-#: The heads of ``Line.cells``.
+#: The column heads for ``Line.cells``.
 COLUMNS = ("metric", "value", "floor", "ceiling", "score")
 
 INTERNAL = "internal: reads private text; do not publish with the release"
@@ -172,9 +172,9 @@ def _with_reach(measure: Measure | None) -> str:
 
 
 def reach(measure: Measure | None) -> float | None:
-    """The distance from the value to the farther end of its interval; None where there is none.
+    """The distance from the value to the farther end of its interval; None if it has no interval.
 
-    The farther end, since an interval is short where it meets the end of a metric's range.
+    The farther end is used because the near side is cut short where it meets the end of the metric's range.
     """
     if measure is None or measure.value is None or measure.interval is None:
         return None
@@ -224,7 +224,7 @@ class Report(Shown):
         """The report from the dictionary that ``to_dict`` returned.
 
         Raises:
-            ValueError, KeyError, TypeError: it is no such dictionary, or one of another version.
+            ValueError, KeyError, TypeError: ``found`` is not such a dictionary, or is of another version.
         """
         if found["format"] != FORMAT:
             raise ValueError("another version")
@@ -243,7 +243,7 @@ class Report(Shown):
             },
         )
         if found["internal"] is not False and not report.internal:
-            raise ValueError("marked as internal, and nothing in it is")
+            raise ValueError("it is marked as internal, but nothing in it is")
         return report
 
     def to_dict(self) -> dict[str, Any]:

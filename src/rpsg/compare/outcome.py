@@ -65,7 +65,7 @@ class CellOutcome:
         return found
 
     def value(self, metric: str) -> float | None:
-        """The value of a metric; None where there is none."""
+        """The value of a metric; None if there is none."""
         found = (self.figures or {}).get("metrics", {}).get(metric, {})
         value = found.get("value")
         return None if value is None else float(value)
@@ -245,7 +245,7 @@ def _processor() -> str:
 
 
 def _memory() -> int | None:
-    """Bytes of memory of this machine; None where the system does not say."""
+    """Bytes of memory of this machine; None if the system does not say."""
     try:
         first = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()[0]
     except (OSError, IndexError):
