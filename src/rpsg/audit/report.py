@@ -75,7 +75,7 @@ class AuditReport(Shown):
         return reasons
 
     def to_json(self, *, with_matches: bool = False) -> str:
-        """The whole report as JSON; where the worst matches are is added only on request."""
+        """The whole report as JSON. The row numbers of the worst matches are included only on request."""
         found = {"form": FORM, **asdict(self), "words": self.words()}
         del found["closest"]
         if not with_matches:

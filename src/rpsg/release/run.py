@@ -74,7 +74,7 @@ class Run(Shown):
         return None if value is None else float(value)
 
     def to_pandas(self) -> Any:
-        """The corpus as a ``pandas.DataFrame``: one row a text, with its label, columns and attributes."""
+        """The corpus as a ``pandas.DataFrame``: one row per text, with its label, columns and attributes."""
         return outward.to_pandas(self.records)
 
     def to_arrow(self) -> Any:
