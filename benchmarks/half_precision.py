@@ -59,7 +59,8 @@ def main() -> None:
         poor = fits_none(rows, topics, pack.poor_fit)
         blocks = (slice(i, i + 100) for i in range(0, len(rows), 100))
         vectors = (features.of(rows[b], private[b], poor[b]) for b in blocks)
-        return np.sum([quantise(some, LENGTH).sum(axis=0) for some in vectors], axis=0)
+        total: npt.NDArray[np.int64] = np.sum([quantise(v, LENGTH).sum(axis=0) for v in vectors], axis=0)
+        return total
 
     sums = summed(single), summed(half)
     moved = np.abs(sums[0] - sums[1])
