@@ -147,7 +147,7 @@ class Plan(Shown, Section):
         return _without_new_sections(settings)
 
     def to_toml(self) -> str:
-        """The resolved plan as TOML, which reads back to the same plan."""
+        """The resolved plan as TOML. Reading it gives the same plan."""
         lines: list[str] = []
         _write_table(lines, "", self.written(exclude_none=True))
         return "\n".join(lines).strip() + "\n"
