@@ -59,14 +59,14 @@ def audit_run(
 ) -> AuditReport:
     """Attack the release of a run for which ``audit_holdout`` held people out, and say what follows.
 
-    The closest texts are kept in the run's vault. Both sides are bounded as the run bounds its rows. ``data``
-    is where the private file is now, by default where the plan says. In split mode the voters are tested, or
-    with ``donors`` the donors. With ``shadows`` the plan is run again for ``lira-shadow``, 16 times.
-    Everything else is as for ``audit``.
+    The most similar pairs of texts are kept in the run's vault. On both sides, as many rows of each person
+    are used as in the run. ``data`` says where the private file is now (by default where the plan says). In
+    split mode the voters are tested, or the donors if ``donors`` is true. With ``shadows`` the plan is run 16
+    more times, for ``lira-shadow``. All other arguments are as for ``audit``.
 
     Raises:
-        UsageError: this is no run folder, or nobody was held out; the hint says what to do.
-        DataError: the file cannot be read, or holds other rows than the run read; too few people.
+        UsageError: this is not a run folder, or nobody was held out; the hint says what to do.
+        DataError: the file cannot be read or has other rows than the run read, or there are too few people.
         RunError: the run is not finished, in use or purged.
     """
     run = path_of(run, "run")

@@ -68,14 +68,15 @@ def canary_run(
 ) -> AuditReport:
     """Run the plan with planted canaries in ``out``, attack its corpus, keep the report, destroy the rest.
 
-    The plan is run as ``rpsg run`` runs it, on the same account: its noisy answers are drawn and paid for.
-    If the plan has no canaries, 200 are drawn; if it holds nobody out, half of the people are. Left at the
-    end are the plan and, in the private folder, ``audit.json`` and ``audit.html``. ``aids``, ``attacks``
-    and ``seed`` as for ``audit``, ``shadows`` as for ``audit_run``; ``tools`` and ``noise`` are for tests.
+    The plan is run as by ``rpsg run``, and the same account pays for its noisy answers. If the plan has no
+    canaries, 200 are drawn; if it holds nobody out, half of the people are held out. At the end only the plan
+    remains and, in the private folder, ``audit.json`` and ``audit.html``. ``aids``, ``attacks`` and ``seed``
+    are as for ``audit``, and ``shadows`` as for ``audit_run``. ``tools`` and ``noise`` are for tests.
 
     Raises:
         UsageError: the method reads nothing private, or there are too few canaries or public texts.
-        RunError: ``out`` holds another run, or a finished audit, whose report is named.
+        RunError: ``out`` contains another run, or a finished audit; the message names the report of that
+            audit.
         DataError: fewer than 30 people are on a side, or the file changed since the run.
         BudgetError: the account has too little budget left.
     """

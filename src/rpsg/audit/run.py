@@ -66,24 +66,24 @@ def audit(
 ) -> AuditReport:
     """Attack a synthetic corpus and say what follows.
 
-    Texts are given as lists, or as paths of files: ``text`` is the column of texts, ``user`` that of their
-    authors, ``synthetic_text`` that of the synthetic file if it has another name. ``encoding`` is that of
-    the other files, if they are not UTF-8. The authors of lists are in ``member_units`` and
-    ``nonmember_units``. If no author is named, each text counts as a person.
+    Give texts as lists or as paths of files. In files, ``text`` is the column of texts, ``user`` the column
+    of their authors, and ``synthetic_text`` the column of texts of the synthetic file if its name differs.
+    ``encoding`` is the encoding of the files of real texts, if it is not UTF-8. For lists, the authors are in
+    ``member_units`` and ``nonmember_units``. If no author is named, each text counts as a person.
 
-    ``members`` were in its data and ``nonmembers`` were held out before; who is which must have been decided
-    by chance, person by person. ``reference`` are public texts of the same kind. Without a claim (epsilon
-    with delta, or mu) the test is that nobody can tell who was in the data. ``attacks`` are names, all
-    of ``ATTACKS`` by default, or functions by their names; how many there are decides how sure each has to
-    be, so they have to be chosen before anything is known of the corpus.
+    ``members`` are texts of people who were in the data of the corpus, and ``nonmembers`` those of people who
+    were held out before. Chance must have decided this, person by person. ``reference`` are public texts of
+    the same kind. Without a claim (epsilon with delta, or mu) the audit tests whether anybody can tell who
+    was in the data. ``attacks`` are names (by default all of ``ATTACKS``), or functions by their names. The
+    more there are, the surer each has to be, so choose them before anything is known about the corpus.
 
-    The canaries' coins must be those of the run that made the corpus. ``aids`` are models for the attacks
-    that need one, and the pipeline for ``lira-shadow``. ``notes`` are added to the report's, and ``about``
-    says which run was attacked.
+    The coin tosses of ``canaries`` must be those of the run that made the corpus. ``aids`` has models for the
+    attacks that need one, and the pipeline for ``lira-shadow``. ``notes`` are added to the notes of the
+    report, and ``about`` says which run was attacked.
 
     Raises:
         DataError: a file cannot be read, a side is too small, or somebody is on both.
-        UsageError: a claim that cannot be, or an attack that there is not.
+        UsageError: the claim is impossible, or there is no attack of this name.
     """
     chosen = dict(attacks) if isinstance(attacks, Mapping) and attacks else find_attacks(tuple(attacks))
     claim = Claim.of(epsilon, delta, mu)

@@ -76,7 +76,7 @@ class MatrixForecast:
 
 
 def forecast(matrix: Matrix) -> MatrixForecast:
-    """What the comparison would take. UsageError for a method, metric or setting that is not known."""
+    """What the comparison would cost. UsageError for an unknown method, metric or setting."""
     cells = cells_of(matrix)
     return MatrixForecast(
         matrix.title,

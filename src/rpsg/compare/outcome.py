@@ -115,12 +115,12 @@ class Comparison(Shown):
 
     @property
     def headline(self) -> tuple[str, ...]:
-        """The metrics that tables and winners are about: those that were named, or all."""
+        """The metrics in tables and for deciding which method leads: those that were named, or all."""
         named = tuple(str(name) for name in self.settings.get("headline", ()))
         return tuple(name for name in named if name in self.metrics) or self.metrics
 
     def better(self, metric: str) -> bool | None:
-        """Whether a higher value is better; None if nearer to the value of real texts is."""
+        """Whether a higher value is better; None if the best value is that of real texts."""
         for cell in self.cells:
             found = (cell.figures or {}).get("metrics", {}).get(metric)
             if found is not None and found["value"] is not None:
@@ -129,7 +129,7 @@ class Comparison(Shown):
         return None
 
     def counts(self) -> dict[str, int]:
-        """How many cells there are of each state."""
+        """The number of cells in each state."""
         found: dict[str, int] = {}
         for cell in self.cells:
             found[cell.state] = found.get(cell.state, 0) + 1
@@ -150,7 +150,7 @@ class Comparison(Shown):
         )
 
     def to_json(self) -> str:
-        """Everything, as JSON text that ``read_comparison`` reads."""
+        """The whole comparison as JSON text, which ``read_comparison`` can read."""
         cells = [{**asdict(cell), "key": plain_key(cell.key)} for cell in self.cells]
         body = {
             "format": FORMAT,
@@ -165,7 +165,7 @@ class Comparison(Shown):
 
 
 def read_comparison(path: str | Path) -> Comparison:
-    """The comparison in a JSON file that ``to_json`` wrote; RunError if it is none, or damaged."""
+    """The comparison in a JSON file that ``to_json`` wrote; RunError if it is damaged or another file."""
     path = Path(path)
     try:
         return _comparison(strict_json(path.read_bytes()))

@@ -87,10 +87,11 @@ class RowNumbers:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A file as it was read. ``left_out`` and ``as_other`` are by reason; everything here is private.
+    """A file as it was read. Everything in it is private.
 
-    ``unit`` is what row numbers count ("line"); ``hints`` says by reason how to repair such rows. The
-    ``repr`` contains none of this, because a notebook saves what it shows.
+    ``left_out`` has the rows that cannot be used, and ``as_other`` those counted as "other", both by reason.
+    ``hints`` says for each reason how to repair such rows. ``unit`` is what row numbers count ("line"). The
+    ``repr`` shows none of this, since a notebook keeps what it shows.
     """
 
     corpus: PrivateCorpus = field(repr=False)
