@@ -111,7 +111,7 @@ def _sheets(source: Source) -> dict[str, list[list[Any]]]:
         sheets = None
     if sheets is None and _is_other_archive(source):
         raise DataError(
-            f"{source.called} is a zip archive, but not an Excel workbook.",
+            f"{source.called} is an archive, but not an Excel workbook.",
             hint=f"Unpack it first: unzip {quote(source.path.name)}",
         )
     if sheets is None:
