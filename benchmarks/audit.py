@@ -8,8 +8,8 @@ people held out. A leak replaces some texts of the corpus by texts of members: w
 word removed; paraphrased by a program (a fifth of the words removed, a seventh replaced, the sentences in
 another order); or only two sentences of each, joined to texts of the usual length. With ``--aided`` only the
 attacks that need an embedder or the pipeline are measured. The embedder is ``static``; the pipeline leaks as
-the corpus does, or paraphrases 5 % of its texts if the corpus learnt nothing. There are 200 canaries, and of
-the planted ones the same share leaks as of the members. Nothing is claimed, so any lower bound above zero is
+the corpus does, or paraphrases 5 % of its texts if the corpus learnt nothing. There are 200 canaries, and the
+same share of the planted ones leaks as of the members. Nothing is claimed, so any lower bound above zero is
 an alarm.
 """
 

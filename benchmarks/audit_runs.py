@@ -17,7 +17,7 @@ with the people whom it used and the texts that it held out.
 525 posts by 40 people). Posts of eight of these people are public: canaries begin like them. The posts of the
 others are the private texts, and each post counts as a person. Other runs have public reviews, cut to 40
 words, as private texts. ``attack`` audits them; a paper run is audited as it was released, and with the texts
-that its filters dropped. Runs of 160 texts are attacked by three attacks alone.
+that its filters dropped. Runs of 160 texts are attacked by only three attacks.
 """
 
 from __future__ import annotations

@@ -57,7 +57,9 @@ def joint_counts(people: int) -> list[Floats]:
 
 
 def distances(counts: Floats, sigma: float, mix: float, rng: np.random.Generator) -> list[float]:
-    """Of the joint shares and of product alone: counted together, then each by itself."""
+    """The distances of the joint shares and of product alone: first if counted together, then if each is
+    counted by itself.
+    """
     n, true = counts.sum(), counts / counts.sum()
 
     def told(exact: Floats) -> Floats:

@@ -72,7 +72,7 @@ def self_bleu(texts: list[str], sample: int, repeats: int) -> dict[str, Any]:
         ours.append(time.perf_counter() - since)
     tokens = [text.split() for text in texts]
     places = random.Random(0).sample(range(len(texts)), min(sample, len(texts)))
-    nltk_score([["a", "text"]] * 2, 0)  # what is imported and compiled at the first call is not its speed
+    nltk_score([["a", "text"]] * 2, 0)  # the first call also imports and compiles, which is not measured
     since = time.perf_counter()
     theirs = [nltk_score(tokens, place) for place in places]
     nltk = (time.perf_counter() - since) / len(places) * len(texts)

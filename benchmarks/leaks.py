@@ -86,7 +86,7 @@ def shares(pairs: Pairs, seeds: Mapping[int, str], known: Mapping[int, Identitie
 
 
 def recognizer_of(spacy: str | None) -> Recognizer:
-    """Presidio with a model that knows names, or patterns alone."""
+    """Presidio with a model that knows names; without one, only patterns."""
     if spacy is None:
         return PatternRecognizer()
     from rpsg.models.pii import PresidioRecognizer  # noqa: PLC0415  # optional package

@@ -176,7 +176,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--language-model", default="ngram")
     parser.add_argument("--epsilon", type=float, default=2.0)
     parser.add_argument("--size", type=int, default=300)
-    parser.add_argument("--people", type=int, default=4000, help="private rows at the most")
+    parser.add_argument("--people", type=int, default=4000, help="maximum number of private rows")
     parser.add_argument("--held-out", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(

@@ -206,7 +206,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, nargs="*", help="files of texts; default: the demo's reviews")
     parser.add_argument("--text", default="text", help="the column with the text")
     parser.add_argument("--domain", default="food-reviews")
-    parser.add_argument("--about", default="", help="what the texts are, as the drafts' run was told")
+    parser.add_argument(
+        "--about", default="", help="what the texts are: the --about of the run that wrote the drafts"
+    )
     parser.add_argument("--people", type=int, nargs="*", default=[150, 300, 1000, 4000])
     parser.add_argument("--epsilon", type=float, nargs="*", default=[0.5, 1.0, 2.0, 4.0])
     parser.add_argument("--select", nargs="*", default=["sketch", "votes"])

@@ -5,10 +5,10 @@
 
 The same cards, drawn evenly from a public pack, are written in each way: the first words of a text are the
 beginning of the model's own answer (*begun*) or the prompt asks for them (*told*), and the prompt shows none
-of the pack's invented examples or five. Of the texts that pass the filter for form, the table tells
+of the pack's invented examples or five. Of the texts that pass the filter for form, the table shows
 
     topic      the share whose nearest topic description is their card's, out of all topics of the pack
-    sentiment  the share whose sentiment, as the sentiment model of strict mode has it, is their card's
+    sentiment  the share whose sentiment, by the sentiment model of strict mode, is their card's
 
 with 95 % intervals (Wilson's), and how many tokens per second were written. No private data are involved.
 """

@@ -50,7 +50,7 @@ METRICS = {
     "recall": ("k-NN recall ↑", 2),
     "words": ("words ↓", 3),
     "self_similarity": ("mean cosine of two texts", 3),
-    "length": ("words a text", 0),
+    "length": ("words per text", 0),
 }
 
 
@@ -147,7 +147,7 @@ def interval(values: list[float], digits: int) -> str:
 def table(seeds: list[dict[str, dict[str, float]]]) -> str:
     """The result as Markdown, as it is in the documentation."""
     names = ["floor", *sorted(n for n in seeds[0] if n.startswith("strict")), "ceiling"]
-    heads = ["", *(head for head, _ in METRICS.values()), "way from floor to ceiling"]
+    heads = ["", *(head for head, _ in METRICS.values()), "share of the gap closed"]
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for name in names:
         cells = [interval([seed[name][m] for seed in seeds], digits) for m, (_, digits) in METRICS.items()]
@@ -178,7 +178,7 @@ def main() -> None:
     parser.add_argument("--epsilon", type=float, nargs="*", default=[2.0, 4.0])
     parser.add_argument("--size", type=int, default=100)
     parser.add_argument("--oversample", type=float, default=3.0)
-    parser.add_argument("--people", type=int, default=4000, help="private rows at the most")
+    parser.add_argument("--people", type=int, default=4000, help="maximum number of private rows")
     parser.add_argument("--held-out", type=int, default=1000)
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--method", default="{}", help="other settings of the method, as JSON")

@@ -107,7 +107,8 @@ def compare_once(model: Path, asked: Sequence[Request], *, writer_first: bool) -
     with tempfile.TemporaryDirectory() as state:
         writer = LlamaCppWriter(model)
         writer.write([greeting])
-        # The same settings, number of servers and slots, without the writer around them.
+        # Plain llama.cpp with the settings and the number of servers and slots of the writer, but without the
+        # writer.
         raw = [writer._start(Path(state)) for _ in range(writer._servers)]
         raw_calls(raw, 1, [greeting] * len(raw))
         speeds: dict[str, Speed] = {}

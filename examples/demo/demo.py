@@ -25,7 +25,7 @@ WRITER = os.environ.get("WRITER") or GEMMA
 #: The fake writer has no weights; the test of the installed package takes it, and fewer rows.
 NEEDED = tuple(name for name in (WRITER, "minilm-onnx", "amazon-reviews") if name != "fake")
 REVIEWS = Path("runs/demo-reviews.jsonl")
-PRIVATE_ROWS = int(os.environ.get("ROWS") or 600)  # of 4,000: so few are enough for a sketch
+PRIVATE_ROWS = int(os.environ.get("ROWS") or 600)  # of 4,000: this many are enough for a sketch
 OUT = "demo-run" if WRITER == GEMMA else f"demo-run-{WRITER}"
 SHOWN = 5
 

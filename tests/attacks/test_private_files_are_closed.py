@@ -72,8 +72,8 @@ def test_no_private_text_no_embedding_and_no_key_lies_in_run_or_state_folder(lab
     secrets = {"the run's key": vault.run_key, "the same in letters": vault.run_key.hex().encode()}
     secrets |= {"the data key": vault._data_key, "and in letters": vault._data_key.hex().encode()}
     secrets["a private word"] = MARKER.encode()
-    for name in ("embeddings.f32", "donors.f32"):
-        if vault.exists(name):
+    for name in ("embeddings", "donors"):
+        if vault.exists(f"{name}.f16"):
             rows = Vectors(vault, name, 32).load()
             assert rows is not None
             secrets[f"a row of {name}"] = rows[len(rows) // 2].tobytes()
@@ -85,7 +85,7 @@ def test_no_private_text_no_embedding_and_no_key_lies_in_run_or_state_folder(lab
 def test_the_search_finds_them_where_there_is_no_vault(lab: Lab) -> None:
     run = unfinished(lab, plan_of(lab, "split", vault={"key": "none"}))
     contents = files(run).values()
-    rows = Vectors(open_vault(run), "embeddings.f32", 32).load()
+    rows = Vectors(open_vault(run), "embeddings", 32).load()
     assert rows is not None
     assert any(MARKER.encode() in content for content in contents)
     assert any(rows[0].tobytes() in content for content in contents)
@@ -159,10 +159,10 @@ def test_a_sealed_file_under_another_name_or_in_another_run_is_noticed(vault: Va
 def test_embeddings_of_zeros_put_there_by_hand_are_noticed(lab: Lab, key: str) -> None:
     plan = plan_of(lab, "strict", vault={"key": key})
     run = unfinished(lab, plan)
-    file = open_vault(run).path("embeddings.f32")
+    file = open_vault(run).path("embeddings.f16")
     file.write_bytes(bytes(file.stat().st_size))
-    with pytest.raises(RunError, match=r"private/embeddings\.f32 was changed"):
-        Vectors(open_vault(run), "embeddings.f32", 32).load()
+    with pytest.raises(RunError, match=r"private/embeddings\.f16 was changed"):
+        Vectors(open_vault(run), "embeddings", 32).load()
 
 
 def test_a_private_reply_is_not_in_its_file_and_is_missed_where_it_was_moved(vault: Vault) -> None:
@@ -226,7 +226,7 @@ def test_a_full_disk_is_an_error_before_the_first_embedding_and_not_a_killed_pro
 
     def blocks() -> Any:
         raise AssertionError("a text was embedded though there was no room")
-        yield np.zeros((1, 4), np.float32)
+        yield np.zeros((1, 4), np.float16)
 
     monkeypatch.setattr("os.posix_fallocate", full, raising=False)
     kept = Vectors(Vault.create(tmp_path, "none"), "embeddings", 4)
@@ -242,10 +242,10 @@ def test_a_mapped_file_of_embeddings_has_all_its_room_from_the_beginning(tmp_pat
     def blocks() -> Any:
         (part,) = tmp_path.glob(".rpsg-part-*")
         seen.append(512 * part.stat().st_blocks)
-        yield np.ones((4096, 256), np.float32)
+        yield np.ones((4096, 256), np.float16)
 
     kept.fill(4096, blocks())
-    assert seen[0] >= 4 * 4096 * 256
+    assert seen[0] >= 2 * 4096 * 256
 
 
 @pytest.mark.parametrize("wrong", ["", "not a key", "ab" * 31])

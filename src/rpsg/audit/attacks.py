@@ -32,7 +32,7 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
     ),
     "identities": ("rpsg.audit.identities:identities", "addresses, numbers and accounts of one person alone"),
     "names": ("rpsg.audit.identities:names", "names of people that one person alone has written"),
-    "closest": ("rpsg.audit.embedding:closest", "texts whose embedding is near to a synthetic one"),
+    "closest": ("rpsg.audit.embedding:closest", "texts whose embedding is close to that of a synthetic text"),
     "closest-ratio": (
         "rpsg.audit.embedding:closest_ratio",
         "texts that are much nearer to one synthetic text than to the next",
@@ -43,7 +43,7 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
     # them.
     "lira-shadow": (
         "rpsg.audit.shadow:lira_shadow",
-        "likelihoods, beside those where the pipeline ran again",
+        "likelihoods, compared with those of further runs of the pipeline",
     ),
     "tuned": ("rpsg.audit.tuned:tuned", "texts that are likely under a transformer tuned on the corpus"),
 }

@@ -63,7 +63,7 @@ def blind_baseline(subject: Subject) -> Baseline:
     """Logistic regression on the words and pairs of words of the private texts alone, five folds, by person.
 
     After Das, Zhang & Tramer 2024 and Meeus et al. 2024: no attack is worth more than what it adds to this.
-    A person's score is the mean over their texts. The plain figures are looked at beside it.
+    A person's score is the mean over their texts. The plain figures are tested as well.
     """
     rows = _drawn(subject)
     inside = subject.is_in[subject.owner[rows]]
@@ -77,7 +77,7 @@ def blind_baseline(subject: Subject) -> Baseline:
             grams.rows(~test), np.where(inside[~test], 1.0, -1.0), int(grams.cells.max(initial=-1)) + 1
         )
         found = grams.rows(test).times(weight[:-1]) + weight[-1]
-        # Ranks, since the folds have scales of their own; equal scores have equal ranks.
+        # Ranks, because each fold has its own scale of scores; equal scores have equal ranks.
         scores[test] = np.searchsorted(np.sort(found), found) / max(int(test.sum()), 1)
     who, index = np.unique(subject.owner[rows], return_inverse=True)
     of_person = np.bincount(index, weights=scores) / np.bincount(index)
@@ -94,7 +94,7 @@ def blind_baseline(subject: Subject) -> Baseline:
 
 
 def _figures(subject: Subject) -> Iterator[tuple[str, Floats]]:
-    """Plain figures of each person that no random split tells apart; shape (people,)."""
+    """Plain figures of each person, which a random split does not make different; shape (people,)."""
     counts = np.bincount(subject.owner)
     yield "how many texts a person has", counts.astype(np.float64)
     kinds = np.fromiter(map(_signs_of, subject.texts), np.dtype((np.float64, 5)), len(subject.texts)).T

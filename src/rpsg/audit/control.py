@@ -29,7 +29,7 @@ Outcome = Literal["caught", "missed", "not tried"]
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """What an attack made of a corpus that leaks for certain."""
+    """The outcome of an attack on a corpus that certainly leaks."""
 
     name: str
     outcome: Outcome

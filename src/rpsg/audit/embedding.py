@@ -32,7 +32,8 @@ WORST = 20
 
 
 def closest(subject: Subject) -> Finding:
-    """Each private text by its distance to the closest synthetic text (DCR); nearer is more like a member.
+    """Each private text by its distance to the closest synthetic text (DCR); a closer text is more like a
+    member.
 
     ``details`` has the median distance on each side, the figure that is usually published.
     """

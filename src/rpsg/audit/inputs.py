@@ -19,7 +19,7 @@ Given = str | PathLike[str] | Sequence[str]
 
 
 def read_texts(given: Given, text: str, user: str | None = None, encoding: str = "") -> Rows:
-    """The texts that are not empty, with the person of each where their column is named.
+    """The texts that are not empty, with the person of each if their column is named.
 
     A list is returned unchanged, so that it still fits a list of people. ``encoding`` is that of a file that
     is not UTF-8.

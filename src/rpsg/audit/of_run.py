@@ -1,7 +1,7 @@
 """The audit of a run that held people out: its members, the people held out, its texts and its claim.
 
-The run's secret key tells again who was held out, and its commitment shows that the rows are those that it
-read. Private texts leave their boxes here as in an evaluation: what comes out is for the operator alone.
+The run's secret key determines again who was held out, and its commitment shows that the rows are those that
+it read. Private texts leave their boxes here as in an evaluation: what comes out is for the operator alone.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def audit_run(
 
 
 def _about(plan: Plan, release: Release, texts: Sequence[str]) -> dict[str, Any]:
-    """What ``rpsg publish`` compares with the release: whose corpus was attacked, and which."""
+    """The facts by which ``rpsg publish`` checks that the attacked corpus is that of the release."""
     return {
         "ledger_id": str(release.ledger["ledger_id"]),
         "plan": tested_plan(plan, release.pack),

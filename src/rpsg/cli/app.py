@@ -18,6 +18,7 @@ from rpsg.cli.check import check
 from rpsg.cli.commands import plan, run, verify
 from rpsg.cli.compare import CELLS_FAILED, compare
 from rpsg.cli.doctor import doctor
+from rpsg.cli.embed import embed
 from rpsg.cli.evaluate import evaluate
 from rpsg.cli.explain import explain
 from rpsg.cli.init import init
@@ -100,6 +101,7 @@ app.command("init")(init)
 app.command("plan")(plan)
 app.command("preview")(preview)
 app.command("check")(check)
+app.command("embed")(embed)
 app.command("run")(run)
 app.command("verify")(verify)
 app.command("evaluate")(evaluate)

@@ -66,7 +66,7 @@ def describe(error: BaseException, arguments: Sequence[str] = ()) -> Failure:
         texts = [typed for typed in arguments if is_text(typed)]
         return Failure(kind, _unquoted(error.message, texts), _unquoted(error.hint, texts), error.exit_code)
     if isinstance(error, (KeyboardInterrupt, Abort)):
-        resumes = logs.command_of(arguments) in {"run", "compare"}
+        resumes = logs.command_of(arguments) in {"run", "embed", "compare"}
         message = "Stopped. Run the same command again to resume." if resumes else "Stopped."
         return Failure("Stopped", message, "", STOPPED)
     if isinstance(error, TyperException):

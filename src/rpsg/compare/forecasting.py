@@ -27,7 +27,7 @@ class CellForecast:
     """What one cell would take. ``refused`` says why it would fail at once.
 
     ``requests`` and ``tokens`` are None for a method that does not declare its workload; ``seconds`` of
-    writing and ``cost`` are None where nobody knows. Training, reading and measuring are in none of these
+    writing and ``cost`` are None if nobody knows. Training, reading and measuring are in none of these
     figures.
     """
 

@@ -29,7 +29,7 @@ Role = Literal["writer", "embedder", "counter"]
 
 @dataclass(frozen=True, slots=True)
 class WorkerModel:
-    """What a worker says of a model, and of its program."""
+    """A worker's description of a model and of its own program."""
 
     version: str
     name: str

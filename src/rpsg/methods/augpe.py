@@ -2,8 +2,8 @@
 
 Augmented Private Evolution (Xie et al., "Differentially Private Synthetic Data via Foundation Model APIs 2:
 Text", 2024), built from its description: random texts -> votes -> variations -> votes -> ... No private text
-enters a prompt. The votes are the only question to the private data, asked ``iterations`` times; they are
-paid from (epsilon, delta) together. How it differs from what was published is in ``docs/augpe.md``.
+enters a prompt. The votes are the only question to the private data, asked ``iterations`` times; all of them
+together cost (epsilon, delta). How it differs from what was published is in ``docs/augpe.md``.
 """
 
 from __future__ import annotations
@@ -238,5 +238,6 @@ METHOD = Method(
     #: number.
     people=lambda plan: None,  # noqa: ARG005  # the signature of all such functions
     cards="even",
+    embeds=True,
     explain=explain,
 )

@@ -109,7 +109,7 @@ class Workload:
     """How much a run asks of its writer to write ``candidates`` texts to choose from.
 
     A prefix that many prompts share counts once in ``computed_prompt``. ``most_tokens`` bounds the tokens of
-    prompts and completions; None where there is no public bound.
+    prompts and completions; None if there is no public bound.
     """
 
     candidates: int
@@ -145,6 +145,8 @@ class Method:
         columns: whether it counts the columns beside the text and releases them. For any other method a plan
             with columns is refused.
         check: raises UsageError for a plan that asks for something this method cannot do; see ``check_plan``.
+        embeds: whether it reads private texts by their embeddings before anything else, all of them, so that
+            `rpsg embed` can make these before the run.
         shards: whether it asks the private data for sums of questions only (``rpsg.engines``), so that these
             can be counted in parts. For any other method a plan with shards is refused.
         models: how to make the models it needs besides embedder, sentiment and scorer, by the names of
@@ -169,7 +171,7 @@ class Method:
         cards: how it draws the values of the pack's schema that its texts are written from: "even", or by
             noisy counts, which the stage "cards" of its budget pays for; None if it draws none.
         workload: how much a run will ask of its writer; without it ``rpsg plan`` says "not declared".
-        people: how many people can be asked, where the plan declares their number.
+        people: how many people can be asked, if the plan declares their number.
         explain: sentences for ``rpsg plan`` about how this method works with the plan.
         cautions: sentences about what is not protected, or has no effect.
         retell: repeats the queries to the voters, given the evidence of a release and its number of rows; for
@@ -188,6 +190,7 @@ class Method:
     sections: frozenset[str] = frozenset()
     untold: frozenset[str] = frozenset()
     columns: bool = False
+    embeds: bool = False
     shards: bool = False
     check: Callable[[Plan], None] = lambda _: None
     models: Callable[[Plan], Mapping[str, Callable[[], Any]]] = lambda _: {}
@@ -215,7 +218,7 @@ class Method:
         if self.claim != "no_formal_guarantee" and (self.status != "valid" or self.claim_words is not None):
             raise ValueError("only a method without a guarantee has a status and words of its own")
         if self.has_donors and self.retell is None:
-            raise ValueError("a method with donors says how its voters' answers are asked for again")
+            raise ValueError("a method with donors needs retell, which repeats the queries to the voters")
         if self.has_seeds != (self.flows is not None):
             raise ValueError(
                 f"a method that reads {self.reads!r} "

@@ -124,7 +124,7 @@ def split_budget(plan: Plan, pack: Pack) -> Budget:  # noqa: ARG001  # the signa
 
 
 def split_voters(plan: Plan) -> int | None:
-    """How many people can vote in split mode by ``n_public``; None where they are counted with noise.
+    """How many people can vote in split mode by ``n_public``; None if they are counted with noise.
 
     ``n_public`` counts everybody. The donors are subtracted: those on the list, or the number that a secret
     draw exceeds with a probability of one in a million.
@@ -171,7 +171,7 @@ def smallest_size(budget: Budget) -> int | None:
 
 
 def _size(budget: Budget) -> PlannedRelease | None:
-    """The noisy count of people; None where their number is declared, or is not needed."""
+    """The noisy count of people; None if their number is declared, or is not needed."""
     return next((release for release in budget.releases if release.stage == "size"), None)
 
 
@@ -218,7 +218,9 @@ def asked_of(plan: Plan) -> Literal["people", "voters"]:
 
 
 def noise_decides(budget: Budget | None, counted: int | None) -> bool:
-    """Whether noise outweighs what people say, by their noisy number; False without one."""
+    """Whether noise outweighs what people say, judged by their noisy number; False if there is no such
+    number.
+    """
     size = None if budget is None else _size(budget)
     if budget is None or size is None or counted is None:
         return False
@@ -226,7 +228,7 @@ def noise_decides(budget: Budget | None, counted: int | None) -> bool:
 
 
 def about_few_people(plan: Plan, budget: Budget | None) -> str:
-    """What to say before a run that counts its people with noise; empty for any other run, and where no stage
+    """What to say before a run that counts its people with noise; empty for any other run, and if no stage
     knows how many people it needs.
     """
     if budget is None or plan.privacy.n_public is not None or (fewest := smallest_size(budget)) is None:

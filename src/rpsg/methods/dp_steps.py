@@ -75,7 +75,9 @@ def noisy_sum(job: Job, asked: Query, question: Question, stage: str = "") -> In
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many people there are: ``likely`` as counted; below ``safe`` once in a million runs."""
+    """How many people there are: ``likely`` is as declared or counted, and ``safe`` a lower bound (99 %) of
+    it.
+    """
 
     likely: float
     safe: int

@@ -1,7 +1,7 @@
 """The baseline DP-SGD (Yue et al., 2023): a copy of the writer is trained on the private texts and writes.
 
-The model learns each private text after control codes, which are the text's values of the public schema. Of
-each person a bounded number of texts takes part. New texts are then sampled after codes that are drawn from
+The model learns each private text after control codes, which are the text's values of the public schema. A
+bounded number of texts of each person takes part. New texts are then sampled after codes that are drawn from
 noisy counts. On paper this gives a bound. But the noise of training is floating point and not from the secure
 source, so the release claims nothing, and the accountant's epsilon is shown to the operator alone.
 """
@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.records import Document
     from rpsg.stages.annotate import Traits
+    from rpsg.storage.vectors import Stored
 
 TEMPERATURE, TOP_P = 1.0, 0.95
 
@@ -84,7 +85,7 @@ def synthesize(job: Job) -> Pool:
 def _synthesize(job: Job) -> Pool:
     plan, pack = job.plan, job.pack.with_label(job.plan.data.label_values)
 
-    # Each record gets its values of the schema, and of each person a bounded number of records takes part.
+    # Each record gets its values of the schema, and a bounded number of records of each person takes part.
     rows, units, traits = _read(job, pack)
     examples = [
         TrainingExample(codes_in_words(pack, _values(pack, traits, i)), row.text, int(units[i]))
@@ -114,7 +115,7 @@ def _read(job: Job, pack: Pack) -> tuple[Sequence[Document], npt.NDArray[np.int6
     door, tools = seeding(job).unprotected, job.tools
     flow = UnprotectedFlow(records_of(job), "training", TRAINED)
     everything = cast("Sequence[Document]", door.read("rows", flow))
-    vectors = cast("npt.NDArray[np.float32]", door.read("embeddings", flow))
+    vectors = cast("Stored", door.read("embeddings", flow))
     indices = {row.id: index for index, row in enumerate(everything)}
     kept = bound(PrivateCorpus(tuple(everything)), job.plan.records_per_unit, job.key)
     own = vectors[[indices[row.id] for row in kept]]

@@ -1,4 +1,4 @@
-"""What the rest of RPSG has to know of the method dpsgd: settings, who sees what, what a release says."""
+"""What RPSG needs to know about the method dpsgd: settings, who sees what, what a release says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the rest of RPSG has to know of private prediction: its cost, its model, what it refuses."""
+"""What RPSG needs to know about private prediction: its cost, its model, what it refuses."""
 
 from __future__ import annotations
 

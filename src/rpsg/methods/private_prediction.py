@@ -85,7 +85,7 @@ def source_of(job: Job) -> LogitSource:
 
 
 class _Following:
-    """Contexts of one text at a time, continued by what was written of it."""
+    """The contexts of one text at a time, continued by the tokens that were written so far."""
 
     def __init__(self, begin: Callable[[int], Contexts]) -> None:
         self._begin = begin
@@ -132,7 +132,7 @@ class _PublicPrompts:
         return Choices(tokens, logits[chosen] / settings.temperature)
 
     def _may_follow(self, *, begun: bool) -> npt.NDArray[np.bool_]:
-        """Which tokens can be drawn: a text does not begin with its end."""
+        """Which tokens can be drawn. The first token of a text cannot be one that ends it."""
         if begun not in self._usable:
             known = [
                 piece is not None and (begun or _ending(piece) != "") for piece in source_of(self._job).pieces

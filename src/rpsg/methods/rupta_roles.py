@@ -75,7 +75,7 @@ def ask(job: Job, stage: str, questions: Sequence[ParsedRequest[T]]) -> list[T |
 def evaluate(
     job: Job, texts: Sequence[tuple[Seed, Mapping[str, str], str]], stage: str
 ) -> list[EditScore | None]:
-    """The scores of each text, given its record and the guarded facts; None where a reply cannot be read.
+    """The scores of each text, given its record and the guarded facts; None if a reply cannot be read.
 
     The privacy evaluator guesses each attribute, and is asked to confirm a right guess. If a record reveals
     nothing, there is nothing to guess.

@@ -135,7 +135,7 @@ def _versions(job: Job, post: Edited) -> list[Version]:
 
 
 def _after(post: Edited, text: str, score: EditScore | None, problem: str, number: int) -> Edited:
-    """A post after an edit of it; ``score`` is None where there was none, or it could not be scored."""
+    """A post after an edit of it; ``score`` is None if there was none, or it could not be scored."""
     if post.problem:
         return post
     if score is None:

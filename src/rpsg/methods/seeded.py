@@ -70,7 +70,7 @@ def seed_models(plan: Plan) -> dict[str, Callable[[], Any]]:
 
 
 def paper_models(plan: Plan) -> dict[str, Callable[[], Any]]:
-    """The same for the method paper, with the surrogate that scores texts for its filters."""
+    """As ``seed_models``, and the surrogate that scores texts for the filters of the method paper."""
     return {**seed_models(plan), "surrogate": partial(_surrogate, plan)}
 
 
@@ -81,7 +81,7 @@ def seed_packages(plan: Plan) -> dict[str, str]:
 
 
 def paper_packages(plan: Plan) -> dict[str, str]:
-    """The same for the method paper."""
+    """As ``seed_packages``, for the method paper."""
     return {**seed_packages(plan), **(_TORCH if plan.paper.surrogate == "transformers" else {})}
 
 
@@ -108,7 +108,7 @@ def split_egress(plan: Plan) -> tuple[EgressRule, ...]:
 
 
 def paper_egress(plan: Plan) -> tuple[EgressRule, ...]:
-    """The same for the method paper."""
+    """Which model is sent what in the method paper, and where it may run."""
     sees = {
         "embedder": ALL_TEXTS,
         "sentiment": ALL_TEXTS,
@@ -154,7 +154,7 @@ def split_flows(plan: Plan, tools: Tools) -> tuple[UnprotectedFlow, ...]:
 
 
 def paper_flows(plan: Plan, tools: Tools) -> tuple[UnprotectedFlow, ...]:
-    """The same for the method paper."""
+    """The unprotected reads of a finished run of the method paper, in order, as in its journal."""
     records, paper = "records", plan.paper
     found = list(_seed_flows(plan, tools, records))
     if paper.histogram_sigma > 0:
@@ -264,7 +264,7 @@ def split_cautions(plan: Plan) -> tuple[str, ...]:
 
 
 def paper_cautions(plan: Plan) -> tuple[str, ...]:
-    """The same for the method paper, with sentences about settings that have no effect."""
+    """As ``split_cautions``, for the method paper: with sentences about settings that have no effect."""
     return (*split_cautions(plan), *_without_effect(plan))
 
 

@@ -1,4 +1,4 @@
-"""What the rest of RPSG has to know of strict mode: what its stages can show, and what is lost in noise."""
+"""What RPSG needs to know about strict mode: what its stages can show, and what is lost in noise."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def cautions(plan: Plan) -> tuple[str, ...]:
 
 
 def _check_shards(plan: Plan) -> None:
-    """Raise UsageError where a plan with shards asks for something that needs all rows in one place."""
+    """Raise UsageError if a plan with shards asks for something that needs all rows in one place."""
     data, wanted = plan.data, "With shards "
     refused: tuple[tuple[bool, str, str], ...] = (
         (
@@ -87,7 +87,7 @@ def _check_shards(plan: Plan) -> None:
         (data.audit_canaries > 0, "no canaries can be planted", "Leave --audit-canaries out."),
         (
             data.unusable == "refuse",
-            "a row that cannot be used must not stop a shard, because whoever sees that learns of the row",
+            "a row that cannot be used must not stop a shard, because that would reveal the row to others",
             'Leave out [data] unusable = "refuse"; rpsg check shows such rows to you.',
         ),
         (
@@ -151,7 +151,7 @@ def _cards(pack: Pack, n: int, sigma: float) -> str:
 
 
 def _columns(pack: Pack, n: int, sigma: float) -> Iterator[str]:
-    """For each column beside the text how precisely its shares will be known, alone and with others."""
+    """For each column beside the text, how precisely its shares will be known: by itself and with others."""
     counted = thinned(pack, n, sigma)
     widths = [
         {a.name: len(a.groups) if a.has_levels else len(a.values) for a in map(counted.attribute, group)}
@@ -160,7 +160,8 @@ def _columns(pack: Pack, n: int, sigma: float) -> Iterator[str]:
     for first, *others in counted.marginals:
         if not (column := counted.attribute(first).column):
             continue
-        # Of the marginals that have it, the one with the fewest other combinations is the most precise.
+        # Of the marginals with this column, the most precise is the one with the fewest combinations of other
+        # values.
         beside = min(math.prod(held.values()) // held[first] for held in widths if first in held)
         alone, together = (CONFIDENT * sigma * root / n for root in (beside**0.5, 1.0))
         line = (

@@ -68,7 +68,9 @@ class Trial:
     said: dict[str, str] = field(default_factory=dict)
 
     def add(self, pool: Pool, replies: Sequence[Reply]) -> None:
-        """Count the usable texts of ``pool`` and the others by reason; each text was made from its reply."""
+        """Count the usable texts of ``pool``, and the others by reason. ``replies`` has the reply of each
+        text.
+        """
         for candidate, reply in zip(pool, replies, strict=True):
             if candidate.dropped is None:
                 self.usable += 1

@@ -4,8 +4,8 @@ Each file is specified by the packages it is made from, the member of each packa
 finished file. Sizes are in bytes.
 
 Somebody else's release may name only models whose weights are known here by digest. Any other name leads to
-something that its author chose: a server, a folder, a repository of a hub, a plug-in. Such models must be
-named by the person who verifies.
+something that its author chose: a server, a folder, a repository of a hub, a plug-in. The person who verifies
+must name such a model.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ class AssetFile:
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """Weights or data to pull by name. The result is a file, or a folder where there are several files.
+    """Weights or data to pull by name. The result is a file, or a folder if there are several files.
 
-    ``form`` is the best prompt form of a writer where the weights suggest another. ``terms`` summarises what
+    ``form`` is the best prompt form of a writer if the weights suggest another. ``terms`` summarises what
     must be accepted before a pull; empty for most licences.
     """
 

@@ -205,8 +205,8 @@ class FakeScorer:
 
 
 class FakeLogits:
-    """Words of ``FILLER``, likelier after some words than after others, and likelier still if the text of a
-    prompt has them. ``broken`` says which texts it cannot read: their logits are not numbers.
+    """Logits for the words of ``FILLER``. A word is more likely after some words than after others, and more
+    likely still if the text of the prompt has it. ``broken`` says for which texts the logits are not numbers.
     """
 
     endpoint: Endpoint = "local_model"

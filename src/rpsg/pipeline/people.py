@@ -146,7 +146,7 @@ def forget_other_rows(folder: RunFolder, corpus: Private[PrivateCorpus]) -> None
     file, value = folder.private_path(ROWS_TAG), _tag_of(folder, corpus)
     if file.exists() and file.read_bytes() != value:
         for name in (EMBEDDINGS, DONORS):
-            folder.vault.path(name).unlink(missing_ok=True)
+            Vectors(folder.vault, name, 1).forget()
     write_atomic(file, value)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 SIGMA_STEP = 1_000_000  # sigmas are multiples of 1e-6
-UNKNOWN_DIM = 1_000_000  # cells assumed for the sampler's error where a stage's size is not known yet
+UNKNOWN_DIM = 1_000_000  # cells assumed for the sampler's error if a stage's size is not known yet
 HIGHEST_DELTA = 1e-4
 
 

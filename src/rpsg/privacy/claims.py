@@ -56,8 +56,8 @@ class PrivacyUnit:
 
     ``unusable_rows`` says what the plan does with a row that cannot be used: leave it out, or end the run.
     ``shards`` is the number of parts in which the rows were counted, and ``divided_by`` says what decides
-    which part a unit is in; None where they were counted together. Shards get the key that chooses a unit's
-    rows in a public file.
+    which part a unit is in; None if they were counted together. Shards get the key that chooses a unit's rows
+    in a public file.
     """
 
     unit: Literal["user", "record"]
@@ -253,8 +253,8 @@ def taken_at_its_word(extension: Mapping[str, str]) -> str:
 
 
 def not_covered(unit: Mapping[str, Any], *, claims: bool = True, on_data: bool = True) -> list[str]:
-    """What the claim of a ledger does not cover; if the ledger ``claims`` nothing, what nobody may take for
-    granted. Without private data there is nothing about people, their rows or their file.
+    """What the claim of a ledger does not cover. If the ledger ``claims`` nothing, the list says what is not
+    bounded at all. Without private data there is nothing about people, their rows or their file.
     """
     who = unit["unit"]
     if not on_data:

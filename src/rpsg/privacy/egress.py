@@ -37,8 +37,8 @@ _LAST_PORT = 65535
 class EgressRule:
     """One line of a method's table: what the model of a role is sent, and where it may run.
 
-    ``carries`` is the same in the words of a ledger, None for a model that ledgers do not list. ``way_out``
-    is the hint for a user who wants such a model elsewhere.
+    ``carries`` says what it is sent in the words of a ledger; None for a model that ledgers do not list.
+    ``way_out`` is the hint for a user who wants such a model elsewhere.
     """
 
     stage: str

@@ -117,7 +117,7 @@ def audit_holds(ledger: Ledger) -> Iterator[str]:
 
 
 def _told(ledger: Ledger, found: Line) -> Iterator[str]:
-    """Where the ledger and its audit say different things."""
+    """The points in which the ledger and its audit contradict each other."""
     claim = ledger["claim"]
     if "epsilon" not in claim or (claim["epsilon"], claim["delta"]) != (
         found["claim"]["epsilon"],
@@ -131,7 +131,7 @@ def _told(ledger: Ledger, found: Line) -> Iterator[str]:
 
 
 def _outcome(found: Line) -> Iterator[str]:
-    """Where verdicts, bounds and counts do not fit together."""
+    """The points in which verdicts, bounds and counts do not fit together."""
     if len({line["name"] for line in found["attacks"]}) != len(found["attacks"]):
         yield "an attack is named twice"
     run = [line for line in found["attacks"] if line["verdict"] != "not run"]
@@ -150,7 +150,7 @@ def _outcome(found: Line) -> Iterator[str]:
 
 
 def _of_all_people(run: Sequence[Line], people: Line) -> Iterator[str]:
-    """Where an attack counted other people, or other canaries, than the audit had."""
+    """The points in which an attack counted other people, or other canaries, than the audit had."""
     planted = {line["planted"] for line in run if line["kind"] == "extraction"}
     sides = (people["members"] + people["held_out"], people["members"])
     for line in run:

@@ -1,4 +1,5 @@
-"""What DP-SGD costs by an accountant: a figure for research, on which no claim of a release is built.
+"""The privacy cost of DP-SGD as an accountant computes it: a figure for research, on which no claim of a
+release is built.
 
 A step takes each person with the same probability (Poisson sampling), adds up clipped gradients and noise.
 Steps are composed by privacy-loss distributions (Koskela et al., 2020; Doroshenko et al., 2022), which

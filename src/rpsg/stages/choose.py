@@ -155,7 +155,8 @@ def choose_in_parts(
 
 
 def choose(objective: Objective, size: int, before: Chosen | None = None) -> Numbers:
-    """The indices of ``size`` texts whose mean is near the target, rising; all where there are fewer.
+    """The indices, in rising order, of ``size`` texts whose mean is close to the target; all if there are
+    fewer.
 
     With ``before`` the mean is that of those texts and the chosen ones together. Ties go to the first text,
     so the choice is deterministic.
@@ -189,7 +190,7 @@ def _exchange(
     size: int,
     towards: Floats,
 ) -> int:
-    """Exchange, in place, each chosen text for the best other one where that helps; gives their number."""
+    """Exchange, in place, each chosen text for the best other one if that helps; gives their number."""
     exchanged = 0
     tolerance = 1e-9 * size
     held = np.flatnonzero(chosen)

@@ -74,7 +74,8 @@ REFUSAL = re.compile(
     r"|\b(?:write|provide|create|generate|answer|discuss) (?:that|this)(?=[.!]|\Z)|\bdo (?:that|this)\W*\Z)",
     re.IGNORECASE,
 )
-#: The same in German, French and Spanish, in which writers decline if the pack is in these languages.
+#: The words of a refusal in German, French and Spanish: with packs in these languages writers decline in
+#: them.
 _REGRETS = (
     r"\A\W*(?:[^.!?\n]{0,30}\b(?:tut mir (?:wirklich )?leid|entschuldigung|leider"
     r"|d\u00e9sol\u00e9e?|malheureusement|lo siento|lamentablemente)\b[^.!?\n]{0,20}?)?"

@@ -2,10 +2,10 @@
 
 Attributes are counted jointly if there are enough people for every combination of their values; otherwise
 each is counted separately, by its values if there are enough people for those, else by its groups. A column
-beside the text is counted with as many of the columns before it as there are people for. "Enough"
-is relative to the standard deviation of the noise and the same for every pack. It depends only on public
-numbers and DP outputs, and the number of marginals never changes, so the planned budget remains right. Every
-attribute is always counted; the fit (``shrinking``) discards what is only noise.
+beside the text is counted together with columns before it: with as many as the number of people allows.
+"Enough" is relative to the standard deviation of the noise and the same for every pack. It depends only on
+public numbers and DP outputs, and the number of marginals never changes, so the planned budget remains right.
+Every attribute is always counted; the fit (``shrinking``) discards what is only noise.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def fewest_people(pack: Pack, sigma: float) -> int:
 def _homes(pack: Pack) -> dict[str, int]:
     """For each attribute the marginal that must keep it: one that begins with it, else the smallest.
 
-    The marginal of a column beside the text is home to that column alone.
+    The marginal of a column beside the text must keep that column only.
     """
     homes: dict[str, int] = {}
     for index, group in enumerate(pack.marginals):

@@ -140,7 +140,7 @@ _NUMBER = (
 )
 _SCALE = r"(?:[\s-]?(?P<{0}>k|thousand|m|mn|million|bn|billion)\b)?"
 _SIGN = r"[$\u20ac\u00a3\u00a5\uffe5\u20b9]"
-# In capitals only, and none that is a word.
+# Codes of currencies: only in capitals, and only codes that are not also words.
 _CODE = r"(?-i:USD|EUR|GBP|CHF|JPY|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|INR|CNY|RMB|HKD|SGD|MXN|BRL|ZAR|KRW)"
 _DASH = r"[-\u2010-\u2014]"
 _LOW, _LOW2 = (rf"{_NUMBER}{_SCALE.format(name)}\s?" for name in ("low", "low2"))

@@ -107,7 +107,7 @@ NAMES: tuple[re.Pattern[str], ...] = (
 )
 _AFTER_DEGREE = rf"\b(?:Dra?|Prof)\b\.?\s{{1,3}}{_DEGREES}(?!{_NOBODY})"
 DOCTOR, DOCTOR_DE = re.compile(f"{_AFTER_DEGREE}({_NAME})"), re.compile(f"{_AFTER_DEGREE}({_SURNAME})")
-#: In French alone: in German "M. Crohn" is a disease.
+#: Used in French only, because in German "M. Crohn" is a disease.
 MONSIEUR = re.compile(rf"\b(?:M|Pr)\.\s{{1,3}}({_NAME})")
 #: Patterns in addition to those for every language, by language.
 _OWN = {"de": (DOCTOR_DE,), "fr": (DOCTOR, MONSIEUR)}
@@ -129,7 +129,7 @@ def scrub_names(text: str, language: str) -> str:
 
 
 def replaced(tag: str, found: re.Match[str]) -> str:
-    """The text of a match with its first group replaced by ``tag``; the tag where it has no group."""
+    """The text of a match with its first group replaced by ``tag``; the tag if it has no group."""
     if not found.re.groups:
         return tag
     start, end = found.start(1) - found.start(), found.end(1) - found.start()

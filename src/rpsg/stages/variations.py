@@ -136,7 +136,7 @@ def longest(pack: Pack) -> int:
 def blanked(text: str, share: float, draw: np.random.Generator) -> str:
     """The text with about a ``share`` of its words replaced by blanks; lines, and names before a colon, stay.
 
-    At least one word becomes a blank where there is one that may.
+    At least one word becomes a blank if there is one that may.
     """
     spans = [match.span() for match in _WORD.finditer(text.strip()) if not match.group().endswith(":")]
     gone = draw.random(len(spans)) < share
@@ -161,7 +161,7 @@ def write_variations(
 ) -> Pool:
     """The pool with ``count`` variations of ``parents``, in turn; a parent that is named twice gets twice.
 
-    What cannot be used, or says what another text of the pool says, is dropped with the reason.
+    A variation that cannot be used, or says the same as another text of the pool, is dropped with the reason.
     """
     first, fills = len(pool), plan.augpe.prompt == "fill_in_the_blanks"
     chosen = [parents[i % len(parents)] for i in range(count)] if parents else []

@@ -87,9 +87,11 @@ UNRELEASED = "unreleased.json"
 MATCHES = "audit-matches.json"
 #: A canary was in the corpus of this run, so it has no release and never gets one.
 BLOCKED = "blocked-by-canary"
-#: Embeddings of the records that vote, and of those that are seeds.
-EMBEDDINGS = "embeddings.f32"
-DONORS = "donors.f32"
+#: Embeddings of the records that vote, and of those that are seeds; and how their files end: with numbers of
+#: 16 bits, or of 32 in a run that an earlier version began.
+EMBEDDINGS = "embeddings"
+DONORS = "donors"
+HALVES, SINGLES = ".f16", ".f32"
 
 # -- in the folder of a comparison ------------------------------------------------------------------------
 #: The comparison as it was read, the outcome of one cell, and everything together.

@@ -1,6 +1,6 @@
 """Which plan a run folder belongs to, and what happens to the run when the plan changes.
 
-    nothing charged, only trial prompts sent             starts over
+    nothing charged, only trial prompts sent             starts over; embeddings stay if the questions do
     charged, no question about texts, same questions     continues with the noisy answers already paid for
     a sketch, votes or tokens charged, other questions   refused
 
@@ -27,7 +27,9 @@ from rpsg.errors import RunError
 from rpsg.plan import NOT_IDENTITY, flat
 from rpsg.storage.layout import (
     ANSWERS,
+    CANARIES,
     CHANGED,
+    EMBEDDINGS,
     EVIDENCE,
     FAILED,
     JOURNAL,
@@ -35,8 +37,10 @@ from rpsg.storage.layout import (
     PLAN,
     PRIVATE,
     RELEASE,
+    ROWS_TAG,
     RUN,
     STAGES,
+    VAULT,
 )
 
 if TYPE_CHECKING:
@@ -75,7 +79,8 @@ def make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str, pur
     stages, hint = charged(folder), "Set these back to resume that run"
     if not (folder / RELEASE).exists():
         if questions and not stages and only_tried(folder):
-            begin_anew(folder)
+            begin_anew(folder, keep_embeddings=about.get("questions") == questions)
+            _keep_about(folder, secrets.token_hex(16), fingerprint, questions, purpose)
             return ()
         if stages and questions and about.get("questions") == questions:
             if not any(stage.startswith(ABOUT_TEXTS) for stage in stages):
@@ -162,14 +167,25 @@ def _sends_more(line: bytes) -> bool:
     return not isinstance(event, dict) or (event.get("event") == "sending" and event.get("stage") != TRIAL)
 
 
-def begin_anew(folder: Path) -> None:
-    """Remove all files of the run, its id last."""
+def begin_anew(folder: Path, *, keep_embeddings: bool) -> None:
+    """Remove all files of the run but its id, which is replaced afterwards.
+
+    With ``keep_embeddings`` those of the private texts stay, with their vault and the hash of the rows that
+    they are of. Not if there are canaries: these are embedded too, and will be others.
+    """
     with file_errors("begin the run anew"):
         (folder / JOURNAL).unlink(missing_ok=True)
-        for part in (PRIVATE, EVIDENCE):
-            shutil.rmtree(folder / part, ignore_errors=True)
-        for name in (PLAN, RUN):
-            (folder / name).unlink(missing_ok=True)
+        shutil.rmtree(folder / EVIDENCE, ignore_errors=True)
+        private = folder / PRIVATE
+        names = [file.name for file in private.iterdir()] if private.is_dir() else []
+        if keep_embeddings and not any(name.startswith(CANARIES) for name in names):
+            names = [n for n in names if n not in {VAULT, ROWS_TAG} and not n.startswith(f"{EMBEDDINGS}.")]
+            for name in names:
+                shutil.rmtree(private / name, ignore_errors=True)  # if it is a folder
+                (private / name).unlink(missing_ok=True)
+        else:
+            shutil.rmtree(private, ignore_errors=True)
+        (folder / PLAN).unlink(missing_ok=True)
 
 
 def changed_after(stages: Sequence[str]) -> bytes:

@@ -1,7 +1,7 @@
 """In which language a text is written, by its script and its function words; nothing is learnt or looked up.
 
-It is for whole texts and says nothing where it is not sure: of a line of key words, of names, of a language
-that it does not know. So it can find a corpus in the wrong language, and drop a text in another one.
+It is for whole texts and says nothing if it is not sure: of a line of key words, of names, of a language that
+it does not know. So it can find a corpus in the wrong language, and drop a text in another one.
 """
 
 from __future__ import annotations
@@ -78,12 +78,12 @@ SHARE = 0.3
 
 
 def name_of(code: str) -> str:
-    """The English name of a language; the code itself where it has none here."""
+    """The English name of a language; the code itself if it has none here."""
     return NAMES.get(code, code)
 
 
 def language_of(text: str) -> str:
-    """The ISO 639 code of the language of a text, empty where it cannot be told."""
+    """The ISO 639 code of the language of a text, empty if it cannot be told."""
     if not text.isascii():
         letters = len(_LETTER.findall(text))
         for code, script in _SCRIPTS:

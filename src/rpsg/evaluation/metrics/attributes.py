@@ -1,8 +1,8 @@
 """Attribute values, lengths and sentiments of the corpus, against noisy counts or against real texts.
 
-The attribute metrics show which groups of people the corpus lacks. They are public, since they compare it
-with noisy counts from the ledger, and mark values whose count is lost in the noise: no private method can
-reproduce those. Lengths are measured on the texts; other values are those that the cards asked for.
+The attribute metrics show which groups of people the corpus lacks. They are public, because they compare the
+corpus with noisy counts from the ledger. They mark values whose count is lost in the noise, which no private
+method can reproduce. Lengths are measured on the texts; other values are those that the cards asked for.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 def column_distance(inputs: Inputs) -> Measure:
     """Total variation between the joint shares of two columns, in [0, 1]; mean over all pairs of columns.
 
-    The details hold it for each pair. Real texts with an undeclared value are left out where the run left
-    such rows out.
+    The details hold it for each pair. Real texts with an undeclared value are left out if the run left such
+    rows out.
     """
     ours, theirs = ([row for row in side.beside or () if row] for side in (inputs.corpus, inputs.real))
     if not ours or not theirs:

@@ -98,7 +98,7 @@ def _parts(texts: Texts, seed: int) -> Iterator[Moments]:
 
 
 def self_similarity(inputs: Inputs) -> Measure:
-    """Mean cosine between two different texts of the corpus: near 1 when all say the same."""
+    """Mean cosine between two different texts of the corpus: close to 1 if all say the same."""
     inputs.need(3, real=False)
     rows = np.asarray(inputs.corpus.vectors, np.float64)
     group = groups(len(rows), inputs.seed, "similarity")

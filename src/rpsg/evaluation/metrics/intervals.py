@@ -144,7 +144,7 @@ def around_distance(
 
 
 def around_root(value: float, without: Iterable[Sequence[float]]) -> Interval:
-    """The interval of a divergence near zero from its values without each group of either sample.
+    """The interval of a divergence close to zero from its values without each group of either sample.
 
     The standard error of a divergence grows with its square root, but that of the root is constant, so the
     root is jackknifed.

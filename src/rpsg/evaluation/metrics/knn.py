@@ -50,7 +50,7 @@ class Balls:
     """``crowd``: the number of real balls that each corpus text is in, over k; shape (ways, corpus).
 
     ``reached``: whether each real text is in a ball of a corpus text. ``covered``: whether its own ball
-    contains a corpus text. Both of shape (ways, real). Each way leaves other texts out.
+    contains a corpus text. Both of shape (ways, real). Each *way* leaves out a different group of texts.
     """
 
     crowd: Floats
@@ -145,7 +145,9 @@ def balls(corpus: Rows, real: Rows, of_corpus: Floats, of_real: Floats, k: int =
 def _add(
     found: Balls, way: int, row: Ints, column: Ints, far: Floats, of_corpus: Floats, of_real: Floats
 ) -> None:
-    """Add one way: pairs of a corpus text and a real text, both included, one in the other's ball."""
+    """Count for one way the pairs of a corpus text and a real text, both included, of which one is in the
+    other's ball.
+    """
     within = (far <= of_real) & (of_corpus > NO_BALL)
     found.crowd[way] += np.bincount(row[within], minlength=found.crowd.shape[1])
     found.covered[way, column[within]] = True

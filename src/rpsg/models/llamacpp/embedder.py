@@ -1,7 +1,7 @@
 """An embedder from a GGUF file, with llama.cpp in this process.
 
-As with the ONNX embedder, each text is computed alone, so that a record's row is a function of that record:
-one server for each core, with one thread and one text.
+As with the ONNX embedder, each text is computed alone, so that a record's row is a function of that record.
+There is one server for each core, with one thread and one text at a time.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 TOP_K = 1000
 # llama.cpp takes the largest 32-bit number for a random seed.
 _SEEDS = 0xFFFFFFFF
-# The most tokens in a step whose results were measured to equal those of single-token steps.
+# The largest number of tokens in a step for which results were measured to equal those of single-token steps.
 NARROW = 7
 
 

@@ -77,7 +77,9 @@ class OnnxEmbedder:
         return rows
 
     def embed_stream(self, texts: Iterable[str], chunk: int = _CHUNK) -> Iterator[npt.NDArray[np.float32]]:
-        """The same rows in blocks of ``chunk`` texts, for more texts than memory should hold."""
+        """The rows of ``embed`` in blocks of ``chunk`` texts, for more texts than should be in memory at
+        once.
+        """
         import numpy as np
 
         with ThreadPoolExecutor(self._threads) as pool:

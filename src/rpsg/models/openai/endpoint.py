@@ -121,7 +121,9 @@ def headers_of(kind: Kind, server: ServerSection) -> dict[str, str]:
         UsageError: the organization or the project is not a valid name.
     """
     if not all(_is_plain(name) for name in (server.organization, server.project)):
-        raise UsageError("The organization or the project of the server is not a plain name.", hint=_SECTION)
+        raise UsageError(
+            "The organization or the project in the section [server] is not a valid name.", hint=_SECTION
+        )
     headers = {"OpenAI-Organization": server.organization, "OpenAI-Project": server.project}
     key = os.environ.get(server.key_env, "").strip()
     if not _is_plain(key):
@@ -151,7 +153,7 @@ def _extra(server: ServerSection) -> Iterator[tuple[str, str]]:
 
 
 def certificate_of(server: ServerSection) -> str:
-    """The path of this client's certificate; "" where the plan names none.
+    """The path of this client's certificate; "" if the plan names none.
 
     Raises:
         ModelError: the variable is not set, or no file is there.

@@ -31,8 +31,8 @@ _CONNECT_SECONDS = 15.0
 # enough of them, and never before this many seconds. A request for a longer answer gets proportionally more
 # time.
 _LONGER, _ANSWERS, _ENOUGH, _SOONEST = 4.0, 100, 20, 3.0
-# The same at the end of a batch, when at most this share of the connections is in use: nothing else is done
-# while the last requests are waited for.
+# A smaller factor for the end of a batch, when at most this share of the connections is in use: then
+# everything waits for the last requests.
 _LONGER_AT_THE_END, _END = 2.0, 0.25
 # How often to look whether a request is overdue, in seconds.
 _LOOK_SECONDS = 1.0

@@ -37,7 +37,7 @@ _MAX_PAUSE, _SHORT_PAUSE, _LAST_PAUSE = 30.0, 2.0, 8.0
 # Multiples of the golden ratio spread the pauses of successive requests evenly, without random numbers.
 _SPREAD = 0.618033988749895
 
-#: What becomes of each public request is logged here, at the level "debug".
+#: The outcome of each public request is logged here, at the level "debug".
 LOG = logging.getLogger("rpsg.server")
 
 Read = TypeVar("Read")

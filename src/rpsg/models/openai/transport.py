@@ -203,7 +203,9 @@ class Connection:
 async def _pass_through(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, to: str, more: Sequence[tuple[str, str]]
 ) -> None:
-    """Ask a proxy for a tunnel to the server; TLS through it is with the server."""
+    """Ask a proxy for a tunnel to the server. The TLS connection through the tunnel is with the server
+    itself.
+    """
     http = h11.Connection(h11.CLIENT)
     head = h11.Request(method="CONNECT", target=to, headers=[("Host", to), *more])
     writer.write(http.send(head) or b"")

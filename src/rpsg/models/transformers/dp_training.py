@@ -83,7 +83,8 @@ class Trainer:
     """Weights that can be trained, by a name as for ``find_weights`` or ``transformers:NAME``.
 
     It takes the writer's place until there is a trained one, and writes nothing itself. ``threads`` are the
-    cores that a step uses; by default all. On a busy machine one is much faster than two that wait.
+    cores that a step uses; by default all. On a busy machine one core is much faster than two, which wait for
+    each other.
 
     Raises:
         MissingExtraError: torch, transformers or Opacus is not installed.
@@ -133,7 +134,7 @@ class Trainer:
         return TrainedModel(model.eval(), tokenizer, self.name, state, self._threads)
 
     def restored(self, state: bytes) -> TrainedModel:
-        """The model as ``TrainedModel.kept`` kept it."""
+        """The trained model, from the bytes that ``TrainedModel.kept`` returned."""
         from safetensors.torch import load  # comes with transformers
 
         model, tokenizer = self._prepared()
@@ -174,7 +175,7 @@ class TrainedModel:
         return bytes(save(self._state))
 
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
-        """Replies in the order of the requests; ``on_reply`` is called as each one lands."""
+        """Replies in the order of the requests; ``on_reply`` is called as each one is finished."""
         rows, ends = ROWS.get(best_device(), ROWS["cpu"]), frozenset({self._tokenizer.eos_token_id})
         longest = int(getattr(self.model.config.get_text_config(), "max_position_embeddings", 2048))
         replies = [Reply("", "error", error="no answer")] * len(requests)

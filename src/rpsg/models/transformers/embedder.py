@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from rpsg.protocols import Endpoint
 
 
-#: A family of models that was trained with this prompt before each text to compare. Its settings do not say
-#: so.
+#: A family of models that was trained with this prompt before each text to compare. Their settings do not
+#: name the prompt.
 E5 = re.compile(
     r"(?:^|/|--)(?:multilingual-)?e5-(?:small|base|large)(?:-v2)?(?:/snapshots/\w+)?/?$", re.IGNORECASE
 )
@@ -50,7 +50,7 @@ class SentenceTransformersEmbedder:
         under ``sentence-transformers/``. A folder without modules.json gives the mean over tokens.
     max_tokens: where a text is truncated (default: by the settings of the model, else 256).
 
-    A text without tokens besides the special ones is a zero row. Raises MissingExtraError without the
+    A text whose only tokens are the special ones is a zero row. Raises MissingExtraError without the
     packages; ModelError when weights are missing, damaged, in a form that could run code, or too large.
     """
 

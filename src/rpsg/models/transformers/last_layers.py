@@ -1,8 +1,9 @@
 """A causal model whose last layers are fine-tuned on a corpus, to see which other texts it then finds likely.
 
-Only the last layers are trained. What the layers below make of a text never changes, so it is computed once
-for each text and kept; otherwise each pass would run the whole model, forwards and backwards. The model must
-be a language model already: an encoder's head would be new, and a few dozen texts are too few to train one.
+Only the last layers are trained. The states that the layers below compute for a text never change, so they
+are computed once for each text and kept; otherwise each pass would run the whole model, forwards and
+backwards. The model must be a language model already: an encoder's head would be new, and a few dozen texts
+are too few to train one.
 """
 
 from __future__ import annotations
@@ -181,7 +182,7 @@ class DividedModel:
         return [*(() if self.start is None else (self.start,)), *found][:LONGEST]
 
     def below(self, row: list[int]) -> Any:
-        """What the lower layers make of the tokens; shape (tokens, width)."""
+        """The states of the tokens after the lower layers; shape (tokens, width)."""
         torch = import_torch()
         known = self.kept.get(tuple(row))
         if known is not None:

@@ -1,4 +1,5 @@
-"""Low-rank adapters (Hu et al., 2022): beside each attention matrix a product of two small ones is trained.
+"""Low-rank adapters (Hu et al., 2022): next to each attention matrix, the product of two small matrices is
+trained.
 
 The first matrix is random and the second zero, so nothing changes before the first step. Afterwards the
 products are added to the weights, and the model has its old form.
