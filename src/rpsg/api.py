@@ -46,8 +46,8 @@ def synthesize(
             Arrow table, a data set of ``datasets``, or a list of dicts. A table is never written to disk.
         out: the run folder. The same call with the same folder resumes a run that stopped, also by Ctrl-C.
         config: a plan file (``rpsg.toml``); keywords override what it says.
-        quiet: show no progress. Without ``quiet`` it is shown in a notebook and at a Python prompt.
-        progress: receives the progress instead.
+        quiet: show no progress; otherwise progress is shown in a notebook and at a Python prompt.
+        progress: an object that receives the progress instead.
         **settings: the options of ``rpsg run`` by their names: ``epsilon``, ``size``, ``writer``,
             ``n_public`` ... ``account`` is the public name of the privacy account that is charged, by
             default the path of the file; a table needs it. A setting without an option is given inside its
@@ -243,8 +243,8 @@ def evaluate(
         embedder: an embedder or its name; by default the run's own, or minilm if there is no run.
         language_model: "ngram", or weights to fine-tune.
         seed: decides splits, draws and resamples.
-        quiet: show no progress. Without ``quiet`` it is shown in a notebook and at a Python prompt.
-        progress: receives the progress instead.
+        quiet: show no progress; otherwise progress is shown in a notebook and at a Python prompt.
+        progress: an object that receives the progress instead.
 
     ``Report.table()`` is ready for a data frame. A report with ``real`` texts is internal: it must not be
     published with a release. Raises an RpsgError for what cannot be read and for an unknown name.
