@@ -26,7 +26,7 @@ _TITLE = 20
 
 
 def read_rows(source: Source, columns: Columns) -> Iterator[Row | Fault]:
-    """The rows under the header, numbered as in the sheet; a row of empty cells is no row.
+    """The rows under the header, numbered as in the sheet; a row of empty cells does not count.
 
     Raises:
         DataError: this is not a complete workbook, no sheet has the columns, or several sheets have them.
