@@ -44,10 +44,10 @@ def synthesize(
     Args:
         data: the path of a file or a folder, or a table in memory: a data frame of pandas or polars, an
             Arrow table, a data set of ``datasets``, or a list of dicts. A table is never written to disk.
-        out: the run folder. The same call with the same folder resumes a run that stopped, even by Ctrl-C.
-        config: a plan file (``rpsg.toml``). Keywords override its settings.
-        quiet: show no progress. Otherwise it is shown in a notebook and at a prompt.
-        progress: receives the progress instead.
+        out: the run folder. The same call with the same folder resumes a run that stopped, also by Ctrl-C.
+        config: a plan file (``rpsg.toml``); keywords override what it says.
+        quiet: show no progress; otherwise progress is shown in a notebook and at a Python prompt.
+        progress: an object that receives the progress instead.
         **settings: the options of ``rpsg run`` by their names: ``epsilon``, ``size``, ``writer``,
             ``n_public`` and so on. ``account`` is the public name of the privacy account that is charged, by
             default the path of the file. A table must have one. Give a setting that has no option within its
@@ -245,9 +245,9 @@ def evaluate(
         metrics: names of metrics, as ``rpsg list metrics`` shows them; by default all.
         embedder: an embedder or its name; by default that of the run, or minilm if there is no run.
         language_model: "ngram", or weights to fine-tune.
-        seed: the seed of splits, random draws and resampling.
-        quiet: show no progress; it is shown in a notebook and at a prompt.
-        progress: receives the progress instead.
+        seed: decides splits, draws and resamples.
+        quiet: show no progress; otherwise progress is shown in a notebook and at a Python prompt.
+        progress: an object that receives the progress instead.
 
     ``Report.table()`` can be made into a data frame. A report with ``real`` texts is internal: do not publish
     it with a release. Raises an RpsgError if a file cannot be read or a name is unknown.

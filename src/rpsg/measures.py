@@ -174,7 +174,7 @@ def _with_reach(measure: Measure | None) -> str:
 def reach(measure: Measure | None) -> float | None:
     """The distance from the value to the farther end of its interval; None if it has no interval.
 
-    The farther end is used because the near side is cut short where it meets the end of the metric's range.
+    The farther end is used, because the other end may be cut off by the limits of the metric.
     """
     if measure is None or measure.value is None or measure.interval is None:
         return None

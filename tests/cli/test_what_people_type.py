@@ -74,7 +74,7 @@ SLIPS: dict[str, tuple[str, int, str]] = {
     "a file to verify": ("verify rows.jsonl", 8, "There is no release in"),
     "no run to report": ("report nothere", 7, "There is no finished run in"),
     "no matrix": ("compare nothere.toml", 2, "There is no comparison nothere.toml"),
-    "no model": ("models pull nomodel", 2, "There are: gemma-3-270m"),
+    "no model": ("models pull nomodel", 2, "The catalogue has: gemma-3-270m"),
 }
 
 

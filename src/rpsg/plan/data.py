@@ -176,7 +176,7 @@ class DataSection(Section):
                 "audit_canaries need declared labels: a made-up text must not have a label from a private one"
             )
         if self.shards == 1:
-            raise ValueError("one shard is no division; use at least 2, or leave shards out")
+            raise ValueError("one shard does not divide anything; use at least 2, or leave shards out")
         if self.unlisted == "other" and not (self.labels or self.columns):
             raise ValueError(
                 'unlisted = "other" needs declared labels or columns; without them no value is undeclared'

@@ -43,7 +43,7 @@ REPEATED = "the row repeats the header"
 
 
 def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -> Iterator[Row | Fault]:
-    """The rows under the header; a blank line is no row.
+    """The rows under the header; a blank line is not a row.
 
     Raises:
         DataError: the file cannot be split into rows; names the line, never its content.

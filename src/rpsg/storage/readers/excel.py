@@ -26,7 +26,7 @@ _TITLE = 20
 
 
 def read_rows(source: Source, columns: Columns) -> Iterator[Row | Fault]:
-    """The rows under the header, numbered as in the sheet; a row of empty cells is no row.
+    """The rows under the header, numbered as in the sheet; a row of empty cells does not count.
 
     Raises:
         DataError: this is not a complete workbook, no sheet has the columns, or several sheets have them.
@@ -111,7 +111,7 @@ def _sheets(source: Source) -> dict[str, list[list[Any]]]:
         sheets = None
     if sheets is None and _is_other_archive(source):
         raise DataError(
-            f"{source.called} is a zip archive, but not an Excel workbook.",
+            f"{source.called} is an archive, but not an Excel workbook.",
             hint=f"Unpack it first: unzip {quote(source.path.name)}",
         )
     if sheets is None:

@@ -38,7 +38,7 @@ class _DuplicateKeyError(Exception):
 def read_rows(
     source: Source, columns: Columns, *, strict: bool = False, tells: bool = False
 ) -> Iterator[Row | Fault]:
-    """The rows of the file; a blank line is no row.
+    """The rows of the file; a blank line is not a row.
 
     ``strict``: the first object must have every column. ``tells``: an error may name the keys of an object,
     for reads whose result only the operator sees.
