@@ -34,8 +34,8 @@ _MIX, _STEP = np.uint64(0x9E3779B97F4A7C15), np.uint64(0x243F6A8885A308D3)
 def copies(subject: Subject) -> Finding:
     """People with fifty characters in a row that occur in the corpus and that nobody else wrote.
 
-    Case and white space do not count. Beside it the shares of members and of people held out who have eight
-    words in a row in the corpus, common phrases too, with 95 % intervals.
+    Case and white space do not count. The details have the shares of members and of people held out who have
+    eight words in a row in the corpus, common phrases included, with 95 % intervals.
     """
     known = np.unique(character_runs(subject.synthetic)[0])
     if subject.reference:

@@ -84,7 +84,7 @@ def load_corpora(config: EvaluationConfig, run: FinishedRun | None, progress: Pr
     if floor:
         corpora.rows[FLOOR] = floor
     elif floor is not None:
-        corpora.notes.append("There is no floor, so no score: none of its texts can be used.")
+        corpora.notes.append("None of the floor's texts can be used, so there is no floor and no score.")
     return corpora
 
 
