@@ -50,7 +50,7 @@ METRICS = {
     "recall": ("k-NN recall ↑", 2),
     "words": ("words ↓", 3),
     "self_similarity": ("mean cosine of two texts", 3),
-    "length": ("words a text", 0),
+    "length": ("words per text", 0),
 }
 
 
@@ -147,7 +147,7 @@ def interval(values: list[float], digits: int) -> str:
 def table(seeds: list[dict[str, dict[str, float]]]) -> str:
     """The result as Markdown, as it is in the documentation."""
     names = ["floor", *sorted(n for n in seeds[0] if n.startswith("strict")), "ceiling"]
-    heads = ["", *(head for head, _ in METRICS.values()), "way from floor to ceiling"]
+    heads = ["", *(head for head, _ in METRICS.values()), "share of the gap closed"]
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for name in names:
         cells = [interval([seed[name][m] for seed in seeds], digits) for m, (_, digits) in METRICS.items()]

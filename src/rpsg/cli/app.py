@@ -18,6 +18,7 @@ from rpsg.cli.check import check
 from rpsg.cli.commands import plan, run, verify
 from rpsg.cli.compare import CELLS_FAILED, compare
 from rpsg.cli.doctor import doctor
+from rpsg.cli.embed import embed
 from rpsg.cli.evaluate import evaluate
 from rpsg.cli.explain import explain
 from rpsg.cli.init import init
@@ -100,6 +101,7 @@ app.command("init")(init)
 app.command("plan")(plan)
 app.command("preview")(preview)
 app.command("check")(check)
+app.command("embed")(embed)
 app.command("run")(run)
 app.command("verify")(verify)
 app.command("evaluate")(evaluate)
@@ -121,7 +123,7 @@ app.command("explain")(explain)
 app.command("propose")(propose)
 app.command("list")(list_names)
 for command in (*app.registered_commands, *models.registered_commands, *ledger.registered_commands):
-    # Typer keeps the ends of lines of a docstring, which a narrow terminal then breaks a second time.
+    # Typer keeps the line ends of a docstring, and a narrow terminal would break the lines once more.
     paragraphs = inspect.cleandoc(command.callback.__doc__ or "").split("\n\n") if command.callback else []
     command.help = "\n\n".join(" ".join(lines.split()) for lines in paragraphs)
 app.add_typer(models, name="models")

@@ -238,5 +238,6 @@ METHOD = Method(
     #: number.
     people=lambda plan: None,  # noqa: ARG005  # the signature of all such functions
     cards="even",
+    embeds=True,
     explain=explain,
 )

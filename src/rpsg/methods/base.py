@@ -145,6 +145,8 @@ class Method:
         columns: whether it counts the columns beside the text and releases them. For any other method a plan
             with columns is refused.
         check: raises UsageError for a plan that asks for something this method cannot do; see ``check_plan``.
+        embeds: whether it reads private texts by their embeddings before anything else, all of them, so that
+            `rpsg embed` can make these before the run.
         shards: whether it asks the private data for sums of questions only (``rpsg.engines``), so that these
             can be counted in parts. For any other method a plan with shards is refused.
         models: how to make the models it needs besides embedder, sentiment and scorer, by the names of
@@ -188,6 +190,7 @@ class Method:
     sections: frozenset[str] = frozenset()
     untold: frozenset[str] = frozenset()
     columns: bool = False
+    embeds: bool = False
     shards: bool = False
     check: Callable[[Plan], None] = lambda _: None
     models: Callable[[Plan], Mapping[str, Callable[[], Any]]] = lambda _: {}

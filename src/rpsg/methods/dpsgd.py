@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.records import Document
     from rpsg.stages.annotate import Traits
+    from rpsg.storage.vectors import Stored
 
 TEMPERATURE, TOP_P = 1.0, 0.95
 
@@ -114,7 +115,7 @@ def _read(job: Job, pack: Pack) -> tuple[Sequence[Document], npt.NDArray[np.int6
     door, tools = seeding(job).unprotected, job.tools
     flow = UnprotectedFlow(records_of(job), "training", TRAINED)
     everything = cast("Sequence[Document]", door.read("rows", flow))
-    vectors = cast("npt.NDArray[np.float32]", door.read("embeddings", flow))
+    vectors = cast("Stored", door.read("embeddings", flow))
     indices = {row.id: index for index, row in enumerate(everything)}
     kept = bound(PrivateCorpus(tuple(everything)), job.plan.records_per_unit, job.key)
     own = vectors[[indices[row.id] for row in kept]]

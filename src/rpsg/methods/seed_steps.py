@@ -36,14 +36,12 @@ from rpsg.storage.checkpoints import StageResult
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import numpy as np
-    import numpy.typing as npt
-
     from rpsg.methods.base import Job, Seeding
     from rpsg.plan import Plan
     from rpsg.protocols import Progress, Reply
     from rpsg.records import Document
     from rpsg.stages.abstraction import Abstracter
+    from rpsg.storage.vectors import Stored
 
 JUDGED_CHARACTERS = 1_000
 SEEN = "texts, sentiment, length and labels, without noise; sentiment and label go into the corpus"
@@ -281,10 +279,10 @@ def _votes(job: Job, summaries: Sequence[Sequence[str]]) -> list[list[float]]:
     return [[float(next(counts)) for _ in texts] for texts in summaries]
 
 
-def private_vectors(job: Job, why: str) -> npt.NDArray[np.float32]:
+def private_vectors(job: Job, why: str) -> Stored:
     """The embeddings of all rows, read without protection; ``why`` is written down."""
     flow = UnprotectedFlow(records_of(job), why, EMBEDDINGS)
-    return cast("npt.NDArray[np.float32]", seeding(job).unprotected.read("embeddings", flow))
+    return cast("Stored", seeding(job).unprotected.read("embeddings", flow))
 
 
 def private_texts(job: Job, why: str) -> list[str]:

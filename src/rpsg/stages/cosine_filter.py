@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.records import Pool
     from rpsg.stages.text_rows import TextRows
+    from rpsg.storage.vectors import Stored
 
 DUPLICATE = 0.95
 #: The number of consecutive words that make a copy: in English, and in other languages, in which small
@@ -83,7 +84,7 @@ def drop_closest_to_private(pool: Pool, closeness: npt.NDArray[np.float64], reta
     return pool.drop("cosine filter", {alive[i].id: "most like a private text" for i in order[kept:]})
 
 
-def closest(vectors: npt.NDArray[np.float32], private: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def closest(vectors: npt.NDArray[np.float32], private: Stored) -> npt.NDArray[np.float64]:
     """The highest cosine of each row of ``vectors`` with a row of ``private``, shape (rows,); exact."""
     mine = quantized(vectors)
     best = np.full(len(vectors), -np.inf)

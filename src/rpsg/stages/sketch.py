@@ -30,10 +30,9 @@ if TYPE_CHECKING:
 
     from rpsg.privacy.private import Private
     from rpsg.records import Document
+    from rpsg.storage.vectors import Stored
 
-    _Rows = tuple[
-        npt.NDArray[np.float32], tuple[Document, ...], npt.NDArray[np.int64], npt.NDArray[np.float32]
-    ]
+    _Rows = tuple[Stored, tuple[Document, ...], npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
 Floats = npt.NDArray[np.float64]
 Vectors = npt.NDArray[np.float32]
@@ -130,7 +129,7 @@ class Features:
         """The number of entries of a vector: coordinates, products of two, words, and one for a poor fit."""
         return len(self.base) + len(self.words) + 1
 
-    def coordinates(self, vectors: Vectors) -> Floats:
+    def coordinates(self, vectors: Stored) -> Floats:
         """The coordinates of ``vectors`` along the axes, shape (rows, axes); exact but for one division."""
         z: Floats = (quantized(vectors).astype(np.float64) - self.centre) @ self.axes / SQUARE
         return z
@@ -159,7 +158,7 @@ class Features:
         one, two, weight = self._pairs
         return np.concatenate([z, z[:, one] * z[:, two] * weight], axis=1)
 
-    def of(self, vectors: Vectors, texts: Sequence[str], poor: Vectors) -> Floats:
+    def of(self, vectors: Stored, texts: Sequence[str], poor: Vectors) -> Floats:
         """Feature vectors, shape (rows, dim). ``poor`` (rows,) is 1 for a text that fits no topic, else 0.
 
         A text that could not be embedded has a zero vector.
@@ -184,7 +183,7 @@ def _rounded(numbers: Floats) -> Floats:
 
 
 def sketch_vectors(
-    embeddings: Private[Vectors],
+    embeddings: Private[Stored],
     texts: Private[tuple[Document, ...]],
     units: Private[Numbers],
     features: Features,
