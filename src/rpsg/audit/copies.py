@@ -107,7 +107,7 @@ def _joined(first: npt.NDArray[np.uint64], second: npt.NDArray[np.uint64]) -> np
 def near_copies(subject: Subject) -> Finding:
     """Each text by its largest similarity to a synthetic text: Jaccard, of runs of three words.
 
-    Exact and without a matrix of all pairs: for each text only those synthetic texts are looked at that share
+    Exact and without a matrix of all pairs: each text is compared only with those synthetic texts that share
     a run with it. The twenty most similar pairs of members are kept for the owner's eyes.
     """
     rows = [words(text) for text in subject.synthetic]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FORM = "rpsg-audit/1"
 #: Attacks that look at canaries, and at nobody's texts.
 OF_CANARIES = frozenset(name for name, need in NEEDS.items() if need == "canaries")
-#: Said with every outcome that refutes nothing.
+#: Shown with every outcome that refutes nothing.
 NO_PROOF = (
     "That nothing was seen is no proof: another attack, or one that knows more, may see what these did not."
 )
@@ -43,9 +43,9 @@ class AuditReport(Shown):
     """What was claimed, what the attacks found, and whether they could have found anything.
 
     ``allowed`` is the best that the claim allows against one person, to read the curves by; a curve above it
-    refutes nothing by itself, since the people of one corpus are not independent. ``controls`` has what each
-    attack made of a corpus that leaks. ``counts`` are private. ``closest`` are the 20 pairs of texts that
-    are most alike; they are in no JSON and in no words. ``about`` says which run was attacked, for
+    refutes nothing by itself, since the people of one corpus are not independent. ``controls`` has the
+    outcome of each attack on a corpus that leaks. ``counts`` are private. ``closest`` are the 20 pairs of
+    texts that are most alike; they are in no JSON and in no words. ``about`` says which run was attacked, for
     ``rpsg publish``.
     """
 

@@ -187,7 +187,7 @@ def signals(subject: Subject) -> Signals:
 
 
 def under_references(subject: Subject) -> Floats:
-    """The mean log-chance of each private text under the references; nothing of the corpus goes in."""
+    """The mean log-probability of each private text under the references; the corpus is not used."""
     return np.asarray(np.nanmean(_kept(subject).each, axis=1))
 
 

@@ -239,7 +239,7 @@ def _executed(
         try:
             done = execute(plan, run, progress=progress, tools=replace(tools, writer=writer))
         except ModelError:
-            store.forget(writer.asked)  # so that a repaired writer is asked again
+            store.forget(writer.asked)  # so that the requests are sent again to a repaired writer
             raise
         return writer.asked, done
 

@@ -65,7 +65,7 @@ class Scale:
 
 
 def scale_of(values: Sequence[float]) -> Scale:
-    """An even scale around the values, with round ticks."""
+    """A linear scale around the values, with round ticks."""
     low, high = min(values), max(values)
     if math.isclose(low, high):
         low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2

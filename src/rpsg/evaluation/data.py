@@ -132,7 +132,7 @@ def _labelled(path: Path, columns: Columns, named: bool) -> Rows:
 def synthetic_options() -> Iterator[None]:
     """Errors of the readers, with the options that name columns of synthetic files.
 
-    ``--encoding`` is that of real files.
+    ``--encoding`` applies to real files only.
     """
     try:
         yield

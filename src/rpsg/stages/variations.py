@@ -128,7 +128,7 @@ def _asked(pack: Pack, shown: str, style: str, words: int, fills: bool) -> list[
 
 
 def longest(pack: Pack) -> int:
-    """The most words that a variation is asked to have."""
+    """The maximum number of words that is asked for in a variation."""
     known = [words for attribute in pack.attributes for words in attribute.words]
     return max(LONGEST * max(known, default=DEFAULT_WORDS), SHORTEST)
 
