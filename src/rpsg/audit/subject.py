@@ -35,8 +35,8 @@ Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 #: People of each side, at least: with fewer no attack could show anything at the 95 % that an audit keeps.
 FEWEST = 30
-#: The number of parts into which people are divided, and of references. A text is never compared with the
-#: reference that has the number of its own part.
+#: The number of parts into which people are divided, and of references. A text is never compared with a
+#: reference that may contain it.
 PARTS = 4
 
 
