@@ -30,7 +30,7 @@ NO_PROOF = (
 
 @dataclass(frozen=True, slots=True)
 class Closest:
-    """A private text and a synthetic one that an attack found alike. For the owner's own page alone."""
+    """A private text and a synthetic one that an attack found similar. Only for the owner's page."""
 
     attack: str
     similarity: float
@@ -42,11 +42,11 @@ class Closest:
 class AuditReport(Shown):
     """What was claimed, what the attacks found, and whether they could have found anything.
 
-    ``allowed`` is the best that the claim allows against one person, to read the curves by; a curve above it
-    refutes nothing by itself, since the people of one corpus are not independent. ``controls`` has the
-    outcome of each attack on a corpus that leaks. ``counts`` are private. ``closest`` are the 20 pairs of
-    texts that are most alike; they are in no JSON and in no words. ``about`` says which run was attacked, for
-    ``rpsg publish``.
+    ``allowed`` is the best that the claim allows against one person, for comparison with the curves. A curve
+    above it refutes nothing by itself, because the people of one corpus are not independent. ``controls`` has
+    the outcome of each attack on a corpus that leaks. ``counts`` are private. ``closest`` are the 20 pairs of
+    texts that are most alike; they are neither in the JSON nor in the words. ``about`` says which run was
+    attacked, for ``rpsg publish``.
     """
 
     verdict: Verdict

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-#: People of each side, at least: with fewer no attack could show anything at the 95 % that an audit keeps.
+#: The minimum number of people of each side: with fewer, no attack could show anything with 95 % confidence.
 FEWEST = 30
 #: The number of parts into which people are divided, and of references. A text is never compared with a
 #: reference that may contain it.
@@ -251,9 +251,12 @@ def _notes(left_out: int, public: int) -> tuple[str, ...]:
     """The notes about private texts that were left out."""
     told = []
     if left_out:
-        told.append(f"{left_out} private texts are empty, or two people have the same; they were left out.")
+        told.append(
+            f"{left_out} private texts were left out, because they are empty or two people have the same "
+            "text."
+        )
     if public:
-        told.append(f"{public} private texts are in the reference too; they were left out of both.")
+        told.append(f"{public} private texts are also in the reference; they were left out of both.")
     return tuple(told)
 
 

@@ -120,7 +120,7 @@ class Comparison(Shown):
         return tuple(name for name in named if name in self.metrics) or self.metrics
 
     def better(self, metric: str) -> bool | None:
-        """Whether a higher value is better; None if nearer to the value of real texts is."""
+        """Whether a higher value is better; None if a value closer to that of real texts is better."""
         for cell in self.cells:
             found = (cell.figures or {}).get("metrics", {}).get(metric)
             if found is not None and found["value"] is not None:

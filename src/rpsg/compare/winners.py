@@ -133,7 +133,7 @@ def _why(row: CompareRow) -> str:
     states = ", ".join(
         f"{state} ({reason})" if reason else state for state, (_, reason) in row.states.items()
     )
-    return states or "no cell of it is done"
+    return states or "none of its cells is finished"
 
 
 def _loss(comparison: Comparison, metric: str, ceiling: CompareRow | None) -> Callable[[float], float] | None:
