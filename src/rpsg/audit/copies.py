@@ -77,7 +77,7 @@ def copied_aside(subject: Subject) -> int:
 
 
 def character_runs(texts: Sequence[str], length: int = CHARACTERS) -> tuple[Hashes, Ints]:
-    """A 64-bit hash of each run of ``length`` characters within a text, and its text; by repeated doubling."""
+    """A 64-bit hash of each run of ``length`` characters within a text, and its text; by doubling."""
     plain = [" ".join(text.lower().split()) for text in texts]
     sizes = np.array([len(text) for text in plain], np.int64)
     joined = "".join(plain).encode("utf-32-le", errors="surrogatepass")

@@ -82,7 +82,7 @@ class CellOutcome:
 
     @property
     def texts(self) -> int:
-        """How many texts were released, or for real texts measured; 0 for a cell that is not done."""
+        """How many texts were released (of real texts: measured); 0 for a cell that is not done."""
         return int((self.figures or {}).get("measured" if self.is_ceiling else "texts", 0))
 
     @property
@@ -91,7 +91,7 @@ class CellOutcome:
         return self.texts < LEAST_SHARE * self.key.size
 
 
-#: With fewer texts than this share of what was asked for, a cell is compared with no other.
+#: A cell that released less than this share of the texts asked for is not compared with others.
 LEAST_SHARE = 0.95
 
 
@@ -221,7 +221,7 @@ def _outcome(cell: Cell, record: CellRecord) -> CellOutcome:
 
 
 def _published(matrix: Matrix) -> dict[str, Any]:
-    """The settings of the comparison without places on this machine."""
+    """The settings of the comparison, without paths of this machine."""
     found: dict[str, Any] = json.loads(matrix.model_dump_json())
     for data in found["data"]:
         data["path"] = [Path(path).name for path in data["path"]]
