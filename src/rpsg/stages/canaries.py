@@ -46,7 +46,7 @@ class Canary:
 
 @dataclass(frozen=True, slots=True)
 class Canaries:
-    """All canaries, and which of them a coin put into the data. Private until the corpus is gone."""
+    """All canaries, and which of them a coin put into the data. Private until the corpus is deleted."""
 
     canaries: tuple[Canary, ...]
     is_in: tuple[bool, ...]
