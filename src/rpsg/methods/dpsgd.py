@@ -214,7 +214,7 @@ def _train_and_write(job: Job, pack: Pack, examples: Sequence[TrainingExample], 
 
 
 def trainer_of(job: Job) -> Trainer:
-    """The model of a job that is to be trained."""
+    """The model that this job trains."""
     if job.tools.trainer is None:
         raise UsageError("The method dpsgd was given no model to train.")
     return job.tools.trainer

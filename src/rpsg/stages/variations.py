@@ -94,7 +94,8 @@ def variation_request(
 
 
 def _pairs(pack: Pack, plan: Plan) -> Sequence[Pair]:
-    """What is shown before the text, the same for all texts, so that a server computes it once.
+    """The part of the prompt before the text. It is the same for all texts, so that a server computes it
+    once.
 
     A paraphrase has to be invented; a text with its blanks filled in is any example of the pack. The shortest
     are shown, so that the text itself fits into the context of a small model too.
