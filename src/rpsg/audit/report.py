@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FORM = "rpsg-audit/1"
 #: Attacks that look at canaries, and at nobody's texts.
 OF_CANARIES = frozenset(name for name, need in NEEDS.items() if need == "canaries")
-#: Said with every outcome that refutes nothing.
+#: Shown with every outcome that refutes nothing.
 NO_PROOF = (
     "That nothing was seen is no proof: another attack, or one that knows more, may see what these did not."
 )
@@ -30,7 +30,7 @@ NO_PROOF = (
 
 @dataclass(frozen=True, slots=True)
 class Closest:
-    """A private text and a synthetic one that an attack found alike. For the owner's own page alone."""
+    """A private text and a synthetic one that an attack found similar. Only for the owner's page."""
 
     attack: str
     similarity: float
@@ -42,11 +42,11 @@ class Closest:
 class AuditReport(Shown):
     """What was claimed, what the attacks found, and whether they could have found anything.
 
-    ``allowed`` is the best result against one person that the claim allows, for comparison with the curves of
-    the attacks. A curve above it refutes nothing by itself, since the people of one corpus are not
-    independent. ``controls`` has what each attack found in test corpora that leak. ``counts`` are private.
-    ``closest`` are the 20 pairs of texts that are most alike; they appear neither in the JSON nor in the
-    words. ``about`` says which run was attacked, for ``rpsg publish``.
+    ``allowed`` is the best that the claim allows against one person, for comparison with the curves. A curve
+    above it refutes nothing by itself, because the people of one corpus are not independent. ``controls`` has
+    the outcome of each attack on a corpus that leaks. ``counts`` are private. ``closest`` are the 20 pairs of
+    texts that are most alike; they are neither in the JSON nor in the words. ``about`` says which run was
+    attacked, for ``rpsg publish``.
     """
 
     verdict: Verdict

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from rpsg.protocols import Progress
     from rpsg.stages.canaries import Canaries
 
-#: Pairs of texts for the eyes of the data's owner.
+#: The number of pairs of texts that are shown to the data's owner.
 MOST_CLOSEST = 20
 
 
@@ -83,7 +83,7 @@ def audit(
 
     Raises:
         DataError: a file cannot be read, a side is too small, or somebody is on both.
-        UsageError: the claim is impossible, or there is no attack of this name.
+        UsageError: an impossible claim, or an unknown attack.
     """
     chosen = dict(attacks) if isinstance(attacks, Mapping) and attacks else find_attacks(tuple(attacks))
     claim = Claim.of(epsilon, delta, mu)
@@ -206,14 +206,11 @@ def _found(name: str, attack: Attack, subject: Subject) -> Finding:
 
 
 def _checked(found: Finding, subject: Subject) -> Finding:
-    """The finding, with the verdict that follows from its figures, or "not run" if they cannot be.
-
-    An attack of another package may give any, such as a bound that is no number.
+    """The finding, with the verdict that follows from its figures, or "not run" if they are impossible. An
+    attack of another package may give any figures, such as a bound that is not a number.
     """
     if not _can_be(found, subject):
-        return not_run(
-            found.name, str(registry.at_fault("attacks", found.name, "gives figures that cannot be"))
-        )
+        return not_run(found.name, str(registry.at_fault("attacks", found.name, "gives impossible figures")))
     if found.verdict == "not run":
         return found
     return judged(replace(found, verdict="no violation seen"), subject)
@@ -242,6 +239,6 @@ def _can_be(found: Finding, subject: Subject) -> bool:
 
 
 def _with_rows(found: Finding, subject: Subject) -> Finding:
-    """The finding, its matches named by where the texts were given."""
+    """The finding, with the matches by the positions at which the texts were given."""
     matches = tuple(replace(match, private=int(subject.row[match.private])) for match in found.matches)
     return replace(found, matches=matches)

@@ -82,7 +82,7 @@ class CellOutcome:
 
     @property
     def texts(self) -> int:
-        """How many texts were released, or for real texts measured; 0 for a cell that is not done."""
+        """How many texts were released (of real texts: measured); 0 for a cell that is not done."""
         return int((self.figures or {}).get("measured" if self.is_ceiling else "texts", 0))
 
     @property
@@ -91,7 +91,7 @@ class CellOutcome:
         return self.texts < LEAST_SHARE * self.key.size
 
 
-#: With fewer texts than this share of what was asked for, a cell is compared with no other.
+#: A cell that released less than this share of the texts asked for is not compared with others.
 LEAST_SHARE = 0.95
 
 
@@ -120,7 +120,7 @@ class Comparison(Shown):
         return tuple(name for name in named if name in self.metrics) or self.metrics
 
     def better(self, metric: str) -> bool | None:
-        """Whether a higher value is better; None if the best value is that of real texts."""
+        """Whether a higher value is better; None if a value closer to that of real texts is better."""
         for cell in self.cells:
             found = (cell.figures or {}).get("metrics", {}).get(metric)
             if found is not None and found["value"] is not None:
@@ -221,7 +221,7 @@ def _outcome(cell: Cell, record: CellRecord) -> CellOutcome:
 
 
 def _published(matrix: Matrix) -> dict[str, Any]:
-    """The settings of the comparison without places on this machine."""
+    """The settings of the comparison, without paths of this machine."""
     found: dict[str, Any] = json.loads(matrix.model_dump_json())
     for data in found["data"]:
         data["path"] = [Path(path).name for path in data["path"]]

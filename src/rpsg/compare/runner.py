@@ -39,11 +39,11 @@ if TYPE_CHECKING:
     from rpsg.compare.outcome import Comparison
     from rpsg.protocols import Progress
 
-    #: Runs one cell of the comparison in a folder; what came of it is in the cell's file.
+    #: Runs one cell of the comparison in a folder; the result is in the cell's file.
     Launch = Callable[[Path, str], int]
 
 STOPPED, LIMIT = 130, LimitError.exit_code
-#: Seconds that a cell has to keep what it has when the comparison is stopped.
+#: Seconds that a cell gets to store its results when the comparison is stopped.
 PATIENCE = 30.0
 
 
@@ -75,8 +75,8 @@ def compare(
 
     Raises:
         PrivacyError: a data set is private and ``spend`` was not given.
-        LimitError: a limit of the comparison is reached; raise it to resume.
-        UsageError, DataError, RunError: nothing can be run; the message says why.
+        LimitError: the call budget is used up; the same call with a larger one resumes. UsageError,
+        DataError, RunError: nothing can be run; says why.
     """
     out = Path(out)
     find_metrics(matrix.evaluation.metrics)
