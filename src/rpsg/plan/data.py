@@ -20,6 +20,10 @@ Columns = Annotated[
 ]
 
 
+#: The settings that name files and accounts of the operator, as they are where nobody may see them.
+OWN_FILES = {"path": "", "account": "", "canary_texts": "", "canary_encoding": ""}
+
+
 class DataSection(Section):
     """Where the private texts are and how to read them. A plan never contains a private text.
 
@@ -146,6 +150,14 @@ class DataSection(Section):
         option="--canary-texts FILE",
         identity=False,
         added_later=True,
+    )
+    canary_encoding: str = setting(
+        "",
+        "Encoding of the file of --canary-texts, if it is not UTF-8.",
+        option="--canary-encoding NAME",
+        identity=False,
+        added_later=True,
+        pattern=r"^[A-Za-z0-9_.:-]{0,40}$",
     )
 
     @model_validator(mode="after")

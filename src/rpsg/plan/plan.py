@@ -12,7 +12,7 @@ from pydantic import model_validator
 
 from rpsg.disk.json_text import canonical_ascii_json
 from rpsg.display import Overview, Shown, counted
-from rpsg.plan.data import DataSection
+from rpsg.plan.data import OWN_FILES, DataSection
 from rpsg.plan.engine import EngineSection
 from rpsg.plan.machines import (
     GenerationSection,
@@ -104,9 +104,7 @@ class Plan(Shown, Section):
 
     def without_data(self) -> Plan:
         """The plan as a method sees it: without the path of the private file and the account."""
-        return self.model_copy(
-            update={"data": self.data.model_copy(update={"path": "", "account": "", "canary_texts": ""})}
-        )
+        return self.model_copy(update={"data": self.data.model_copy(update=OWN_FILES)})
 
     def fingerprint(self, **public: str) -> str:
         """SHA-256 of all that determines the output; ``public`` has the hashes of pack and models."""

@@ -49,8 +49,8 @@ if TYPE_CHECKING:
 
 _FORMAT = 2
 _MOST_DIFFERENCES = 8
-#: The stage in which the writer is tried on public prompts.
-TRIAL = "trying the writer"
+#: The stage in which the writer is tested on public prompts.
+TRIAL = "testing the writer"
 #: Stages whose queries are about the texts that were written, or draw them.
 ABOUT_TEXTS = ("sketch", "votes", "tokens")
 _CHANGED_FORMAT = "rpsg-changed/1"

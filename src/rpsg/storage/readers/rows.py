@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeGuard
 from rpsg.errors import DataError
 from rpsg.records import OTHER, Document
 from rpsg.storage.readers import text as lines
-from rpsg.storage.readers.spelling import MISSING, clean, spelled, spelled_text
+from rpsg.storage.readers.spelling import MISSING, clean, decoded, spelled, spelled_text
 from rpsg.storage.readers.turns import in_one_text
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ _NOT_PRINTED = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 NO_TEXT = "the text is missing or empty"
 TEXT_IS_NONE = "the text is a list or an object"
 TEXT_TOO_LONG = "the text is too long"
+TEXT_NOT_UTF8 = "the text is not UTF-8"
 NO_USER = "the user is missing"
 USER_IS_NONE = "the user is a list or an object"
 NO_LABEL = "the label is missing"
@@ -169,6 +170,8 @@ class DocumentMaker:
 
     def _text(self, number: int, given: object) -> str | Fault:
         column = self.columns.text
+        if isinstance(given, bytes) and (given := decoded(given)) is None:
+            return self._fault(number, TEXT_NOT_UTF8, "Write the row again as text, or take it out.")
         value = given if isinstance(given, str) else spelled(given) or in_one_text(given)
         is_nan = isinstance(given, float) and math.isnan(given)
         if value is None and given is not None and not is_nan:
