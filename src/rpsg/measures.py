@@ -21,7 +21,7 @@ Interval = tuple[float, float]
 FORMAT = "rpsg-evaluation/1"
 
 
-#: The heads of ``Line.cells``.
+#: The column heads for ``Line.cells``.
 COLUMNS = ("metric", "value", "floor", "ceiling", "score")
 
 INTERNAL = "internal: reads private text; do not publish with the release"
@@ -32,10 +32,10 @@ class Measure(Shown):
     """The value of a metric and everything that is needed to interpret it.
 
     ``interval`` is meant as a 95 % confidence interval for the expected value over samples of this size; its
-    coverage is measured in docs/evaluation.md. None where it is not known. ``n_real`` is None for a metric
-    that reads no real text: only such a measure is public. ``higher_is_better`` is None where a corpus should
-    come near to the value of the real texts. ``model`` names the model that was used, if any; ``details``
-    holds tables and histograms for a report.
+    coverage is measured in docs/evaluation.md. None if it is not known. ``n_real`` is None for a metric
+    that reads no real text: only such a measure is public. ``higher_is_better`` is None if the best value is
+    that of the real texts. ``model`` names the model that was used, if any; ``details`` holds tables and
+    histograms for a report.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Measure(Shown):
 
     @property
     def internal(self) -> bool:
-        """Whether it was computed from real texts: then it must not be published with a release."""
+        """Whether the measure was computed from real texts. Then it must not be published with a release."""
         return self.n_real is not None
 
     def _overview(self) -> Overview:
@@ -75,11 +75,11 @@ class Line(Shown):
 
     @property
     def score(self) -> float | None:
-        """Where the corpus lies between floor (0) and ceiling (1); None where one of the three is missing."""
+        """Where the corpus lies between floor (0) and ceiling (1); None if one of the three is missing."""
         return self.scaled(self.corpus.value)
 
     def scaled(self, value: float | None) -> float | None:
-        """Where ``value`` lies between floor (0) and ceiling (1); None where that is undefined."""
+        """Where ``value`` lies between floor (0) and ceiling (1); None if that is undefined."""
         floor, ceiling = _value(self.floor), _value(self.ceiling)
         if floor is None or ceiling is None or value is None or math.isclose(floor, ceiling, abs_tol=1e-12):
             return None
@@ -87,10 +87,10 @@ class Line(Shown):
 
     @property
     def informative(self) -> bool | None:
-        """Whether the ceiling is better than the floor by more than chance; None where it is not known.
+        """Whether the ceiling is better than the floor by more than chance; None if that is not known.
 
-        A metric on which real texts do no better than the floor says nothing about the corpus. Chance is
-        only known where both have an interval, which takes enough texts.
+        A metric on which real texts do no better than the floor says nothing about the corpus. What chance
+        can do is known only if both have an interval, which needs enough texts.
         """
         floor, ceiling = _value(self.floor), _value(self.ceiling)
         chance = (reach(self.floor), reach(self.ceiling))
@@ -116,7 +116,7 @@ class Line(Shown):
         return found
 
     def cells(self) -> tuple[str, ...]:
-        """The line for a reader, as ``COLUMNS`` has it: values with the longer side of their intervals."""
+        """The cells of the line, one for each of ``COLUMNS``; ± is the longer side of an interval."""
         score = "" if self.score is None else f"{round(self.score, 2) + 0.0:.2f}"
         if self.score is not None and not self.informative:
             score = "(=)" if self.informative is False else "(?)"
@@ -172,9 +172,9 @@ def _with_reach(measure: Measure | None) -> str:
 
 
 def reach(measure: Measure | None) -> float | None:
-    """The distance from the value to the farther end of its interval; None where there is none.
+    """The distance from the value to the farther end of its interval; None if it has no interval.
 
-    The farther end, since an interval is short where it meets the end of a metric's range.
+    The farther end is used because the near side is cut short where it meets the end of the metric's range.
     """
     if measure is None or measure.value is None or measure.interval is None:
         return None
@@ -224,7 +224,7 @@ class Report(Shown):
         """The report from the dictionary that ``to_dict`` returned.
 
         Raises:
-            ValueError, KeyError, TypeError: it is no such dictionary, or one of another version.
+            ValueError, KeyError, TypeError: ``found`` is not such a dictionary, or is of another version.
         """
         if found["format"] != FORMAT:
             raise ValueError("another version")
@@ -243,7 +243,7 @@ class Report(Shown):
             },
         )
         if found["internal"] is not False and not report.internal:
-            raise ValueError("marked as internal, and nothing in it is")
+            raise ValueError("it is marked as internal, but nothing in it is")
         return report
 
     def to_dict(self) -> dict[str, Any]:

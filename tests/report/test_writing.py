@@ -90,9 +90,9 @@ def test_a_release_alone_has_no_private_report_and_must_be_told_where_to_write(
     run: Path, tmp_path: Path
 ) -> None:
     alone = shutil.copytree(run / "release", tmp_path / "handed on" / "release")
-    with pytest.raises(UsageError, match="needs the run folder"):
+    with pytest.raises(UsageError, match="needs the folder of a run"):
         write_private(Release(alone), None)
-    with pytest.raises(UsageError, match="where the report should go"):
+    with pytest.raises(UsageError, match="where to write the report"):
         write_public(Release(alone), None)
     file, _ = write_public(Release(alone), tmp_path / "mine.html")
     assert undated(file) == undated(alone / "report.html")

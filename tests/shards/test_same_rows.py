@@ -65,7 +65,7 @@ def test_a_warning_about_the_first_question_outlives_the_second(
     told = note(lab)
     assert "Question 1: These shards read other rows than shard 1: 2." in told
     assert "Question 2: All shards read the same rows" in told
-    assert "These shards read other rows the second time: 2." in told
+    assert "These shards did not read the same rows the second time: 2." in told
 
 
 def test_other_files_the_second_time_are_noted_though_all_shards_agree(
@@ -74,7 +74,7 @@ def test_other_files_the_second_time_are_noted_though_all_shards_agree(
     one, other = two
     _, waiting = shards.second(shards.plan(), one)
     shards.merge(shards.count_all(waiting, other))
-    assert "These shards read other rows the second time: 1, 2, 3." in note(lab)
+    assert "These shards did not read the same rows the second time: 1, 2, 3." in note(lab)
 
 
 def test_the_same_files_both_times_bring_no_warning(lab: Lab, shards: Shards) -> None:
@@ -128,7 +128,7 @@ def test_an_account_that_alone_holds_the_files_is_told_so(lab: Lab, shards: Shar
     lab.run(lab.plan(lab.file(lab.rows(200, seed=1)), data={"account": "elsewhere"}), "alone")
     shards.whole(shards.plan(), lab.file(lab.rows(200)))
     assert set(Odometer().names()) == {"elsewhere", "ward"}
-    assert note(lab).endswith("No other account than 'ward' has held exactly these rows.\n")
+    assert note(lab).endswith("No other account than 'ward' was used for exactly these rows.\n")
 
 
 def test_an_account_that_held_the_files_of_the_first_question_alone_is_named(

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 Hashes = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
-#: Texts whose runs of characters are held at once: a number for each character, several times.
+#: The runs of characters of this many texts are in memory at once: several numbers for each character.
 BLOCK = 1000
-#: Characters in a row that make a copy, and how many words do in the share that is told beside it.
+#: How many characters in a row make a copy, and how many words in a row count in the share that is shown
+#: beside it.
 CHARACTERS, WORDS = 50, 8
-#: Words in a row that near copies are known by, and how many matches are kept for the owner's eyes.
+#: The number of words in a row by which near copies are found, and the number of matches kept for the owner.
 SHINGLE, WORST = 3, 20
 _MIX, _STEP = np.uint64(0x9E3779B97F4A7C15), np.uint64(0x243F6A8885A308D3)
 
@@ -63,8 +64,9 @@ def copies(subject: Subject) -> Finding:
 def copied_aside(subject: Subject) -> int:
     """How many of the texts that the audit leaves out have fifty characters in a row in the corpus.
 
-    Passages that are also in a text that it looks at, or in the reference, do not count. Whoever adds the
-    leaked texts to the other side, or to the reference, makes the audit leave them out.
+    Passages that are also in a text that the audit uses, or in the reference, do not count. The number is
+    needed because leaked texts could be hidden: if somebody adds them to the other side, or to the reference,
+    the audit leaves them out.
     """
     runs, owner = character_runs(subject.aside)
     known = np.intersect1d(runs, character_runs(subject.synthetic)[0])

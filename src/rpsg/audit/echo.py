@@ -49,8 +49,8 @@ def _pairs(tokens: Tokens) -> tuple[Ints, Ints]:
 def echo_pairs(subject: Subject) -> Finding:
     """The mean log-chance of the pairs of words of x in the corpus, minus that in the reference.
 
-    The source compares with shadow corpora; here the reference takes their place: a text's own part of it
-    is left out.
+    Meeus et al. compare with shadow corpora; here the parts of the reference take their place, without the
+    part that a text itself is in.
     """
     corpora = [subject.synthetic, *subject.references]
     rows = [[words(text) for text in texts] for texts in corpora]

@@ -1,6 +1,6 @@
 """Distances between embeddings of private and synthetic texts: report figures of many tools, as attacks.
 
-Distance to the closest record and nearest-neighbour distance ratio. Read alone they see little: a corpus of
+Distance to the closest record and nearest-neighbour distance ratio. Used alone they show little: a corpus of
 which a fifth was copied with changed words can keep both at chance (The DCR Delusion, arXiv 2505.01524).
 """
 
@@ -32,7 +32,8 @@ WORST = 20
 
 
 def closest(subject: Subject) -> Finding:
-    """Each private text by its distance to the closest synthetic text (DCR); nearer is more like a member.
+    """Each private text by its distance to the closest synthetic text (DCR); a closer text is more like a
+    member.
 
     ``details`` has the median distance on each side, the figure that is usually published.
     """

@@ -71,7 +71,8 @@ def compressed(subject: Subject) -> Finding:
 
 
 def passage(subject: Subject) -> Finding:
-    """The passage of x that the corpus makes most likelier than the references do.
+    """By how much the corpus makes a passage of x more likely than the references do, for the passage with
+    the largest gain.
 
     The largest sum, over words in a row, of log p(word) - log p_ref(word) - 1/2. A leak of few
     sentences is not averaged away, as it is in a mean over the text.

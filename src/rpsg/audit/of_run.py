@@ -1,7 +1,7 @@
 """The audit of a run that held people out: its members, the people held out, its texts and its claim.
 
-The run's secret key says again who was held out, and its commitment shows that the rows are those that it
-read. Private texts leave their boxes here as in an evaluation: what comes out is for the operator alone.
+The run's secret key determines again who was held out, and its commitment shows that the rows are those that
+it read. Private texts leave their boxes here as in an evaluation: what comes out is for the operator alone.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def audit_run(
     run = path_of(run, "run")
     if not (run / RUN).is_file():
         raise UsageError(
-            f"{run} is no run folder, and only there is the key that says who was held out.",
+            f"{run} is not a run folder. Only a run folder has the key that tells who was held out.",
             hint="Name the folder that was given to rpsg run -o, not its release.",
         )
     plan = resolve(read_toml(run / PLAN))
@@ -82,7 +82,7 @@ def audit_run(
         aids = with_pipeline(aids, plan)
     if progress is not None:
         progress.start("reading the file")
-    claim = {} if donors else release.ledger["claim"]  # without figures where nothing is claimed
+    claim = {} if donors else release.ledger["claim"]  # without figures if nothing is claimed
     with RunFolder.finished(run) as folder:
         moved = _moved(plan, None if data is None else path_of(data, "data"))
         corpus = read_by_rule(moved.data).map(lambda reading: reading.corpus)
@@ -108,7 +108,7 @@ def audit_run(
 
 
 def _about(plan: Plan, release: Release, texts: Sequence[str]) -> dict[str, Any]:
-    """What ``rpsg publish`` compares with the release: whose corpus was attacked, and which."""
+    """The facts by which ``rpsg publish`` checks that the attacked corpus is that of the release."""
     return {
         "ledger_id": str(release.ledger["ledger_id"]),
         "plan": tested_plan(plan, release.pack),
@@ -127,7 +127,7 @@ def other_rows(again: str) -> DataError:
     """The error of a file that changed since the run; ``again`` is the command that names another."""
     return DataError(
         "These are not the rows that the run read, so nobody can tell whom it held out.",
-        hint=f"Name the file as it was then: {again}",
+        hint=f"Restore the file as it was when the run read it, then: {again}",
     )
 
 
@@ -165,7 +165,9 @@ def sides_of(
     if method_of(plan).has_donors:
         side = 0 if donors else 1
         used = donors_and_voters(plan, folder, used)[side]
-        if plan.split.donor_list:  # a list is no draw: only people on the same side of it are alike
+        if (
+            plan.split.donor_list
+        ):  # a list is not drawn at random, so people are only comparable on the same side of it
             held = donors_and_voters(plan, folder, held)[side]
     members, others = _bounded(plan, folder.key, used), _bounded(plan, folder.key, held)
     named = plan.data.user is not None

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 Hashes = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
-#: Block by block: the first text, hashes of the runs in the texts, and the text of each within the block.
+#: For each block: its first text, the hashes of the runs in its texts, and for each run its text within the
+#: block.
 Runs = Iterable[tuple[int, Hashes, Ints]]
 #: Consecutive words; each length is a separate test.
 LENGTHS = (8, 6)

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 #: If the plan says nothing: how many canaries are drawn, and what share of people is held out.
 CANARIES, HELD_OUT = 200, 0.5
-#: Fewer cannot be told from chance.
+#: The findings of fewer canaries cannot be told from chance.
 FEWEST = 20
 NOTE = (
     "This corpus was made to be attacked and is destroyed. What was found holds for the plan, and for a "
@@ -81,7 +81,7 @@ def canary_run(
     """
     plan, out = plan_of_audit(plan), path_of(out, "out")
     _refuse_finished(out)
-    if shadows:  # refused, where it cannot be, before the run is paid for
+    if shadows:  # an impossible place is refused before the run is paid for
         aids = with_pipeline(aids, plan, tools)
     with execute_unreleased(plan, out, progress=progress, tools=tools, noise=noise) as folder:
         corpus = read_by_rule(plan.data).map(lambda reading: reading.corpus)
@@ -108,7 +108,7 @@ def canary_run(
 def _about(folder: RunFolder, plan: Plan, corpus: Private[PrivateCorpus]) -> dict[str, Any]:
     """What ``rpsg publish`` compares with a release, including a commitment to the rows, with its nonce.
 
-    It stays in the private folder, and tells nobody which rows these were who does not have them.
+    It stays in the private folder. Without the rows nobody can tell from it which rows these were.
     """
     rows = commit_to(corpus)
     return {

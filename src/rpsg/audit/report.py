@@ -63,7 +63,7 @@ class AuditReport(Shown):
     closest: tuple[Closest, ...] = ()
 
     def finding(self, name: str) -> Finding:
-        """The finding of one attack; KeyError where it was not asked for."""
+        """The finding of one attack; KeyError if the attack was not asked for."""
         return {found.name: found for found in self.findings}[name]
 
     def silent(self) -> dict[str, list[str]]:
@@ -79,7 +79,7 @@ class AuditReport(Shown):
         found = {"form": FORM, **asdict(self), "words": self.words()}
         del found["closest"]
         if not with_matches:
-            found["about"].pop("rows", None)  # with it a guess of all rows could be confirmed
+            found["about"].pop("rows", None)  # with this entry, a guess of all rows could be confirmed
             for each in found["findings"]:
                 del each["matches"]
         text = json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False, default=plain_number)
@@ -146,7 +146,9 @@ class AuditReport(Shown):
         return told
 
     def _planted(self) -> str:
-        """What leaks in the control: few members may make up a twentieth of many texts."""
+        """The leak of the control in words. If members are few, a text of each is less than a twentieth of
+        the corpus.
+        """
         leaked, members = max(1, round(LEAKED * self.counts["synthetic texts"])), self.counts["members"]
         if leaked >= members:
             return "In a corpus with a text of every member, with a fifth of its words dropped"

@@ -171,7 +171,7 @@ def audit_subject(
 
 
 def _closest(subject: Subject, findings: Sequence[Finding]) -> tuple[Closest, ...]:
-    """The pairs of texts that are most alike, each once, by the attack that sees it most."""
+    """The pairs of texts that are most alike, each once, with the attack that found them most alike."""
     found = sorted(
         ((match, each.name) for each in findings for match in each.matches),
         key=lambda pair: -pair[0].similarity,

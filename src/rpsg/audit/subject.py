@@ -2,7 +2,8 @@
 
 An attack is a function from a ``Subject`` to a ``Finding``; a package adds one with an entry point in the
 group ``rpsg.attacks``. All that an attack says must follow from the synthetic texts, the reference and the
-texts of both sides taken together: who is in and who is out is looked at only when its guesses are marked.
+texts of both sides taken together: who is in the data is used only afterwards, to see which of its guesses
+are right.
 """
 
 from __future__ import annotations
@@ -81,9 +82,8 @@ class Subject:
 
     @cached_property
     def memory(self) -> Memory:
-        """What several attacks need to know of the corpus, computed once.
-
-        ``of_private`` keeps what they need of the private texts alone, for the controls too.
+        """Results about the corpus that several attacks need, each computed once. ``of_private`` has those
+        that depend on the private texts alone; the controls use them too.
         """
         return Memory()
 
@@ -248,7 +248,7 @@ def _units(
 
 
 def _notes(left_out: int, public: int) -> tuple[str, ...]:
-    """What is said of private texts that were left out."""
+    """The notes about private texts that were left out."""
     told = []
     if left_out:
         told.append(f"{left_out} private texts are empty, or two people have the same; they were left out.")
@@ -262,7 +262,9 @@ def _hashes(texts: Sequence[str]) -> Ints:
 
 
 def _is_empty_or_shared(texts: Sequence[str], hashes: Ints, units: Ints) -> Flags:
-    """The texts without a word, and those that more than one person has; of a million no copy is kept."""
+    """The texts that are blank, and those that more than one person has; computed without copies of the
+    texts.
+    """
     order = np.lexsort((units, hashes))
     same_text = hashes[order][1:] == hashes[order][:-1]
     same_person = units[order][1:] == units[order][:-1]
@@ -281,7 +283,7 @@ def _in_order(units: Ints) -> tuple[Ints, Ints]:
 
 
 def _hashed(text: str) -> int:
-    """The same for texts that differ in case and white space alone."""
+    """A number that is the same for texts which differ only in case and white space."""
     return hash(" ".join(text.lower().split()))
 
 

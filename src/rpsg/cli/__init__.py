@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _told_to_end() -> Iterator[None]:
-    """Within this block SIGTERM stops as Ctrl-C does, so that no temporary folder is left."""
+    """Within this block SIGTERM stops the command as Ctrl-C does, so that it leaves no temporary folder."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -59,9 +59,9 @@ def _told_to_end() -> Iterator[None]:
 
 
 def _unwritten(out: Stream, given: Sequence[str]) -> int:
-    """Say that the page of a command that has done its work could not be written.
+    """Say that a command has done its work, but could not write its output.
 
-    A run is in its folder and so is finished all the same.
+    A run counts as finished all the same, because its results are in its folder.
     """
     from rpsg.cli.console import Screen
 
@@ -70,9 +70,9 @@ def _unwritten(out: Stream, given: Sequence[str]) -> int:
     screen.line(f"The command has done its work, but its output could not be written: {reason}.", style="red")
     is_run = logs.command_of(given) == "run"
     screen.line(
-        "The run is finished and in its folder: rpsg report RUN --text"
+        "The run is finished and in its folder. To see its summary: rpsg report RUN --text"
         if is_run
-        else "Repeat it with an output that can be written, such as > FILE on a disk that has space."
+        else "Repeat the command with an output that can be written, such as > FILE on a disk that has space."
     )
     return 0 if is_run and "--json" not in given else UNWRITTEN
 

@@ -123,7 +123,7 @@ app.command("explain")(explain)
 app.command("propose")(propose)
 app.command("list")(list_names)
 for command in (*app.registered_commands, *models.registered_commands, *ledger.registered_commands):
-    # Typer keeps the ends of lines of a docstring, which a narrow terminal then breaks a second time.
+    # Typer keeps the line ends of a docstring, and a narrow terminal would break the lines once more.
     paragraphs = inspect.cleandoc(command.callback.__doc__ or "").split("\n\n") if command.callback else []
     command.help = "\n\n".join(" ".join(lines.split()) for lines in paragraphs)
 app.add_typer(models, name="models")

@@ -68,7 +68,7 @@ def budget(
             f"The account {wanted[0]} has spent nothing." if one else "No account has spent anything yet."
         )
         if file and not Path(file).exists():
-            screen.line(f"There is no file {file} either. All accounts are listed by: rpsg budget")
+            screen.line(f"There is no file {file} either. To list all accounts: rpsg budget")
     grouped = {} if cells or file or account else _by_comparison(shown)
     for statement in shown:
         if not any(statement in group for group in grouped.values()):
@@ -77,7 +77,7 @@ def budget(
         _show_comparison(screen, data, group)
     if book and not wanted and book.has_old_charges():
         screen.line(
-            "An earlier version kept charges without names: `rpsg budget FILE` shows those of a file."
+            "An earlier version recorded charges without a name. To see those of a file: rpsg budget FILE"
         )
 
 
@@ -89,7 +89,7 @@ def _give_back(book: Odometer | None, run_id: str, *, yes: bool) -> None:
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError(
-                "There is no terminal on which to ask.",
+                "This must be confirmed, but there is no terminal to ask on.",
                 hint=f"To release it: rpsg budget --give-back {run_id} --yes",
             )
         typer.confirm(
@@ -102,7 +102,7 @@ def _give_back(book: Odometer | None, run_id: str, *, yes: bool) -> None:
 
 
 def _by_comparison(statements: Sequence[Statement]) -> dict[str, list[Statement]]:
-    """The accounts of each compared corpus. Earlier versions did not write its name, which is "" then."""
+    """The accounts of each compared corpus, by its name; "" for charges of versions that wrote no name."""
     from rpsg.privacy.odometer import COMPARISON
 
     found: dict[str, list[Statement]] = {}
@@ -132,11 +132,13 @@ def _show(screen: Screen, statement: Statement) -> None:
         screen.table(columns, rows, numbers=columns[2:])
     for total in statement.totals:
         if taken := total.delta_fail + total.reserved_delta_fail:
-            screen.line(f"Finding labels or phrases took {taken:.2g} of delta ({total.unit.who}).")
+            screen.line(f"Finding labels or phrases used {taken:.2g} of delta ({total.unit.who}).")
     if len(statement.totals) > 1:
         screen.line("These lines are not for the same unit, so they cannot be added up.")
     if statement.waiting:
-        screen.line("Reserved by unfinished runs; `rpsg budget --give-back RUN_ID` releases it:")
+        screen.line(
+            "Budget that unfinished runs have reserved; to release it: rpsg budget --give-back RUN_ID"
+        )
         screen.items(statement.waiting)
     if caution := statement.caution():
         screen.items([caution], sign="!", style="yellow")

@@ -122,11 +122,13 @@ def _problem(name: str) -> ModelError | None:
 
 def _show_checked(screen: Screen, problems: dict[str, ModelError | None]) -> None:
     if not problems:
-        screen.line("No model of the list is on this machine yet. Get the default writer with:")
+        screen.line(
+            "None of the models in `rpsg models list` is on this machine yet. Get the default writer with:"
+        )
         screen.command("rpsg models pull gemma-3-270m")
     for name, problem in problems.items():
         sign, style = ("✗", "red") if problem else ("✓", "green")
-        screen.items([f"{name}: {problem}" if problem else f"{name} is as it should be."], sign, style)
+        screen.items([f"{name}: {problem}" if problem else f"{name} matches its digest."], sign, style)
 
 
 def _size(number: int) -> str:

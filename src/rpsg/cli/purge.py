@@ -34,7 +34,7 @@ def purge(
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError(
-                "There is no terminal on which to ask.",
+                "This must be confirmed, but there is no terminal to ask on.",
                 hint=f"To purge for good: rpsg purge {quote(str(run))} --yes",
             )
         rest = "" if is_published(run) else " It has no release, and there will never be one."

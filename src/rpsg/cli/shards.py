@@ -138,7 +138,9 @@ def count(
 
     numbers = _SHARD.fullmatch(shard)
     if numbers is None:
-        raise UsageError(f"{shard!r} is no shard.", hint="The third of sixteen is: --shard 3/16")
+        raise UsageError(
+            f"{shard!r} is not a shard.", hint="The third of sixteen shards is typed as: --shard 3/16"
+        )
     here = {name: value for name, value in (("encoding", encoding), ("text", text), ("user", user)) if value}
     which, of = int(numbers[1]), int(numbers[2])
     with progress_for(quiet=quiet, as_json=as_json) as progress:
@@ -189,7 +191,7 @@ def merge(
 
 
 def _show(found: Run | Waiting, out: Path, *, as_json: bool) -> None:
-    """The release, or what to count next."""
+    """Show the release, or the commands for the question that must be counted next."""
     from rpsg.cli.console import Screen, print_json
     from rpsg.cli.render import run_facts, show_run
     from rpsg.methods.named import cautions_of
@@ -216,6 +218,9 @@ def _show(found: Run | Waiting, out: Path, *, as_json: bool) -> None:
         return
     screen = Screen.stdout()
     screen.facts((("question", f"{found.file} ({about.number} of 2)"), ("fingerprint", mark)))
-    screen.line(f"  Count it in each of the {about.shards} shards (here the first), then merge their files:")
+    screen.line(
+        f"  Count this question in each of the {about.shards} shards (this is the first), then "
+        f"merge the files:"
+    )
     screen.command(f"rpsg count {quote(str(found.file))} DATA --shard 1/{about.shards} -o FILE")
     screen.command(f"rpsg merge FILE... -o {quote(str(out))}")

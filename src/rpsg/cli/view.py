@@ -66,6 +66,6 @@ def view(
         import webbrowser
 
         webbrowser.open(viewer.address)
-    with suppress(KeyboardInterrupt):  # it returns without one where Ctrl-C is ignored, as in the background
+    with suppress(KeyboardInterrupt):  # in the background Ctrl-C is ignored, and serve() returns without it
         viewer.serve()
     Screen.stderr().line(ENDED)

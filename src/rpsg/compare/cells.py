@@ -176,7 +176,7 @@ def _bound_to(data: ComparedData) -> str:
 
 
 def _own_account(data: ComparedData) -> str:
-    """The account of private data that name none: that of the file itself, not of its parts here.
+    """The account for private data whose settings name none: that of the file itself, not of its parts here.
 
     Raises:
         UsageError: they are in several files, whose people would all be charged to the first, or an asset.
@@ -204,7 +204,7 @@ def _plan(matrix: Matrix, key: CellKey, entries: tuple[ComparedData, ComparedWri
         own = {**own, **{k: {**own.get(k, {}), **v} for k, v in (entry.infinite or {}).items()}}
     plan = resolve(matrix.settings, data.settings, writer.settings, entry.settings, own)
     if data.public and plan.privacy.epsilon > plan.privacy.lifetime_epsilon:
-        # Its account is this cell's alone, so the cap protects nobody.
+        # The account belongs to this cell alone, so a cap would protect nobody.
         privacy = plan.privacy.model_copy(update={"lifetime_epsilon": 2 * plan.privacy.epsilon})
         plan = plan.model_copy(update={"privacy": privacy})
     return plan

@@ -27,7 +27,7 @@ class CellForecast:
     """What one cell would take. ``refused`` says why it would fail at once.
 
     ``requests`` and ``tokens`` are None for a method that does not declare its workload; ``seconds`` of
-    writing and ``cost`` are None where nobody knows. Training, reading and measuring are in none of these
+    writing and ``cost`` are None if nobody knows. Training, reading and measuring are in none of these
     figures.
     """
 
@@ -93,7 +93,7 @@ def cell_forecast(cell: Cell) -> CellForecast:
     try:
         if (problem := problem_of(cell)) is not None:
             raise problem
-        seen = preview(cell.plan.without_data())  # nor an account, which it would make or read
+        seen = preview(cell.plan.without_data())  # or it would make or read an account
     except RpsgError as error:
         return CellForecast(*about, f"{error.message} {error.hint}".strip())
     return CellForecast(

@@ -65,7 +65,7 @@ class CellOutcome:
         return found
 
     def value(self, metric: str) -> float | None:
-        """The value of a metric; None where there is none."""
+        """The value of a metric; None if there is none."""
         found = (self.figures or {}).get("metrics", {}).get(metric, {})
         value = found.get("value")
         return None if value is None else float(value)
@@ -120,7 +120,7 @@ class Comparison(Shown):
         return tuple(name for name in named if name in self.metrics) or self.metrics
 
     def better(self, metric: str) -> bool | None:
-        """Whether a higher value is better; None where nearer to the value of real texts is."""
+        """Whether a higher value is better; None if nearer to the value of real texts is."""
         for cell in self.cells:
             found = (cell.figures or {}).get("metrics", {}).get(metric)
             if found is not None and found["value"] is not None:
@@ -245,7 +245,7 @@ def _processor() -> str:
 
 
 def _memory() -> int | None:
-    """Bytes of memory of this machine; None where the system does not say."""
+    """Bytes of memory of this machine; None if the system does not say."""
     try:
         first = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()[0]
     except (OSError, IndexError):

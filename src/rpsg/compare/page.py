@@ -80,7 +80,7 @@ def comparison_body(comparison: Comparison) -> Html:
 
 
 def chart_style() -> str:
-    """The colours of charts, beside the style of all pages."""
+    """The colours of charts, in addition to the style of all pages."""
     return files("rpsg.compare").joinpath("compare.css").read_text(encoding="utf-8")
 
 

@@ -1,6 +1,7 @@
 """Runs a comparison, cell after cell, and keeps what came out; the same call resumes one that stopped.
 
-Each cell runs in a process of its own, so that its memory and time are its own and a crash ends it alone.
+Each cell runs in a process of its own, so that its memory and time can be measured and a crash ends only this
+cell.
 """
 
 from __future__ import annotations
@@ -127,7 +128,7 @@ def require_consent(matrix: Matrix, cells: Sequence[Cell], *, spend: bool) -> No
 
 
 def require_data(matrix: Matrix) -> None:
-    """DataError where no data set names a file."""
+    """DataError if no data set names a file."""
     if not any(data.paths or data.asset for data in matrix.data):
         names = ", ".join(data.name for data in matrix.data)
         raise DataError(
@@ -161,7 +162,7 @@ def _begin(matrix: Matrix, out: Path) -> int:
 
 
 def begun_so_far(matrix: Matrix, out: Path) -> Comparison:
-    """What is known of a comparison by now; nothing is run. RunError where it was not begun in ``out``."""
+    """What is known of a comparison by now; nothing is run. RunError if it was not begun in ``out``."""
     read_begun(out)
     return keep(matrix, cells_of(matrix), out)
 
@@ -226,15 +227,15 @@ def in_a_process(out: Path, name: str, *, spend: bool = False, quiet: bool = Fal
         raise
 
 
-class Terminated(KeyboardInterrupt):  # it is as little an error as Ctrl-C
-    """This program was told to end (SIGTERM), and no other one was: the cell's process has to be told."""
+class Terminated(KeyboardInterrupt):  # like Ctrl-C, this is not an error
+    """The signal to end (SIGTERM) came to this process only, so the cell's process has to be told."""
 
 
 @contextmanager
 def _stopped_by_sigterm() -> Iterator[None]:
     """Within this block SIGTERM stops as Ctrl-C does, so that no cell runs on by itself."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread is told of signals
+        yield  # only the main thread receives signals
         return
 
     def stop(*_: object) -> None:
@@ -248,7 +249,7 @@ def _stopped_by_sigterm() -> Iterator[None]:
 
 
 def _launched(launch: Launch, out: Path, cell: Cell) -> CellRecord:
-    """What a cell's own process left behind; a failed record where that process died."""
+    """What a cell's own process left behind; a failed record if that process died."""
     code = launch(out, cell.id)
     record = read_record(out, cell)
     if code == STOPPED:
@@ -264,9 +265,9 @@ def _launched(launch: Launch, out: Path, cell: Cell) -> CellRecord:
 
 @dataclass
 class Eta:
-    """About how long the cells still take: their forecasts, scaled by how these came true so far.
+    """About how long the cells still take: their forecasts, scaled by how well the forecasts fitted so far.
 
-    Nothing is shown where texts are private, because the time of a cell depends on them.
+    Nothing is shown if texts are private, because the time of a cell depends on them.
     """
 
     waiting: Sequence[Cell]

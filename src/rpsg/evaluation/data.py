@@ -91,7 +91,7 @@ def load_corpora(config: EvaluationConfig, run: FinishedRun | None, progress: Pr
 def _check(config: EvaluationConfig) -> None:
     """UsageError for arguments that do not go together, before anything is read."""
     if config.real is None and config.train_real is not None:
-        raise UsageError("--train-real goes with --real.", hint="Name the held-out texts with --real FILE.")
+        raise UsageError("--train-real needs --real.", hint="Name the held-out texts with --real FILE.")
     in_memory = isinstance(config.real, Rows) or isinstance(config.train_real, Rows)
     if in_memory and (config.label is not None or config.user is not None):
         raise UsageError(

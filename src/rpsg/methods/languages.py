@@ -23,7 +23,7 @@ _ENGLISH_EMBEDDER = re.compile(
     r"minilm|int8|static|(?:st|gguf):.*(?:all-minilm|all-mpnet|sentence-t5|-en\b)[^/]*", re.IGNORECASE
 )
 _ENGLISH_SENTIMENT = re.compile(r"vader|transformers:.*english[^/]*", re.IGNORECASE)
-#: What is better: without weights, and with those of a hub.
+#: Better embedders for other languages: one that needs no weights, and one with weights from a hub.
 LETTERS, MULTILINGUAL = "letters", "st:intfloat/multilingual-e5-small"
 
 
@@ -43,14 +43,14 @@ def check_language(plan: Plan) -> None:
     if pack.language not in ENGLISH and _ENGLISH_SENTIMENT.fullmatch(classifier):
         raise UsageError(
             f"The classifier {classifier} knows English only, and the pack {pack.name} is in "
-            f"{name_of(pack.language)}: its sentiments would be chance.",
+            f"{name_of(pack.language)}: its sentiments would be no better than chance.",
             hint="Name a classifier for that language, such as --sentiment transformers:FOLDER, or leave "
             "--sentiment out.",
         )
 
 
 def about_languages(plan: Plan, *, reads_private: bool) -> Iterator[str]:
-    """What to know of a run whose data, pack and models are not all for one language."""
+    """Cautions about a run whose data, pack and models are not all for one language."""
     pack = find_pack(plan.corpus.domain)
     declared, written = plan.data.language, pack.language
     if declared and written and declared != written:

@@ -58,7 +58,7 @@ class SketchSum:
     """What a person's texts are like, in features of the drafts.
 
     ``label`` names the attribute whose values have separate sums, ``topics`` are the landmarks of the first
-    attribute of the schema; None where there is none.
+    attribute of the schema; None if there is none.
     """
 
     pack: Pack

@@ -126,7 +126,8 @@ def build_release(target: Path, made: Made, free: Free, *, parquet: bytes | None
         return ledger
 
     # Words and report are made from the ledger, and the ledger names them by their hashes. So three ledgers
-    # are written in turn: one for the words, one that names them, for the report, and one that names all.
+    # are written in turn: the first for the words, the second, which names the words, for the report, and the
+    # third names all files.
     write_ledger(outputs)
     pool = None if made.method.has_seeds else as_read(made.pool)
     outputs |= write_words(target, pool)

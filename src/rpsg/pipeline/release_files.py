@@ -62,8 +62,9 @@ def synthetic_texts(pool: Pool, speakers: Sequence[str] = ()) -> list[SyntheticT
 
 
 def rows_of(made: Made) -> list[SyntheticText]:
-    """The rows of the release. Those from private seeds carry the claim and are renumbered: gaps would show
-    what was dropped.
+    """The rows of the release.
+
+    Rows from private seeds contain the claim. They are renumbered, because gaps would show what was dropped.
     """
     rows = synthetic_texts(made.pool, made.pack.speakers)
     if not made.method.has_seeds:

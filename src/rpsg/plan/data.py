@@ -168,7 +168,7 @@ class DataSection(Section):
             )
         if not all(label.isprintable() for label in self.labels):
             raise ValueError(
-                "a declared label holds a character that nobody sees; the release would hold it too"
+                "a declared label contains an invisible character, and so would the release; remove it"
             )
         if self.audit_canaries and self.label and not self.labels:
             raise ValueError(
@@ -178,7 +178,7 @@ class DataSection(Section):
             raise ValueError("one shard is no division; use at least 2, or leave shards out")
         if self.unlisted == "other" and not (self.labels or self.columns):
             raise ValueError(
-                'unlisted = "other" needs declared labels or columns; what is undeclared counts as other'
+                'unlisted = "other" needs declared labels or columns; without them no value is undeclared'
             )
         return self
 
@@ -189,7 +189,7 @@ class DataSection(Section):
 
     @property
     def label_values(self) -> tuple[str, ...]:
-        """Every label that a row may have, where they are declared; and "other" if rows are counted as it."""
+        """Every label that a row may have, if labels are declared; with "other" if rows may count as it."""
         more = self.unlisted == "other" and self.labels and OTHER not in self.labels
         return (*self.labels, OTHER) if more else self.labels
 

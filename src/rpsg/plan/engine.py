@@ -66,5 +66,5 @@ class EngineSection(Section):
 
     @property
     def is_elsewhere(self) -> bool:
-        """Whether workers may be on other machines: on all clusters but one that the run starts itself."""
+        """Whether workers may be on other machines: with Ray, unless the run starts the cluster itself."""
         return self.kind == "ray" and bool(self.address)

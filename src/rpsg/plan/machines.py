@@ -10,7 +10,7 @@ from pydantic import field_validator
 
 from rpsg.plan.setting import Name, Section, setting
 
-#: What every request has, in lower case: its headers, and the fields of its body.
+#: What RPSG itself puts into every request, in lower case: headers, and fields of the body.
 OWN_HEADERS = frozenset({"host", "content-type", "content-length", "accept-encoding", "transfer-encoding"})
 OWN_FIELDS = frozenset(
     {
@@ -157,11 +157,11 @@ class ServerSection(Section):
         for header in value:
             if not re.fullmatch(r"[A-Za-z0-9-]{1,60}=[A-Za-z_][A-Za-z0-9_]{0,99}", header):
                 raise ValueError(
-                    "a header is NAME=VARIABLE, where the environment variable holds the value: it may be "
-                    "secret, and plans are not"
+                    "a header is NAME=VARIABLE, the name of an environment variable that holds its value: "
+                    "the value may be secret, but a plan is public"
                 )
             if header.partition("=")[0].lower() in OWN_HEADERS:
-                raise ValueError("a header is set that every request has already")
+                raise ValueError("a header is set that RPSG itself puts into every request; leave it out")
         return value
 
     @field_validator("body")
@@ -174,7 +174,9 @@ class ServerSection(Section):
         if not isinstance(fields, dict):
             raise ValueError('it must be one JSON object, such as {"top_k": 20}')  # noqa: TRY004  # pydantic wants it
         if own := OWN_FIELDS & fields.keys():
-            raise ValueError(f"{', '.join(sorted(own))}: this is set by the plan or the pack, and not here")
+            raise ValueError(
+                f"{', '.join(sorted(own))}: set by the plan or the pack, so it cannot be set here"
+            )
         return value
 
 

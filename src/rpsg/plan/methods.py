@@ -185,7 +185,7 @@ class PredictionSection(Section):
     )
 
 
-#: What the paper has guessed about the writers of posts.
+#: What the paper's privacy evaluator guesses about the writer of a post.
 ATTRIBUTES = (
     *("age", "sex", "place of residence", "place of birth"),
     *("education", "income", "relationship status"),

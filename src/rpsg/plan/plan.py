@@ -61,7 +61,7 @@ class Plan(Shown, Section):
         try:
             self.to_toml().encode()
         except UnicodeEncodeError:
-            raise ValueError("a setting holds half a character; write it in UTF-8") from None
+            raise ValueError("a setting contains an incomplete character; write it in UTF-8") from None
         return self
 
     @model_validator(mode="after")
@@ -113,7 +113,7 @@ class Plan(Shown, Section):
         return _sha256("rpsg-plan/1", self._identity(), public)
 
     def questions(self, **public: str) -> str:
-        """SHA-256 of what all noisy answers before the votes depend on; ``public`` as above."""
+        """SHA-256 of what all noisy answers before the votes depend on; ``public`` as in ``fingerprint``."""
         settings = self._identity()
         for section, keys in GENERATION.items():
             if section in settings:
@@ -124,14 +124,14 @@ class Plan(Shown, Section):
         settings = self.written()
         for section in settings.keys() & NOT_IDENTITY.keys():
             for key in NOT_IDENTITY[section]:
-                settings[section].pop(key, None)  # one that was added later is absent at its default
+                settings[section].pop(key, None)  # absent if it was added later and has its default
         return _without_new_sections(settings)
 
     def written(self, *, exclude_none: bool = False) -> dict[str, Any]:
         """The settings by section as JSON values, as they are written down and hashed.
 
-        Left out, as long as they hold their defaults, are sections of other methods (``Section.read_by``) and
-        settings that were added later (``ADDED_LATER``).
+        Sections of other methods (``Section.read_by``) and settings that were added later (``ADDED_LATER``)
+        are left out as long as they have their defaults.
         """
         sections: dict[str, Section] = {name: getattr(self, name) for name in type(self).model_fields}
         unread = {
@@ -189,7 +189,7 @@ def _by_section(keys: Iterator[str]) -> dict[str, set[str]]:
 
 #: Not part of a run's identity, by section: locations and speed, never what determines the output.
 NOT_IDENTITY = _by_section(s.key for s in described(Plan) if not s.identity)
-#: Settings that are written down only where they differ from their default, by section.
+#: Settings that are written down only if they differ from their default, by section.
 ADDED_LATER = _by_section(s.key for s in described(Plan) if s.added_later)
 #: Sections all of whose settings were added later.
 NEW_SECTIONS = frozenset(ADDED_LATER) - {

@@ -86,7 +86,8 @@ class PrivacySection(Section):
         option="--n-public N",
         ge=1,
     )
-    # Under another account a run may resume: that account is charged anew for everything that was drawn.
+    # Like the account, its limit is not part of the identity: a run may resume under another account, which
+    # is then charged for everything that the run has drawn.
     lifetime_epsilon: float = setting(
         8.0,
         "Maximum epsilon that all runs on one account may spend together.",
@@ -102,7 +103,9 @@ class PrivacySection(Section):
     @model_validator(mode="after")
     def _replace_one_knows_n(self) -> Self:
         if self.adjacency == "replace_one" and self.n_public is None:
-            raise ValueError("replace_one adjacency makes n public: declare it as n_public")
+            raise ValueError(
+                "replace_one adjacency makes the number of people public: declare it as n_public"
+            )
         return self
 
 

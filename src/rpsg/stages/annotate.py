@@ -101,8 +101,9 @@ def _classified(
 def describe(pack: Pack, embedder: Embedder) -> dict[str, Landmarks]:
     """The embedded values of each attribute of the kind "nearest", by the attribute's name.
 
-    The mean of all descriptions only says what kind of text it is. A value whose description says little
-    more would be near to every text, so each value's similarity to that mean is subtracted from its score.
+    The mean of all descriptions only says what kind of text it is. A value whose description says little more
+    than the mean would be close to every text, so each value's similarity to that mean is subtracted from its
+    score.
     """
     rows = {
         a.name: embedder.embed(a.descriptions or tuple(a.describe.format(value=v) for v in a.values))
@@ -118,7 +119,7 @@ def describe(pack: Pack, embedder: Embedder) -> dict[str, Landmarks]:
 def fits_none(vectors: Stored, landmarks: Landmarks, threshold: float) -> npt.NDArray[np.float32]:
     """1.0 for each row that is near to no value, 0.0 for every other; shape (rows,).
 
-    A row is near to none when its cosine with every description is below ``threshold``, a public number
+    A row is close to none if its cosine with every description is below ``threshold``, a public number
     (``Pack.poor_fit``). Computed in whole numbers, for each row alone. A zero row gives 0.0.
     """
     exact, border = quantized(landmarks.rows).T, np.float32(np.rint(threshold * SQUARE))

@@ -74,7 +74,8 @@ REFUSAL = re.compile(
     r"|\b(?:write|provide|create|generate|answer|discuss) (?:that|this)(?=[.!]|\Z)|\bdo (?:that|this)\W*\Z)",
     re.IGNORECASE,
 )
-#: The same in German, French and Spanish, in which writers decline if the pack is in these languages.
+#: The words of a refusal in German, French and Spanish: with packs in these languages writers decline in
+#: them.
 _REGRETS = (
     r"\A\W*(?:[^.!?\n]{0,30}\b(?:tut mir (?:wirklich )?leid|entschuldigung|leider"
     r"|d\u00e9sol\u00e9e?|malheureusement|lo siento|lamentablemente)\b[^.!?\n]{0,20}?)?"
@@ -170,14 +171,16 @@ LEAST_DIFFERENT = 0.8
 
 
 def repeats_itself(text: str) -> bool:
-    """Whether too few of the text's 4-grams are distinct; so are under one in a thousand of real texts."""
+    """Whether too few of the text's 4-grams are distinct; fewer than one in a thousand of real texts are like
+    that.
+    """
     words = pieces(text.lower())
     grams = list(runs_of(words, 4))
     return len(grams) >= 8 and len(set(grams)) < LEAST_DIFFERENT * len(grams)
 
 
 def says_a_sentence_twice(text: str) -> bool:
-    """Whether a sentence of three words or more is there twice, apart from its numbers."""
+    """Whether a sentence of three words or more occurs twice, even with other numbers in it."""
     parts = (NUMBER.sub("0", part).strip() for part in SENTENCE_END.split(text))
     sentences = [part for part in parts if word_count(part) >= 3]
     return len(set(sentences)) < len(sentences)

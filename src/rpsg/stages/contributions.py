@@ -1,8 +1,8 @@
 """Step 1, bound: the private rows, at most c of each person, read only when a mechanism asks for them.
 
 Long records can be split into passages of about a given length. A public rule cuts each text by itself, at
-the end of a sentence where one is near. The contribution bound then applies to passages, which are drawn as
-rows are, so no sensitivity changes.
+the end of a sentence if there is one close by. The contribution bound then applies to passages, which are
+drawn as rows are, so no sensitivity changes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from rpsg.storage.vectors import Halves, Stored, Vectors
 
 EMBED_CHUNK = 128
-#: So many embeddings are stored at once, and lost at most if a run is stopped.
+#: This many embeddings are stored at once, so at most this many are lost if a run is stopped.
 PART = 8_192
 _ENDS_SENTENCE = re.compile(r"[.!?\u2026\u3002\uff01\uff1f][\"'\u201d\u2019\u00bb)\]]*$")
 T = TypeVar("T")
@@ -256,7 +256,8 @@ def _cut(ends: list[int], wanted: int, reach: int) -> int:
 
 
 def each_or_none(count: int, ask: Callable[[slice], Iterable[T]]) -> list[T | None]:
-    """One result of ``ask`` for each of ``count`` texts; None for a text on which it fails even alone.
+    """One result of ``ask`` for each of ``count`` texts; None for a text for which ``ask`` fails even if
+    asked for this text only.
 
     Raises:
         RpsgError: as ``ask`` raises it, for a reason that does not depend on a text.

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from rpsg.storage.vectors import Stored
 
 DUPLICATE = 0.95
-#: Consecutive words that make a copy. In other languages than English small writers copy more, and the first
-#: words of an example, which other texts have too, do not count there.
+#: The number of consecutive words that make a copy: in English, and in other languages, in which small
+#: writers copy more. There the first words of an example do not count, because other texts begin with them
+#: too.
 COPIED_WORDS, COPIED_WORDS_ELSEWHERE = 8, 5
 BLOCK = 2_048
 
@@ -39,9 +40,9 @@ def drop_near_duplicates(
     """Among texts closer than ``threshold`` (cosine) the one with the lowest id is kept.
 
     ``vectors`` are the unit rows of ``pool.alive()``, in that order. Cosines are of quantized rows, so every
-    machine drops the same texts. Of more than ``MOST_COMPARED`` texts each is compared with some, and a few
-    near-duplicates are missed (``neighbours.py``). A text that could not be embedded is close to none, not
-    even to the same text, so equal texts are found as text.
+    machine drops the same texts. If there are more than ``MOST_COMPARED`` texts, each is compared with only
+    some of them, and a few near-duplicates are missed (``neighbours.py``). A text that could not be embedded
+    is close to none, not even to the same text, so equal texts are found as text.
     """
     limit = threshold * SQUARE
     many = len(vectors) > MOST_COMPARED

@@ -43,7 +43,7 @@ def turns_of(text: str, speakers: Sequence[str]) -> tuple[Turn, ...]:
 
 
 def as_conversations(pool: Pool, speakers: Sequence[str]) -> Pool:
-    """The pool with each text as its turns alone; one in which fewer than two people speak is dropped."""
+    """The pool with each text reduced to its turns; one in which fewer than two people speak is dropped."""
     if not speakers:
         return pool
     spoken = {c.id: turns_of(c.text, speakers) for c in pool.alive()}

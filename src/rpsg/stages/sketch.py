@@ -40,7 +40,7 @@ Numbers = npt.NDArray[np.int64]
 
 #: The maximum length of a person's vector, in steps: w in the rule of the query.
 LENGTH = 128
-#: The number of principal axes, and that number where each of several labels has a separate sum.
+#: The number of principal axes, and that number if each of several labels has a separate sum.
 AXES, AXES_BY_LABEL = 128, 64
 FEW_LABELS = 4
 #: The weight of the products relative to the coordinates.
@@ -49,11 +49,12 @@ PRODUCTS = 2.0
 WHOLE = 0.95
 #: Axes with a variance below this fraction of the first axis's are rounding errors.
 FLAT = 1e-9
-#: Means and scale are rounded to these steps, far above differences between libraries in floating-point sums.
+#: Means and scale are rounded to these steps, which are far larger than differences between libraries in
+#: floating-point sums.
 FINE_STEPS = 1 << 20
-#: The last entry of a text that fits no topic, as a fraction of the length.
+#: The last entry of the vector of a text that fits no topic, as a fraction of the maximum length.
 POOR_FIT = 0.25
-#: The fraction of the squared length for words; the rest is for the embedding.
+#: The fraction of the squared length that words get; the rest is for the embedding.
 OF_WORDS = 0.3
 OF_EMBEDDING = 1 - OF_WORDS - POOR_FIT**2
 

@@ -1,4 +1,4 @@
-"""Which plan a run folder belongs to, and what becomes of it when the plan changes.
+"""Which plan a run folder belongs to, and what happens to the run when the plan changes.
 
     nothing charged, only trial prompts sent             starts over; embeddings stay if the questions do
     charged, no question about texts, same questions     continues with the noisy answers already paid for
@@ -6,7 +6,7 @@
 
 Noisy answers depend on the data, the budget, the schema and the models that read private texts, but not on
 the writer and its prompts; except for a sketch and votes, which are about the texts that were written, and
-for tokens, which are drawn from what the model in the writer's place makes of private texts.
+tokens, which private-prediction draws from what the writer's model makes of private texts.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ _CHANGED_FORMAT = "rpsg-changed/1"
 
 
 def make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str, purpose: str) -> tuple[str, ...]:
-    """Check that the folder can hold a run of this plan, and put away files of a plan that was changed.
+    """Check that the folder can be used for a run of this plan, and set aside files of a changed plan.
 
     Returns the stages that were charged before the writer or its prompts were changed.
 
     Raises:
-        RunError: the folder holds a run of another plan, which is left as it is.
+        RunError: the folder belongs to a run of another plan, and is not changed.
     """
     if not (folder / RUN).exists():
         return ()
@@ -71,7 +71,7 @@ def make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str, pur
         raise RunError(
             f"{folder} holds an audit run, whose corpus is never released."
             if about.get("purpose")
-            else f"{folder} holds a run that makes a release, and no audit run.",
+            else f"{folder} holds a run that makes a release, not an audit run.",
             hint="Choose another folder with -o.",
         )
     if about["plan_fingerprint"] == fingerprint:
@@ -88,7 +88,8 @@ def make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str, pur
                 _keep_about(folder, about["run_id"], fingerprint, questions, purpose)
                 return stages
             hint = (
-                "The data were asked about the texts that were written, so these cannot change. Set them back"
+                "Private data were already compared with the texts that were written, so these settings "
+                "cannot change any more. Set them back"
             )
     raise RunError(
         f"{folder} holds a run of another plan{_differences(folder, plan_toml)}.",
@@ -123,7 +124,7 @@ def read_about(folder: Path) -> dict[str, Any]:
     if not isinstance(about, dict) or not known <= about.keys() or about["format"] != _FORMAT:
         raise RunError(
             f"{folder / RUN} is damaged or of another version of RPSG.",
-            hint="Use the version that began this run, or start a new one in another folder with -o.",
+            hint="Use the version of RPSG that began this run, or start a new run in another folder with -o.",
         )
     return about
 
@@ -151,7 +152,7 @@ def charged(folder: Path) -> tuple[str, ...]:
 
 
 def only_tried(folder: Path) -> bool:
-    """Whether writers were sent nothing but the prompts of the trial in this run."""
+    """Whether the prompts of the trial are all that writers were sent in this run."""
     with file_errors("read the journal"):
         file = folder / JOURNAL
         lines = file.read_bytes().splitlines() if file.exists() else []
@@ -162,7 +163,7 @@ def _sends_more(line: bytes) -> bool:
     try:
         event = json.loads(line)
     except ValueError:
-        return True  # damaged: nothing is removed
+        return True  # the journal is damaged, so nothing is removed
     return not isinstance(event, dict) or (event.get("event") == "sending" and event.get("stage") != TRIAL)
 
 
@@ -188,17 +189,17 @@ def begin_anew(folder: Path, *, keep_embeddings: bool) -> None:
 
 
 def changed_after(stages: Sequence[str]) -> bytes:
-    """The note in the evidence that writer or settings changed after the noisy answers of these stages."""
+    """The note in the evidence that writer or settings were changed after the noisy answers of ``stages``."""
     return canonical_json({"format": _CHANGED_FORMAT, "after": list(stages)}) + b"\n"
 
 
 def change_generation(folder: Path, after: Sequence[str]) -> None:
-    """Put away what was made with the earlier writer or prompts, and record that they were changed.
+    """Set aside what was made with the earlier writer or prompts, and record that they were changed.
 
     Replies stay in the call store, for the bill; they are used again only for equal requests.
     """
     write_atomic(folder / EVIDENCE / CHANGED, changed_after(after))
-    with file_errors("put away what the writer before wrote"):
+    with file_errors("set aside what the earlier writer wrote"):
         for part in (folder / PRIVATE / STAGES, folder / EVIDENCE / PACK):
             shutil.rmtree(part, ignore_errors=True)
         for file in (folder / PRIVATE / FAILED, folder / EVIDENCE / FAILED, folder / PLAN):

@@ -96,7 +96,7 @@ class Vectors:
             return None
         try:
             content = self._vault.read(name)
-        except RunError:  # a run that was killed left it without its tag; the rows can be made again
+        except RunError:  # a killed run left the file without its tag; the rows can be made again
             return None
         if not content.startswith(about) or len(content) != len(about) + rows * self._dim * _ROW.itemsize:
             return None

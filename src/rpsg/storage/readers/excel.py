@@ -29,7 +29,7 @@ def read_rows(source: Source, columns: Columns) -> Iterator[Row | Fault]:
     """The rows under the header, numbered as in the sheet; a row of empty cells is no row.
 
     Raises:
-        DataError: this is no whole workbook, no sheet has the columns, or two have.
+        DataError: this is not a complete workbook, no sheet has the columns, or several sheets have them.
         MissingExtraError: python-calamine is not installed.
     """
     sheets = _sheets(source)
@@ -39,7 +39,7 @@ def read_rows(source: Source, columns: Columns) -> Iterator[Row | Fault]:
     ]
     if len(having) > 1:
         raise DataError(
-            f"{source.called}: {len(having)} sheets have these columns, and one is read.",
+            f"{source.called}: {len(having)} sheets have these columns, but only one sheet is read.",
             hint="Save the right sheet as a separate workbook or as a .csv file.",
         )
     rows, above = having[0] if having else next(iter(untitled), ([], 0))
@@ -52,7 +52,7 @@ def read_rows(source: Source, columns: Columns) -> Iterator[Row | Fault]:
 
 
 def header_of(source: Source, columns: Columns | None = None) -> list[str]:
-    """The names of the columns of the first sheet; errors as ``read_rows``.
+    """The names of the columns of the first sheet; with the errors of ``read_rows``.
 
     ``columns`` finds them below a title.
     """
@@ -85,7 +85,7 @@ def _is_blank(cells: list[Any]) -> bool:
 
 
 def _is_other_archive(source: Source) -> bool:
-    """Whether it is a whole zip archive without the list of parts that a workbook has."""
+    """Whether it is a complete zip archive, but without the list of parts that a workbook has."""
     try:
         with source.raw() as file, zipfile.ZipFile(file) as archive:
             return not {"[Content_Types].xml", "mimetype"} & set(archive.namelist())
@@ -111,12 +111,12 @@ def _sheets(source: Source) -> dict[str, list[list[Any]]]:
         sheets = None
     if sheets is None and _is_other_archive(source):
         raise DataError(
-            f"{source.called} is an archive and not an Excel workbook.",
+            f"{source.called} is a zip archive, but not an Excel workbook.",
             hint=f"Unpack it first: unzip {quote(source.path.name)}",
         )
     if sheets is None:
         raise DataError(
-            f"{source.called} is not a whole Excel workbook, or it is locked with a password.",
+            f"{source.called} is not a complete Excel workbook, or is locked with a password.",
             hint="Open it and save it again without a password, or save the sheet as a .csv file.",
         )
     return {name: rows for name, rows in sheets.items() if any(not _is_blank(cells) for cells in rows)}

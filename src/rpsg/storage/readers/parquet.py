@@ -24,7 +24,7 @@ _UNDECODABLE = object()
 
 
 def header_of(path: Path) -> list[str]:
-    """The names of the columns; errors as ``read_rows``."""
+    """The names of the columns; with the errors of ``read_rows``."""
     return list(_open(path).schema_arrow.names)
 
 
@@ -32,7 +32,7 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row | Fault]:
     """The rows, numbered from 1.
 
     Raises:
-        DataError: this is no whole Parquet file, or has no such columns.
+        DataError: this is not a complete Parquet file, or lacks these columns.
     """
     file = _open(path)
     check_header(path, file.schema_arrow.names, columns)
@@ -41,7 +41,7 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row | Fault]:
     for values in _batches(path, file, columns):
         for row in zip(*values, strict=True):
             if any(value is _UNDECODABLE for value in row):
-                yield fault(str(path), "row", number, NOT_UTF8, "Write the row again, or take it out.")
+                yield fault(str(path), "row", number, NOT_UTF8, "Write the row again, or remove it.")
             else:
                 yield number, row
             number += 1
@@ -127,7 +127,7 @@ def is_turns(kind: Any) -> bool:
 
 
 def _listed(value: Any) -> list[object] | None:
-    """One list of objects, each value alone: one that is not text must not decide about other rows."""
+    """One list of objects, converted value by value: a value that is not text must not affect other rows."""
     try:
         found: list[object] | None = value.as_py()
     except (UnicodeDecodeError, ValueError, OverflowError):
@@ -144,6 +144,6 @@ def _decoded(value: bytes | None) -> object:
 
 def _damaged(path: Path) -> DataError:
     return DataError(
-        f"{path} is not a whole Parquet file.",
+        f"{path} is not a complete Parquet file.",
         hint="Write it again, or export it as .jsonl or .csv.",
     )
