@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _told_to_end() -> Iterator[None]:
-    """Within this block SIGTERM and SIGHUP stop the command as Ctrl-C does, so that it leaves no temporary folder.
+    """Within this block SIGTERM and SIGHUP stop the command like Ctrl-C, so no temporary folder is left.
 
     A signal that is already ignored stays ignored: under nohup a command outlives its terminal.
     """
