@@ -1,6 +1,6 @@
 """What changes if private embeddings are rounded to 16 bits, as runs do, instead of being kept with 32.
 
-    python benchmarks/half_precision.py [--people 1000] [--drafts 500] [--size 150] [--embedder minilm]
+    python benchmarks/half_precision.py [--people 700] [--drafts 300] [--size 100] [--embedder minilm]
 
 On public reviews, of which some stand for the private texts and others for drafts. It prints how many private
 texts get the same topic and the same sentiment; by how much the exact sketch changes, as a share of the
@@ -35,9 +35,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--people", type=int, default=1000)
-    parser.add_argument("--drafts", type=int, default=500)
-    parser.add_argument("--size", type=int, default=150)
+    parser.add_argument("--people", type=int, default=700)
+    parser.add_argument("--drafts", type=int, default=300)
+    parser.add_argument("--size", type=int, default=100)
     parser.add_argument("--embedder", default="minilm")
     options = parser.parse_args()
     lines = (locate("amazon-reviews") / "test.jsonl").read_text(encoding="utf-8").splitlines()
@@ -59,7 +59,10 @@ def main() -> None:
         poor = fits_none(rows, topics, pack.poor_fit)
         blocks = (slice(i, i + 100) for i in range(0, len(rows), 100))
         vectors = (features.of(rows[b], private[b], poor[b]) for b in blocks)
-        return np.sum([quantise(some, LENGTH).sum(axis=0) for some in vectors], axis=0)
+        total = np.zeros(features.dim, np.int64)
+        for some in vectors:
+            total += quantise(some, LENGTH).sum(axis=0)
+        return total
 
     sums = summed(single), summed(half)
     moved = np.abs(sums[0] - sums[1])

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 #: Settings that need all rows in one place: a plan with shards is refused if it has one of them.
 _IN_ONE_PLACE = (
-    *("data.path", "data.audit_holdout", "data.audit_canaries", "data.canary_texts"),
+    *("data.path", "data.audit_holdout", "data.audit_canaries"),
+    *("data.canary_texts", "data.canary_encoding"),
     *("method.select", "method.rounds"),
 )
 _SHARD = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")

@@ -201,7 +201,7 @@ def read_private(path: Path) -> bytes:
 
 @contextmanager
 def open_private_file(path: Path, flags: int) -> Iterator[int]:
-    """A descriptor of a file that is no link and that only its owner may open."""
+    """A descriptor of a file that is not a link, and that only its owner may open."""
     if path.is_symlink():
         raise PrivacyError(f"The private file {path.name} is a link, and RPSG does not follow it.")
     with descriptor_of(path, flags) as descriptor:

@@ -149,7 +149,7 @@ def without_people(rows: Rows, others: Rows) -> Rows:
 
 
 def is_copied(rows: Rows, others: Rows) -> list[bool]:
-    """For each row whether its text is in ``others``, up to white space."""
+    """For each row whether its text is in ``others``; white space does not matter."""
     there = {_plain(text) for text in others.texts}
     return [_plain(text) in there for text in rows.texts]
 

@@ -20,6 +20,10 @@ Columns = Annotated[
 ]
 
 
+#: The settings that name files and accounts of the operator, as they are where nobody may see them.
+OWN_FILES = {"path": "", "account": "", "canary_texts": "", "canary_encoding": ""}
+
+
 class DataSection(Section):
     """Where the private texts are and how to read them. A plan never contains a private text.
 
@@ -147,6 +151,14 @@ class DataSection(Section):
         identity=False,
         added_later=True,
     )
+    canary_encoding: str = setting(
+        "",
+        "Encoding of the file of --canary-texts, if it is not UTF-8.",
+        option="--canary-encoding NAME",
+        identity=False,
+        added_later=True,
+        pattern=r"^[A-Za-z0-9_.:-]{0,40}$",
+    )
 
     @model_validator(mode="after")
     def _roles_have_columns_of_their_own(self) -> Self:
@@ -176,7 +188,7 @@ class DataSection(Section):
                 "audit_canaries need declared labels: a made-up text must not have a label from a private one"
             )
         if self.shards == 1:
-            raise ValueError("one shard is no division; use at least 2, or leave shards out")
+            raise ValueError("one shard does not divide anything; use at least 2, or leave shards out")
         if self.unlisted == "other" and not (self.labels or self.columns):
             raise ValueError(
                 'unlisted = "other" needs declared labels or columns; without them no value is undeclared'

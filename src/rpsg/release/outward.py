@@ -30,12 +30,12 @@ def columns_of(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
 
 
 def to_pandas(records: Sequence[Mapping[str, Any]]) -> Any:
-    """A ``pandas.DataFrame`` with one row a text; MissingExtraError without pandas."""
+    """A ``pandas.DataFrame`` with one row per text; MissingExtraError without pandas."""
     return _needed("frames", "pandas").DataFrame(columns_of(records))
 
 
 def to_arrow(records: Sequence[Mapping[str, Any]]) -> Any:
-    """A ``pyarrow.Table`` with one row a text; MissingExtraError without pyarrow."""
+    """A ``pyarrow.Table`` with one row per text; MissingExtraError without pyarrow."""
     return _needed("parquet", "pyarrow").table(columns_of(records))
 
 

@@ -159,7 +159,7 @@ class Release:
     def pool(self) -> Pool:
         """All candidates, the dropped ones without texts; only the released ones unless ``is_whole``."""
         if self.is_whole:
-            texts = {int(row["id"]): str(row["text"]) for row in self.records}
+            texts = {int(row["id"]): str(row["text"]) for row in _lines(self._folder / CORPUS)}
             return read_history(self._folder / EVIDENCE / CANDIDATES, texts)
         return Pool(tuple(Candidate(int(r["id"]), str(r["text"]), Card(_values(r))) for r in self.records))
 
@@ -249,8 +249,8 @@ class Release:
     @_part
     def labels(self) -> tuple[str, ...]:
         """The published labels: declared, selected with noise, or else the labels of its texts."""
-        carried = sorted({str(row.get("label") or "") for row in self.records})
-        return labels_of(self.plan, self.answers) or tuple(label for label in carried if label.strip())
+        carried = (str(row.get("label") or "") for row in _lines(self._folder / CORPUS))
+        return labels_of(self.plan, self.answers) or tuple(sorted({text for text in carried if text.strip()}))
 
     @_part
     def people(self) -> Noisy | None:

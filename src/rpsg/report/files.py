@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from rpsg.measures import Report
     from rpsg.protocols import Embedder
+    from rpsg.records import Pool
     from rpsg.report.nearness import Floats
     from rpsg.report.private_page import PrivateExtras
     from rpsg.storage.vault import Vault
@@ -44,9 +45,14 @@ MONTHS = (
 )
 
 
-def write_release_report(folder: Path) -> str:
-    """Write the report of the release that is assembled in ``folder`` into it; gives the file's SHA-256."""
+def write_release_report(folder: Path, pool: Pool | None = None) -> str:
+    """Write the report of the release that is assembled in ``folder`` into it; gives the file's SHA-256.
+
+    ``pool``: its candidates, which then need not be read.
+    """
     release = Release(folder, in_place=True)
+    if pool is not None:
+        release.pool = pool
     page = first_report(release) if has_first_form(release) else report(release)
     return write_atomic(folder / REPORT, page.encode(), PUBLIC_MODE)
 

@@ -91,11 +91,11 @@ class PublicVectors:
         return kept
 
     def chunks(self) -> Iterator[bytes]:
-        """All rows so far, as the file's bytes."""
+        """All rows so far, as the file's bytes. They are forgotten: publishing needs their memory."""
         keys = sorted(self._rows)
         for start in range(0, len(keys), A_CHUNK):
             some = keys[start : start + A_CHUNK]
-            yield b"".join(key + self._rows[key].astype("<i2").tobytes() for key in some)
+            yield b"".join(key + self._rows.pop(key).astype("<i2").tobytes() for key in some)
 
 
 def _rounded(rows: npt.NDArray[np.float32]) -> Row:

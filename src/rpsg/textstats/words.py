@@ -144,6 +144,16 @@ class Tokens:
             Tokens(self.codes[end:], self.lengths[texts:], self.size),
         )
 
+    def parts(self, most: int) -> Iterator[tuple[int, Tokens]]:
+        """The texts in parts of about ``most`` tokens: the index of the first text of each, and them."""
+        ends = np.cumsum(self.lengths)
+        first = 0
+        while first < len(ends):
+            start = int(ends[first] - self.lengths[first])
+            last = max(first + 1, int(np.searchsorted(ends, start + most, side="right")))
+            yield first, Tokens(self.codes[start : int(ends[last - 1])], self.lengths[first:last], self.size)
+            first = last
+
     def _starts(self, n: int) -> Ints:
         """The indices of tokens at which an n-gram within one text begins."""
         ends = np.repeat(np.cumsum(self.lengths), self.lengths)

@@ -106,15 +106,16 @@ def check_columns(data: DataSection) -> None:
     _check_options(kind, columns, data.labels or None)
     if kind == "jsonl":
         jsonl.check_columns(source, columns)
-        return
-    if kind == "txt":
+    elif kind == "txt":
         next(folder.read_rows(source.path, source.encoding))
-        return
-    if kind == "memory":
+    elif kind == "memory":
         memory.check_columns(source.path, columns)
-        return
-    check_header(source.called, _header(source, kind, columns), columns)
-    if kind in {"csv", "tsv"}:
+    elif kind == "parquet":
+        parquet.check_columns(source.path, columns)
+    elif kind == "excel":
+        excel.check_columns(source, columns)
+    else:
+        check_header(source.called, _header(source, kind, columns), columns.in_header)
         delimited.check_lines(source)
 
 

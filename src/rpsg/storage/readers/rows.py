@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeGuard
 from rpsg.errors import DataError
 from rpsg.records import OTHER, Document
 from rpsg.storage.readers import text as lines
-from rpsg.storage.readers.spelling import MISSING, clean, spelled, spelled_text
+from rpsg.storage.readers.spelling import MISSING, clean, decoded, spelled, spelled_text
 from rpsg.storage.readers.turns import in_one_text
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ _NOT_PRINTED = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 NO_TEXT = "the text is missing or empty"
 TEXT_IS_NONE = "the text is a list or an object"
 TEXT_TOO_LONG = "the text is too long"
+TEXT_NOT_UTF8 = "the text is not UTF-8"
 NO_USER = "the user is missing"
 USER_IS_NONE = "the user is a list or an object"
 NO_LABEL = "the label is missing"
@@ -87,10 +88,11 @@ class RowNumbers:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A file as it was read. ``left_out`` and ``as_other`` are by reason; everything here is private.
+    """A file as it was read. Everything in it is private.
 
-    ``unit`` is what row numbers count ("line"); ``hints`` says by reason how to repair such rows. The
-    ``repr`` contains none of this, because a notebook saves what it shows.
+    ``left_out`` has the rows that cannot be used, and ``as_other`` those counted as "other", both by reason.
+    ``hints`` says for each reason how to repair such rows. ``unit`` is what row numbers count ("line"). The
+    ``repr`` shows none of this, since a notebook keeps what it shows.
     """
 
     corpus: PrivateCorpus = field(repr=False)
@@ -168,6 +170,8 @@ class DocumentMaker:
 
     def _text(self, number: int, given: object) -> str | Fault:
         column = self.columns.text
+        if isinstance(given, bytes) and (given := decoded(given)) is None:
+            return self._fault(number, TEXT_NOT_UTF8, "Write the row again as text, or take it out.")
         value = given if isinstance(given, str) else spelled(given) or in_one_text(given)
         is_nan = isinstance(given, float) and math.isnan(given)
         if value is None and given is not None and not is_nan:
