@@ -236,9 +236,12 @@ def test_under_nohup_a_command_outlives_its_terminal(
 ) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        monkeypatch.setattr(
-            api, "verify", lambda *_, **__: os.kill(os.getpid(), signal.SIGHUP) or fake.verified
-        )
+
+        def verify_while_the_terminal_closes(*_: object, **__: object) -> object:
+            os.kill(os.getpid(), signal.SIGHUP)
+            return fake.verified
+
+        monkeypatch.setattr(api, "verify", verify_while_the_terminal_closes)
         assert rpsg("verify", "run").code == 0
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:

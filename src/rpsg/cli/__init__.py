@@ -40,9 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _told_to_end() -> Iterator[None]:
-    """Within this block SIGTERM and SIGHUP stop as Ctrl-C does, so that no temporary folder is left.
+    """Within this block SIGTERM and SIGHUP stop the command like Ctrl-C, so no temporary folder is left.
 
-    One that is ignored stays so: under nohup a command outlives its terminal.
+    A signal that is already ignored stays ignored: under nohup a command outlives its terminal.
     """
 
     def stop(_number: int, _frame: FrameType | None) -> None:

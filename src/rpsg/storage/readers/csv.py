@@ -1,10 +1,10 @@
 """CSV and TSV. The header line alone decides the separator: comma, semicolon, tab or vertical bar.
 
-If none of these finds the wanted columns in it, rarer signs are tried. A first line such as ``sep=;``, which
-spreadsheets write, decides before it. Lines of a title above the header are passed over, if each has one
-field and a line below them has the wanted columns. A row that repeats the header, as in a file that was
-joined from several, is left out. Empty fields after the last column, which a separator at the end of a row
-makes, do not count.
+If none of these separates the wanted columns, rarer signs are tried. A first line such as ``sep=;``, which
+spreadsheets write, overrides the header. A title above the header is skipped, if each of its lines has one
+field and a line below it has the wanted columns. A row that repeats the header, as in a file that was joined
+from several, is left out. Empty fields after the last column, which a separator at the end of a row makes, do
+not count.
 
 A row with too many or too few fields, or a huge row, does not affect other rows. If a quote is not closed, or
 something follows a closing quote, nobody knows where the next row starts. That is an error of the whole file,
@@ -66,7 +66,7 @@ def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -
             elif len(fields) != width and (len(fields) < width or any(fields[width:])):
                 yield _ragged(path, number, len(fields), width, separators)
             elif fields[0].strip() == first and [name.strip() for name in fields[:width]] == written:
-                hint = "Files were joined with their headers. Nothing needs to be done."
+                hint = "Several files were joined, each with its header. You need not do anything."
                 yield fault(path, "line", number, REPEATED, hint)
             else:
                 yield number, values(fields)
