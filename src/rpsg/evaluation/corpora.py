@@ -78,8 +78,8 @@ def source_of(given: object) -> Source:
 
 
 def read_rows(path: Source, columns: Columns, data: DataSection | None = None, *, encoding: str = "") -> Rows:
-    """The rows that have a text; rows in memory are returned unchanged. DataError if there are none, or from
-    readers.
+    """The rows that have a text; rows in memory are returned unchanged. DataError if there are none, or if
+    the readers raise it.
 
     ``data`` declares the columns beside the text that are read too; ``encoding`` is that of a file that is
     not UTF-8.

@@ -273,7 +273,7 @@ class RetryPolicy(Generic[Read]):
         return server_words(answer.body, *secret) if self._questions.is_public(request.index) else ""
 
     def _tell_trouble(self, reason: str) -> None:
-        """Report the first failure of a server that gave no text yet, and each outage of one that did."""
+        """Report the first failure of a server that has given no text, and each outage of one that has."""
         state = self._state
         if state.note is None or state.warned or (state.answers and not self.limiter.is_down):
             return
