@@ -85,7 +85,7 @@ class RowNumbers:
     first: list[int] = field(default_factory=list, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Reading:
     """A file as it was read. ``left_out`` and ``as_other`` are by reason; all of it is private.
 
@@ -93,12 +93,15 @@ class Reading:
     is in the ``repr``, since a notebook keeps what it shows.
     """
 
-    corpus: PrivateCorpus = field(repr=False)
+    corpus: PrivateCorpus
     unit: str
-    rows: int = field(repr=False)
-    left_out: Mapping[str, RowNumbers] = field(repr=False)
-    as_other: Mapping[str, RowNumbers] = field(repr=False)
-    hints: Mapping[str, str] = field(repr=False)
+    rows: int
+    left_out: Mapping[str, RowNumbers]
+    as_other: Mapping[str, RowNumbers]
+    hints: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"<Reading of {self.unit}s, not shown as they are private: .corpus, .rows, .left_out, .hints>"
 
 
 @dataclass(slots=True)

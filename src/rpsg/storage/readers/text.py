@@ -116,14 +116,14 @@ def no_content(called: object) -> DataError:
 
 def no_rows(called: object) -> DataError:
     """The error of a file that has nothing but a header."""
-    return DataError(f"{called} has no rows.", hint="Give a file with at least one row under the header.")
+    return DataError(f"{called} has no rows.", hint="At least one row under the header is needed.")
 
 
-def no_usable_row(called: object, path: Path) -> DataError:
-    """The error of a file in which every row is left out."""
+def no_usable_row(called: object, path: Path | None) -> DataError:
+    """The error of a file, or of data in memory without a ``path``, in which every row is left out."""
+    check = "rpsg.check(data, ...)" if path is None else f"rpsg check {quote(str(path))}"
     return DataError(
-        f"{called} has no usable row.",
-        hint=f"See which rows, and why, with the same options: rpsg check {quote(str(path))}",
+        f"{called} has no usable row.", hint=f"See which rows, and why, with the same options: {check}"
     )
 
 
