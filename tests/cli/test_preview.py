@@ -69,7 +69,7 @@ def test_a_plan_without_data_is_not_approved(rpsg: Rpsg) -> None:
     assert shown.code == 0
     assert "a run would stop before it spends anything" in shown.out
     assert "No data is named" in shown.out
-    assert "Nothing was spent. This runs it" not in shown.out
+    assert "Nothing was spent. Run it with" not in shown.out
 
 
 def test_a_missing_key_is_an_obstacle_and_a_local_server_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:

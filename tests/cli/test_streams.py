@@ -69,7 +69,7 @@ def test_any_other_command_whose_page_cannot_be_printed_says_so_by_its_code(
         )
     assert done.returncode == UNWRITTEN
     assert "bug" not in done.stderr
-    assert "Repeat it with an output that can be written" in done.stderr
+    assert "Repeat the command with an output that can be written" in done.stderr
 
 
 def closed_after_a_line(command: list[str], folder: Path, *, both: bool) -> int:

@@ -53,7 +53,7 @@ def test_an_option_is_said_as_a_keyword(typed: str, spoken: str) -> None:
         "Make another: rpsg run ... --audit-holdout 0.5 -o NEW. It costs budget.",
         "see `rpsg explain --epsilon`.",
         "pip install --force-reinstall rpsg",
-        "file --mime-encoding FILE guesses it.",
+        "file --mime-encoding FILE",
         "A dash -- like this -- is none, and neither is a--b.",
     ],
 )

@@ -210,7 +210,7 @@ def test_a_failed_check_comes_first() -> None:
 @pytest.mark.parametrize(
     ("checks", "claims", "verdict"),
     [
-        ((), True, "Nothing was checked, so nothing is shown."),
+        ((), True, "Nothing was checked, so nothing about this release is proved."),
         ((Check("seal", ok=True),), True, "The claim holds: all 1 checks passed."),
         (
             (Check("seal", ok=True),),

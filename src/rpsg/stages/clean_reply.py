@@ -81,7 +81,7 @@ REFUSAL = re.compile(
     r"(?:guidelines|programming|policy|policies)\b",
     re.IGNORECASE,
 )
-#: The same in other languages, in which writers decline if the pack is in one of these.
+#: The words of a refusal in other languages: with packs in these languages writers decline in them.
 _REGRETS = (
     r"\A\W*(?:[^.!?\n]{0,30}\b(?:tut mir (?:wirklich )?leid|entschuldigung|leider"
     r"|mi dispiace|desculpe|het spijt me|sorry"
@@ -194,14 +194,16 @@ LEAST_DIFFERENT = 0.8
 
 
 def repeats_itself(text: str) -> bool:
-    """Whether too few of the text's 4-grams are distinct; so are under one in a thousand of real texts."""
+    """Whether too few of the text's 4-grams are distinct; fewer than one in a thousand of real texts are like
+    that.
+    """
     words = pieces(text.lower())
     grams = list(runs_of(words, 4))
     return len(grams) >= 8 and len(set(grams)) < LEAST_DIFFERENT * len(grams)
 
 
 def says_a_sentence_twice(text: str) -> bool:
-    """Whether a sentence of three words or more is there twice, apart from its numbers."""
+    """Whether a sentence of three words or more occurs twice, even with other numbers in it."""
     parts = (NUMBER.sub("0", part).strip() for part in SENTENCE_END.split(text))
     sentences = [part for part in parts if word_count(part) >= 3]
     return len(set(sentences)) < len(sentences)

@@ -138,7 +138,7 @@ NAMED = (
         "[NAME]",
         re.compile(rf"\b(?:[Mm]y name(?: is|['\u2019]s)|[Ii] am called|[Cc]all me)\s{{1,3}}({_NAME})"),
     ),
-    (  # in small letters a second word is a surname only where nothing else follows that belongs to it
+    (  # in lower case a second word is taken for a surname only if the clause ends after it
         "[NAME]",
         re.compile(
             rf"\b[Mm]y name(?: is|['\u2019]s)\s{{1,3}}(?!{_NO_NAME})([a-z][a-z'\u2019-]{{1,40}}"
@@ -164,7 +164,7 @@ _NUMBER = (
 )
 _SCALE = r"(?:[\s-]?(?P<{0}>k|thousand|m|mn|million|bn|billion)\b)?"
 _SIGN = r"[$\u20ac\u00a3\u00a5\uffe5\u20b9]"
-# In capitals only, and none that is a word.
+# Codes of currencies: only in capitals, and only codes that are not also words.
 _CODE = r"(?-i:USD|EUR|GBP|CHF|JPY|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|INR|CNY|RMB|HKD|SGD|MXN|BRL|ZAR|KRW)"
 _DASH = r"[-\u2010-\u2014]"
 _LOW, _LOW2 = (rf"{_NUMBER}{_SCALE.format(name)}\s?" for name in ("low", "low2"))
@@ -195,7 +195,7 @@ SIGNS = {
     "franc": "CHF",
     "rupee": "\u20b9",
 }
-SCALES = {"": 1.0, "k": 1e3, "t": 1e3, "m": 1e6, "b": 1e9}  # by their first letter
+SCALES = {"": 1.0, "k": 1e3, "t": 1e3, "m": 1e6, "b": 1e9}  # by the first letter of the word
 
 
 def scrub_text(text: str, language: str = "") -> str:

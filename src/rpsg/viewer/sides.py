@@ -1,4 +1,4 @@
-"""Two releases side by side: what is claimed, how good the texts are, and three texts of each."""
+"""Two releases side by side: their claims, the quality of their texts, and three texts of each."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_VALUES = 12
 def side(place: str, name: str, opened: OpenRelease, to_release: Html) -> Html:
     """The column of one release: claim, quality, texts, and the lengths of its texts.
 
-    ``place`` tells the two columns apart in the names of their pictures.
+    ``place`` makes the names of pictures in the two columns differ.
     """
     release = opened.release
     chosen = [release.texts[i] for i in evenly(len(release.texts), SAMPLES)]
@@ -58,11 +58,14 @@ def figures(first: Release, second: Release, names: tuple[str, str]) -> Html:
         for name, figure in _FIGURES.items()
         if (one := figure(first)) is not None and (other := figure(second)) is not None
     ]
-    return table("Figures that both have", ("figure", *names), rows, names)
+    return table("Figures of both releases", ("figure", *names), rows, names)
 
 
 def shares(first: Release, second: Release, names: tuple[str, str]) -> Iterator[Html]:
-    """For each attribute that both count, a table of the shares of their texts by value."""
+    """For each attribute that both count, a table of the shares of their texts by value.
+
+    Of many values those that are most frequent in one of the two are shown.
+    """
     others = {covered.attribute: covered for covered in second.coverage}
     for covered in first.coverage:
         other = others.get(covered.attribute)
@@ -72,12 +75,17 @@ def shares(first: Release, second: Release, names: tuple[str, str]) -> Iterator[
         theirs = {value.name: value.texts for value in other.values}
         common = [name for name in mine if name in theirs]
         totals = max(sum(mine.values()), 1), max(sum(theirs.values()), 1)
-        if common:
-            rows = [
-                (isolate(name), _share(mine[name], totals[0]), _share(theirs[name], totals[1]))
-                for name in common[:MOST_VALUES]
-            ]
-            yield table(f"Texts by {covered.attribute}", (covered.attribute, *names), rows)
+        if not common:
+            continue
+        caption = f"Texts by {covered.attribute}"
+        if len(common) > MOST_VALUES:
+            caption += f": the {MOST_VALUES} most frequent of {len(common)} values"
+            common.sort(key=lambda name: -max(mine[name] / totals[0], theirs[name] / totals[1]))
+        rows = [
+            (isolate(name), _share(mine[name], totals[0]), _share(theirs[name], totals[1]))
+            for name in common[:MOST_VALUES]
+        ]
+        yield table(caption, (covered.attribute, *names), rows)
 
 
 def _share(count: int, total: int) -> Child:

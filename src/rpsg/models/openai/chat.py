@@ -32,7 +32,7 @@ _THOUGHTS = frozenset({"thinking", "reasoning"})
 _FILTERED = frozenset({"content_filter", "safety", "recitation", "prohibited_content", "blocklist"})
 # What every server accepts as a seed: a positive 32-bit number.
 _SEEDS = 2**31 - 1
-# OpenAI refuses more stop sequences; the others are applied to the answer here.
+# OpenAI refuses a request with more stop sequences than this; RPSG applies the rest to the answer itself.
 _MAX_STOPS = 4
 # The number of answers remembered to detect repeated ones.
 _REMEMBERED = 10_000
@@ -61,7 +61,7 @@ class Questions(Protocol[Told_co]):
     def read(self, index: int, answer: dict[str, Any], changes: frozenset[str]) -> Told_co: ...
 
     def declined(self, index: int, refusal: bytes) -> Told_co | None:  # noqa: ARG002 - most refusals are no result
-        """The result that a refusal means; None if it is only a refusal."""
+        """The result, if this refusal is an answer in itself; else None."""
         return None
 
     def is_public(self, index: int) -> bool:  # noqa: ARG002 - private, unless it is known

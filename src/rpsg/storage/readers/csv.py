@@ -1,14 +1,14 @@
 """CSV and TSV. The header line alone decides the separator: comma, semicolon, tab or vertical bar.
 
-If none of these finds the wanted columns in it, rarer signs are tried. A first line such as ``sep=;``, which
-spreadsheets write, decides before it. Lines of a title above the header are passed over, if each has one
-field and a line below them has the wanted columns. A row that repeats the header, as in a file that was
-joined from several, is left out. Empty fields after the last column, which a separator at the end of a row
-makes, do not count.
+If none of these separates the wanted columns, rarer signs are tried. A first line such as ``sep=;``, which
+spreadsheets write, overrides the header. A title above the header is skipped, if each of its lines has one
+field and a line below it has the wanted columns. A row that repeats the header, as in a file that was joined
+from several, is left out. Empty fields after the last column, which a separator at the end of a row makes, do
+not count.
 
-A row with too many or too few fields, or a huge one, does not affect other rows. If a quote is not closed, or
-something follows a closing one, the start of the next row is unknown: that is a fault of the file, and so is
-an encoding other than UTF-8.
+A row with too many or too few fields, or a huge row, does not affect other rows. If a quote is not closed, or
+something follows a closing quote, nobody knows where the next row starts. That is an error of the whole file,
+and so is an encoding other than UTF-8.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical ba
 #: Those of databases and of the separator line. No name of a column holds one.
 _RARE = ("^", "~", "\xa6", "\x01", "\x1e", "\x1f")
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\w"\r\n])"?\s*', re.IGNORECASE)
-#: Text between quotes and line ends; only its first and last byte change the state of a CSV parser.
+#: Text between quotes and line ends. Only its first and its last byte can change the state of a CSV parser.
 _BETWEEN = re.compile(rb'[^"\r\n]+')
 _NO_LIMIT = 2**31 - 1
 #: The most lines that a title may have.
 _TITLE = 20
-RAGGED = "the row has another number of fields than the header"
+RAGGED = "the number of fields in the row is not that of the header"
 TOO_LONG = "the row is too long"
 REPEATED = "the row repeats the header"
 
 
 def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -> Iterator[Row | Fault]:
-    """The rows under the header; a blank line is no row.
+    """The rows under the header; a blank line is not a row.
 
     Raises:
         DataError: the file cannot be split into rows; names the line, never its content.
@@ -57,7 +57,7 @@ def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -
         reader, separator, written = _opened(source, path, columns, separator)
         header = [name_in_header(name) for name in written]
         check_header(path, header, columns)
-        values = itemgetter(*(index or 0 for index in columns.of(header)))  # nobody reads one without a name
+        values = itemgetter(*(index or 0 for index in columns.of(header)))  # 0 stands for no column
         separators = _SEPARATORS.get(separator, f"the sign {separator}")
         width, first = len(header), written[0]
         for number, fields in _numbered(path, reader, source):
@@ -66,14 +66,14 @@ def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -
             elif len(fields) != width and (len(fields) < width or any(fields[width:])):
                 yield _ragged(path, number, len(fields), width, separators)
             elif fields[0].strip() == first and [name.strip() for name in fields[:width]] == written:
-                hint = "Files were joined with their headers. Nothing needs to be done."
+                hint = "Several files were joined, each with its header. You need not do anything."
                 yield fault(path, "line", number, REPEATED, hint)
             else:
                 yield number, values(fields)
 
 
 def header_of(file: Source, *, separator: str | None = None, columns: Columns | None = None) -> list[str]:
-    """The names of the columns; errors as ``read_rows``. ``columns`` finds a header under a title."""
+    """The names of the columns; ``columns`` finds a header under a title. Errors as in ``read_rows``."""
     with _long_fields():
         wanted = (columns or Columns("text")).in_header
         written = _opened(_PhysicalLines(file), file.called, wanted, separator)[2]
@@ -86,7 +86,7 @@ def header_of(file: Source, *, separator: str | None = None, columns: Columns | 
 def check_lines(file: Source) -> None:
     """Raise DataError for the first byte that is not text, or if nothing follows the header.
 
-    No line is taken apart.
+    Lines are not split into fields.
     """
     rows = sum(not (line.isspace() or _SEPARATOR_LINE.fullmatch(line)) for line in _PhysicalLines(file)) - 1
     if rows < 1:
@@ -141,17 +141,18 @@ def _whole_rows(source: _PhysicalLines) -> Iterator[list[str]]:
 
 
 class _PhysicalLines:
-    """The lines of a file for the CSV parser, which may join several to one row.
+    """The lines of a file for the CSV parser, which may join several lines to one row.
 
-    Little more than the quotes of a row over the limit reach the parser: they suffice to find its end.
+    Of a row over the size limit, little more than the quotes reaches the parser: they are enough to find its
+    end.
     """
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self.texts = self._read()
-        #: Lines that the parser never sees.
+        #: The number of lines that the parser never sees.
         self.lines_before = 0
-        #: Bytes of the parser's current row so far.
+        #: The bytes of the parser's current row so far.
         self.size = 0
 
     @property
@@ -176,7 +177,8 @@ class _PhysicalLines:
                 at += size
                 yield line.decode()
                 continue
-            squeezed = self.is_long and size <= lines.MAX_LINE_BYTES  # longer lines come as their skeleton
+            # Lines that are longer than that come squeezed already.
+            squeezed = self.is_long and size <= lines.MAX_LINE_BYTES
             kept = self._skeleton(line) if squeezed else line
             text = lines.decoded(self._source, kept, number=number, offset=at, mixed=has_utf8)
             at += size
@@ -191,7 +193,7 @@ class _PhysicalLines:
 
 
 def _ends(between: re.Match[bytes]) -> bytes:
-    """The first and the last byte; a letter in place of one that is part of a longer character."""
+    """The first and the last byte; a byte that is part of a longer character is replaced by a letter."""
     found = between[0]
     return bytes(c if c < 0x80 else 0x78 for c in found[:1] + found[1:][-1:])
 
@@ -245,7 +247,7 @@ def _numbered(path: str, reader: Reader, source: _PhysicalLines) -> Iterator[tup
 
 @contextmanager
 def _long_fields() -> Iterator[None]:
-    """Raises the csv module's limit on field sizes, which is global and would stop the whole file."""
+    """Raises the csv module's limit on the size of a field, which would stop the whole file."""
     before = csv.field_size_limit(_NO_LIMIT)
     try:
         yield
@@ -264,12 +266,12 @@ def _broken(path: str, number: int, *, is_header: bool) -> DataError:
 
 def _ragged(path: str, number: int, found: int, expected: int, separators: str) -> Fault:
     fields = "1 field" if found == 1 else f"{found} fields"
-    hint = f'Columns are separated by {separators} here. Put texts with one in double quotes: "...".'
+    hint = f'Columns are separated by {separators} here. Put texts that have one in double quotes: "...".'
     detail = f"the row has {fields}; the header has {expected}"
     return fault(path, "line", number, RAGGED, hint, detail=detail)
 
 
 def _too_long(path: str, number: int) -> Fault:
-    hint = "Check that every quote is closed; a single text may not be that long."
+    hint = "Check that every quote is closed. If this row really is so long, shorten its text."
     detail = f"the row is longer than {lines.MAX_LINE_BYTES >> 20} MiB"
     return fault(path, "line", number, TOO_LONG, hint, detail=detail)

@@ -27,10 +27,10 @@ _TITLE = 20
 
 
 def read_rows(source: Source, columns: Columns) -> Iterator[Row | Fault]:
-    """The rows under the header, numbered as in the sheet; a row of empty cells is no row.
+    """The rows under the header, numbered as in the sheet; a row of empty cells does not count.
 
     Raises:
-        DataError: this is no whole workbook, no sheet has the columns, or two have.
+        DataError: this is not a complete workbook, no sheet has the columns, or several sheets have them.
         MissingExtraError: python-calamine is not installed.
     """
     rows, above, indices = _chosen(source, columns.in_header)

@@ -1,7 +1,7 @@
 """Rows that are in memory: a data frame of pandas or polars, an Arrow table, a dataset, a list of dicts.
 
-None of these packages is imported here. What is given is held under a name for as long as it is read, so that
-everything else deals with one kind of source; nothing of it is written anywhere.
+None of these packages is imported here. The rows are held under a name for as long as they are read, so that
+all other code can treat them like a file. They are written nowhere.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from rpsg.storage.readers.rows import Row
 
-#: The data in a message.
+#: What messages call the data.
 CALLED = "The data in memory"
 _HELD: dict[str, _Table] = {}
 #: What gives all rows of a table that is computed or read as it is asked for.
@@ -38,8 +38,8 @@ _NUMBERS = itertools.count(1)
 class _Table:
     """The names of the columns, and the values of each as a list.
 
-    ``keys`` are the columns' own, which need not be text, by their names. Of a list of dicts the names are
-    the keys of its rows, and so as private as these.
+    ``keys`` maps each name to the column's own key, which need not be text. The names in a list of dicts are
+    keys of its rows, so they are as private as the rows.
     """
 
     names: list[str] = field(repr=False)
@@ -53,7 +53,7 @@ def held(data: object) -> Iterator[Path]:
     """A path that stands for ``data`` within the block.
 
     Raises:
-        UsageError: this is no table that can be read here; the error names its type alone.
+        UsageError: this is not a table that can be read here; the error names only its type.
     """
     table = _table(data)
     name = f"memory:{next(_NUMBERS)}"
@@ -65,7 +65,7 @@ def held(data: object) -> Iterator[Path]:
 
 
 def is_table(data: object) -> bool:
-    """Whether ``data`` is a table, and no path and no list of texts."""
+    """Whether ``data`` is a table, not a path or a list of texts."""
     if isinstance(data, list | tuple):
         return any(isinstance(row, dict) for row in data)
     return type(data).__module__.partition(".")[0] in {"pandas", "polars", "pyarrow", "datasets"}
@@ -96,7 +96,7 @@ def check_columns(path: Path, columns: Columns) -> None:
 
 
 def read_rows(path: Path, columns: Columns) -> Iterator[Row]:
-    """The rows, numbered from 1; errors as ``check_columns``."""
+    """The rows, numbered from 1; with the errors of ``check_columns``."""
     check_columns(path, columns)
     table = _HELD[str(path)]
     held = (
@@ -108,7 +108,7 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row]:
 
 
 def _plain(value: Any) -> Any:
-    """A value of a type of the standard library itself: no class of somebody's own says how it is written.
+    """A value as a type of the standard library: no class of another package decides how it is written.
 
     Arrays become lists, times of numpy text, and pandas' NA None.
     """
@@ -126,7 +126,8 @@ def _plain(value: Any) -> Any:
 
 def _table(data: object) -> _Table:
     if is_table(data) and isinstance(data, list | tuple):
-        # What is no dict is a row without a text: one such row must not decide whether there is a release.
+        # What is not a dict counts as a row without a text: one such row must not decide whether there is a
+        # release.
         rows = [row if isinstance(row, dict) else {} for row in data]
         names = list(dict.fromkeys(name for row in rows for name in row if isinstance(name, str)))
         return _made(names, lambda name: [row.get(name) for row in rows], is_rows=True)
@@ -145,7 +146,7 @@ def _table(data: object) -> _Table:
         return _table(getattr(frame, whole)())
     if (package, kind) == ("datasets", "DatasetDict"):
         hint = f"Give one of its splits: {', '.join(map(str, frame))}."
-        raise UsageError("This is a dataset of several splits. Nothing was read.", hint=hint)
+        raise UsageError("This dataset has several splits. Nothing was read.", hint=hint)
     given = named_type(data)
     if isinstance(data, list | tuple):
         given += " without dicts" if data else " without rows"
@@ -153,7 +154,7 @@ def _table(data: object) -> _Table:
 
 
 def _hint(data: object) -> str:
-    """How to make a table of something else that holds texts."""
+    """How to make a table of other data that contain texts."""
     package, kind = type(data).__module__.partition(".")[0], type(data).__name__
     if isinstance(data, list | tuple) and any(isinstance(row, str) for row in data):
         return 'Make dicts of the texts: [{"text": text} for text in texts].'
@@ -192,7 +193,7 @@ def _made(keys: list[Any], values: Callable[[Any], list[Any]], *, is_rows: bool 
 
 
 def _of_arrow(table: Any, name: str) -> list[Any]:
-    from rpsg.storage.readers.parquet import values_of  # it needs pyarrow, which a table of it shows is there
+    from rpsg.storage.readers.parquet import values_of  # needs pyarrow, which made the table
 
     column = table.column(name)
     return [value for chunk in getattr(column, "chunks", [column]) for value in values_of(chunk)]

@@ -24,7 +24,7 @@ _UNDECODABLE = object()
 
 
 def header_of(path: Path) -> list[str]:
-    """The names of the columns; errors as ``read_rows``."""
+    """The names of the columns; with the errors of ``read_rows``."""
     return list(_open(path).schema_arrow.names)
 
 
@@ -32,14 +32,14 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row | Fault]:
     """The rows, numbered from 1.
 
     Raises:
-        DataError: this is no whole Parquet file, or has no such columns.
+        DataError: this is not a complete Parquet file, or lacks these columns.
     """
     file = _checked(path, columns)
     number = 1
     for values in _batches(path, file, columns):
         for row in zip(*values, strict=True):
             if any(value is _UNDECODABLE for value in row):
-                yield fault(str(path), "row", number, NOT_UTF8, "Write the row again, or take it out.")
+                yield fault(str(path), "row", number, NOT_UTF8, "Write the row again, or remove it.")
             else:
                 yield number, row
             number += 1
@@ -147,7 +147,7 @@ def is_turns(kind: Any) -> bool:
 
 
 def _listed(value: Any) -> list[object] | None:
-    """One list of objects, each value alone: one that is not text must not decide about other rows."""
+    """One list of objects, converted value by value: a value that is not text must not affect other rows."""
     try:
         found: list[object] | None = value.as_py()
     except (UnicodeDecodeError, ValueError, OverflowError):
