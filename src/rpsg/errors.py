@@ -146,6 +146,7 @@ def in_plain_words(said: str) -> str:
         ("integer", "whole number"),
         ("string", "text"),
         ("list", "list"),
+        ("tuple", "list"),
         ("number", "number"),
     ):
         said = said.replace(f"a valid {theirs}", ours if ours == "text" else f"a {ours}")
@@ -164,7 +165,9 @@ _OPTION = (
     r"(?<![\w-])--(?P<name>[a-z][a-z-]*[a-z])"
     rf"(?: (?P<role>[a-z][\w-]*)=(?P<of>\S+\b)| (?P<value>{_VALUE}))?"
 )
-_SPOKEN = re.compile(rf"(?P<command>{_COMMAND})|--with-[a-z]+, or (?P<aids>`aids`) in Python|{_OPTION}")
+_SPOKEN = re.compile(
+    rf"(?P<command>{_COMMAND})|--with-[a-z]+, or (?P<aids>`aids`) in Python|{_OPTION}|(?<![\w-])-(?P<out>o)\b"
+)
 _OTHER_NAMES = {"model": "models", "allow-plugin": "plugins", "no-floor": "write_floor=False"}
 _LISTS = {"plugins"}
 _FLAGS = {"regenerate", "second-opinion", "with-vault", "plain-http"}
@@ -175,13 +178,14 @@ def in_python(said: str) -> str:
 
     A command within it, such as ``rpsg doctor``, is not changed.
     """
-    said = said.replace("he same command", "he same call").replace("the same -o", "the same `out`")
-    return _SPOKEN.sub(_spoken, said.replace("a new -o", "a new `out`"))
+    return _SPOKEN.sub(_spoken, said.replace("he same command", "he same call"))
 
 
 def _spoken(found: re.Match[str]) -> str:
     if kept := found["command"] or found["aids"]:
         return kept
+    if found["out"]:
+        return "`out`"
     option = found["name"]
     name = _OTHER_NAMES.get(option, option.replace("-", "_"))
     if found["role"]:

@@ -116,7 +116,7 @@ class Line(Shown):
         return found
 
     def cells(self) -> tuple[str, ...]:
-        """The line as words for the columns of ``COLUMNS``. After ± is the longer side of an interval."""
+        """The cells of the line in a table with ``COLUMNS``; ± is the longer side of an interval."""
         score = "" if self.score is None else f"{round(self.score, 2) + 0.0:.2f}"
         if self.score is not None and not self.informative:
             score = "(=)" if self.informative is False else "(?)"

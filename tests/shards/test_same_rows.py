@@ -94,7 +94,7 @@ def test_merging_other_answers_to_the_same_question_does_not_hide_the_first(
     question = waiting.file.with_name("question-1.json")
     shards.merge([shards.count(question, one, k, f"again-{k}.sum") for k in (1, 2, 3)])
     assert "other rows than shard 1: 2." in note(lab)
-    assert "other rows when they were merged again: 2." in note(lab)
+    assert "the same rows when they were merged again: 2." in note(lab)
 
 
 def test_the_release_commits_to_what_was_read_for_both_questions(

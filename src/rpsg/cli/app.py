@@ -36,7 +36,7 @@ from rpsg.cli.view import view
 
 EXIT_CODES = (
     (0, "success"),
-    (1, "a bug in RPSG"),
+    (1, "a bug in RPSG, or something to fix before a run (doctor)"),
     (2, "a wrong option, setting or name, or a plug-in that fails"),
     (3, "data that cannot be read"),
     (4, "the plan cannot give a corpus, for example with too few people or too little budget"),
@@ -50,7 +50,7 @@ EXIT_CODES = (
     (NOT_RUN, "the audit was not able to detect a leak, so it has no verdict (audit)"),
     (CELLS_FAILED, "some cells of a comparison failed; the others are done (compare)"),
     (UNWRITTEN, "done, but the output could not be written"),
-    (130, "stopped with Ctrl-C or SIGTERM"),
+    (130, "stopped with Ctrl-C, or by a signal to end"),
 )
 _EPILOG = "Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES) + "."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +77,12 @@ def push(
         raise
     except Exception as error:  # noqa: BLE001  # of which library, differs by version
         status = getattr(getattr(error, "response", None), "status_code", None)
+        if status is None and re.search("Connect|Timeout|Unreachable", type(error).__name__):
+            raise ModelError(
+                f"The hub {api.endpoint} cannot be reached ({type(error).__name__}).",
+                hint="Check the network, and HF_ENDPOINT if you use another hub. Or upload the folder "
+                f"{release} yourself.",
+            ) from None
         reason = f"HTTP {status}" if status else type(error).__name__
         raise ModelError(
             f"The hub did not take {repository} ({reason}).",

@@ -73,6 +73,17 @@ class Run(Shown):
         value = self.ledger.get("claim", {}).get("epsilon")
         return None if value is None else float(value)
 
+    @property
+    def delta(self) -> float | None:
+        """The delta of the claim; None where nothing is claimed."""
+        value = self.ledger.get("claim", {}).get("delta")
+        return None if value is None else float(value)
+
+    @property
+    def claim(self) -> str:
+        """The claim in words; what it does not cover is in ``summary``."""
+        return str(self.ledger.get("claim", {}).get("text", ""))
+
     def to_pandas(self) -> Any:
         """The corpus as a ``pandas.DataFrame``: one row per text, with its label, columns and attributes."""
         return outward.to_pandas(self.records)

@@ -167,7 +167,7 @@ class _PhysicalLines:
         return next(self.texts)
 
     def _read(self) -> Iterator[str]:
-        """A generator, which costs less per line than a method."""
+        """A generator, because it costs less per line than a call of a method for each line."""
         number = at = 0
         has_utf8 = False
         for line, size in lines.raw_lines(self._source, self._skeleton):

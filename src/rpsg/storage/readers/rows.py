@@ -86,21 +86,23 @@ class RowNumbers:
     first: list[int] = field(default_factory=list, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Reading:
-    """A file as it was read. Everything in it is private.
+    """A file as it was read; private, and not in the ``repr``, since a notebook keeps what it shows.
 
-    ``left_out`` has the rows that cannot be used, and ``as_other`` those counted as "other", both by reason.
-    ``hints`` says for each reason how to repair such rows. ``unit`` is what row numbers count ("line"). The
-    ``repr`` shows none of this, since a notebook keeps what it shows.
+    ``left_out`` has the rows that cannot be used, ``as_other`` those counted as "other", and ``hints`` how to
+    repair them, each by reason. ``unit`` is what row numbers count ("line").
     """
 
-    corpus: PrivateCorpus = field(repr=False)
+    corpus: PrivateCorpus
     unit: str
-    rows: int = field(repr=False)
-    left_out: Mapping[str, RowNumbers] = field(repr=False)
-    as_other: Mapping[str, RowNumbers] = field(repr=False)
-    hints: Mapping[str, str] = field(repr=False)
+    rows: int
+    left_out: Mapping[str, RowNumbers]
+    as_other: Mapping[str, RowNumbers]
+    hints: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"<Reading of {self.unit}s, not shown as they are private: .corpus, .rows, .left_out, .hints>"
 
 
 @dataclass(slots=True)

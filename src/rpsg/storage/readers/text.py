@@ -116,14 +116,14 @@ def no_content(called: object) -> DataError:
 
 def no_rows(called: object) -> DataError:
     """The error for a file that has nothing but a header."""
-    return DataError(f"{called} has no rows.", hint="Give a file with at least one row under the header.")
+    return DataError(f"{called} has no rows.", hint="Give at least one row under the header.")
 
 
-def no_usable_row(called: object, path: Path) -> DataError:
-    """The error for a file in which every row is left out."""
+def no_usable_row(called: object, path: Path | None) -> DataError:
+    """The error for a file, or for data in memory without a ``path``, in which every row is left out."""
+    check = "rpsg.check(data, ...)" if path is None else f"rpsg check {quote(str(path))}"
     return DataError(
-        f"{called} has no usable row.",
-        hint=f"See which rows, and why, with the same options: rpsg check {quote(str(path))}",
+        f"{called} has no usable row.", hint=f"See which rows, and why, with the same options: {check}"
     )
 
 
