@@ -27,17 +27,18 @@ def embed(
 ) -> None:
     """Embed the private texts of a run and stop: the slow part of reading them, as a step of its own.
 
-    `rpsg run` with the same settings and the same RUN then goes on from there and does not embed them again.
-    So many texts can be embedded when a machine is free, or on one whose embedder is fast (a GPU with
-    --embedder st:MODEL), if RUN and RPSG_HOME are on a disk that both machines share.
+    `rpsg run` with the same settings and the same RUN then goes on from there, and does not embed them again.
+    So many texts can be embedded while a machine is free, or on one whose embedder is faster (a GPU, with
+    --embedder st:MODEL), if the data, RUN and RPSG_HOME are on a disk that both machines share.
 
     As in a run, the account must have room for the plan, the writer is tried on public prompts, and the file
-    is read. No noisy answer is drawn, so no budget is spent: it is reserved until the command ends. The
-    embeddings are stored in RUN/private, encrypted like all that is private there.
+    is read. No noisy answer is drawn, so no budget is spent. It is reserved until the command ends or, if
+    that is killed, until the run goes on. The embeddings are stored in RUN/private, encrypted like all that
+    is private there.
 
-    It can be stopped at any time. The same command goes on after the last 8,192 texts that were finished. If
-    the file has changed since, the texts are embedded anew. With another writer or other prompts the
-    embeddings stay; with another budget, schema, embedder or choice of rows `rpsg run` begins anew.
+    It can be stopped at any time; the same command goes on after the last 8,192 texts that were finished. If
+    the file has changed since, all texts are embedded again. You can still change the writer and its prompts.
+    After a change of budget, schema, embedder or data settings the run begins anew, without the embeddings.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.cli.progress import progress_for
