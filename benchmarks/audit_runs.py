@@ -84,8 +84,8 @@ WORDS, FEWER_WORDS = "words = [25, 50, 90, 140]", "words = [16, 24, 30, 36]"
 #: texts can be detected.
 FEW_ATTACKS = ("copies", "phantom", "passage")
 OF_160 = "160 texts"
-#: The number of reviews that are private here, and of words that are kept of each.
-REVIEWS, REVIEW_WORDS = 1200, 40
+#: The number of reviews that are private here, of others that are public, and of words that are kept of each.
+REVIEWS, PUBLIC_REVIEWS, REVIEW_WORDS = 1200, 600, 40
 #: The runs, in the order in which they are made: the options of ``rpsg``, and settings that have no option.
 RUNS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "paper": (
@@ -118,6 +118,14 @@ RUNS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     # an hour or two.
     "augpe, 160 texts": (
         ("run", "reviews.jsonl", *OF_REVIEWS, *WRITER, "--method", "augpe", "--size", "160"),
+        {"RPSG_AUGPE__ITERATIONS": "1", "RPSG_AUGPE__VARIATIONS": "2"},
+    ),
+    # Enough canaries for nearly every corpus in which one text in twenty leaks to have one.
+    "augpe, 160 texts, canaries": (
+        (
+            *("audit-run", "reviews.jsonl", *OF_REVIEWS, *WRITER, "--canary-texts", "public-reviews.jsonl"),
+            *("--audit-canaries", "600", "--method", "augpe", "--size", "160"),
+        ),
         {"RPSG_AUGPE__ITERATIONS": "1", "RPSG_AUGPE__VARIATIONS": "2"},
     ),
     "paper, 160 texts": (
@@ -237,8 +245,10 @@ def _write(file: Path, texts: Iterable[str]) -> None:
 
 
 def prepare_reviews(folder: Path) -> None:
-    """Write short reviews, and the pack that short reviews are written from."""
-    _write(folder / "reviews.jsonl", (" ".join(text.split()[:REVIEW_WORDS]) for text in reviews(0)[:REVIEWS]))
+    """Write short reviews, private and public, and the pack that short reviews are written from."""
+    short = [" ".join(text.split()[:REVIEW_WORDS]) for text in reviews(0)[: REVIEWS + PUBLIC_REVIEWS]]
+    _write(folder / "reviews.jsonl", short[:REVIEWS])
+    _write(folder / "public-reviews.jsonl", short[REVIEWS:])
     pack = folder / "short-reviews"
     shutil.copytree(Path(rpsg.__path__[0]) / "domains" / "food-reviews", pack, dirs_exist_ok=True)
     about = pack.joinpath("pack.toml").read_text("utf-8")

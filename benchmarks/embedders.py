@@ -65,7 +65,8 @@ def main() -> None:
         agree = np.mean([a == b for a, b in zip(probe.classify(texts, rows), moods, strict=True)])
         cosine = np.einsum("nd,nd->n", rows, truth)
         print(
-            f"{name}: {speed:.0f} texts a second and core; cosine {cosine.mean():.4f}, {cosine.min():.3f} at "
+            f"{name}: {speed:.0f} texts per second and core; cosine {cosine.mean():.4f}, {cosine.min():.3f} "
+            "at "
             f"least; nearest the same {same:.0%}; mood the same {agree:.0%}"
         )
 

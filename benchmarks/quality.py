@@ -55,7 +55,7 @@ METRICS = {
 
 
 def read_texts(path: Path, column: str) -> list[str]:
-    """The texts of a JSONL or CSV file, or of a plain one with a text a line."""
+    """The texts of a JSONL or CSV file, or of a plain file with one text per line."""
     if path.suffix == ".csv":
         with path.open(encoding="utf-8", newline="") as lines:
             return [row[column] for row in csv.DictReader(lines) if row[column].strip()]

@@ -220,7 +220,7 @@ def measure_faulty(count: int, seed: int, refused: float = 0.0, slow: float = 0.
 
 def table(result: dict[str, Any]) -> str:
     """The runs of a result file as a table in Markdown."""
-    lines = ["| seed | seconds | of the rate without faults | lost |", "|---|---|---|---|"]
+    lines = ["| seed | seconds | share of the rate without faults | requests lost |", "|---|---|---|---|"]
     runs = result["runs"]
     lines += [
         f"| {run['seed']} | {run['seconds']:.0f} | {run['of_the_best']:.2f} | {100 * run['lost']:.2f} % |"

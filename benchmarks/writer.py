@@ -82,7 +82,7 @@ def requests(count: int) -> list[Request]:
 
 
 def raw_calls(servers: Sequence[LlamaServer], slots: int, asked: Sequence[Request]) -> int:
-    """Plain calls from a pool of threads, one a slot; how many tokens came back."""
+    """Plain calls from a pool of threads, one per slot; returns the number of tokens written."""
     free: SimpleQueue[Any] = SimpleQueue()
     for _ in range(slots):
         for server in servers:

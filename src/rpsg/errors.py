@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class RpsgError(Exception):
-    """The base of all errors: a sentence for the user, and in ``hint`` what to do about it."""
+    """The base class of all errors: a sentence for the user, and in ``hint`` what to do next."""
 
     exit_code = 1
 
@@ -49,13 +49,13 @@ class RpsgError(Exception):
 
 
 class UsageError(RpsgError):
-    """An option, a setting, a keyword or a name that is not known or does not fit."""
+    """An option, a setting, a keyword or a name is unknown, or its value is not allowed."""
 
     exit_code = 2
 
 
 class PlugInError(UsageError):
-    """A plug-in fails. The message names it and its package, and says how to remove that package.
+    """A plug-in from another package fails. The message names it, its package, and how to remove the package.
 
     The message never quotes the plug-in's own error. A plug-in that fails on a private text may fail because
     of that text, so there this error is handled like any other failure.
@@ -63,7 +63,7 @@ class PlugInError(UsageError):
 
 
 class DataError(RpsgError):
-    """The private input cannot be read. The message says where, and never quotes it."""
+    """The private input cannot be read. The message says where in the file, but quotes nothing from it."""
 
     exit_code = 3
 
@@ -75,7 +75,7 @@ class InfeasibleError(RpsgError):
 
 
 class BudgetError(RpsgError):
-    """The account of these data has too little budget left, or cannot be read."""
+    """The privacy account of these data has too little budget left, or cannot be read."""
 
     exit_code = 5
 
@@ -99,7 +99,7 @@ class VerificationError(RpsgError):
 
 
 class MissingExtraError(RpsgError):
-    """An optional package is needed, from an extra: ``MissingExtraError("local", "xllamacpp")``."""
+    """An optional package is missing. ``MissingExtraError("local", "xllamacpp")`` names extra and package."""
 
     exit_code = 9
 
@@ -126,7 +126,7 @@ class PrivacyError(RpsgError):
 
 
 class LimitError(RpsgError):
-    """A limit of the plan is reached; a larger one resumes the run."""
+    """A limit of the plan is reached. Raise the limit to resume the run."""
 
     exit_code = 11
 
@@ -146,6 +146,7 @@ def in_plain_words(said: str) -> str:
         ("integer", "whole number"),
         ("string", "text"),
         ("list", "list"),
+        ("tuple", "list"),
         ("number", "number"),
     ):
         said = said.replace(f"a valid {theirs}", ours if ours == "text" else f"a {ours}")
@@ -164,7 +165,9 @@ _OPTION = (
     r"(?<![\w-])--(?P<name>[a-z][a-z-]*[a-z])"
     rf"(?: (?P<role>[a-z][\w-]*)=(?P<of>\S+\b)| (?P<value>{_VALUE}))?"
 )
-_SPOKEN = re.compile(rf"(?P<command>{_COMMAND})|--with-[a-z]+, or (?P<aids>`aids`) in Python|{_OPTION}")
+_SPOKEN = re.compile(
+    rf"(?P<command>{_COMMAND})|--with-[a-z]+, or (?P<aids>`aids`) in Python|{_OPTION}|(?<![\w-])-(?P<out>o)\b"
+)
 _OTHER_NAMES = {"model": "models", "allow-plugin": "plugins", "no-floor": "write_floor=False"}
 _LISTS = {"plugins"}
 _FLAGS = {"regenerate", "second-opinion", "with-vault", "plain-http"}
@@ -175,13 +178,14 @@ def in_python(said: str) -> str:
 
     A command within it, such as ``rpsg doctor``, is not changed.
     """
-    said = said.replace("he same command", "he same call").replace("the same -o", "the same `out`")
-    return _SPOKEN.sub(_spoken, said.replace("a new -o", "a new `out`"))
+    return _SPOKEN.sub(_spoken, said.replace("he same command", "he same call"))
 
 
 def _spoken(found: re.Match[str]) -> str:
     if kept := found["command"] or found["aids"]:
         return kept
+    if found["out"]:
+        return "`out`"
     option = found["name"]
     name = _OTHER_NAMES.get(option, option.replace("-", "_"))
     if found["role"]:

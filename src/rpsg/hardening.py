@@ -1,8 +1,8 @@
 """What the process itself must not let out: core dumps, and reports of libraries to their makers.
 
-``import rpsg`` switches telemetry off, whatever is imported after it, and child processes inherit that. This
-must come before any other import: onnxruntime (from 1.31 on) writes a device id and opens a queue of events
-when it is imported, so its own ``disable_telemetry_events`` comes too late. These events count calls, and an
+``import rpsg`` switches telemetry off, whatever is imported after it, and child processes inherit that. The
+switches must be set before onnxruntime is imported: from 1.31 on, its import writes a device id and opens a
+queue of events, so its own ``disable_telemetry_events`` comes too late. These events count calls, and an
 embedder is called once for each private text.
 """
 

@@ -31,10 +31,10 @@ INTERNAL = "internal: reads private text; do not publish with the release"
 class Measure(Shown):
     """The value of a metric and everything that is needed to interpret it.
 
-    ``interval`` is meant as a 95 % confidence interval for the expected value over samples of this size; its
-    coverage is measured in docs/evaluation.md. None if it is not known. ``n_real`` is None for a metric
+    ``interval`` is meant as a 95 % confidence interval for the expected value over samples of this size. Its
+    coverage is measured in docs/evaluation.md. It is None if it is not known. ``n_real`` is None for a metric
     that reads no real text: only such a measure is public. ``higher_is_better`` is None if the best value is
-    that of the real texts. ``model`` names the model that was used, if any; ``details`` holds tables and
+    that of the real texts. ``model`` names the model that was used, if any. ``details`` holds tables and
     histograms for a report.
     """
 
@@ -51,7 +51,7 @@ class Measure(Shown):
 
     @property
     def internal(self) -> bool:
-        """Whether the measure was computed from real texts. Then it must not be published with a release."""
+        """Whether the value was computed from real texts: then it must not be published with a release."""
         return self.n_real is not None
 
     def _overview(self) -> Overview:
@@ -75,11 +75,11 @@ class Line(Shown):
 
     @property
     def score(self) -> float | None:
-        """Where the corpus lies between floor (0) and ceiling (1); None if one of the three is missing."""
+        """The position of the corpus between floor (0) and ceiling (1); None if one of them is missing."""
         return self.scaled(self.corpus.value)
 
     def scaled(self, value: float | None) -> float | None:
-        """Where ``value`` lies between floor (0) and ceiling (1); None if that is undefined."""
+        """The position of ``value`` between floor (0) and ceiling (1); None if it is undefined."""
         floor, ceiling = _value(self.floor), _value(self.ceiling)
         if floor is None or ceiling is None or value is None or math.isclose(floor, ceiling, abs_tol=1e-12):
             return None
@@ -89,8 +89,8 @@ class Line(Shown):
     def informative(self) -> bool | None:
         """Whether the ceiling is better than the floor by more than chance; None if that is not known.
 
-        A metric on which real texts do no better than the floor says nothing about the corpus. What chance
-        can do is known only if both have an interval, which needs enough texts.
+        If real texts do no better than the floor, the metric says nothing about the corpus. Chance is known
+        only if both have an interval, which requires enough texts.
         """
         floor, ceiling = _value(self.floor), _value(self.ceiling)
         chance = (reach(self.floor), reach(self.ceiling))
@@ -116,7 +116,7 @@ class Line(Shown):
         return found
 
     def cells(self) -> tuple[str, ...]:
-        """The cells of the line, one for each of ``COLUMNS``; ± is the longer side of an interval."""
+        """The cells of the line in a table with ``COLUMNS``; ± is the longer side of an interval."""
         score = "" if self.score is None else f"{round(self.score, 2) + 0.0:.2f}"
         if self.score is not None and not self.informative:
             score = "(=)" if self.informative is False else "(?)"
@@ -174,7 +174,7 @@ def _with_reach(measure: Measure | None) -> str:
 def reach(measure: Measure | None) -> float | None:
     """The distance from the value to the farther end of its interval; None if it has no interval.
 
-    The farther end is used because the near side is cut short where it meets the end of the metric's range.
+    The farther end is used, because the other end may be cut off by the limits of the metric.
     """
     if measure is None or measure.value is None or measure.interval is None:
         return None
@@ -188,9 +188,9 @@ def _ends(measure: Measure | None) -> tuple[float | None, float | None]:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Report(Shown):
-    """All lines of an evaluation and how it was made; ``notes`` are sentences for its reader.
+    """All lines of an evaluation, and how it was made. ``notes`` are sentences for the reader.
 
-    ``sizes`` holds the number of texts of each corpus as given; all lines use ``n`` of them.
+    ``sizes`` has the number of texts in each corpus as given. All lines use ``n`` texts of each.
     """
 
     lines: tuple[Line, ...]

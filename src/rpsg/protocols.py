@@ -198,7 +198,7 @@ class NoiseSource(Protocol):
 
 
 class Progress(Protocol):
-    """Is told what a run does, and may show it. It is never told private counts."""
+    """Receives reports of what a run does, and may show them. It never receives private counts."""
 
     def start(self, stage: str, total: int | None = None) -> None: ...
 

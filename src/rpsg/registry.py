@@ -150,7 +150,7 @@ def writer(
     """The writer called ``name``; a path or a hub id of a GGUF file is run with llama.cpp.
 
     ``openai:MODEL`` and ``azure:DEPLOYMENT`` are models of ``server``; there ``form`` chooses the API. The
-    writer of a plug-in gets the form only when it is not "auto".
+    writer of a plug-in is told the form only if the form is not "auto".
     """
     if served := _served(name):
         if server is not None and form != "auto":

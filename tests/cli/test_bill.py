@@ -52,7 +52,7 @@ def test_the_calls_of_a_run_are_listed_with_what_they_took(rpsg: Rpsg, run: Path
     assert set(finishes) == {"error", "stop"}
     assert facts["bill"]["requests"] == len(facts["calls"]) + 1
     assert facts["failures"] == {"the fake was told to fail": finishes["error"]["requests"]}
-    assert {call["stage"] for call in facts["calls"]} == {"trying the writer", "writing candidates"}
+    assert {call["stage"] for call in facts["calls"]} == {"testing the writer", "writing candidates"}
     assert {call["host"] for call in facts["calls"]} == {"llm.example.org"}
     assert facts["bill"]["prompt_tokens"] >= sum(call["prompt_tokens"] for call in facts["calls"]) > 0
     page = rpsg("calls", str(run)).out

@@ -74,7 +74,7 @@ SLIPS: dict[str, tuple[str, int, str]] = {
     "a file to verify": ("verify rows.jsonl", 8, "There is no release in"),
     "no run to report": ("report nothere", 7, "There is no finished run in"),
     "no matrix": ("compare nothere.toml", 2, "There is no comparison nothere.toml"),
-    "no model": ("models pull nomodel", 2, "There are: gemma-3-270m"),
+    "no model": ("models pull nomodel", 2, "The catalogue has: gemma-3-270m"),
 }
 
 
@@ -211,15 +211,16 @@ def test_a_page_fits_any_terminal(rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch, c
     assert rpsg("plan", "rows.jsonl", "--writer", "fake", "--embedder", "fake").code == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["told to end", "terminal closed"])
 def test_a_command_that_is_told_to_end_stops_as_with_ctrl_c(
-    fake: Api, rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch
+    fake: Api, rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     """So what it opened is closed, and no temporary folder is left. Afterwards the signal is what it was."""
     left = []
 
     def told_to_end(*_: object, **__: object) -> None:
         try:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
             signal.sigtimedwait([], 5)  # the handler runs before this is over
         finally:
             left.append("cleaned up")
@@ -227,7 +228,24 @@ def test_a_command_that_is_told_to_end_stops_as_with_ctrl_c(
     monkeypatch.setattr(api, "verify", told_to_end)
     done = rpsg("verify", "run")
     assert (done.code, left) == (130, ["cleaned up"])
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(number) is signal.SIG_DFL
+
+
+def test_under_nohup_a_command_outlives_its_terminal(
+    fake: Api, rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+
+        def verify_while_the_terminal_closes(*_: object, **__: object) -> object:
+            os.kill(os.getpid(), signal.SIGHUP)
+            return fake.verified
+
+        monkeypatch.setattr(api, "verify", verify_while_the_terminal_closes)
+        assert rpsg("verify", "run").code == 0
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 # -- a server with odd habits -----------------------------------------------------------------------------

@@ -38,6 +38,7 @@ ROOT = Path(rpsg.__file__).parent
         ("No --user column: one row", "No `user` column: one row"),
         ("it lacks --n-public", "it lacks `n_public`"),
         ("with the same -o: what", "with the same `out`: what"),
+        ("start a new one in another folder with -o.", "start a new one in another folder with `out`."),
         ("Then run the same command again.", "Then run the same call again."),
     ],
 )

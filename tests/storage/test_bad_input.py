@@ -317,7 +317,7 @@ def test_a_folder_read_as_csv_is_refused(file: File, tmp_path: Path) -> None:
 def test_a_txt_file_at_fault_is_named_by_its_number_and_never_by_its_name(file: File, tmp_path: Path) -> None:
     file("a.txt", "fine")
     (tmp_path / f"b{MARKER}.txt").symlink_to(tmp_path / "nowhere")
-    refused(tmp_path, "file number 2 by name: it cannot be read", "counting")
+    refused(tmp_path, "file number 2 by name: it cannot be read", "count the .txt files")
     (tmp_path / f"b{MARKER}.txt").unlink()
     file(f"b{MARKER}.txt", b"\xff" + MARKER.encode())
     refused(tmp_path, "file number 2 by name: it is not text of the declared encoding", "--encoding cp1252")
@@ -330,7 +330,7 @@ def test_a_txt_file_over_the_limit_is_named_by_its_number(
 ) -> None:
     monkeypatch.setattr(lines, "MAX_LINE_BYTES", 1 << 20)
     file(f"{MARKER}.txt", MARKER * (1 << 18))
-    refused(tmp_path, "file number 1 by name: it is longer than 1 MiB", "counting")
+    refused(tmp_path, "file number 1 by name: it is longer than 1 MiB", "count the .txt files")
 
 
 def test_a_parquet_file_that_is_none_is_refused(file: File) -> None:

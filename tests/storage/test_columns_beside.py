@@ -242,7 +242,7 @@ def test_a_later_layer_replaces_the_columns_whatever_its_form() -> None:
         (["claim=x|y"], "a release has its own column"),
         (["who=x|y"], "read already"),
         ({"a": ["x|y", "z"]}, "sign |"),
-        ({"a": {"from": "2025"}}, "not one of"),
+        ({"a": {"from": "2025"}}, "either from and to, or edges"),
         ({"a": 5}, "declared with its values"),
     ],
 )

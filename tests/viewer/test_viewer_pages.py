@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlencode
 
 import pytest
 from tests.report.conftest import ATTACKS, read_page
@@ -18,6 +20,7 @@ from rpsg.release.reader import Release
 from rpsg.report.page import report_body
 from rpsg.storage.layout import CORPUS, EVIDENCE, TEXTS
 from rpsg.viewer.links import address, link
+from rpsg.viewer.sides import MOST_VALUES, shares
 from rpsg.viewer.texts import ON_A_PAGE, text_page
 
 if TYPE_CHECKING:
@@ -229,6 +232,26 @@ def test_a_release_beside_itself_has_equal_figures(visitor: Visitor) -> None:
     rows = rows_of(visitor.page(f"/sides?a={one}&b={one}"), "Figures of both releases")
     assert all(first == second for first, second in rows.values())
     assert "people or rows, noisy" in rows
+
+
+def test_of_many_values_those_are_compared_that_are_frequent_in_either() -> None:
+    def release(**texts: int) -> Release:
+        values = [
+            SimpleNamespace(name=f"topic {i}", texts=texts.get(f"n{i}", 0)) for i in range(MOST_VALUES + 8)
+        ]
+        return cast("Release", SimpleNamespace(coverage=[SimpleNamespace(attribute="topic", values=values)]))
+
+    (page,) = shares(release(n19=3, n5=1), release(n18=9), ("one", "other"))
+    rows = rows_of(str(page), "Texts by topic: the 12 most frequent of 20 values")
+    assert list(rows)[:3] == ["topic 18", "topic 19", "topic 5"]
+    assert len(rows) == MOST_VALUES
+
+
+def test_one_text_is_no_range(visitor: Visitor, shown: Path) -> None:
+    lines = (shown / "floor" / "release" / CORPUS).read_text().splitlines()
+    text = json.loads(lines[0])["text"]
+    page = visitor.page(f"{visitor.place('floor')}/texts?{urlencode({'q': text})}")
+    assert "<p>1 text with these words.</p>" in page
 
 
 @pytest.mark.parametrize("query", ["", "?a=x", "?a=x&b=y"])

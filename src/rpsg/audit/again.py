@@ -115,7 +115,7 @@ def _somewhere_else() -> Iterator[Path]:
 
 
 class _Kept:
-    """A writer that is asked each request once."""
+    """A writer to which each request is sent only once."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer

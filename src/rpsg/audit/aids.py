@@ -87,8 +87,8 @@ def aids_of(
     ``recogniser_model`` is an installed spaCy model, without which Presidio finds no names.
 
     Raises:
-        UsageError: there is no such name, or the model is elsewhere.
-        MissingExtraError: its package is not installed.
+        UsageError: there is no such name, or the model does not run on this machine. MissingExtraError: its
+        package is not installed.
         ModelError: its weights are missing or cannot be used.
     """
     made: dict[str, Any] = {"pipeline": pipeline}

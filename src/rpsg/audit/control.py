@@ -40,8 +40,8 @@ class Control:
 def fitted_on_members(subject: Subject) -> Subject:
     """A question whose answer is known: the corpus is what the members wrote, word for word.
 
-    Of up to 2,000 people of each side, and the canaries that were planted. What an attack finds here is as
-    much as it can find in texts of this kind.
+    It has up to 2,000 people of each side, and the planted canaries. What an attack finds here is the most
+    that it can find in texts of this kind.
     """
     draw = stream(subject.seed, "control people")
     sides = (np.flatnonzero(subject.is_in), np.flatnonzero(~subject.is_in))
@@ -52,7 +52,7 @@ def fitted_on_members(subject: Subject) -> Subject:
 
 
 def leaky(subject: Subject) -> Subject:
-    """The same question about a corpus of which one text in twenty is a member's with words dropped.
+    """A question whose answer is known: one text in twenty of the corpus is a member's, with words dropped.
 
     Each leaked text is of another member, or a planted canary; it lacks a random fifth of its words.
     """

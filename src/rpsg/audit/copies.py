@@ -34,8 +34,8 @@ _MIX, _STEP = np.uint64(0x9E3779B97F4A7C15), np.uint64(0x243F6A8885A308D3)
 def copies(subject: Subject) -> Finding:
     """People with fifty characters in a row that occur in the corpus and that nobody else wrote.
 
-    Case and white space do not count. Beside it the shares of members and of people held out who have eight
-    words in a row in the corpus, common phrases too, with 95 % intervals.
+    Case and white space do not count. The details have the shares of members and of people held out who have
+    eight words in a row in the corpus, common phrases included, with 95 % intervals.
     """
     known = np.unique(character_runs(subject.synthetic)[0])
     if subject.reference:
@@ -87,7 +87,7 @@ def character_runs(texts: Sequence[str], length: int = CHARACTERS) -> tuple[Hash
     owner = np.repeat(np.arange(len(plain)), sizes)[starts]
     if not len(starts):
         return np.zeros(0, np.uint64), owner
-    # The binary digits of the length: runs of 32, 16 and 2 characters end to end are one of 50.
+    # By the binary digits of the length: runs of 32, 16 and 2 characters end to end make one of 50.
     found, index, size = np.zeros(len(starts), np.uint64), starts.copy(), 1
     while size <= length:
         if length & size:
@@ -107,7 +107,7 @@ def _joined(first: npt.NDArray[np.uint64], second: npt.NDArray[np.uint64]) -> np
 def near_copies(subject: Subject) -> Finding:
     """Each text by its largest similarity to a synthetic text: Jaccard, of runs of three words.
 
-    Exact and without a matrix of all pairs: for each text only those synthetic texts are looked at that share
+    Exact and without a matrix of all pairs: each text is compared only with those synthetic texts that share
     a run with it. The twenty most similar pairs of members are kept for the owner's eyes.
     """
     rows = [words(text) for text in subject.synthetic]

@@ -74,7 +74,7 @@ def echo_similarity(subject: Subject) -> Finding:
     numbers = numbers_of(rows)
     known = numbered(rows, numbers)
     order = np.argsort(known.codes, kind="stable")
-    holders = known.owner[order]  # the texts that hold a word, word after word
+    holders = known.owner[order]  # for each word, the texts that have it
     stops = np.searchsorted(known.codes[order], np.arange(known.size), side="right")
     starts = np.concatenate([[0], stops[:-1]])
     count, size = len(subject.synthetic), known.lengths

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 Vectors = npt.NDArray[np.float32]
-#: Distances that are held at once, and texts that are embedded at once.
+#: The number of distances in memory at once, and of texts that are embedded at once.
 AT_ONCE, BLOCK = 1 << 23, 1000
 NONE_GIVEN = "It needs an embedder to compare texts with: --with-embedder, or `aids` in Python."
 #: Squared distances below this are rounding.

@@ -36,7 +36,7 @@ def read_texts(given: Given, text: str, user: str | None = None, encoding: str =
 
 
 def read_synthetic(given: Given, text: str) -> tuple[str, ...]:
-    """The synthetic texts; a list without any is for ``subject_of`` to refuse.
+    """The synthetic texts; ``subject_of`` refuses an empty list.
 
     Raises:
         DataError, UsageError: as ``read_texts`` does; the hint names ``--synthetic-text``.

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 def ppl(subject: Subject) -> Finding:
-    """s(x) = -l(x), as good as the perplexity (Yeom et al. 2018), text by text and without padding."""
+    """s(x) = -l(x), which ranks texts as perplexity does (Yeom et al. 2018); text by text and without
+    padding.
+    """
     found = signals(subject)
     return of_scores("ppl", subject, found.under_corpus / np.maximum(found.words, 1))
 

@@ -1,6 +1,6 @@
 """An audit run: canaries are planted, the plan is run, its corpus is attacked and then destroyed.
 
-The corpus never is a release. It lies in the vault of the run until the report is written, and an interrupted
+The corpus is never released. It is in the vault of the run until the report is written, and an interrupted
 audit run holds nothing that could be published. The same call resumes it.
 """
 
@@ -69,13 +69,14 @@ def canary_run(
     """Run the plan with planted canaries in ``out``, attack its corpus, keep the report, destroy the rest.
 
     The plan is run as ``rpsg run`` runs it, on the same account: its noisy answers are drawn and paid for.
-    If the plan has no canaries, 200 are drawn; if it holds nobody out, half of the people are. Left at the
-    end are the plan and, in the private folder, ``audit.json`` and ``audit.html``. ``aids``, ``attacks``
+    If the plan has no canaries, 200 are drawn; if it holds nobody out, half of the people are. At the end
+    only the plan is left and, in the private folder, ``audit.json`` and ``audit.html``. ``aids``, ``attacks``
     and ``seed`` as for ``audit``, ``shadows`` as for ``audit_run``; ``tools`` and ``noise`` are for tests.
 
     Raises:
         UsageError: the method reads nothing private, or there are too few canaries or public texts.
-        RunError: ``out`` holds another run, or a finished audit, whose report is named.
+        RunError: ``out`` contains another run, or a finished audit; the message names the report of that
+            audit.
         DataError: fewer than 30 people are on a side, or the file changed since the run.
         BudgetError: the account has too little budget left.
     """

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-#: People of each side, at least: with fewer no attack could show anything at the 95 % that an audit keeps.
+#: The minimum number of people of each side: with fewer, no attack could show anything with 95 % confidence.
 FEWEST = 30
-#: Texts of both sides are compared with references made of the same number of parts, and no text with its
-# own part.
+#: The number of parts into which people are divided, and of references. A text is never compared with a
+#: reference that may contain it.
 PARTS = 4
 
 
@@ -51,10 +51,10 @@ class Subject:
     ``texts`` are the private texts of both sides in random order, ``owner`` the person of each, and ``is_in``
     says of each person whether their texts were in the data of the synthetic corpus. ``row`` is where each
     text was given: members first, then people held out, counted from 0. ``reference`` are public texts of the
-    same kind, none of them private. ``level`` is the error that one attack may use up. ``left_out`` is how
-    many of each side are not looked at because others wrote the same texts, and ``aside`` are these texts,
-    each once. ``is_control`` says that
-    ``synthetic`` was put together by the audit. An attack that takes long tells ``progress`` how far it is.
+    same kind, none of them private. ``level`` is the error that one attack may use up. ``left_out`` is the
+    number of people of each side who are not used because others wrote the same texts, and ``aside`` has
+    these texts, each once. ``is_control`` says that ``synthetic`` was put together by the audit. An attack
+    that takes long tells ``progress`` how far it is.
     """
 
     synthetic: tuple[str, ...] = field(repr=False)
@@ -251,9 +251,12 @@ def _notes(left_out: int, public: int) -> tuple[str, ...]:
     """The notes about private texts that were left out."""
     told = []
     if left_out:
-        told.append(f"{left_out} private texts are empty, or two people have the same; they were left out.")
+        told.append(
+            f"{left_out} private texts were left out, because they are empty or two people have the same "
+            "text."
+        )
     if public:
-        told.append(f"{public} private texts are in the reference too; they were left out of both.")
+        told.append(f"{public} private texts are also in the reference; they were left out of both.")
     return tuple(told)
 
 

@@ -31,7 +31,7 @@ Ints = npt.NDArray[np.int64]
 BLOCK = 5000
 #: At most this many words of private texts, and log-probabilities of words, are kept: 32 MiB each.
 MOST_KEPT = 1 << 23
-#: Neighbours of a text, and the share of words that differ in each.
+#: The number of neighbours of a text, and the share of words that differ in each.
 NEIGHBOURS, CHANGED = 4, 0.2
 #: A passage grows by a word that is likelier under the corpus than the reference by more than this, in nats.
 DRIFT = 0.5
@@ -155,7 +155,7 @@ class Expected:
 
     ``each`` holds for each text the sum of log-chances under each reference, NaN for those that may hold
     the text; shape (texts, PARTS). ``words`` holds the log-chance of each word under the mixture of the
-    others; None if there are too many to keep, and ``models`` are asked again.
+    others; None if there are too many to keep, so that ``models`` compute them again.
     """
 
     models: tuple[Surrogate, ...]
@@ -187,7 +187,7 @@ def signals(subject: Subject) -> Signals:
 
 
 def under_references(subject: Subject) -> Floats:
-    """The mean log-chance of each private text under the references; nothing of the corpus goes in."""
+    """The mean log-probability of each private text under the references; the corpus is not used."""
     return np.asarray(np.nanmean(_kept(subject).each, axis=1))
 
 

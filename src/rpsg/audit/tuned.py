@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rpsg.audit.subject import Subject
 
 Floats = npt.NDArray[np.float64]
-#: Texts that are scored at once.
+#: The number of texts that are scored at once.
 BLOCK = 20
 
 

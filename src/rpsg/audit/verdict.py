@@ -45,8 +45,8 @@ def verdict_of(
     if baseline.is_void:
         by = f" by: {', '.join(baseline.signs)}" if baseline.signs else ""
         return "not run", (
-            f"Members and people held out are told apart without the corpus{by}. So chance did not split "
-            "them. Hold people out at random before the run, and audit that."
+            f"Members and people held out can be told apart without the corpus{by}. So they were not split "
+            "at random. Hold people out at random before the run, and audit that."
         )
     refuted = [found for found in findings if found.verdict == "refuted"]
     if refuted:
@@ -54,7 +54,7 @@ def verdict_of(
         return "refuted", f"The attack {best.name}: {best.reason}"
     quiet = {found.name for found in findings if found.verdict == "no violation seen"}
     if not quiet:
-        return "not run", "No attack could be run with power; each says why."
+        return "not run", "None of the attacks could be run with the power to detect a leak; each says why."
     if why := _why_void([found for found in findings if found.name in quiet], aside):
         return "not run", why
     if not any(control.outcome == "caught" for control in leak if control.name in quiet):

@@ -36,10 +36,10 @@ from rpsg.cli.view import view
 
 EXIT_CODES = (
     (0, "success"),
-    (1, "a bug in RPSG"),
+    (1, "a bug in RPSG, or something to fix before a run (doctor)"),
     (2, "a wrong option, setting or name, or a plug-in that fails"),
     (3, "data that cannot be read"),
-    (4, "schema, size and budget do not fit together"),
+    (4, "the plan cannot give a corpus, for example with too few people or too little budget"),
     (5, "the account of these data has too little budget left, or cannot be read"),
     (6, "a model is missing, damaged or too large, or the writer gives no usable text"),
     (7, "the run folder belongs to another plan, cannot be written, or was purged"),
@@ -50,7 +50,7 @@ EXIT_CODES = (
     (NOT_RUN, "the audit was not able to detect a leak, so it has no verdict (audit)"),
     (CELLS_FAILED, "some cells of a comparison failed; the others are done (compare)"),
     (UNWRITTEN, "done, but the output could not be written"),
-    (130, "stopped with Ctrl-C or SIGTERM"),
+    (130, "stopped with Ctrl-C, or by a signal to end"),
 )
 _EPILOG = "Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES) + "."
 
@@ -88,7 +88,7 @@ def start(
         ),
     ] = None,
     log_json: Annotated[
-        bool, typer.Option("--log-json", metavar="", help="Log one JSON object a line to stderr.")
+        bool, typer.Option("--log-json", metavar="", help="Log to stderr, with one JSON object per line.")
     ] = False,
 ) -> None:
     """From a private text corpus to a synthetic one with a privacy claim that can be checked."""

@@ -64,7 +64,7 @@ WithShadows = Annotated[
     typer.Option(
         "--with-shadows",
         metavar="",
-        help="Also run the attack lira-shadow, which runs the plan 16 times on half of the people: hours.",
+        help="Also run the attack lira-shadow, for hours: it runs the plan 16 times on half of the people.",
     ),
 ]
 

@@ -78,13 +78,15 @@ def audit(
         typer.Option(
             "--synthetic-text",
             metavar="COLUMN",
-            help="As --text, in the synthetic file, if it differs there.",
+            help="Column of the text in the synthetic file, if it has another name.",
         ),
     ] = None,
     user: Annotated[
         str | None,
         typer.Option(
-            "--user", metavar="COLUMN", help="Column that names the person; else each text is a person."
+            "--user",
+            metavar="COLUMN",
+            help="Column that names the person; without it each text counts as one person.",
         ),
     ] = None,
     encoding: Annotated[
@@ -100,7 +102,7 @@ def audit(
         float | None, typer.Option("--delta", metavar="D", help="The delta of that claim. Default: 0.")
     ] = None,
     mu: Annotated[
-        float | None, typer.Option("--mu", metavar="M", help="The claim to test, as Gaussian DP states it.")
+        float | None, typer.Option("--mu", metavar="M", help="The claim to test, as the mu of Gaussian DP.")
     ] = None,
     attacks: Attacks = None,
     with_embedder: WithEmbedder = None,
@@ -123,9 +125,10 @@ def audit(
 ) -> None:
     """Attack a synthetic corpus: does it reveal who was in its data? The output is as private as the data.
 
-    A run is tested against the claim of its ledger, and the outcome is kept in RUN/private. For other corpora
-    give the claim; without one the test is that nothing distinguishes members from the others. The exit code
-    is 8 if the claim is refuted, and 12 if the audit could not have found a leak and so has no verdict.
+    A run is tested against the claim of its ledger, and the outcome is kept in RUN/private. For another
+    corpus give the claim; without a claim the audit tests whether anything distinguishes members from the
+    others. The exit code is 8 if the claim is refuted, and 12 if the audit could not have found a leak and so
+    has no verdict.
     """
     from rpsg import audit as attacking
     from rpsg.cli.progress import progress_for

@@ -25,7 +25,8 @@ def budget(
         typer.Argument(metavar="FILE", help="A file of private data whose account is named by its path."),
     ] = "",
     account: Annotated[
-        str, typer.Option("--account", metavar="NAME", help="An account, by the name that plans declare.")
+        str,
+        typer.Option("--account", metavar="NAME", help="Only the account of this name, which plans declare."),
     ] = "",
     give_back: Annotated[
         str,
@@ -38,14 +39,15 @@ def budget(
     yes: Annotated[bool, typer.Option("--yes", metavar="", help="Do not ask first.")] = False,
     cells: Annotated[
         bool,
-        typer.Option("--cells", metavar="", help="Show each account of a comparison, one for every cell."),
+        typer.Option("--cells", metavar="", help="Also list the accounts of comparisons, one for each cell."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what accounts have spent, on whom, and what unfinished runs have reserved. No data is read.
+    """Show what accounts have spent, on people or rows, and what unfinished runs have reserved. No data is
+    read.
 
-    Without a file or a name all accounts are shown, but only the number of those that
-    comparisons of public texts made.
+    Without a file or a name all accounts are shown. Of the accounts that comparisons of public texts made,
+    only the number is shown.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.privacy.odometer import Odometer, account_name

@@ -40,7 +40,7 @@ def compare(
             "--dry-run",
             "--plan",
             metavar="",
-            help="Only show every cell and what it would take; nothing is sent.",
+            help="Only list all cells and what each would take; nothing is sent.",
         ),
     ] = False,
     data: Annotated[
@@ -60,7 +60,7 @@ def compare(
         typer.Option(
             "--audit-holdout",
             metavar="SHARE",
-            help="Hold this share out of each run, and attack it.",
+            help="Hold this share of the people out of each run, and audit its corpus.",
         ),
     ] = None,
     only_show: Annotated[
@@ -74,7 +74,9 @@ def compare(
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option("--html", metavar="FILE", help="Write the page there too, not only in FOLDER."),
+        typer.Option(
+            "--html", metavar="FILE", help="Write the page into this file too, not only into FOLDER."
+        ),
     ] = None,
     cell: Annotated[
         str | None,
@@ -107,11 +109,12 @@ def compare(
 ) -> None:
     """Compare methods, with a separate run for each method, epsilon, seed, data set, writer and size.
 
-    FILE names them (docs/comparison-files.md). All methods of a seed have the same people, and every corpus
-    is measured against people whom no run has seen, with a floor and a ceiling. Start with --dry-run.
+    FILE names them (docs/comparison-files.md). With the same seed all methods get the same people, and every
+    corpus is compared with texts of people whom no run has used, with a floor and a ceiling. Start with
+    --dry-run.
 
     The same command resumes: finished cells are kept, failed ones are tried again, and the limits apply to
-    all of them together. FOLDER then has comparison.json, comparison.html and a run folder per cell.
+    all of them together. In the end FOLDER has comparison.json, comparison.html and a run folder per cell.
 
     A comparison reads data of the same people many times, and what it reveals adds up. So use it for texts
     that anybody may see (public = true). Private texts need --spend, and their figures must not be published.

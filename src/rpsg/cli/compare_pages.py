@@ -54,7 +54,7 @@ def show_forecast(screen: Screen, found: MatrixForecast) -> None:
         [
             "Cells share replies to public prompts, so less than this is sent.",
             "Training, reading and measuring take more time, which is not forecast.",
-            "To run a single cell, as on another machine: --cell ID (--dry-run --json shows the ids).",
+            "To run a single cell, also on another machine: --cell ID. --dry-run --json shows the ids.",
         ]
     )
     screen.heading("What it costs in privacy")

@@ -17,28 +17,28 @@ def embed(
     given: dict[str, Any],
     out: Annotated[
         Path,
-        typer.Option(
-            "--out", "-o", metavar="RUN", help="Folder of the run, which rpsg run then goes on with."
-        ),
+        typer.Option("--out", "-o", metavar="RUN", help="Folder of the run, which rpsg run then continues."),
     ],
     config: Config = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Embed the private texts of a run and stop: the slow part of reading them, as a step of its own.
+    """Embed the private texts of a run, and then stop. This is the slow part of reading them.
 
-    `rpsg run` with the same settings and the same RUN then goes on from there, and does not embed them again.
-    So many texts can be embedded while a machine is free, or on one whose embedder is faster (a GPU, with
-    --embedder st:MODEL), if the data, RUN and RPSG_HOME are on a disk that both machines share.
+    `rpsg run` with the same settings and the same RUN then continues from there and does not embed the texts
+    again. So you can embed a large number of texts when a machine is free. You can also embed them on another
+    machine, with a fast embedder (a GPU with --embedder st:MODEL), if RUN and RPSG_HOME are on a disk that
+    both machines share.
 
-    As in a run, the account must have room for the plan, the writer is tried on public prompts, and the file
-    is read. No noisy answer is drawn, so no budget is spent. It is reserved until the command ends or, if
-    that is killed, until the run goes on. The embeddings are stored in RUN/private, encrypted like all that
-    is private there.
+    As in a run, the account must have enough budget left for the plan, the writer is tested on public
+    prompts, and the file is read. No noisy answer is drawn, so no budget is spent; the budget is only
+    reserved until the command ends or, if that is killed, until the run continues. The embeddings are stored
+    in RUN/private, encrypted like everything private there.
 
-    It can be stopped at any time; the same command goes on after the last 8,192 texts that were finished. If
-    the file has changed since, all texts are embedded again. You can still change the writer and its prompts.
-    After a change of budget, schema, embedder or data settings the run begins anew, without the embeddings.
+    You can stop the command at any time. The same command continues after the last 8,192 texts that were
+    finished. If the file has changed since then, all texts are embedded again. If you change the writer or
+    the prompts, the embeddings are kept. If you change the budget, the schema, the embedder or the choice of
+    rows, `rpsg run` starts from the beginning.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.cli.progress import progress_for
@@ -55,5 +55,5 @@ def embed(
     if finished is not None:
         screen.line(f"The run in {out} is finished already; nothing was embedded.")
         return
-    screen.line("The private texts are embedded, and nothing was spent. To go on:")
+    screen.line("The private texts are embedded, and nothing was spent. To continue:")
     screen.command(shlex.join(["rpsg", "run", *retyped(given, config), "-o", str(out)]))

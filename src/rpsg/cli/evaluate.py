@@ -53,8 +53,8 @@ def evaluate(
 ) -> None:
     """Measure a synthetic corpus against real texts: utility, fidelity, diversity, coverage.
 
-    Every number is shown with its floor (no private data) and its ceiling (real against real). Numbers
-    computed from real texts are internal: do not publish them. For a run it goes to
+    Every number is shown with its floor (made without private data) and its ceiling (other real texts).
+    Numbers computed from real texts are internal: do not publish them. For a run they are written to
     RUN/private/evaluation.json.
     """
     from rpsg import api

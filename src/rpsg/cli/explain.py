@@ -110,8 +110,8 @@ def _background(facts: dict[str, Any]) -> list[str]:
         f"{seen}, except with probability {delta:g}.",
         f"{noise} that are {mu:.2g} standard deviations apart.",
         (
-            f"{if_replaced}: epsilon is at most {replaced}; {counts} if only counts are released; in between "
-            f"with a sketch."
+            f"{if_replaced}: epsilon is at most {replaced}; it is {counts} if only counts are released, and "
+            f"in between with a sketch."
         ),
     ]
 

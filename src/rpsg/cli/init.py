@@ -68,13 +68,14 @@ def init(
         typer.Option(
             "--editor",
             metavar="",
-            help="Also write that schema next to the plan file, whose first line names it to editors.",
+            help="Also write the schema next to the plan file, whose first line then names it, for editors.",
         ),
     ] = False,
 ) -> None:
-    """Write a plan file with comments. On a terminal it asks for the main settings.
+    """Write a plan file with comments. On a terminal the command asks for the main settings.
 
-    It offers the columns of DATA. Settings at their default are left out, unless you give --all.
+    It offers the columns of DATA to choose from. Settings at their default are left out, unless you give
+    --all.
     """
     from rpsg.cli.console import Screen
     from rpsg.cli.settings import DEFAULT_FILE, Layer, make_plan, option_layer

@@ -34,8 +34,8 @@ def export(
 ) -> None:
     """Print a release's ledger as an entry of the public registry of differential-privacy deployments.
 
-    What a ledger cannot know, such as who publishes and why epsilon was chosen, is null: fill it in. Nothing
-    is checked here: check the release first with `rpsg verify`.
+    What a ledger cannot know, such as who publishes and why epsilon was chosen, is null: fill it in. This
+    command checks nothing: check the release first with `rpsg verify`.
     """
     from rpsg.cli.console import Screen
     from rpsg.disk.files import PUBLIC_MODE, write_atomic
@@ -63,8 +63,8 @@ def export(
 def schema() -> None:
     """Print the JSON Schema (draft 2020-12) of the ledger.json of every release.
 
-    It describes the form rpsg-ledger/2, which releases of version 0.1.0 have too. What a schema cannot say,
-    such as that the figures follow from each other, is checked by `rpsg verify`.
+    The schema describes the form rpsg-ledger/2, which releases of version 0.1.0 have too. What a schema
+    cannot say, such as that the figures follow from each other, is checked by `rpsg verify`.
     """
     from rpsg.privacy.schema import ledger_schema
 

@@ -47,7 +47,7 @@ def view(
     side by side, and the progress of a run. Nothing can be changed, and private folders are never read. Only
     this machine can reach the viewer, and only with the token in the address that is printed.
 
-    It needs the extra view; without it the command says how to install it.
+    The command needs the extra view, and says how to install it if it is missing.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.viewer.server import Viewer

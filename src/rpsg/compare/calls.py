@@ -90,7 +90,7 @@ class SharedCalls:
         return CallStore(self.file(plan))
 
     def over(self, writer: Writer, plan: Plan, store: CallStore, cell: Cell) -> SharedWriter:
-        """The writer with the shared replies in front of it, for a cell with public prompts.
+        """The writer for a cell with public prompts: it is asked only for replies that are not in the store.
 
         Raises:
             LimitError: nothing is left of the budget.

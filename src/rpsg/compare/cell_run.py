@@ -92,8 +92,8 @@ def measuring_digest(matrix: Matrix) -> str:
 def run_cell(matrix: Matrix, cells: Sequence[Cell], cell: Cell, out: Path, progress: Progress) -> CellRecord:
     """Run a cell, or resume or measure it anew, and keep what came out. A finished cell is returned as it is.
 
-    A failure is a record with its reason. For an error that is not one of RPSG's own, only the type is kept,
-    because its message may quote a private text.
+    A cell that fails gets a record with the reason. For an error that is not one of RPSG's own, only the type
+    is kept, because its message may quote a private text.
 
     Raises:
         LimitError: the call budget of the comparison is used up; the cell resumes with a larger one.
@@ -239,7 +239,7 @@ def _executed(
         try:
             done = execute(plan, run, progress=progress, tools=replace(tools, writer=writer))
         except ModelError:
-            store.forget(writer.asked)  # so that a repaired writer is asked again
+            store.forget(writer.asked)  # so that the requests are sent again to a repaired writer
             raise
         return writer.asked, done
 

@@ -1,4 +1,4 @@
-"""A comparison as CSV, one row a cell, and its tables as LaTeX and Markdown."""
+"""A comparison as CSV, one row per cell, and its tables as LaTeX and Markdown."""
 
 from __future__ import annotations
 

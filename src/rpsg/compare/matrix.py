@@ -162,13 +162,13 @@ class Matrix(MatrixPart):
 
 
 def read_matrix(path: str | Path, files: Mapping[str, str] | None = None) -> Matrix:
-    """The comparison in a TOML file; plan files and data are looked for in the folder of this file.
+    """The comparison in a TOML file. Relative paths of plan files and data start at its folder.
 
-    ``files`` gives the files of data sets by their names. Entries without settings become those of the model
-    or method of their name, and all plan files are read, so the result depends on no other file but the data.
+    ``files`` gives the files of data sets by name. An entry without settings stands for the model or method
+    of its name. All plan files are read, so that the result depends on no other file than the data.
 
     Raises:
-        UsageError: the file cannot be read, or something in it is wrong; says what is allowed.
+        UsageError: the file cannot be read or something in it is wrong; the message says what is allowed.
     """
     path = Path(path)
     found = read_toml_file(path, "comparison", hint=HINT)

@@ -39,11 +39,11 @@ if TYPE_CHECKING:
     from rpsg.compare.outcome import Comparison
     from rpsg.protocols import Progress
 
-    #: Runs one cell of the comparison in a folder; what came of it is in the cell's file.
+    #: Runs one cell of the comparison in a folder; the result is in the cell's file.
     Launch = Callable[[Path, str], int]
 
 STOPPED, LIMIT = 130, LimitError.exit_code
-#: Seconds that a cell has to keep what it has when the comparison is stopped.
+#: Seconds that a cell gets to store its results when the comparison is stopped.
 PATIENCE = 30.0
 
 
@@ -57,24 +57,26 @@ def compare(
     tell: Callable[[str], None] = lambda _: None,
     launch: Launch | None = None,
 ) -> Comparison:
-    """Run every cell that is not finished, in the folder ``out``, and return all of them.
+    """Run every unfinished cell in the folder ``out``, and return all cells.
 
-    Finished cells are kept as they are; those that failed are tried again. A cell that fails is recorded with
-    its reason, and the others run. ``comparison.json`` is written after each cell.
+    Finished cells are kept as they are; failed ones are tried again. If a cell fails, the reason is recorded
+    and the other cells run. ``comparison.json`` is written after each cell.
 
     Args:
         matrix: what is compared; see ``read_matrix``.
-        out: a new folder, or that of the same comparison.
-        spend: confirms that all cells may be charged to data that are not public; refused without it.
-        apart: whether each cell runs in a process of its own; without it memory is that of all cells so far.
+        out: a new folder, or the folder of the same comparison.
+        spend: confirms that all cells may be charged to the account of private data; without it these are
+            refused.
+        apart: whether each cell runs in a separate process; if not, its memory includes that of earlier
+            cells.
         progress: receives the progress of cells, if they run in this process.
         tell: receives a line when a cell begins and ends.
-        launch: starts a cell in a process of its own; by default ``rpsg compare OUT --cell ID``.
+        launch: starts a cell in a separate process; by default ``rpsg compare OUT --cell ID``.
 
     Raises:
         PrivacyError: a data set is private and ``spend`` was not given.
-        LimitError: the call budget is used up; a larger one resumes.
-        UsageError, DataError, RunError: nothing can be run; says why.
+        LimitError: the call budget is used up; the same call with a larger one resumes. UsageError,
+        DataError, RunError: nothing can be run; says why.
     """
     out = Path(out)
     find_metrics(matrix.evaluation.metrics)

@@ -74,7 +74,7 @@ def by_method(wins: Sequence[Win]) -> list[tuple[str, int, int]]:
 
 
 def _in_words(wins: Sequence[Win], what: str, caveats: Mapping[str, str]) -> str:
-    """Names are parted by semicolons, since a name may hold a comma."""
+    """Names are separated by semicolons, because a name may contain a comma."""
     found = [
         (f"{name} ({caveats[name]})" if name in caveats else name, number, sure)
         for name, number, sure in by_method(wins)
@@ -133,7 +133,7 @@ def _why(row: CompareRow) -> str:
     states = ", ".join(
         f"{state} ({reason})" if reason else state for state, (_, reason) in row.states.items()
     )
-    return states or "no cell of it is done"
+    return states or "none of its cells is finished"
 
 
 def _loss(comparison: Comparison, metric: str, ceiling: CompareRow | None) -> Callable[[float], float] | None:

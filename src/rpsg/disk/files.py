@@ -201,7 +201,7 @@ def read_private(path: Path) -> bytes:
 
 @contextmanager
 def open_private_file(path: Path, flags: int) -> Iterator[int]:
-    """A descriptor of a file that is no link and that only its owner may open."""
+    """A descriptor of a file that is not a link, and that only its owner may open."""
     if path.is_symlink():
         raise PrivacyError(f"The private file {path.name} is a link, and RPSG does not follow it.")
     with descriptor_of(path, flags) as descriptor:
@@ -295,5 +295,5 @@ def _through_link(root: Path, target: Path) -> bool:
 
 
 def nearest(path: Path) -> Path:
-    """The path itself if it exists, else the nearest folder above it that does."""
-    return next(folder for folder in (path, *path.parents) if folder.exists())
+    """The path itself if it exists, else the nearest folder above it that does; a link to nowhere exists."""
+    return next(folder for folder in (path, *path.parents) if folder.exists() or folder.is_symlink())

@@ -1,4 +1,5 @@
-"""Distributes batches to the workers of a Ray cluster. What is lost with a worker is sent to another one.
+"""Distributes batches to the workers of a Ray cluster. If a worker is lost, its unfinished items are sent to
+another one.
 
 Every result is reported once. When a worker dies, only what it had not returned is lost; results of a batch
 are returned one by one, as they arrive.

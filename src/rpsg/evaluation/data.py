@@ -84,7 +84,7 @@ def load_corpora(config: EvaluationConfig, run: FinishedRun | None, progress: Pr
     if floor:
         corpora.rows[FLOOR] = floor
     elif floor is not None:
-        corpora.notes.append("There is no floor, so no score: none of its texts can be used.")
+        corpora.notes.append("None of the floor's texts can be used, so there is no floor and no score.")
     return corpora
 
 
@@ -132,7 +132,7 @@ def _labelled(path: Path, columns: Columns, named: bool) -> Rows:
 def synthetic_options() -> Iterator[None]:
     """Errors of the readers, with the options that name columns of synthetic files.
 
-    ``--encoding`` is that of real files.
+    ``--encoding`` applies to real files only.
     """
     try:
         yield

@@ -213,7 +213,7 @@ def _is_lost(release: PlannedRelease, n: int) -> bool:
 
 
 def asked_of(plan: Plan) -> Literal["people", "voters"]:
-    """Who is asked with noise: everybody, or all but the donors."""
+    """The people whose data is read through noise: everybody, or all but the donors."""
     return "voters" if method_of(plan).has_donors else "people"
 
 

@@ -100,7 +100,7 @@ def _synthesize(job: Job) -> Pool:
     job.progress.note(f"The figures of the training are in {PRIVATE}/{TRAINING}. {RESEARCH}")
     if not pool.alive():
         raise InfeasibleError(
-            "No text of the trained model can be used, so there is no corpus.",
+            "None of the trained model's texts can be used, so there is no corpus.",
             hint="Train for more [dpsgd] steps, use another --writer or a larger --epsilon, with a new -o.",
         )
     surplus = {c.id: "more than were asked for" for c in pool.alive()[plan.corpus.size :]}
@@ -214,7 +214,7 @@ def _train_and_write(job: Job, pack: Pack, examples: Sequence[TrainingExample], 
 
 
 def trainer_of(job: Job) -> Trainer:
-    """The model of a job that is to be trained."""
+    """The model that this job trains."""
     if job.tools.trainer is None:
         raise UsageError("The method dpsgd was given no model to train.")
     return job.tools.trainer

@@ -78,12 +78,12 @@ def cautions(plan: Plan) -> tuple[str, ...]:
     """What the operator should know before a run."""
     s, privacy = plan.dpsgd, plan.privacy
     by = (
-        f"an accountant's epsilon {privacy.epsilon:g} at delta {privacy.delta:g}"
+        f"for which an accountant computes epsilon {privacy.epsilon:g} at delta {privacy.delta:g}"
         if s.noise_multiplier is None
-        else f"the multiplier {s.noise_multiplier:g}, given by hand"
+        else f"of the multiplier {s.noise_multiplier:g}, as the plan says"
     )
     noise = (
-        f"DP-SGD with the noise of {by}. {RESEARCH} The release claims nothing, and the account notes that "
+        f"DP-SGD with noise {by}. {RESEARCH} The release claims nothing, and the account notes that "
         "these records were read without a bound."
     )
     people = (

@@ -1,6 +1,7 @@
-"""What a plan's languages mean for a run, by public facts: the pack, names of models, a declaration.
+"""What a plan's languages mean for a run, by public facts: the pack, the names of models, and the declared
+language.
 
-No private text is looked at, so neither a warning nor a refusal says anything about one.
+No private text is read, so neither a warning nor a refusal reveals anything about one.
 """
 
 from __future__ import annotations

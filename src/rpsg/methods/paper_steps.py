@@ -191,7 +191,7 @@ def some_texts(pool: Pool) -> Pool:
     """
     if not pool.alive():
         raise ModelError(
-            "No text that was written can be used, so the run cannot continue.",
+            "None of the written texts can be used, so the run cannot continue.",
             hint="Use another --writer or a larger [models] context, with a new -o. In split mode keep the "
             "same -o, so that the voters are not counted a second time.",
         )

@@ -1,10 +1,10 @@
 """Private prediction: tokens are drawn from a public model's logits, averaged over private examples.
 
-Each text is drawn token by token. The public model is asked what comes next after a public example and after
-each of some private ones; what these change, clipped for each person, is added up, and the next token is
-drawn from the result (Amin et al., 2024; with the difference to public logits of InvisibleInk, 2025). The
-draw is the noise, and the only way out of the private texts. What differs from what was published, and why,
-is in ``docs/private-prediction.md``.
+Each text is drawn token by token. The public model computes logits for the next token, after a public example
+and after each of some private ones. The differences that the private examples make are clipped for each
+person and added up, and the next token is drawn from the result (Amin et al., 2024; with the difference to
+public logits of InvisibleInk, 2025). The draw is the noise, and the only way out of the private texts. What
+differs from what was published, and why, is in ``docs/private-prediction.md``.
 """
 
 from __future__ import annotations
@@ -201,7 +201,7 @@ def _centred(differences: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return middle
 
 
-# -- what comes of them -----------------------------------------------------------------------------------
+# -- the drawn texts --------------------------------------------------------------------------------------
 
 
 def _candidate(number: int, tokens: Sequence[Token]) -> Candidate:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from rpsg.methods.base import Tools
     from rpsg.plan import Plan
 
-#: Assumed, not measured: the share of the allowed edits that a text takes, and of the guesses that are right.
+#: Assumed, not measured: the share of the allowed edits that a text needs, and the share of guesses that are
+#: right.
 USUAL_EDITS, USUAL_RIGHT = 0.5, 0.5
 
 

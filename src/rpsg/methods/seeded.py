@@ -251,7 +251,7 @@ def _check_recognizer(plan: Plan) -> None:
 def split_cautions(plan: Plan) -> tuple[str, ...]:
     """A caution for a plan whose guard and scrub cannot recognise names of people; else none.
 
-    What a recognizer of another package finds is not known.
+    It is not known what a recognizer of another package finds.
     """
     if plan.paper.recogniser_model or plan.paper.recogniser not in registry.built_in("recognizers"):
         return ()

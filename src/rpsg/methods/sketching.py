@@ -86,7 +86,7 @@ def measure(
     """The noisy sketch of the private texts, one for each label, in features that are fitted to the pool."""
     drafts = pool.alive()
     if not drafts:
-        raise ModelError("No text that was written can be used.", hint=ANOTHER_WRITER)
+        raise ModelError("None of the written texts can be used.", hint=ANOTHER_WRITER)
     label = label_of(pack)
     labels = len(pack.attribute(label).values) if label else 0
     # A part of the drafts is enough: with all of them memory and time would grow, and the axes would hardly
@@ -216,6 +216,6 @@ def _normed(counts: Floats) -> Floats:
 
 
 def _codes_on_cards(pack: Pack, index: int, name: str, drafts: Sequence[Candidate]) -> Codes:
-    """Where each draft's card is along an attribute's axis of the marginal at ``index``."""
+    """The index of each draft's card along an attribute's axis of the marginal at ``index``."""
     values = {value: i for i, value in enumerate(pack.attribute(name).values)}
     return positions(pack, index, name)[[values[draft.card.values[name]] for draft in drafts]]

@@ -171,4 +171,5 @@ def _columns(pack: Pack, n: int, sigma: float) -> Iterator[str]:
         names = " and ".join(
             f"{a.name} groups" if a.has_levels else a.name for a in map(counted.attribute, others)
         )
-        yield f"{line}; those with {names} to within {together:.1%}." if others else f"{line}."
+        more = f"; those of its combinations with {names} to within {together:.1%}"
+        yield f"{line}{more if others else ''}."

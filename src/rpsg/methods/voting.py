@@ -65,7 +65,7 @@ def some_candidates(pool: Pool) -> tuple[Candidate, ...]:
     """The candidates of a vote; ModelError if there are none."""
     if not pool.alive():
         raise ModelError(
-            "No text that was written can be used, so there is nothing to vote for.",
+            "None of the written texts can be used, so there is nothing to vote for.",
             hint=ANOTHER_WRITER,
         )
     return pool.alive()

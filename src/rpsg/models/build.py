@@ -177,7 +177,7 @@ def transformers_writer(
 
 
 def transformers_scorer(name: str, *, threads: int | None) -> Scorer:
-    """``transformers:NAME`` as for the writer, or a name of the catalogue."""
+    """The PyTorch scorer: ``transformers:NAME`` as for the writer, or a name of the catalogue."""
     from rpsg.models.transformers.scorer import TransformersScorer
 
     return TransformersScorer(_after_colon(name) or name, threads=threads)

@@ -167,7 +167,7 @@ def _is_span(span: Any, text: str) -> bool:
     return isinstance(span, Span) and 0 <= span.start < span.end <= len(text)
 
 
-#: What a model of each kind is asked, and what its answer must be.
+#: For each kind of model: the function that is called, and the check of its result.
 ASKED: Mapping[str, tuple[str, Callable[..., bool]]] = {
     "writers": ("write", _fits_anything),
     "embedders": ("embed", _fits_embedder),

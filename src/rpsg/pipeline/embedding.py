@@ -1,7 +1,7 @@
-"""``rpsg embed``: a run as far as the embeddings of its private texts, which ``rpsg run`` then uses.
+"""``rpsg embed``: a run that stops when its private texts are embedded; ``rpsg run`` uses the embeddings.
 
-No noise is drawn, so nothing is spent. The embeddings are as in any run: in its vault, in parts while not all
-are there, so that a command that was stopped goes on with the last part.
+No noise is drawn, so nothing is spent. As in any run, the embeddings are in the vault, and in parts until all
+are there. So a command that was stopped continues after the last part.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rpsg.release.run import Run
 
 
-class Embedded(Exception):  # noqa: N818  # no error: the run is where it should stop
+class Embedded(Exception):  # noqa: N818  # not an error: the run is where it should stop
     """All private texts of the run are embedded."""
 
 
@@ -34,8 +34,8 @@ def embed(
 ) -> Run | None:
     """Begin the run of the plan in ``out``, or resume it, and stop when its private texts are embedded.
 
-    The budget is reserved meanwhile, as in a run, and given back at the end. Returns the run if it is
-    finished already, and then nothing was read.
+    Meanwhile the budget is reserved, as in a run; it is released at the end. Returns the run if it is
+    finished already; then nothing was read.
 
     Raises:
         UsageError: the method does not embed all private texts, or they are counted in shards.
@@ -48,7 +48,8 @@ def embed(
         )
     if plan.data.shards:
         raise UsageError(
-            "The plan counts the private texts in shards, and each shard embeds its own when it is counted.",
+            "The plan counts the private texts in shards, and each shard embeds its own texts when it is "
+            "counted.",
             hint="Leave [data] shards out, or use rpsg shards, rpsg count and rpsg merge.",
         )
     log = logged(progress, "run")

@@ -32,7 +32,8 @@ def obstacles(plan: Plan) -> Iterator[str]:
             yield "No data is named. Name the file: rpsg plan reviews.csv --text review"
         elif plan.data.path == STDIN and not plan.data.account.strip():
             yield "Texts from standard input have no path to name their account. Name it with --account."
-        if not os.access(nearest(state_folder()), os.W_OK):
+        above = nearest(state_folder())
+        if not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
             yield f"{state_folder()} cannot be written. Name another folder: export RPSG_HOME=FOLDER"
     yield from packages.missing(plan)
     roles = (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.disk.files import write_atomic
 from rpsg.disk.json_text import canonical_json
-from rpsg.errors import PrivacyError, RunError, UsageError
+from rpsg.errors import PrivacyError, RpsgError, RunError, UsageError
 from rpsg.privacy.private import open_private
 from rpsg.records import Document, PrivateCorpus
 from rpsg.stages.canaries import Canaries, Canary, extracted, make_canaries
@@ -129,7 +129,12 @@ def public_texts(plan: Plan) -> list[str]:
             "The public texts that canaries begin with are the private texts themselves.",
             hint="Name a file of public texts with --canary-texts, or leave it out: the writer makes some.",
         )
-    corpus = read_corpus(plan.data.canary_texts, text=plan.data.text)
+    data = plan.data
+    try:
+        corpus = read_corpus(data.canary_texts, text=data.text, encoding=data.canary_encoding)
+    except RpsgError as error:
+        error.hint = error.hint.replace("--encoding", "--canary-encoding")
+        raise
     return [row.text for row in open_private(corpus)]
 
 

@@ -46,6 +46,7 @@ class Keywords(TypedDict, total=False):
     audit_holdout: float | None
     audit_canaries: int | None
     canary_texts: str | PathLike | None
+    canary_encoding: str | None
     about: str | None
     domain: str | PathLike | None
     size: int | None

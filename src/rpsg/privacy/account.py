@@ -224,7 +224,7 @@ class Account:
 
     def _too_many_thresholds(self, held: float, each: float) -> BudgetError:
         left = runs_left(held, each, self.cap.delta)
-        fits = f" A run like this one adds {each:.2g}: {left} more of them fit." if left is not None else ""
+        fits = f" A run like this one adds {each:.2g}; {left} more of them fit." if left is not None else ""
         return BudgetError(
             f"The threshold failures of all runs of the account {self.name!r} must stay below delta "
             f"{self.cap.delta:g}, and {held:.2g} of this is already used.{fits}",

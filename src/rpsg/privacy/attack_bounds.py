@@ -164,11 +164,11 @@ def detection_limit(
 
 
 def extraction_p_value(chances: Sequence[float], epsilon: float, delta: float, hits: int = 1) -> float:
-    """The chance that ``hits`` of the secrets or more come out of an (epsilon, delta)-DP run.
+    """The probability that an (epsilon, delta)-DP run reveals at least ``hits`` of the secrets.
 
-    ``chances`` has for each secret the chance that it comes out of a run that never saw it. By the union
-    bound, and Markov's inequality for more than one: sum(e^epsilon q_i + delta) / hits. Each secret is added
-    or removed alone, so the epsilon of groups plays no role.
+    ``chances`` has for each secret the probability that it is in the output of a run that never saw it. By
+    the union bound, and Markov's inequality for more than one: sum(e^epsilon q_i + delta) / hits. Each secret
+    is added or removed alone, so the epsilon of groups plays no role.
     """
     total = math.fsum(min(1.0, math.exp(min(epsilon, 700.0)) * q + delta) for q in chances)
     return min(1.0, total / max(hits, 1))

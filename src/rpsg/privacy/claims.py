@@ -198,8 +198,8 @@ def paper_claim_text(
 
 
 def assumptions(unit: Mapping[str, Any], *, on_data: bool = True) -> list[dict[str, str]]:
-    """Assumptions of the claim that this program cannot check. Without private data only public inputs
-    matter.
+    """Assumptions of the claim that this program cannot check. Without private data, the only assumption is
+    about public inputs.
     """
     first = (
         {"id": "A1", "text": "the user column identifies the protected person", "checked_by": "operator"}

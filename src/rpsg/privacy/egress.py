@@ -89,9 +89,9 @@ class EgressRecord:
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine's own loopback.
 
-    Accepted are ``localhost``, an IPv4 address, or an IPv6 address in brackets, each with or without a port.
-    Anything else that might lead here (a URL, a login before an ``@``, a short form like ``127.1``, a name in
-    capitals) counts as another machine, because this decides where private text may go.
+    Only ``localhost``, an IPv4 address, or an IPv6 address in brackets can be one, each with or without a
+    port. Anything else that might lead here (a URL, a login before an ``@``, a short form like ``127.1``, a
+    name in capitals) counts as another machine, because this decides where private text may go.
     """
     found = _LOOPBACK.fullmatch(host)
     if found is None or int(found["port"] or 0) > _LAST_PORT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +31,12 @@ def columns_of(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
 
 
 def to_pandas(records: Sequence[Mapping[str, Any]]) -> Any:
-    """A ``pandas.DataFrame`` with one row a text; MissingExtraError without pandas."""
+    """A ``pandas.DataFrame`` with one row per text; MissingExtraError without pandas."""
     return _needed("frames", "pandas").DataFrame(columns_of(records))
 
 
 def to_arrow(records: Sequence[Mapping[str, Any]]) -> Any:
-    """A ``pyarrow.Table`` with one row a text; MissingExtraError without pyarrow."""
+    """A ``pyarrow.Table`` with one row per text; MissingExtraError without pyarrow."""
     return _needed("parquet", "pyarrow").table(columns_of(records))
 
 
@@ -76,6 +77,12 @@ def push(
         raise
     except Exception as error:  # noqa: BLE001  # of which library, differs by version
         status = getattr(getattr(error, "response", None), "status_code", None)
+        if status is None and re.search("Connect|Timeout|Unreachable", type(error).__name__):
+            raise ModelError(
+                f"The hub {api.endpoint} cannot be reached ({type(error).__name__}).",
+                hint="Check the network, and HF_ENDPOINT if you use another hub. Or upload the folder "
+                f"{release} yourself.",
+            ) from None
         reason = f"HTTP {status}" if status else type(error).__name__
         raise ModelError(
             f"The hub did not take {repository} ({reason}).",

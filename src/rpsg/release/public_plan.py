@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from rpsg.methods.named import find_method
 from rpsg.plan import EngineSection, LimitsSection, ServerSection, VaultSection
+from rpsg.plan.data import OWN_FILES
 from rpsg.registry import built_in
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _placeless(plan: Plan, pack: Pack) -> Plan:
     }
     return plan.model_copy(
         update={
-            "data": plan.data.model_copy(update={"path": "", "account": "", "canary_texts": ""}),
+            "data": plan.data.model_copy(update=OWN_FILES),
             "corpus": plan.corpus.model_copy(update={"domain": pack.name}),
             "models": plan.models.model_copy(update=models),
             "server": plan.server.model_copy(update={**ACCOUNT, "base_url": _host_of(plan.server.base_url)}),

@@ -50,9 +50,9 @@ _FIRST = {
 class Run(Shown):
     """A finished run: ``path`` is its folder, ``release`` the folder that may be shared.
 
-    ``records`` are the rows of the corpus, ``ledger`` is the public ledger, ``timings`` are the seconds of
-    the stages that wrote texts. The times of stages that read private texts are private, and are only in the
-    private folder.
+    ``records`` are the rows of the corpus, ``ledger`` is the public ledger, and ``timings`` are the seconds
+    of the stages that wrote texts. The time of stages that read private texts is private; it is stored in the
+    private folder only.
     """
 
     path: Path
@@ -73,8 +73,19 @@ class Run(Shown):
         value = self.ledger.get("claim", {}).get("epsilon")
         return None if value is None else float(value)
 
+    @property
+    def delta(self) -> float | None:
+        """The delta of the claim; None where nothing is claimed."""
+        value = self.ledger.get("claim", {}).get("delta")
+        return None if value is None else float(value)
+
+    @property
+    def claim(self) -> str:
+        """The claim in words; what it does not cover is in ``summary``."""
+        return str(self.ledger.get("claim", {}).get("text", ""))
+
     def to_pandas(self) -> Any:
-        """The corpus as a ``pandas.DataFrame``: one row a text, with its label, columns and attributes."""
+        """The corpus as a ``pandas.DataFrame``: one row per text, with its label, columns and attributes."""
         return outward.to_pandas(self.records)
 
     def to_arrow(self) -> Any:
@@ -136,8 +147,8 @@ _PRIVATE = "Private: noise was tested against exact counts. Do not pass this on.
 class Verification(Shown):
     """All checks of a release, and what no check can show.
 
-    ``claims`` says whether the release makes a differential-privacy claim; a release of the method ``paper``
-    or ``floor`` can pass every check and claim nothing. ``private`` says whether checks read private data.
+    ``claims`` says whether the release makes a differential-privacy claim. A release of the method ``paper``
+    or ``floor`` can pass every check without making one. ``private`` says whether a check read private data.
     """
 
     path: Path

@@ -223,8 +223,9 @@ def _matches(matches: Sequence[Found]) -> Html | None:
         for rank, each in enumerate(matches[:MOST_MATCHES], start=1)
     ]
     told = (
-        f"The {counted(len(rows), 'pair')} that are most similar, from the attacks that look for copies. "
-        "These are private texts, word for word. The similarity of a copy is 1. Two texts about the same "
+        f"The {counted(len(rows), 'pair')} that are most similar, as found by the attacks that look for "
+        f"copies. These are private texts, word for word. The similarity of a copy is 1. Two texts about "
+        f"the same "
         "subject can be rather similar without a leak."
     )
     columns = ("rank", "attack", "similarity", "private text", "synthetic text")

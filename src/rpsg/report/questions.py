@@ -29,7 +29,7 @@ class QualityQuestion:
 
 QUESTIONS = (
     QualityQuestion(
-        "Does it read like them?",
+        "Does it read like real texts?",
         "Whether words, lengths and style are those of the real texts, and whether a classifier can tell "
         "the two apart.",
         (
@@ -39,7 +39,7 @@ QUESTIONS = (
     ),
     QualityQuestion(
         "Is it on topic?",
-        "Whether the texts have the topics of real texts, in the same shares.",
+        "Whether the texts have the same topics as real texts, each about as often.",
         (
             *("knn_precision", "density", "kl", "tv", "sentiment_distance"),
             *("column_distance", "attribute_distance", "attribute_coverage"),
@@ -47,7 +47,7 @@ QUESTIONS = (
     ),
     QualityQuestion(
         "Is it varied?",
-        "Whether it reaches all kinds of real texts, and repeats itself no more than they do.",
+        "Whether the corpus has all kinds of real texts, and repeats itself no more than they do.",
         (
             *("coverage", "knn_recall", "knn_f1", "self_bleu", "self_similarity", "repetition_rate"),
             *("distinct_1", "distinct_2", "distinct_3", "vocabulary"),
@@ -55,13 +55,13 @@ QUESTIONS = (
     ),
     QualityQuestion(
         "Does it make sense?",
-        "Whether sentences follow from each other, and texts are what their prompts asked for, without words "
-        "of the prompt.",
+        "Whether sentences follow from each other, and texts are what their prompts asked for, but do not "
+        "contain words of the prompt.",
         ("coherence", "word_order", "sentiment_agreement", "echo_rate"),
     ),
     QualityQuestion(
         "Can a model learn from it?",
-        "Whether what learns from it does well on real texts.",
+        "Whether a model that is trained on the corpus does well on real texts.",
         ("downstream_accuracy", "downstream_f1", "next_word_accuracy", "perplexity"),
     ),
 )

@@ -117,7 +117,7 @@ def describe(pack: Pack, embedder: Embedder) -> dict[str, Landmarks]:
 
 
 def fits_none(vectors: Stored, landmarks: Landmarks, threshold: float) -> npt.NDArray[np.float32]:
-    """1.0 for each row that is near to no value, 0.0 for every other; shape (rows,).
+    """1.0 for each row that is close to no value, 0.0 for every other; shape (rows,).
 
     A row is close to none if its cosine with every description is below ``threshold``, a public number
     (``Pack.poor_fit``). Computed in whole numbers, for each row alone. A zero row gives 0.0.

@@ -277,7 +277,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _quoted(words: str) -> str:
-    """Words from a record outside of its marked lines, as a string that they cannot end."""
+    """Words from a record, for use outside of its marked lines: a string that these words cannot end."""
     return json.dumps(_line(words), ensure_ascii=False)
 
 

@@ -1,8 +1,8 @@
 """Canaries: made-up texts of which a coin decides whether they go into the data.
 
 A canary begins like the texts around it, or a generator would ignore it, and ends in words that nobody would
-write (Meeus et al. 2025): six words drawn from a list of 8,192 and a code of 60 bits. So the chance that its
-end comes out of a run that never saw it is computed, not assumed.
+write (Meeus et al. 2025): six words drawn from a list of 8,192 and a code of 60 bits. So the probability that
+a run which never saw the canary writes its end is computed, not assumed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Canary:
 
 @dataclass(frozen=True, slots=True)
 class Canaries:
-    """All canaries, and which of them a coin put into the data. Private until the corpus is gone."""
+    """All canaries, and which of them a coin put into the data. Private until the corpus is deleted."""
 
     canaries: tuple[Canary, ...]
     is_in: tuple[bool, ...]

@@ -84,7 +84,7 @@ class Objective:
         return out
 
     def all_columns(self) -> Columns:
-        """As ``columns``, from a table of shape (texts, texts): many times as fast, and more memory."""
+        """As ``columns``, from a table of shape (texts, texts): many times faster, but with more memory."""
         table = self.columns(np.arange(len(self.towards)))
         return lambda which: table[which].T
 
@@ -138,8 +138,8 @@ def choose_in_parts(
 ) -> tuple[Numbers, Floats]:
     """Choose ``size`` texts of a pool, in parts if it is large.
 
-    ``objective_of`` gives the objective of a part. Returns the indices of the chosen, rising, and the inner
-    product of every text with the target, which is its score.
+    ``objective_of`` gives the objective of a part. Returns the indices of the chosen texts in rising order,
+    and the inner product of every text with the target, which is its score.
     """
     parts, before = parts_of(texts, size), None
     chosen, scores = [], []

@@ -42,7 +42,7 @@ def drop_near_duplicates(
     ``vectors`` are the unit rows of ``pool.alive()``, in that order. Cosines are of quantized rows, so every
     machine drops the same texts. If there are more than ``MOST_COMPARED`` texts, each is compared with only
     some of them, and a few near-duplicates are missed (``neighbours.py``). A text that could not be embedded
-    is close to none, not even to the same text, so equal texts are found as text.
+    is close to none, not even to the same text, so equal texts are found by comparing them as texts.
     """
     limit = threshold * SQUARE
     many = len(vectors) > MOST_COMPARED

@@ -74,7 +74,7 @@ class _PromptPart:
 
 @lru_cache(maxsize=1024)
 def _part(shown: str) -> _PromptPart:
-    """Kept for a while, because thousands of prompts share their examples."""
+    """Cached, because thousands of prompts share their examples."""
     words = _words(shown)
     sentences = (_words(sentence) for sentence in _SENTENCES.split(shown))
     return _PromptPart(

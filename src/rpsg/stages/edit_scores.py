@@ -36,8 +36,8 @@ class EditScore:
 def ranks_of_truth(
     truths: Sequence[str], guesses: Sequence[Sequence[str]], embedder: Embedder, match: float
 ) -> list[int]:
-    """For each truth the rank of the guess that is nearest to it, from 1, or 0 if that is not close enough.
-    Close enough is a cosine of at least ``match``, or the same words.
+    """For each true value, the rank of the guess that is nearest to it, from 1, or 0 if that is not close
+    enough. Close enough is a cosine of at least ``match``, or the same words.
     """
     flat = [*truths, *(guess for own in guesses for guess in own)]
     if not truths:

@@ -82,8 +82,8 @@ def _between(pack: Pack, sigma: float, low: int, high: int) -> Iterator[Pack]:
 def _of_column(pack: Pack, group: tuple[str, ...], people: float) -> tuple[str, ...]:
     """The marginal of a column, without its last attributes if there are too few people for them.
 
-    ``people`` is their number, in standard deviations of the noise. The column itself always stays; the
-    others are counted elsewhere too.
+    ``people`` is their number, in standard deviations of the noise. The column itself is always kept; the
+    other attributes are counted in other marginals too.
     """
     held = [pack.attribute(name) for name in group]
     while len(held) > 1:

@@ -68,7 +68,7 @@ def in_shard(run: str, shard: int, shards: int) -> Callable[[Document], bool]:
 
 
 def listed(plan: Plan) -> frozenset[str]:
-    """The users in the plan's list of donors, one a line; those who are not in the data are ignored.
+    """The users in the plan's list of donors, one per line; users who are not in the data are ignored.
 
     Raises:
         UsageError: the list cannot be read.

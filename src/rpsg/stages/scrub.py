@@ -53,17 +53,23 @@ def _may_be_phone(found: str) -> bool:
 #: repetition is bounded or possessive, so that none takes quadratic time on a long run of letters.
 PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ("[EMAIL]", re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)++"), bool),
+    (  # as people write it so that no program finds it
+        "[EMAIL]",
+        re.compile(r"(?<![\w.+-])[\w.+-]++ ?[(\[]at[)\]] ?[\w-]++(?:\.[\w-]++)++", re.IGNORECASE),
+        bool,
+    ),
     (
         "[LINK]",
         re.compile(
-            r"\b(?:https?://|www\.|(?:t\.me|telegram\.me|wa\.me|discord\.gg|bit\.ly)/(?=\w))\S+",
+            r"\b(?:(?:https?|ftp)://|www\.|(?:t\.me|telegram\.me|wa\.me|discord\.gg|bit\.ly"
+            r"|(?:instagram|facebook|fb|linkedin|tiktok|twitter|x|youtube)\.com)/(?=[\w@]))\S+",
             re.IGNORECASE,
         ),
         bool,
     ),
     (
         "[MAC]",
-        re.compile(r"(?<![\w:-])[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}(?![\w:-])"),
+        re.compile(r"(?<![\w:-])[0-9A-Fa-f]{2}([:.-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}(?![\w:-])"),
         bool,
     ),
     ("[MAC]", re.compile(r"(?<![\w.])[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?![\w.])"), bool),
@@ -75,19 +81,37 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ("[IP]", re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)"), _is_address),
     (
         "[IBAN]",
-        re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?!\w)"),
+        re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?!\w)"),
+        _is_account,
+    ),
+    (  # in small letters each group but that of the bank has a digit, as a word has none
+        "[IBAN]",
+        re.compile(
+            r"(?<!\w)[a-z]{2}\d{2}[ -]?[a-z0-9]{4}(?:[ -]?(?=[a-z]{0,3}\d)[a-z0-9]{4}){1,6}"
+            r"(?:[ -]?(?=[a-z]{0,2}\d)[a-z0-9]{1,3})?(?!\w)",
+            re.IGNORECASE,
+        ),
         _is_account,
     ),
     ("[ID]", re.compile(r"(?<!\w)[A-Z]{1,2}\d{6,9}[A-Z]?(?!\w)"), bool),
     (
         "[ID]",
         re.compile(
-            r"(?<=passport )(?:(?:no|number|nr)\b\.?)?[:#\s]{0,3}(?=[A-Z]{0,3}\d)[A-Z0-9]{6,10}(?!\w)",
+            r"(?<=passport[ :#])(?:(?:no|number|nr)\b\.?)?[:#\s]{0,3}(?=[A-Z]{0,3}\d)[A-Z0-9]{6,10}(?!\w)",
             re.IGNORECASE,
         ),
         bool,
     ),
-    ("[NUMBER]", re.compile(r"(?<![\w.])(?:\(\+?|\+\(?)?\d(?:[\s().-]{0,2}\d){6,}(?!\w)"), _may_be_phone),
+    (  # a code of a city before a slash
+        "[NUMBER]",
+        re.compile(r"(?<![\w./])(?:\+\d{1,3}\s?)?\(?0\d{1,5}\)?\s?/\s?\d(?:[\s-]?\d){4,11}(?!\w)"),
+        bool,
+    ),
+    (
+        "[NUMBER]",
+        re.compile(r"(?<![\w.])(?:\(\+?|\+\(?)?\d(?:[\s().-]{0,2}\d){6,}(?:,\d{1,2}(?!\d))?(?!\w)"),
+        _may_be_phone,
+    ),
     ("[ACCOUNT]", re.compile(r"(?<![\w/])[@~][A-Za-z]\w{2,}"), bool),
 )
 _NAME = (  # Anna, J. Smith, van der Berg, O'Hara Lopez

@@ -94,7 +94,8 @@ def variation_request(
 
 
 def _pairs(pack: Pack, plan: Plan) -> Sequence[Pair]:
-    """What is shown before the text, the same for all texts, so that a server computes it once.
+    """The part of the prompt before the text. It is the same for all texts, so that a server computes it
+    once.
 
     A paraphrase has to be invented; a text with its blanks filled in is any example of the pack. The shortest
     are shown, so that the text itself fits into the context of a small model too.
@@ -128,7 +129,7 @@ def _asked(pack: Pack, shown: str, style: str, words: int, fills: bool) -> list[
 
 
 def longest(pack: Pack) -> int:
-    """The most words that a variation is asked to have."""
+    """The maximum number of words that is asked for in a variation."""
     known = [words for attribute in pack.attributes for words in attribute.words]
     return max(LONGEST * max(known, default=DEFAULT_WORDS), SHORTEST)
 

@@ -135,7 +135,8 @@ def neutral(cell: str) -> str:
 def write_parquet(path: Path, rows: Sequence[SyntheticText]) -> str:
     """The same columns as the CSV, with unchanged texts and the turns of conversations; gives its SHA-256.
 
-    The same bytes for the same rows and the same version of pyarrow, which writes its name into the file.
+    The bytes are the same for the same rows and the same version of pyarrow, which writes its name into the
+    file.
     """
     return write_atomic(path, _parquet(rows)[0])
 
@@ -165,7 +166,7 @@ def same_table(content: bytes, rows: Sequence[SyntheticText]) -> bool:
             and told.metadata == kept.metadata
             and 0 <= sizes[0] <= 2 * sizes[1] + _CHUNK
             and theirs.schema_arrow.equals(ours.schema_arrow, check_metadata=True)
-            and _summed_up(told) == _summed_up(kept)  # readers use these to skip rows
+            and _summed_up(told) == _summed_up(kept)  # readers of Parquet use statistics to skip rows
             and len(content) <= 2 * len(made) + _CHUNK
         )
         return bool(alike and theirs.read().equals(table, check_metadata=True))

@@ -87,8 +87,8 @@ UNRELEASED = "unreleased.json"
 MATCHES = "audit-matches.json"
 #: A canary was in the corpus of this run, so it has no release and never gets one.
 BLOCKED = "blocked-by-canary"
-#: Embeddings of the records that vote, and of those that are seeds; and how their files end: with numbers of
-#: 16 bits, or of 32 in a run that an earlier version began.
+#: Embeddings of the records that vote, and of the records that are seeds; and the endings of their files: for
+#: numbers of 16 bits, or of 32 bits in a run that an earlier version began.
 EMBEDDINGS = "embeddings"
 DONORS = "donors"
 HALVES, SINGLES = ".f16", ".f32"

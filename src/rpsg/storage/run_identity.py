@@ -49,8 +49,8 @@ if TYPE_CHECKING:
 
 _FORMAT = 2
 _MOST_DIFFERENCES = 8
-#: The stage in which the writer is tried on public prompts.
-TRIAL = "trying the writer"
+#: The stage in which the writer is tested on public prompts.
+TRIAL = "testing the writer"
 #: Stages whose queries are about the texts that were written, or draw them.
 ABOUT_TEXTS = ("sketch", "votes", "tokens")
 _CHANGED_FORMAT = "rpsg-changed/1"
@@ -170,8 +170,9 @@ def _sends_more(line: bytes) -> bool:
 def begin_anew(folder: Path, *, keep_embeddings: bool) -> None:
     """Remove all files of the run but its id, which is replaced afterwards.
 
-    With ``keep_embeddings`` those of the private texts stay, with their vault and the hash of the rows that
-    they are of. Not if there are canaries: these are embedded too, and will be others.
+    With ``keep_embeddings`` the embeddings of the private texts stay, with their vault and the hash of their
+    rows. They do not stay if there are canaries, because these are embedded too, and the new run draws other
+    canaries.
     """
     with file_errors("begin the run anew"):
         (folder / JOURNAL).unlink(missing_ok=True)

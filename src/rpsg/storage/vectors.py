@@ -1,8 +1,8 @@
 """Embeddings of private texts, kept in the vault so that a resumed run need not compute them again.
 
-They are numbers of 16 bits: half the disk and the memory of the embedder's own. With encryption, they are
-encrypted as a stream and held in memory. Without it, they are a memory-mapped file, whose space is allocated
-first, because a mapped file on a full disk kills the process.
+They are stored as numbers of 16 bits, which need half the disk and memory of the embedder's numbers. With
+encryption, they are encrypted as a stream and held in memory. Without it, they are a memory-mapped file,
+whose space is allocated first, because a mapped file on a full disk kills the process.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _ROW, _SINGLE = np.dtype("<f2"), np.dtype("<f4")
 
 
 def halves(rows: npt.NDArray[np.float32]) -> Halves:
-    """Rows rounded to 16 bits. One that does not fit, which no row of unit length is, becomes zero."""
-    with np.errstate(all="ignore"):  # a warning would reveal that there is such a row
+    """Rows rounded to 16 bits. A row that does not fit becomes zero; rows of unit length always fit."""
+    with np.errstate(all="ignore"):  # otherwise a warning would reveal that there is such a row
         rounded = rows.astype(np.float16)
     rounded[~np.isfinite(rounded).all(axis=1)] = 0
     return rounded
@@ -53,8 +53,8 @@ class Vectors:
     def load(self) -> Stored | None:
         """The stored vectors, shape (rows, dim); None if there are none yet.
 
-        A run that an earlier version began goes on with the numbers of 32 bits that it stored, so that its
-        answers are all about the same rows.
+        A run that an earlier version began continues with the numbers of 32 bits that it stored, so that all
+        its answers are about the same rows.
 
         Raises:
             RunError: they were changed.
@@ -71,7 +71,7 @@ class Vectors:
             raise broken(name)
         if self._vault.is_sealed:
             return self._decrypted(name, shape, kind)
-        for _ in self._vault.pieces(name):  # read to the end: the tag is checked there
+        for _ in self._vault.pieces(name):  # read to the end, because only there is the tag checked
             pass
         return _mapped(self._vault.path(name), shape, "r", kind)
 
@@ -90,7 +90,7 @@ class Vectors:
             return self._fill_file((rows, self._dim), blocks)
 
     def part(self, number: int, about: bytes, rows: int) -> Halves | None:
-        """The rows that ``keep_part`` stored; None if they are not there, not whole, or of something else."""
+        """The rows that ``keep_part`` stored; None if they are missing, incomplete, or of something else."""
         name = _part(self._name, number)
         if not self._vault.exists(name):
             return None
@@ -103,18 +103,18 @@ class Vectors:
         return np.frombuffer(content, _ROW, offset=len(about)).reshape(rows, self._dim).astype(np.float16)
 
     def keep_part(self, number: int, about: bytes, rows: Halves) -> None:
-        """Store some rows for as long as not all are there; ``about`` says what they were made of."""
+        """Store some of the rows until all are there; ``about`` says what they were made of."""
         self._vault.write(_part(self._name, number), about + rows.astype(_ROW).tobytes())
 
     def forget_parts(self) -> None:
-        """Delete the parts, as all rows are stored now; the last one first, so that none is left behind."""
+        """Delete the parts, since all rows are stored now; the last one first, so that none is forgotten."""
         for name in (self._name, self._before):
             parts = next(number for number in count() if not self._vault.exists(_part(name, number)))
             for number in reversed(range(parts)):
                 self._vault.delete(_part(name, number))
 
     def forget(self) -> None:
-        """Delete the stored vectors, which are of other rows."""
+        """Delete the stored vectors, because they are of other rows."""
         for name in (self._name, self._before):
             self._vault.delete(name)
 

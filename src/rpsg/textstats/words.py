@@ -94,7 +94,7 @@ def _patterns() -> _Patterns:
     )
     letter, own = rf"[^\W{SPACELESS}]", rf"(?![{marks}])[{SPACELESS}][{marks}]*"
     parted = rf"{letter}+(?:[{marks}]+{letter}*)*"
-    # A punctuation mark of a script without spaces is no letter of it.
+    # A punctuation mark of a script without spaces is not one of its letters.
     word = rf"(?=\w){own}|{parted}(?:['\u2019]{parted})*"
     return _Patterns(
         word=re.compile(word),

@@ -62,7 +62,10 @@ def figures(first: Release, second: Release, names: tuple[str, str]) -> Html:
 
 
 def shares(first: Release, second: Release, names: tuple[str, str]) -> Iterator[Html]:
-    """For each attribute that both count, a table of the shares of their texts by value."""
+    """For each attribute that both count, a table of the shares of their texts by value.
+
+    Of many values those that are most frequent in one of the two are shown.
+    """
     others = {covered.attribute: covered for covered in second.coverage}
     for covered in first.coverage:
         other = others.get(covered.attribute)
@@ -72,12 +75,17 @@ def shares(first: Release, second: Release, names: tuple[str, str]) -> Iterator[
         theirs = {value.name: value.texts for value in other.values}
         common = [name for name in mine if name in theirs]
         totals = max(sum(mine.values()), 1), max(sum(theirs.values()), 1)
-        if common:
-            rows = [
-                (isolate(name), _share(mine[name], totals[0]), _share(theirs[name], totals[1]))
-                for name in common[:MOST_VALUES]
-            ]
-            yield table(f"Texts by {covered.attribute}", (covered.attribute, *names), rows)
+        if not common:
+            continue
+        caption = f"Texts by {covered.attribute}"
+        if len(common) > MOST_VALUES:
+            caption += f": the {MOST_VALUES} most frequent of {len(common)} values"
+            common.sort(key=lambda name: -max(mine[name] / totals[0], theirs[name] / totals[1]))
+        rows = [
+            (isolate(name), _share(mine[name], totals[0]), _share(theirs[name], totals[1]))
+            for name in common[:MOST_VALUES]
+        ]
+        yield table(caption, (covered.attribute, *names), rows)
 
 
 def _share(count: int, total: int) -> Child:

@@ -198,7 +198,7 @@ def _one_hot(said: Sequence[str], values: Sequence[str]) -> npt.NDArray[np.float
 
 
 def sentiment_agreement(inputs: Inputs) -> Measure:
-    """Share of texts that the classifier gives the sentiment on their card."""
+    """Share of texts to which the classifier gives the sentiment on their card."""
     asked = [card.get(ATTRIBUTE) for card in inputs.corpus.cards or ()]
     if not any(asked):
         raise UnavailableError("No text states the sentiment that it was written for.")

@@ -189,7 +189,7 @@ class ConcurrencyLimiter:
             self._pause(now)
 
     def failed(self, ticket: Ticket, overload: Overload | None = None) -> None:
-        """No answer came, or one that reports an error of the server."""
+        """No answer came, or the answer reports an error of the server."""
         now = self._clock()
         if overload == "rejected":
             self._rate.refuse(ticket.number, ticket.sent_at, now, 0.0)

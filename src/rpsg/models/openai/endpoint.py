@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Kind = Literal["openai", "azure"]
 
 OPENAI = "https://api.openai.com/v1"
+_TASKS = ("/chat/completions", "/completions", "/embeddings", "/models")
 _SECTION = "Check the section [server] of the plan."
 _EXAMPLE = 'Write it as in base_url = "http://localhost:8000/v1", in the section [server] of the plan.'
 
@@ -84,7 +85,10 @@ def parse_address(base_url: str, *, plain_http: bool = False) -> Address:
             "HOST. "
             "Within a cluster whose network you trust, allow it with --plain-http.",
         )
-    return Address(f"{parts.scheme}://{host}{parts.path.rstrip('/') or '/v1'}", host, local)
+    path = parts.path.rstrip("/")
+    for task in _TASKS:  # the whole address of a task, as manuals show it
+        path = path.removesuffix(task)
+    return Address(f"{parts.scheme}://{host}{path or '/v1'}", host, local)
 
 
 def address_of(kind: Kind, server: ServerSection) -> Address:

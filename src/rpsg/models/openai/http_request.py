@@ -124,7 +124,8 @@ class HttpClient:
         except self._library.UnreachableError as error:
             if error.distrusted:
                 raise _distrusted(self._host) from None
-            raise LostError("no connection", overload="late") from None
+            reason = "no TLS connection" if error.plain else "no connection"
+            raise LostError(reason, overload="late") from None
         except self._library.UnidentifiedError:
             raise _unidentified(self._host) from None
         except self._library.CutError:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # The maximum length of a quoted message, and its usual keys in the body of an error.
 _MAX_LENGTH = 200
-_NAMES = ("message", "detail", "error", "msg", "error_description")
+_NAMES = ("message", "detail", "error", "msg", "error_description", "choices")
 #: Temporary statuses, which do not depend on the request.
 _LATER = {408, 409, 425}
 _OVERLOAD: dict[int, Overload] = {408: "late", 504: "late", 503: "rejected", 529: "rejected"}

@@ -32,7 +32,7 @@ _MOST_CHANGES = 6
 NEVER_CAME = 45.0
 # When this many requests were dropped and none was ever answered, none will be.
 _HOPELESS = 20
-# The longest pause in seconds: in general; while others are answered; in that case, before the last try.
+# The longest pause in seconds: in general; while others are answered; and then before the last try.
 _MAX_PAUSE, _SHORT_PAUSE, _LAST_PAUSE = 30.0, 2.0, 8.0
 # Multiples of the golden ratio spread the pauses of successive requests evenly, without random numbers.
 _SPREAD = 0.618033988749895
@@ -273,7 +273,7 @@ class RetryPolicy(Generic[Read]):
         return server_words(answer.body, *secret) if self._questions.is_public(request.index) else ""
 
     def _tell_trouble(self, reason: str) -> None:
-        """Report the first failure of a server that gave no text yet, and each outage of one that did."""
+        """Report the first failure of a server that has given no text, and each outage of one that has."""
         state = self._state
         if state.note is None or state.warned or (state.answers and not self.limiter.is_down):
             return

@@ -40,11 +40,12 @@ class CutError(Exception):
 
 
 class UnreachableError(Exception):
-    """No connection. ``distrusted``: the certificate of the server is not trusted."""
+    """No connection. ``distrusted``: the server's certificate is not trusted. ``plain``: it speaks no TLS."""
 
-    def __init__(self, *, distrusted: bool = False) -> None:
+    def __init__(self, *, distrusted: bool = False, plain: bool = False) -> None:
         super().__init__("no connection")
         self.distrusted = distrusted
+        self.plain = plain
 
 
 class UnidentifiedError(Exception):
@@ -152,7 +153,9 @@ class Connection:
             except ssl.SSLCertVerificationError:
                 raise UnreachableError(distrusted=True) from None
             except ssl.SSLError as error:
-                raise (UnidentifiedError if _is_about_this_client(error) else UnreachableError) from None
+                if _is_about_this_client(error):
+                    raise UnidentifiedError from None
+                raise UnreachableError(plain=True) from None
             except (OSError, h11.ProtocolError):
                 raise UnreachableError from None
             self._http = h11.Connection(h11.CLIENT)

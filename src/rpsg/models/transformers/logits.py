@@ -130,7 +130,7 @@ class _Loaded:
 
 
 class _Prompts:
-    """Texts as ``count`` rows of one width, which only public numbers decide."""
+    """Texts as ``count`` rows of one width; both numbers depend on public numbers only."""
 
     def __init__(self, loaded: _Loaded, before: str, after: str, most: int, room: int, count: int) -> None:
         self._loaded, self._most, self.count = loaded, most, count

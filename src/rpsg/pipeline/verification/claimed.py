@@ -163,7 +163,7 @@ def _check_source(plan: Plan, ledger: Mapping[str, Any], method: Method) -> None
     source = ledger["rng"]["source"]
     if not method.reads_private:
         fits = source == "none"
-    elif method.claim == "no_formal_guarantee":  # the plan of a test run does not name the source
+    elif method.claim == "no_formal_guarantee":  # its published plan does not name the source
         fits = source in _SOURCES.values() or not supports_claims(source)
     else:
         fits = source == _SOURCES[plan.privacy.noise] or not supports_claims(source)

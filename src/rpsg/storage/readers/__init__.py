@@ -106,15 +106,16 @@ def check_columns(data: DataSection) -> None:
     _check_options(kind, columns, data.labels or None)
     if kind == "jsonl":
         jsonl.check_columns(source, columns)
-        return
-    if kind == "txt":
+    elif kind == "txt":
         next(folder.read_rows(source.path, source.encoding))
-        return
-    if kind == "memory":
+    elif kind == "memory":
         memory.check_columns(source.path, columns)
-        return
-    check_header(source.called, _header(source, kind, columns), columns)
-    if kind in {"csv", "tsv"}:
+    elif kind == "parquet":
+        parquet.check_columns(source.path, columns)
+    elif kind == "excel":
+        excel.check_columns(source, columns)
+    else:
+        check_header(source.called, _header(source, kind, columns), columns.in_header)
         delimited.check_lines(source)
 
 
@@ -203,12 +204,16 @@ def _read(
     with no_search_for_cycles():
         documents = tuple(maker.documents(rows))
     if not maker.rows:
-        raise no_rows(source.called)
+        raise no_rows(_called(source))
     if not documents and rules is not None and not tells:
-        raise no_usable_row(source.called, source.path)
+        raise no_usable_row(_called(source), None if memory.is_held(source.path) else source.path)
     return Reading(
         PrivateCorpus(documents), maker.unit, maker.rows, maker.left_out, maker.as_other, maker.hints
     )
+
+
+def _called(source: Source) -> str:
+    return memory.CALLED if memory.is_held(source.path) else source.called
 
 
 def _check_options(kind: Kind, columns: Columns, labels: Collection[str] | None) -> None:
@@ -241,7 +246,7 @@ def _opened(
     declared = by_spelling(labels) if labels is not None else None
     unit, listed = _UNITS.get(kind, "line"), _EVERY if tells else _FIRST
     more = tuple(map(reader_of, beside))
-    maker = DocumentMaker(source.called, unit, columns, declared, more, rules, listed)
+    maker = DocumentMaker(_called(source), unit, columns, declared, more, rules, listed)
     told = tells or rules is None
     return maker, _rows(source, kind, columns, strict=rules is None, tells=told)
 

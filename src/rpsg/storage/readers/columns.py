@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LOOKS_LIKE_A_NAME = re.compile(r"[^\W\d][\w.:/-]*( [\w.:/()-]+){0,2}")
+#: Characters that nobody sees: zero-width ones, soft hyphens and byte-order marks.
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\xad"))
 _LONGEST_NAME = 40
 _MOST_NAMES = 20
 
@@ -32,6 +35,12 @@ class Columns:
         """Text, label, user and the columns beside them; None for each column that was not named."""
         return (self.text, self.label, self.user, *self.beside)
 
+    @property
+    def in_header(self) -> Columns:
+        """The same names as ``name_in_header`` writes them."""
+        label, user = (name and name_in_header(name) for name in (self.label, self.user))
+        return Columns(name_in_header(self.text), label, user, tuple(map(name_in_header, self.beside)))
+
     def of(self, header: Sequence[str]) -> list[int | None]:
         """The positions of ``wanted_or_none`` in a header; None for each column that was not named."""
         return [None if name is None else header.index(name) for name in self.wanted_or_none]
@@ -42,6 +51,11 @@ class Columns:
     def option(self, name: str) -> str:
         """The option that asked for the column ``name``."""
         return {self.user: "user", self.label: "label", self.text: "text"}.get(name, "columns")
+
+
+def name_in_header(cell: str) -> str:
+    """A name of a column as people read it in a table: without line ends and invisible characters."""
+    return " ".join(unicodedata.normalize("NFC", cell.translate(_INVISIBLE)).split())
 
 
 def check_header(path: Path | str, header: Sequence[str], columns: Columns) -> None:

@@ -1,9 +1,10 @@
 """CSV and TSV. The header line alone decides the separator: comma, semicolon, tab or vertical bar.
 
-A first line such as ``sep=;``, which spreadsheets write, overrides the header. A title above the header is
-skipped, if each of its lines has one field and a line below it has the wanted columns. A row that repeats the
-header, as in a file that was joined from several, is left out. Empty fields after the last column, which a
-separator at the end of a row makes, do not count.
+If none of these separates the wanted columns, rarer signs are tried. A first line such as ``sep=;``, which
+spreadsheets write, overrides the header. A title above the header is skipped, if each of its lines has one
+field and a line below it has the wanted columns. A row that repeats the header, as in a file that was joined
+from several, is left out. Empty fields after the last column, which a separator at the end of a row makes, do
+not count.
 
 A row with too many or too few fields, or a huge row, does not affect other rows. If a quote is not closed, or
 something follows a closing quote, nobody knows where the next row starts. That is an error of the whole file,
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.errors import DataError
 from rpsg.storage.readers import text as lines
-from rpsg.storage.readers.columns import Columns, check_header, is_below_title
+from rpsg.storage.readers.columns import Columns, check_header, is_below_title, name_in_header
 from rpsg.storage.readers.rows import Fault, Row, fault
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from rpsg.storage.readers.source import Source
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+#: Those of databases and of the separator line. No name of a column holds one.
+_RARE = ("^", "~", "\xa6", "\x01", "\x1e", "\x1f")
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\w"\r\n])"?\s*', re.IGNORECASE)
 #: Text between quotes and line ends. Only its first and its last byte can change the state of a CSV parser.
 _BETWEEN = re.compile(rb'[^"\r\n]+')
@@ -43,25 +46,26 @@ REPEATED = "the row repeats the header"
 
 
 def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -> Iterator[Row | Fault]:
-    """The rows under the header; a blank line is no row.
+    """The rows under the header; a blank line is not a row.
 
     Raises:
         DataError: the file cannot be split into rows; names the line, never its content.
     """
     path = file.called
     with _long_fields():
-        source = _PhysicalLines(file)
-        reader, separator, header = _opened(source, path, columns, separator)
+        source, columns = _PhysicalLines(file), columns.in_header
+        reader, separator, written = _opened(source, path, columns, separator)
+        header = [name_in_header(name) for name in written]
         check_header(path, header, columns)
         values = itemgetter(*(index or 0 for index in columns.of(header)))  # 0 stands for no column
         separators = _SEPARATORS.get(separator, f"the sign {separator}")
-        width, first = len(header), header[0]
+        width, first = len(header), written[0]
         for number, fields in _numbered(path, reader, source):
             if source.size > lines.MAX_LINE_BYTES:
                 yield _too_long(path, number)
             elif len(fields) != width and (len(fields) < width or any(fields[width:])):
                 yield _ragged(path, number, len(fields), width, separators)
-            elif fields[0].strip() == first and [name.strip() for name in fields[:width]] == header:
+            elif fields[0].strip() == first and [name.strip() for name in fields[:width]] == written:
                 hint = "Several files were joined, each with its header. You need not do anything."
                 yield fault(path, "line", number, REPEATED, hint)
             else:
@@ -71,7 +75,9 @@ def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -
 def header_of(file: Source, *, separator: str | None = None, columns: Columns | None = None) -> list[str]:
     """The names of the columns; ``columns`` finds a header under a title. Errors as in ``read_rows``."""
     with _long_fields():
-        header = _opened(_PhysicalLines(file), file.called, columns or Columns("text"), separator)[2]
+        wanted = (columns or Columns("text")).in_header
+        written = _opened(_PhysicalLines(file), file.called, wanted, separator)[2]
+    header = [name_in_header(name) for name in written]
     while header and not header[-1]:
         header.pop()
     return header
@@ -90,34 +96,48 @@ def check_lines(file: Source) -> None:
 def _opened(
     source: _PhysicalLines, path: str, columns: Columns, separator: str | None
 ) -> tuple[Reader, str, list[str]]:
-    """The parser, positioned after the header; the separator; and the names in the header."""
-    first = next(source)
+    """The parser behind the header, the separator, and the header as it is written."""
+    rows = _whole_rows(source)
+    first = next(rows)
     if source.is_long:
         raise _too_long(path, 1).error
-    if "\0" in first:
+    if "\0" in first[0]:
         raise DataError(
             f"{path}, line 1: there is a NUL byte, so this is not a UTF-8 text file.",
             hint="If it was saved as UTF-16, add: --encoding utf-16",
         )
-    before = 0
-    if declared := _SEPARATOR_LINE.fullmatch(first):
-        separator, first, before = declared[1], next(source, ""), 1
-    # These lines are a title above the header, or belong to the first row after all.
-    read: list[str] = []
-    if not _has_all(first, separator, columns):
-        for line in islice(source, _TITLE):
+    if first[0].startswith('{"'):
+        raise DataError(f"{path} is JSON.", hint="If each line is one object, add: --format jsonl")
+    before, sign = 0, ""
+    if declared := _SEPARATOR_LINE.fullmatch("".join(first)):
+        sign, first, before = declared[1], next(rows, [""]), 1
+    # A title above the header, or lines that belong to the first row after all.
+    read: list[list[str]] = []
+    if not _has_all(first, sign or _separator(first, columns, separator), columns):
+        for line in islice(rows, _TITLE):
             read.append(line)
-            if _has_all(line, separator, columns):
-                by = separator or _separator(line, columns)
+            by = sign or _separator(line, columns, separator)
+            if _has_all(line, by, columns):
                 if is_below_title(_names(line, by), (_names(above, by) for above in (first, *read[:-1]))):
-                    first, before, read = line, before + len(read), []
+                    first, before, read = line, before + sum(map(len, (first, *read[:-1]))), []
                 break
             source.size = 0
-    separator = separator or _separator(first, columns)
-    reader = csv.reader(chain((first,), read, source.texts), delimiter=separator, strict=True)
+    separator = sign or _separator(first, columns, separator)
+    reader = csv.reader(chain(first, *read, source.texts), delimiter=separator, strict=True)
     source.lines_before = before
     header = [name.strip() for _, names in islice(_numbered(path, reader, source), 1) for name in names]
     return reader, separator, header
+
+
+def _whole_rows(source: _PhysicalLines) -> Iterator[list[str]]:
+    """The lines of each row: a quoted name of a column may run over several, as questions of a survey do."""
+    for line in source:
+        row = [line]
+        while sum(part.count('"') for part in row) % 2 and len(row) < _TITLE:
+            if (more := next(source, None)) is None:
+                break
+            row.append(more)
+        yield row
 
 
 class _PhysicalLines:
@@ -147,7 +167,7 @@ class _PhysicalLines:
         return next(self.texts)
 
     def _read(self) -> Iterator[str]:
-        """A generator, which costs less per line than a method."""
+        """A generator, because it costs less per line than a call of a method for each line."""
         number = at = 0
         has_utf8 = False
         for line, size in lines.raw_lines(self._source, self._skeleton):
@@ -178,24 +198,30 @@ def _ends(between: re.Match[bytes]) -> bytes:
     return bytes(c if c < 0x80 else 0x78 for c in found[:1] + found[1:][-1:])
 
 
-def _separator(first: str, columns: Columns) -> str:
-    """The separator that gives most of the wanted columns; on a tie, the one that gives most columns."""
+def _separator(first: list[str], columns: Columns, expected: str | None) -> str:
+    """The separator that finds the wanted columns in the header.
+
+    Of the usual ones, the one that finds most of them; on a tie, the one that finds most columns. A rare one
+    is taken only if it finds them all and no usual one does.
+    """
 
     def found(separator: str) -> tuple[int, int]:
         header = _names(first, separator)
         return (sum(name in header for name in columns.wanted()), len(header))
 
-    return max(_SEPARATORS, key=found)
+    usual = max(_SEPARATORS, key=found)
+    signs = (*filter(None, (expected,)), usual, *_RARE)
+    return next((sign for sign in signs if _has_all(first, sign, columns)), expected or usual)
 
 
-def _has_all(line: str, separator: str | None, columns: Columns) -> bool:
-    names = _names(line, separator or _separator(line, columns))
+def _has_all(line: list[str], separator: str, columns: Columns) -> bool:
+    names = _names(line, separator)
     return all(name in names for name in columns.wanted())
 
 
-def _names(line: str, separator: str) -> list[str]:
+def _names(line: list[str], separator: str) -> list[str]:
     try:
-        return [name.strip() for name in next(csv.reader((line,), delimiter=separator), [])]
+        return [name_in_header(name) for name in next(csv.reader(line, delimiter=separator), [])]
     except csv.Error:
         return []
 
@@ -214,7 +240,7 @@ def _numbered(path: str, reader: Reader, source: _PhysicalLines) -> Iterator[tup
         except csv.Error:
             fields = None
         if fields is None:
-            raise _broken(path, number)
+            raise _broken(path, number, is_header=number == first)
         if fields:
             yield number, fields
 
@@ -229,11 +255,12 @@ def _long_fields() -> Iterator[None]:
         csv.field_size_limit(before)
 
 
-def _broken(path: str, number: int) -> DataError:
+def _broken(path: str, number: int, *, is_header: bool) -> DataError:
+    other = " If another sign separates the columns, name it in a first line, such as: sep=:" * is_header
     return DataError(
         f"{path}: the row that begins on line {number} is not valid CSV.",
-        hint="A quote is opened but never closed, or something follows a closing quote. Inside a quoted "
-        'text, write each quote twice: "she said ""yes"" to it".',
+        hint="A quote is opened and never closed, or something follows a closing quote. Inside a quoted text "
+        f'write each quote twice: "she said ""yes"" to it".{other}',
     )
 
 

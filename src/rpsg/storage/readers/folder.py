@@ -36,7 +36,7 @@ def read_rows(path: Path, encoding: str = "") -> Iterator[Row | Fault]:
     if not files:
         raise DataError(
             f"{path} is a folder without .txt files.",
-            hint="Put .txt files with one document each directly into it, or give a .jsonl, .csv or "
+            hint="Put .txt files directly into it, with one document in each, or give a .jsonl, .csv or "
             ".parquet file.",
         )
     codec = codec_of(encoding) if encoding else "utf-8-sig"

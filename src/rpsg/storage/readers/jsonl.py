@@ -38,7 +38,7 @@ class _DuplicateKeyError(Exception):
 def read_rows(
     source: Source, columns: Columns, *, strict: bool = False, tells: bool = False
 ) -> Iterator[Row | Fault]:
-    """The rows of the file; a blank line is no row.
+    """The rows of the file; a blank line is not a row.
 
     ``strict``: the first object must have every column. ``tells``: an error may name the keys of an object,
     for reads whose result only the operator sees.
@@ -48,7 +48,7 @@ def read_rows(
     """
     path = source.called
     first: list[str] = []
-    begins, objects = "", 0
+    begins, objects, values = "", 0, None
     missing = dict.fromkeys(columns.wanted())
     text, names = columns.text, columns.wanted_or_none
     for number, line in read_lines(source):
@@ -68,8 +68,7 @@ def read_rows(
         yield (number, list(map(values.get, names))) if text in values else _no_key(path, number, text)
     if not first:
         _check_kind(source)
-    if _is_array(begins, objects):
-        raise _an_array(source)
+    _check_rows_within(source, begins, objects, values if objects == 1 else None, columns)
     for name in missing if first else ():
         if tells:
             check_header(path, first, columns)
@@ -87,14 +86,8 @@ def _no_column(source: Source, columns: Columns, name: str) -> DataError:
 def _check_kind(source: Source) -> None:
     """Raise DataError if a file without a single object looks like one of another kind."""
     if (found := source.looks_like()) is not None:
-        what, ending = found
-        named = quote(source.path.stem + ending)
-        raise DataError(
-            f"{source.called} should be JSON Lines, but is {what}.",
-            hint=f"Rename it to say so, for example to {named}."
-            if not source.is_stdin
-            else "Leave --format out.",
-        )
+        what, hint = found
+        raise DataError(f"{source.called} should be JSON Lines and is {what}.", hint=hint)
 
 
 def _is_array(begins: str, objects: int) -> bool:
@@ -109,9 +102,31 @@ def _an_array(source: Source) -> DataError:
     )
 
 
+def _holds_rows(values: object, columns: Columns) -> bool:
+    """Whether the only object of a file holds its rows, as a data frame or a service writes them."""
+    if not isinstance(values, dict):
+        return False
+    if columns.text in values:
+        return isinstance(values[columns.text], dict)
+    return any(isinstance(value, list) and value and isinstance(value[0], dict) for value in values.values())
+
+
+def _check_rows_within(source: Source, begins: str, objects: int, only: object, columns: Columns) -> None:
+    """Raise DataError if the rows are within one JSON value: an array, or the ``only`` object of the file."""
+    if _is_array(begins, objects):
+        raise _an_array(source)
+    if _holds_rows(only, columns):
+        raise DataError(
+            f"{source.called} is one JSON object; one object on each line was expected.",
+            hint="In pandas, write it with to_json(..., orient='records', lines=True). If the rows are in a "
+            f"value of the object, such as data: jq -c '.data[]' {_named(source)}",
+        )
+
+
 def check_columns(source: Source, columns: Columns) -> None:
     """Raise DataError, as ``read_rows``, unless each wanted column is in a row; stops when all were seen."""
     missing, rows, objects, begins = dict.fromkeys(columns.wanted()), 0, 0, ""
+    values: object = None
     for _, line in read_lines(source):
         if isinstance(line, str) and line.isspace():
             continue
@@ -121,14 +136,14 @@ def check_columns(source: Source, columns: Columns) -> None:
         if isinstance(values, dict):
             objects += 1
             missing = {name: None for name in missing if name not in values}
-        if not missing and not _is_array(begins, objects):
+        is_one = _is_array(begins, objects) or (rows == 1 and _holds_rows(values, columns))
+        if not missing and not is_one:
             return
     if not objects:
         _check_kind(source)
     if not rows:
-        return  # a file without rows is refused when its rows are read
-    if _is_array(begins, objects):
-        raise _an_array(source)
+        return  # a file without rows is refused where rows are read
+    _check_rows_within(source, begins, objects, values if rows == 1 else None, columns)
     if not objects:
         raise no_usable_row(source.called, source.path)
     raise _no_column(source, columns, next(iter(missing)))

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 #: What messages call the data.
 CALLED = "The data in memory"
 _HELD: dict[str, _Table] = {}
+#: What gives all rows of a table that is computed or read as it is asked for.
+_WHOLE = {
+    ("polars", "LazyFrame"): "collect",
+    ("pyarrow", "RecordBatchReader"): "read_all",
+    **{("pyarrow", f"{kind}Dataset"): "to_table" for kind in ("FileSystem", "InMemory", "Union")},
+}
 _NUMBERS = itertools.count(1)
 
 
@@ -129,18 +135,18 @@ def _table(data: object) -> _Table:
     frame: Any = data
     match package, kind:
         case "pandas", "DataFrame":
-            return _made(list(frame.columns), lambda name: frame[name].tolist())
+            return _of_pandas(frame)
         case "polars", "DataFrame":
             return _made(list(frame.columns), lambda name: frame[name].to_list())
-        case "polars", "LazyFrame":
-            return _table(frame.collect())
         case "pyarrow", "Table" | "RecordBatch":
             return _made(list(frame.schema.names), lambda name: _of_arrow(frame, name))
         case "datasets", "Dataset":
             return _made(list(frame.column_names), lambda name: list(frame[name]))
-        case "datasets", "DatasetDict":
-            hint = f"Give one of its splits: {', '.join(map(str, frame))}."
-            raise UsageError("This dataset has several splits. Nothing was read.", hint=hint)
+    if whole := _WHOLE.get((package, kind)):
+        return _table(getattr(frame, whole)())
+    if (package, kind) == ("datasets", "DatasetDict"):
+        hint = f"Give one of its splits: {', '.join(map(str, frame))}."
+        raise UsageError("This dataset has several splits. Nothing was read.", hint=hint)
     given = named_type(data)
     if isinstance(data, list | tuple):
         given += " without dicts" if data else " without rows"
@@ -152,13 +158,33 @@ def _hint(data: object) -> str:
     package, kind = type(data).__module__.partition(".")[0], type(data).__name__
     if isinstance(data, list | tuple) and any(isinstance(row, str) for row in data):
         return 'Make dicts of the texts: [{"text": text} for text in texts].'
-    if isinstance(data, dict):
-        return "Make a data frame of it: pandas.DataFrame(data)."
-    if (package, kind) in {("pandas", "Series"), ("polars", "Series")}:
-        return 'Make a data frame of it: data.to_frame("text").'
-    if isinstance(data, Iterator):
-        return "Make a list of it: list(data)."
-    return 'Give the path of a file, a data frame, an Arrow table, or dicts: [{"text": "..."}, ...].'
+    hints = (
+        (isinstance(data, dict), "Make a data frame of it: pandas.DataFrame(data)."),
+        (
+            kind == "Series" and package in {"pandas", "polars"},
+            'Make a data frame of it: data.to_frame("text").',
+        ),
+        (kind == "ndarray", 'Make a data frame of it: pandas.DataFrame(data, columns=["text", ...]).'),
+        # A file that pandas reads in pieces.
+        (
+            isinstance(data, Iterator) and package == "pandas",
+            "Make one data frame of it: pandas.concat(data).",
+        ),
+        (isinstance(data, Iterator) or package == "datasets", "Make a list of it: list(data)."),
+    )
+    other = 'Give the path of a file, a data frame, an Arrow table, or dicts: [{"text": "..."}, ...].'
+    return next((hint for applies, hint in hints if applies), other)
+
+
+def _of_pandas(frame: Any) -> _Table:
+    """A data frame; a named index is a column too, as it is in a file that pandas writes."""
+    columns = list(frame.columns)
+    index = [name for name in frame.index.names if name is not None and name not in columns]
+
+    def values(name: Any) -> list[Any]:
+        return list((frame.index.get_level_values(name) if name in index else frame[name]).tolist())
+
+    return _made([*columns, *index], values)
 
 
 def _made(keys: list[Any], values: Callable[[Any], list[Any]], *, is_rows: bool = False) -> _Table:

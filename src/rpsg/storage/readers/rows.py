@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeGuard
 from rpsg.errors import DataError
 from rpsg.records import OTHER, Document
 from rpsg.storage.readers import text as lines
-from rpsg.storage.readers.spelling import MISSING, clean, spelled, spelled_text
+from rpsg.storage.readers.spelling import MISSING, clean, decoded, spelled, spelled_text
 from rpsg.storage.readers.turns import in_one_text
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ _NOT_PRINTED = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 NO_TEXT = "the text is missing or empty"
 TEXT_IS_NONE = "the text is a list or an object"
 TEXT_TOO_LONG = "the text is too long"
+TEXT_NOT_UTF8 = "the text is not UTF-8"
 NO_USER = "the user is missing"
 USER_IS_NONE = "the user is a list or an object"
 NO_LABEL = "the label is missing"
@@ -85,20 +86,23 @@ class RowNumbers:
     first: list[int] = field(default_factory=list, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Reading:
-    """A file as it was read. ``left_out`` and ``as_other`` are by reason; everything here is private.
+    """A file as it was read; private, and not in the ``repr``, since a notebook keeps what it shows.
 
-    ``unit`` is what row numbers count ("line"); ``hints`` says by reason how to repair such rows. The
-    ``repr`` contains none of this, because a notebook saves what it shows.
+    ``left_out`` has the rows that cannot be used, ``as_other`` those counted as "other", and ``hints`` how to
+    repair them, each by reason. ``unit`` is what row numbers count ("line").
     """
 
-    corpus: PrivateCorpus = field(repr=False)
+    corpus: PrivateCorpus
     unit: str
-    rows: int = field(repr=False)
-    left_out: Mapping[str, RowNumbers] = field(repr=False)
-    as_other: Mapping[str, RowNumbers] = field(repr=False)
-    hints: Mapping[str, str] = field(repr=False)
+    rows: int
+    left_out: Mapping[str, RowNumbers]
+    as_other: Mapping[str, RowNumbers]
+    hints: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"<Reading of {self.unit}s, not shown as they are private: .corpus, .rows, .left_out, .hints>"
 
 
 @dataclass(slots=True)
@@ -168,6 +172,8 @@ class DocumentMaker:
 
     def _text(self, number: int, given: object) -> str | Fault:
         column = self.columns.text
+        if isinstance(given, bytes) and (given := decoded(given)) is None:
+            return self._fault(number, TEXT_NOT_UTF8, "Write the row again as text, or take it out.")
         value = given if isinstance(given, str) else spelled(given) or in_one_text(given)
         is_nan = isinstance(given, float) and math.isnan(given)
         if value is None and given is not None and not is_nan:

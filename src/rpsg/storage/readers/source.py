@@ -17,9 +17,11 @@ import sys
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
+from shlex import quote
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from rpsg.errors import DataError, UsageError
+from rpsg.storage.readers.foreign import named_by_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -137,16 +139,35 @@ class Source:
         return not self.begins_with_a_row and _opener(self._start()) is not None
 
     def looks_like(self) -> tuple[str, str] | None:
-        """What a file without a single row may be, and the ending that its name should have; or None."""
+        """What a file without a single row of JSON may be, and what to do; None: nothing says it."""
         start = self._start()
+        ending = ""
         if start.startswith(_PARQUET):
-            return "a Parquet file", ".parquet"
-        if start.startswith(_EXCEL):
-            return "an Excel workbook or an archive", ".xlsx"
-        if _opener(start) is None:
-            return None
-        endings = {b"\x1f": ".gz", b"B": ".bz2", b"\xfd": ".xz"}
-        return "compressed", self.path.suffix + endings[start[:1]]
+            what, ending = "a Parquet file", ".parquet"
+        elif start.startswith(_EXCEL):
+            what, ending = "an Excel workbook or an archive", ".xlsx"
+        elif _opener(start) is not None:
+            endings = {b"\x1f": ".gz", b"B": ".bz2", b"\xfd": ".xz"}
+            what, ending = "compressed", self.path.suffix + endings[start[:1]]
+        elif not self.encoding and (wide := wide_encoding(start)):
+            return f"saved as {wide.upper()}", f"Add: --encoding {wide}"
+        if not ending:
+            return self.is_other()
+        named = quote(self.path.stem + ending)
+        return what, f"Name it so, for example {named}." if not self.is_stdin else "Leave --format out."
+
+    def is_other(self) -> tuple[str, str] | None:
+        """What it is if its first bytes are those of a file that is not read here, and what to do."""
+        start = self._start()
+        if (opened := _opener(start)) is not None:
+            with self.raw() as file:
+                try:
+                    start = opened(file).read(_SIGN)
+                except _BROKEN_PACKING:
+                    return None  # whoever reads it says so
+            if _opener(start) is not None or start.startswith((_PARQUET, *_EXCEL)):
+                return "compressed more than once", "Unpack it until a table is there, and give that."
+        return named_by_start(start)
 
     def _start(self) -> bytes:
         with self.raw() as file:
@@ -156,6 +177,13 @@ class Source:
         return DataError(
             f"{self.called} is compressed, but damaged or incomplete.", hint="Write or copy the file again."
         )
+
+
+def wide_encoding(start: bytes) -> str:
+    """The encoding of several bytes per character that a byte-order mark shows; "" without one."""
+    if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    return "utf-16" if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else ""
 
 
 def codec_of(encoding: str) -> str:

@@ -73,11 +73,16 @@ def _spelled_number(value: Decimal) -> str | None:
 
 
 def _spelled_bytes(value: bytes) -> str | None:
+    text = decoded(value)
+    return spelled_text(text) if text is not None and text.isprintable() else value.hex()
+
+
+def decoded(value: bytes) -> str | None:
+    """Bytes as the UTF-8 text that they are; None: they are none. The error of a decoder would hold them."""
     try:
-        text = value.decode()
+        return value.decode()
     except UnicodeDecodeError:
-        return value.hex()
-    return spelled_text(text) if text.isprintable() else value.hex()
+        return None
 
 
 def clean(text: str) -> str:

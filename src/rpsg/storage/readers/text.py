@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rpsg.arguments import shown
 from rpsg.errors import DataError
+from rpsg.storage.readers.source import wide_encoding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +23,6 @@ MAX_LINE_BYTES = 64 * 1024 * 1024
 BLOCK = 1 << 18
 #: The positions in a block where a line ends: after a line feed, or after a return without a line feed.
 _AFTER_LINE = re.compile(rb"(?<=\n)(?!\Z)|(?<=\r)(?![\r\n]|\Z)")
-_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 TOO_LONG = "the line is too long"
 NOT_UTF8 = "the line is not UTF-8 text"
 NOT_ENCODED = "the line is not text of the declared encoding"
@@ -88,7 +88,7 @@ def raw_lines(source: Source, squeezed: Callable[[bytes], bytes]) -> Iterator[tu
     except OSError as error:
         raise cannot_open(source.called, error) from error
     if empty:
-        raise DataError(f"{source.called} is empty.", hint="Give a file with at least one row.")
+        raise no_content(source.called)
 
 
 def _blocks(file: BinaryIO) -> Iterator[tuple[list[bytes], bool]]:
@@ -109,16 +109,21 @@ def _blocks(file: BinaryIO) -> Iterator[tuple[list[bytes], bool]]:
         after_return = block.endswith(b"\r")
 
 
+def no_content(called: object) -> DataError:
+    """The error of a file that has not even a header."""
+    return DataError(f"{called} is empty.", hint="Give a file with at least one row.")
+
+
 def no_rows(called: object) -> DataError:
     """The error for a file that has nothing but a header."""
-    return DataError(f"{called} has no rows.", hint="Give a file with at least one row under the header.")
+    return DataError(f"{called} has no rows.", hint="Give at least one row under the header.")
 
 
-def no_usable_row(called: object, path: Path) -> DataError:
-    """The error for a file in which every row is left out."""
+def no_usable_row(called: object, path: Path | None) -> DataError:
+    """The error for a file, or for data in memory without a ``path``, in which every row is left out."""
+    check = "rpsg.check(data, ...)" if path is None else f"rpsg check {quote(str(path))}"
     return DataError(
-        f"{called} has no usable row.",
-        hint=f"See which rows, and why, with the same options: rpsg check {quote(str(path))}",
+        f"{called} has no usable row.", hint=f"See which rows, and why, with the same options: {check}"
     )
 
 
@@ -170,10 +175,10 @@ def decoded(source: Source, line: bytes, *, number: int, offset: int, mixed: boo
             f"the byte at offset {offset + wrong_byte} of the file is not UTF-8, although earlier lines are",
             "The file mixes two encodings. Correct this line and others like it, or save the whole as UTF-8.",
         )
-    wide = number == 1 and line.startswith(_UTF_16)
-    guess = "It looks like UTF-16" if wide else "If it came from Windows"
+    wide = wide_encoding(line) if number == 1 else ""
+    guess = f"It looks like {wide.upper()}" if wide else "If it came from Windows"
     return Problem(
         NOT_UTF8,
         f"the byte at offset {offset + wrong_byte} of the file is not UTF-8",
-        f"{guess}, add: --encoding {'utf-16' if wide else 'cp1252'}",
+        f"{guess}, add: --encoding {wide or 'cp1252'}",
     )
