@@ -19,11 +19,12 @@ from rpsg.pipeline.private_data import account_of
 from rpsg.privacy.odometer import Odometer
 from rpsg.stages import contributions
 from rpsg.storage.run_folder import open_vault
-from rpsg.storage.run_identity import charged
+from rpsg.storage.run_identity import begin_anew, charged
 from rpsg.storage.vectors import Vectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     import numpy as np
     import numpy.typing as npt
@@ -164,6 +165,27 @@ def test_embeddings_of_canaries_are_not_kept_for_other_canaries(lab: Lab) -> Non
     again = Counting(rows)
     embed(plan, lab.folder / "run", tools=lab.tools(FakeWriter(name="another"), again))
     assert again.count == 300
+
+
+@pytest.mark.parametrize("more", ["", "canaries.json.sealed", "seeds"])
+def test_embeddings_stay_only_where_nothing_but_the_file_decides_which_rows_they_are_of(
+    tmp_path: Path, more: str
+) -> None:
+    """Another list of donors leaves the file as it is, and makes other people voters."""
+    files = [
+        "vault.json",
+        "rows",
+        "embeddings.f16.sealed",
+        "embeddings.f16.0.sealed",
+        "made-here",
+        "notes.md",
+    ]
+    (tmp_path / "private" / "stages").mkdir(parents=True)
+    for name in filter(None, [*files, more]):
+        (tmp_path / "private" / name).write_text("of the run before")
+    begin_anew(tmp_path, keep_embeddings=True)
+    left = {file.name for file in tmp_path.glob("private/*")}
+    assert left == (set() if more else set(files[:4]))
 
 
 @pytest.mark.parametrize("method", ["floor", "paper", "split", "private-prediction", "rupta", "dpsgd"])

@@ -39,6 +39,7 @@ from rpsg.storage.layout import (
     RELEASE,
     ROWS_TAG,
     RUN,
+    SEEDS_TAG,
     STAGES,
     VAULT,
 )
@@ -172,14 +173,14 @@ def begin_anew(folder: Path, *, keep_embeddings: bool) -> None:
 
     With ``keep_embeddings`` the embeddings of the private texts stay, with their vault and the hash of their
     rows. They do not stay if there are canaries, because these are embedded too, and the new run draws other
-    canaries.
+    canaries; nor if some people give seeds, because the new run may have another list of them.
     """
     with file_errors("begin the run anew"):
         (folder / JOURNAL).unlink(missing_ok=True)
         shutil.rmtree(folder / EVIDENCE, ignore_errors=True)
         private = folder / PRIVATE
         names = [file.name for file in private.iterdir()] if private.is_dir() else []
-        if keep_embeddings and not any(name.startswith(CANARIES) for name in names):
+        if keep_embeddings and not any(name.startswith((CANARIES, SEEDS_TAG)) for name in names):
             names = [n for n in names if n not in {VAULT, ROWS_TAG} and not n.startswith(f"{EMBEDDINGS}.")]
             for name in names:
                 shutil.rmtree(private / name, ignore_errors=True)  # if it is a folder
