@@ -190,3 +190,26 @@ def test_a_server_of_this_machine_may_come_back_on_another_port() -> None:
     assert name("http://127.0.0.1:8000/v1") == name("http://127.0.0.1:8123/v1") == "openai:m@127.0.0.1"
     assert name("http://[::1]:8000/v1") == "openai:m@[::1]" == name("http://[::1]/v1")
     assert name("https://a.example.org:8000/v1") != name("https://a.example.org:8001/v1")
+
+
+SAME_SERVER = {
+    "another port": ("http://127.0.0.1:8000/v1", "http://127.0.0.1:8123/v1"),
+    "a slash after the path": ("http://127.0.0.1:8000/v1", "http://127.0.0.1:8000/v1/"),
+    "no path": ("http://127.0.0.1:8000/v1", "http://127.0.0.1:8000"),
+    "the whole address of the requests": (
+        "http://127.0.0.1:8000/v1",
+        "http://127.0.0.1:8000/v1/chat/completions",
+    ),
+    "https after http": ("http://127.0.0.1:8000/v1", "https://127.0.0.1:8443/v1"),
+    "localhost on another port": ("http://localhost:8000/v1", "http://localhost:9000/v1"),
+    "localhost and its number": ("http://localhost:8000/v1", "http://127.0.0.1:8000/v1"),
+    "capitals": ("https://API.example.org/v1", "https://api.example.org/v1"),
+}
+
+
+@pytest.mark.parametrize("case", SAME_SERVER)
+def test_the_same_model_on_the_same_machine_has_one_name(case: str) -> None:
+    from rpsg.plan import ServerSection
+
+    names = {ServerClient("m", ServerSection(base_url=url), "openai", 0.5).name for url in SAME_SERVER[case]}
+    assert len(names) == 1

@@ -98,8 +98,23 @@ def init(
     screen.line(f"Wrote {out}. It is public: keep it under version control.")
     if not plan.data.path:
         screen.line(f"Write the path of the private texts into {out}, under [data]: path = 'FILE'", "yellow")
+    elif problem := _problem(plan):
+        screen.line(f"A run cannot read this yet. {problem}", "yellow")
     screen.line("Next, see what a run would claim and cost:")
     screen.command("rpsg plan" if out == DEFAULT_FILE else f"rpsg plan --config {out}")
+
+
+def _problem(plan: Plan) -> str:
+    """Why a run could not read the data, and what to do; empty if it can, or reads standard input."""
+    from rpsg.storage.readers import check_columns
+    from rpsg.storage.readers.source import STDIN
+
+    try:
+        if plan.data.path != STDIN:
+            check_columns(plan.data)
+    except RpsgError as error:
+        return f"{error.message} {error.hint}"
+    return ""
 
 
 def ask(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from rpsg.errors import InfeasibleError, UsageError
 from rpsg.methods.named import method_of
 from rpsg.privacy.accounting import Budget, StagePlan, calibrate, max_candidates
+from rpsg.privacy.gaussian import epsilon_of, rounded_up
 from rpsg.stages.levels import LOWER_END, fewest_people, safe_size
 from rpsg.stages.partition import listed
 from rpsg.stages.sketch import LENGTH
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from rpsg.privacy.accounting import PlannedRelease
     from rpsg.privacy.sensitivity import Rule
 
+#: A larger epsilon than this is not recommended to anybody.
+WEAKEST = 10
 #: The number of voters after a secret draw is further below its mean than this many standard deviations only
 #: once in a million draws.
 FEWEST_DRAWN = 4.76
@@ -133,8 +136,10 @@ def split_voters(plan: Plan) -> int | None:
         UsageError: the list of donors cannot be read.
     """
     people = plan.privacy.n_public
-    if people is None:
-        return None
+    return None if people is None else _voters_among(plan, people)
+
+
+def _voters_among(plan: Plan, people: int) -> int:
     if plan.split.donor_list:
         return max(0, people - len(listed(plan)))
     share = plan.split.donors
@@ -194,13 +199,35 @@ def check_people(plan: Plan, n: int, budget: Budget) -> None:
     if lost is None:
         return
     what = f": {lost.words}" if lost.words else ""
-    who = asked_of(plan)
+    who, fewest = asked_of(plan), smallest_size(budget) or 0
+    enough = f"{fewest:,} {who}"
+    if who == "voters":
+        enough += f" ({_people_with(plan, fewest):,} people, as the others are donors)"
     raise InfeasibleError(
         f"At epsilon {plan.privacy.epsilon:g} the noise that protects so few {who} ({n:,}) outweighs what "
         f"they say in the step {lost.stage}{what}.",
         hint=f"Use --method floor, which reads no private text and costs nothing; or wait until there are at "
-        f"least {smallest_size(budget):,} {who}, pool your data with others', or raise --epsilon.",
+        f"least {enough}, {_larger_epsilon(n, budget)}",
     )
+
+
+def _people_with(plan: Plan, voters: int) -> int:
+    """The smallest number of people of whom so many can vote."""
+    people = voters
+    while (found := _voters_among(plan, people)) < voters:
+        people += voters - found
+    return people
+
+
+def _larger_epsilon(n: int, budget: Budget) -> str:
+    """The end of a sentence: about the smallest epsilon at which ``n`` people outweigh the noise, if it still
+    protects. The noise shrinks by as much as mu grows.
+    """
+    times = max(release.fewest / max(n, 1) for release in budget.releases if release.fewest is not None)
+    epsilon = epsilon_of(1.02 * times * budget.mu, budget.delta, budget.delta_fail)
+    if epsilon > WEAKEST:
+        return f"or pool your data with others'. No --epsilon up to {WEAKEST} is enough."
+    return f"pool your data with others', or raise --epsilon to {rounded_up(epsilon, 1)}."
 
 
 def is_too_few(n: int, budget: Budget) -> bool:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SIGMA_STEP = 1_000_000  # sigmas are multiples of 1e-6
 UNKNOWN_DIM = 1_000_000  # cells assumed for the sampler's error if a stage's size is not known yet
 HIGHEST_DELTA = 1e-4
+#: From here on (epsilon, delta)-DP promises nothing that anybody could use.
+MEANINGLESS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,7 @@ def calibrate(  # three by place, three by name
         _check_noise(releases)
         sampler = 2.0 * (1.0 + math.exp(min(epsilon, 700.0))) * _sampler_tv(stages, releases, source)
         if sampler > 0.01 * delta:
-            raise InfeasibleError("Epsilon is too large to mean anything.", hint="Choose epsilon below 30.")
+            raise _too_large()
     spent = epsilon_of(
         math.sqrt(math.fsum(r.mu2(adjacency) for r in releases)),
         delta,
@@ -186,8 +188,16 @@ def calibrate(  # three by place, three by name
         _sampler_tv(stages, releases, source),
     )
     if not spent <= epsilon:
+        if epsilon >= MEANINGLESS:  # e to this power is beyond the precision of the sampler's error
+            raise _too_large()
         raise InfeasibleError("The noise found does not keep the budget.", hint="Report this as a bug.")
     return Budget(float(epsilon), float(delta), adjacency, releases, spent)
+
+
+def _too_large() -> InfeasibleError:
+    return InfeasibleError(
+        "Epsilon is too large to mean anything.", hint=f"Choose epsilon below {MEANINGLESS}."
+    )
 
 
 def _releases(

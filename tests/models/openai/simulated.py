@@ -64,6 +64,17 @@ class Dice:
 
 
 @dataclass
+class Bursts:
+    """Refuses everything for ``seconds`` out of every ``period``."""
+
+    seconds: float
+    period: float
+
+    def __call__(self, now: float) -> bool:
+        return now % self.period < self.seconds
+
+
+@dataclass
 class Course:
     """What became of it: ``seconds`` taken, answers and refusals, and the most requests at once."""
 
@@ -90,11 +101,11 @@ def ask(
     refusal: float = 0.05,
     wait: float | Callable[[float], float] | None = None,
     slots: int = 10_000,
-    failure: Literal["refused", "rejected", "late"] = "refused",
+    failure: Literal["refused", "rejected", "late", "refused or rejected"] = "refused",
 ) -> Course:
     """Ask until ``count`` are answered; refused requests are asked again, after ``wait`` or half a second.
 
-    ``failure``: what a refusal is: a 429, a 503 without a wait, or no answer in time.
+    ``failure``: what a refusal is: a 429, a 503 without a wait, no answer in time, or one of the first two.
     """
     clock = [0.0]
     limiter = ConcurrencyLimiter(most, lambda: clock[0])
@@ -128,10 +139,11 @@ def ask(
         if no:
             course.refused += 1
             asked = wait(clock[0]) if callable(wait) else wait
-            if failure == "refused":
+            kind = jitter.choice(["refused", "rejected"]) if failure == "refused or rejected" else failure
+            if kind == "refused":
                 limiter.refused(came, asked)
             else:
-                limiter.failed(came, failure)
+                limiter.failed(came, "late" if kind == "late" else "rejected")
             pause = 0.5 if asked is None else min(asked, 2.0) if limiter.refuses_at_random else asked
             heapq.heappush(again, clock[0] + pause)
         else:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from itertools import repeat
+from typing import Any
 
 import pytest
-from tests.models.openai.simulated import Bucket, Dice, Window, ask
+from tests.models.openai.simulated import Bucket, Bursts, Dice, Window, ask
 
 from rpsg.models.openai.concurrency import ConcurrencyLimiter
 from rpsg.models.openai.retry import NEVER_CAME
@@ -206,6 +207,26 @@ def test_errors_of_an_overloaded_server_that_come_at_random_leave_most_of_the_ra
     rates = sorted(ask(2000, one, latency=1.0, failure="rejected").rate for one in dice)
     assert rates[2] > 0.6 * best
     assert rates[0] > 0.4 * best
+
+
+@pytest.mark.parametrize("share", [0.15, 0.2, 0.25, 0.3])
+def test_refusals_and_overload_in_turn_leave_more_than_half_of_the_rate(share: float) -> None:
+    """A gateway answers 429, and the server behind it 503 or 529."""
+    best = 64 / (1.05 * (1.0 + 0.05 * share / (1 - share)))
+    dice = [Dice(share, random.Random(seed)) for seed in range(5)]
+    rates = sorted(ask(2000, one, latency=1.0, failure="refused or rejected").rate for one in dice)
+    assert rates[2] > 0.5 * best
+    assert rates[0] > 0.35 * best
+
+
+@pytest.mark.parametrize(("seconds", "period"), [(3.0, 15.0), (3.0, 12.0), (6.0, 20.0)])
+@pytest.mark.parametrize("failure", ["refused", "rejected"])
+def test_bursts_of_refusals_slow_a_run_down_and_do_not_bring_it_to_a_stop(
+    seconds: float, period: float, failure: Any
+) -> None:
+    """They look like a limit on the rate, so the rate found is far below what is possible between them."""
+    best = 64 / 1.05 * (1 - seconds / period)
+    assert ask(2000, Bursts(seconds, period), latency=1.0, failure=failure).rate > 0.06 * best
 
 
 def test_a_server_with_few_places_that_turns_others_away_is_asked_for_no_more_than_it_can_do() -> None:

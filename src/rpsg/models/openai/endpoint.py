@@ -49,9 +49,12 @@ class Address:
 
     @property
     def host_as_name(self) -> str:
-        """The host in the name of a model: on this machine without the port, which may change."""
+        """The host in the name of a model: on this machine without the port, which may change, and the same
+        for localhost as for its number.
+        """
         name, _, port = self.host.rpartition(":")
-        return name if self.is_local and port.isdigit() else self.host
+        bare = name if self.is_local and port.isdigit() else self.host
+        return "127.0.0.1" if bare == "localhost" else bare
 
 
 def parse_address(base_url: str, *, plain_http: bool = False) -> Address:
