@@ -1,15 +1,16 @@
-"""What the audit sees of leaks that were planted, and how often it cries wolf.
+"""Which planted leaks the audit detects, and how often it raises a false alarm.
 
     python benchmarks/audit.py power --out benchmarks/results/audit.json
     python benchmarks/audit.py null --out benchmarks/results/audit.json
 
-Public reviews play all parts: the corpus that learnt nothing, members, people held out. A leak puts the texts
-of some members into the corpus, in the place of as many of its own: word for word, with every fifth word
-gone, paraphrased by a machine (a fifth of the words gone, a seventh exchanged, the sentences in another
-order), or two sentences of each put behind one another. With ``--aided`` the attacks that need an embedder or
-the pipeline are measured alone: the embedder is ``static``, and the pipeline leaks as the corpus does, or,
-for a corpus that learnt nothing, paraphrases 5 % of its texts. Of 200 canaries as large a share of those
-planted leaks as of the members; nothing is claimed, so that any lower bound above nought is an alarm.
+Public reviews stand in for everything: a corpus that learnt nothing, the texts of members, and those of
+people held out. A leak replaces some texts of the corpus by texts of members: word for word; with every fifth
+word removed; paraphrased by a program (a fifth of the words removed, a seventh replaced, the sentences in
+another order); or only two sentences of each, joined to texts of the usual length. With ``--aided`` only the
+attacks that need an embedder or the pipeline are measured. The embedder is ``static``; the pipeline leaks as
+the corpus does, or paraphrases 5 % of its texts if the corpus learnt nothing. There are 200 canaries, and the
+same share of the planted ones leaks as of the members. Nothing is claimed, so any lower bound above zero is
+an alarm.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ CANARIES = 200
 
 
 def reviews(seed: int) -> list[str]:
-    """All different public reviews, in an order of their own for each seed."""
+    """All distinct public reviews, in an order that depends on the seed."""
     files = sorted(locate("amazon-reviews").glob("*.jsonl"))
     rows = [json.loads(line)["text"] for file in files for line in file.read_text("utf-8").splitlines()]
     rows = list(dict.fromkeys(rows))
@@ -65,7 +66,7 @@ def two_sentences(text: str, draw: np.random.Generator) -> str:
 
 
 def paraphrased(text: str, draw: np.random.Generator) -> str:
-    """A fifth of the words gone, every seventh other exchanged, and the sentences in another order."""
+    """A fifth of the words removed, every seventh other replaced, and the sentences in another order."""
     sentences = re.split(r"(?<=[.!?])\s+", text)
     row = with_words_dropped(" ".join(sentences[i] for i in draw.permutation(len(sentences))), draw).split()
     other = draw.permutation(np.array(OTHERS.split()))
@@ -75,7 +76,7 @@ def paraphrased(text: str, draw: np.random.Generator) -> str:
     )
 
 
-#: Frequent words, that a paraphrase has in the place of others.
+#: Frequent words, which replace other words in a paraphrase.
 OTHERS = "good great very really nice much also just quite well think found tried taste buy one made like"
 KINDS: Mapping[str, Callable[[str, np.random.Generator], str]] = {
     "verbatim": verbatim,
@@ -86,7 +87,7 @@ KINDS: Mapping[str, Callable[[str, np.random.Generator], str]] = {
 
 
 def leaked_of(chosen: Sequence[str], kind: str, draw: np.random.Generator) -> list[str]:
-    """What of these texts comes into a corpus."""
+    """What a corpus gets of these texts."""
     if kind != "two sentences":
         return [KINDS[kind](text, draw) for text in chosen]
     halves = [two_sentences(text, draw) for text in chosen]  # two by two, to be as long as other texts
@@ -129,7 +130,7 @@ def subject(
 
 
 def found(case: Subject) -> dict[str, Finding]:
-    """What each attack says; where there are aids, the attacks that need them."""
+    """The outcome of each attack; with aids, only of the attacks that need them."""
     needed = case.aids.given
     wanted = [name for name in ATTACKS if not needed or NEEDS.get(name) in needed]
     findings = {}

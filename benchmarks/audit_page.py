@@ -1,6 +1,6 @@
 """Write the tables of docs/audit.md from the committed results: ``python benchmarks/audit_page.py``.
 
-Each stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; a test sees that they are up to date.
+Each table is between ``<!-- table: NAME -->`` and ``<!-- end -->``; a test checks that they are up to date.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "docs" / "audit.md"
-#: The columns of the tables of planted leaks, in their order; attacks that saw nothing have none.
+#: The columns of the tables of planted leaks, in order; attacks that were not measured have no column.
 COLUMNS = (
     *("extraction", "copies", "phantom", "near-copies", "refer", "lira", "passage", "echo-pairs"),
     *("ppl", "zlib", "neighbours", "exposure", "echo-similarity", "closest", "closest-ratio", "lira-shadow"),
 )
-#: Attacks beside the published figures.
+#: The attacks that are shown next to the published figures.
 SHOWN = ("ppl", "refer", "lira", "copies", "phantom")
 
 
@@ -32,7 +32,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def planted(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Of how many corpora each attack refuted that nothing was learnt, for each leak."""
+    """How many corpora each attack refuted, for each kind of leak."""
     columns = [name for name in COLUMNS if any(name in row for row in rows)]
     head = ["leak", "members", *(f"`{name}`" for name in columns)]
     lines = []
@@ -51,16 +51,16 @@ def planted(rows: Sequence[Mapping[str, Any]]) -> list[str]:
                 f"{max(areas):.2f}",
             ]
         )
-    return table([*head, "largest mean ε of the others", "largest mean AUC"], lines)
+    return table([*head, "largest mean ε without canaries", "largest mean AUC"], lines)
 
 
 def alarms(found: Mapping[str, Any]) -> list[str]:
-    """How often corpora that learnt nothing raised an alarm."""
+    """How often corpora that had learned nothing raised an alarm."""
     rows = [
         [
             f"{each['people']:,}",
             f"{each['corpus']:,}",
-            "those with an embedder or the pipeline" if "aided" in name else "all others",
+            "those that need an embedder or the pipeline" if "aided" in name else "those that need no aid",
             str(each["seeds"]),
             str(each["alarms"]),
             f"{each['largest']:.3f}",
@@ -77,14 +77,14 @@ def alarms(found: Mapping[str, Any]) -> list[str]:
         "corpora",
         "alarms",
         "largest ε",
-        "called void",
-        "called exchanged",
+        "wrongly void",
+        "wrongly called exchanged",
     ]
     return table(head, rows)
 
 
 def beside(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
-    """The published measure and the audit's, for each corpus of posts; means over the coins' tosses."""
+    """The published measure and the audit's, for each corpus of posts; means over the random draws."""
     measures = ("PPL", "REFER", "LiRA", "extraction")
     head = ["corpus", *(f"{name}, as published" for name in measures)]
     head += [*(f"AUC of `{name}`" for name in SHOWN[:3]), "ε at least", "refuted"]
@@ -129,7 +129,7 @@ def scale(found: Mapping[str, Any]) -> list[str]:
 
 
 def beyond(found: Mapping[str, Any]) -> list[str]:
-    """What a private text costs once no more words are kept."""
+    """The memory for each further private text, once words are no longer kept."""
     columns = ("MiB of text", "MiB before", "MiB at most")
     rows = [[f"{row['private']:,}", *(str(row[name]) for name in columns)] for row in found["sizes"]]
     more = found["bytes for each text more"]
@@ -149,10 +149,10 @@ def _plain(value: float | str) -> str:
 
 
 def of_tuned(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What ``tuned`` made of corpora with a leak and without, and of its control."""
+    """The results of ``tuned`` on corpora with and without a leak, and on its control."""
     people = ("people of each side", "texts", "members who leaked")
     control = ("auc of the control", "epsilon of the control")
-    head = [*people, "AUC", "right of named", "ε at least", "AUC of the control", "ε of the control"]
+    head = [*people, "AUC", "right guesses", "ε at least", "AUC of the control", "ε of the control"]
     rows = []
     for row in found.values():
         low, high = row["auc_interval"]
@@ -165,7 +165,7 @@ def of_tuned(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def attacked(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
-    """Real runs: how many texts and people, the verdict, and the attack that came nearest."""
+    """Real runs: how many texts and people, the verdict, and the attack with the largest AUC."""
     head = [
         "run",
         "texts",
@@ -193,7 +193,7 @@ def attacked(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
 
 
 def tables() -> dict[str, list[str]]:
-    """Every table whose figures were measured, by what it is about."""
+    """Every table whose figures were measured, by its name."""
     found = json.loads((RESULTS / "audit.json").read_text("utf-8"))
     made = {name: planted(rows) for name, rows in found.items() if name.startswith("power")}
     made["false alarms"] = alarms(found)
@@ -215,7 +215,7 @@ def tables() -> dict[str, list[str]]:
 
 
 def written(page: str) -> str:
-    """The page with its tables made anew; KeyError for a table that there are no figures for."""
+    """The page with its tables made anew; KeyError for a table that has no figures."""
     made = tables()
 
     def fresh(found: re.Match[str]) -> str:

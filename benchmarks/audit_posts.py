@@ -1,17 +1,18 @@
-"""Real corpora attacked: another tool's rewrites, runs of this one, and the published measure beside ours.
+"""Attacks on real corpora: another tool's rewrites and runs of RPSG, with the published measure next to ours.
 
     python benchmarks/audit_posts.py rewrites POSTS --more MORE --out benchmarks/results/audit-posts.json
     python benchmarks/audit_posts.py run RUN --posts FILE --name "paper, filters off" --out ...
 
 POSTS is ``rupta_personalreddit_example.jsonl`` of the authors' repository of RUPTA (207 invented posts, each
 with the text that RUPTA made of it), MORE is ``llmprivacy_synthetic_reddit_525.jsonl``, from which these
-posts were taken. Half of the posts, drawn by chance, are members: the corpus is what RUPTA made of them, or
-these posts themselves, or as many posts of MORE that are not in POSTS. Five draws are made.
+posts were taken. Half of the posts, drawn at random, are members. The corpus is what RUPTA made of them, or
+these posts themselves, or the same number of posts of MORE that are not in POSTS. There are five draws.
 
 ``published`` is what the code beside the paper measures, as far as it is known (docs/audit.md): no text is a
-member or not; originals are held against copies of themselves with one word exchanged, in an order that mixes
-up the pairs; REFER compares r with -r, LiRA r with 1/r, and PPL takes the higher perplexity for a member's.
-It had BERT-small; this has the trigram model of the audit, or with ``--bert`` a BERT that is fine-tuned.
+member or not; originals are compared with copies of themselves that have one word exchanged, in an order that
+mixes up the pairs; REFER compares r with -r, LiRA r with 1/r, and PPL takes the higher perplexity as a sign
+of a member. That code uses BERT-small; this script uses the trigram model of the audit or, with ``--bert``, a
+fine-tuned BERT.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def published(
 
 
 def told(report: AuditReport) -> dict[str, Any]:
-    """What of a report is no text: the verdict, and for each attack AUC, TPR, bound and hits."""
+    """The parts of a report that are not texts: the verdict, and for each attack AUC, TPR, bound and hits."""
     rows: dict[str, Any] = {}
     for found in report.findings:
         control = next(c for c in report.controls["fitted on members"] if c.name == found.name)
@@ -103,7 +104,7 @@ def told(report: AuditReport) -> dict[str, Any]:
 
 
 def rewrites(posts: Path, more: Path | None) -> dict[str, Any]:
-    """The audit of another tool's rewrites, of word-for-word copies, and of posts that are nobody's here."""
+    """The audit of another tool's rewrites, of word-for-word copies, and of posts by nobody in the data."""
     rows = [json.loads(line) for line in posts.read_text("utf-8").splitlines()]
     known = {row["response"] for row in rows}
     cases: dict[str, list[dict[str, Any]]] = {"RUPTA's rewrites": [], "the posts themselves": []}

@@ -1,4 +1,4 @@
-"""Real runs attacked: real models, real noise, and texts that were never in any account.
+"""Attacks on real runs: with real models and real noise. No account of private data is charged.
 
     python benchmarks/audit_runs.py strict --written POOL/release --out benchmarks/results/audit-runs.json
     python benchmarks/audit_runs.py compared COMPARISON --out benchmarks/results/audit-runs.json
@@ -14,10 +14,10 @@ private text; cards, counts, sketch, embedder and choice are the run's own.
 with the people whom it used and the texts that it held out.
 
 ``make`` makes runs from posts in which invented people tell about their life (github.com/eth-sri/llmprivacy,
-525 posts by 40 people). Eight of these people are the public, whose posts canaries begin like; the posts of
-the others are the private texts, each as a person of its own. Other runs have public reviews, cut to 40
+525 posts by 40 people). Posts of eight of these people are public: canaries begin like them. The posts of the
+others are the private texts, and each post counts as a person. Other runs have public reviews, cut to 40
 words, as private texts. ``attack`` audits them; a paper run is audited as it was released, and with the texts
-that its filters dropped. Runs of 160 texts are attacked by three attacks alone.
+that its filters dropped. Runs of 160 texts are attacked by only three attacks.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
 #: People of the file of posts whose posts are public here.
 PUBLIC = 8
-#: Posts of the smaller file: half of them are as many as a paper run of this size takes seeds from.
+#: The number of posts in the smaller file. Half of them are as many as the seeds of a paper run of this size.
 FEW = 160
 HALF = ("--domain", "self-disclosure", "--audit-holdout", "0.5")
 CANARIES = ("--canary-texts", "public.jsonl", "--audit-canaries")
@@ -68,7 +68,7 @@ SHORT = {
     "RPSG_PAPER__SEED_WORDS": "80",
     "RPSG_PAPER__SENTIMENT_ATTEMPTS": "1",
 }
-#: The shortest that still are summaries, of which there is one of each record.
+#: The shortest texts that are still summaries; there is one for each record.
 SHORTER = {
     "RPSG_PAPER__CANDIDATES": "1",
     "RPSG_PAPER__MIN_TOKENS": "0",
@@ -80,12 +80,13 @@ OF_REVIEWS = ("--domain", "short-reviews", "--audit-holdout", "0.5")
 #: The pack of food reviews, with fewer words of a text.
 LONG, SHORT_WORDS = "edges = [35, 70, 130]", "edges = [20, 27, 34]"
 WORDS, FEWER_WORDS = "words = [25, 50, 90, 140]", "words = [16, 24, 30, 36]"
-#: The attacks on runs of 160 texts, chosen before there was one: with three, eight leaked texts can be seen.
+#: The attacks on runs of 160 texts, chosen before the first of these runs. With three attacks, eight leaked
+#: texts can be detected.
 FEW_ATTACKS = ("copies", "phantom", "passage")
 OF_160 = "160 texts"
-#: Reviews that are private here, and how many words of each.
-REVIEWS, REVIEW_WORDS = 1200, 40
-#: The runs, in the order in which they are made: what is given to ``rpsg``, and settings without an option.
+#: The number of reviews that are private here, of others that are public, and of words that are kept of each.
+REVIEWS, PUBLIC_REVIEWS, REVIEW_WORDS = 1200, 600, 40
+#: The runs, in the order in which they are made: the options of ``rpsg``, and settings that have no option.
 RUNS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "paper": (
         ("run", "few.jsonl", *HALF, *WRITER, "--method", "paper", "--size", "70"),
@@ -113,9 +114,18 @@ RUNS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
         ),
         {"RPSG_PREDICTION__BATCH": "12", "RPSG_PREDICTION__TOKENS": "30"},
     ),
-    # Large enough for three attacks to see one leaked text in twenty; short, to be made in an hour or two.
+    # Large enough for three attacks to detect one leaked text in twenty, with texts short enough for a run of
+    # an hour or two.
     "augpe, 160 texts": (
         ("run", "reviews.jsonl", *OF_REVIEWS, *WRITER, "--method", "augpe", "--size", "160"),
+        {"RPSG_AUGPE__ITERATIONS": "1", "RPSG_AUGPE__VARIATIONS": "2"},
+    ),
+    # Enough canaries for nearly every corpus in which one text in twenty leaks to have one.
+    "augpe, 160 texts, canaries": (
+        (
+            *("audit-run", "reviews.jsonl", *OF_REVIEWS, *WRITER, "--canary-texts", "public-reviews.jsonl"),
+            *("--audit-canaries", "600", "--method", "augpe", "--size", "160"),
+        ),
         {"RPSG_AUGPE__ITERATIONS": "1", "RPSG_AUGPE__VARIATIONS": "2"},
     ),
     "paper, 160 texts": (
@@ -148,7 +158,7 @@ INSIDE = {"first-rewrite": "after its first rewrite", "scrub": "before its filte
 
 
 class Written:
-    """A writer whose texts are there already, one after the other; it never looks at what is asked."""
+    """A writer that returns texts written before, one after the other; it ignores the requests."""
 
     endpoint: Endpoint = "local_model"
 
@@ -235,8 +245,10 @@ def _write(file: Path, texts: Iterable[str]) -> None:
 
 
 def prepare_reviews(folder: Path) -> None:
-    """Write short reviews, and the pack that short reviews are written from."""
-    _write(folder / "reviews.jsonl", (" ".join(text.split()[:REVIEW_WORDS]) for text in reviews(0)[:REVIEWS]))
+    """Write short reviews, private and public, and the pack that short reviews are written from."""
+    short = [" ".join(text.split()[:REVIEW_WORDS]) for text in reviews(0)[: REVIEWS + PUBLIC_REVIEWS]]
+    _write(folder / "reviews.jsonl", short[:REVIEWS])
+    _write(folder / "public-reviews.jsonl", short[REVIEWS:])
     pack = folder / "short-reviews"
     shutil.copytree(Path(rpsg.__path__[0]) / "domains" / "food-reviews", pack, dirs_exist_ok=True)
     about = pack.joinpath("pack.toml").read_text("utf-8")
@@ -245,7 +257,7 @@ def prepare_reviews(folder: Path) -> None:
 
 
 def make(folder: Path, posts: Path, only: Sequence[str]) -> None:
-    """Make the runs that are not there yet, or those named; one that was stopped is resumed."""
+    """Make the runs that do not exist yet, or those that are named; a run that was stopped is resumed."""
     folder.mkdir(parents=True, exist_ok=True)
     prepare(folder, posts)
     for name in only or RUNS:

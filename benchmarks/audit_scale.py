@@ -1,4 +1,4 @@
-"""How long an audit takes, and how much memory, for how many texts.
+"""How much time and memory an audit takes, depending on the number of texts.
 
     python benchmarks/audit_scale.py speed --out benchmarks/results/audit.json
     python benchmarks/audit_scale.py memory --sizes 10000 30000 100000 --out benchmarks/results/audit.json
@@ -6,13 +6,13 @@
     python benchmarks/audit_scale.py slope --sizes 1000000 --words 20 --out benchmarks/results/audit.json
     python benchmarks/audit_scale.py command --sizes 50000 200000 1000000 --out benchmarks/results/audit.json
 
-``command`` is ``rpsg audit`` itself on files of short texts, with all that needs no aid, its baseline and its
-controls; it adds its sizes to those in the file.
-``slope`` says what a private text costs where so many words are no longer kept, without waiting for millions:
-``--kept`` lowers the number that is, and only the attacks that hold most are run, once. With ``--words`` the
-texts are shorter, so that a million of them take minutes.
+``command`` measures ``rpsg audit`` itself on files of short texts: all attacks that need no aid, the baseline
+and the controls. It adds its sizes to those in the file. ``slope`` measures what each further private text
+costs once the words of texts are no longer kept in memory. So that this does not take millions of texts,
+``--kept`` lowers the number of words that are kept; only the attacks that need most memory are run, once.
+With ``--words`` the texts are shorter, so that a million of them take minutes.
 
-2,000 synthetic texts in all cases; half of the private ones are held out.
+There are always 2,000 synthetic texts, and half of the private texts are held out.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ if TYPE_CHECKING:
 
 
 def many_texts(count: int, most: int) -> list[str]:
-    """There are not so many reviews: texts as long as these, put together from pieces of five words.
+    """Texts as long as the reviews, put together from pieces of five words, because there are not enough
+    reviews.
 
     None has more than about ``most`` words.
     """
@@ -95,12 +96,11 @@ def _measured(private: int, told: Any) -> None:
 
 
 def memory(sizes: Sequence[int], seen: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Peak memory and time of whole audits of several sizes, and what they come to for a million.
-
-    The smallest of three sizes stands for what does not grow. What the last two take beyond it gives the
-    exponent of the growth. Sizes that differ by less than a factor of ten are not extrapolated: what grows is
-    then smaller than what an audit needs anyhow, and the exponent is chance. Nor are sizes below two blocks
-    of texts, where memory grows with the block and not with the corpus.
+    """Peak memory and time of whole audits of several sizes, and an extrapolation to a million. The smallest
+    of three sizes gives the constant part. What the other two take beyond it gives the exponent of the
+    growth. Sizes that differ by less than a factor of ten are not extrapolated: the growth is then smaller
+    than the constant part, and the exponent is due to chance. Nor are sizes below two blocks of texts, where
+    memory grows with the block and not with the corpus.
     """
     rows = [dict(row) for row in seen if row["private"] not in sizes]
     for size in sizes:
@@ -123,11 +123,12 @@ def memory(sizes: Sequence[int], seen: Sequence[dict[str, Any]]) -> dict[str, An
 
 
 SIZES, SLOPE_SIZES = (10_000, 30_000, 100_000), (10_000, 40_000)
-#: Words of a text at most, where nothing else is said: all that the reviews have.
+#: The default of the maximum number of words of a text: all that the reviews have.
 LONG = 5000
-#: Words of a text at most, where a million of them are read.
+#: The maximum number of words of a text if a million texts are read.
 SHORT = 20
-#: Attacks that hold most: arrays for each text and model, runs of words and of characters.
+#: The attacks that need most memory: for arrays over texts and models, and for runs of words and of
+#: characters.
 HEAVY = ("lira", "passage", "phantom", "copies")
 SIDES = ("members", "nonmembers")
 
@@ -156,7 +157,7 @@ def _one_pass(private: int, kept: int, most: int, told: Any) -> None:
 
 
 def slope(sizes: Sequence[int], kept: int, most: int) -> dict[str, Any]:
-    """Peak memory by size, and what each further private text costs where there are two sizes."""
+    """Peak memory by size and, if there are two sizes, what each further private text costs."""
     rows = []
     for size in sizes:
         context = multiprocessing.get_context("spawn")
@@ -219,7 +220,7 @@ def _write(private: int, files: Mapping[str, str]) -> None:
 
 
 def extrapolated(points: Sequence[tuple[int, float]], to: int = 1_000_000) -> dict[str, float]:
-    """What three sizes, smallest first, come to: a constant and a power of the size beyond the smallest."""
+    """The fit to three sizes, smallest first: a constant, and a power of the size beyond the smallest."""
     (start, least), (middle, more), (end, most) = points
     exponent = math.log((most - least) / (more - least)) / math.log((end - start) / (middle - start))
     value = least + (most - least) * ((to - start) / (end - start)) ** exponent

@@ -1,4 +1,4 @@
-"""What the attack ``tuned`` sees with real weights, and how long it takes.
+"""Which leaks the attack ``tuned`` detects with real weights, and how long it takes.
 
     python benchmarks/audit_tuned.py --people 80 --out benchmarks/results/audit-tuned.json
     python benchmarks/audit_tuned.py --many --people 80 --seeds $(seq 0 39) --leaks nothing --out FILE
@@ -46,18 +46,20 @@ LEAKS = {
 
 
 class Untrained:
-    """A model that is trained as it should be; what it says before is looked up where it was asked before."""
+    """A model that is really trained. The scores of the untrained model are computed once per text and then
+    looked up.
+    """
 
     def __init__(self, model: LastLayers) -> None:
         self.name, self.endpoint = model.name, model.endpoint
         self._model, self._known = model, dict[str, list[float]]()
 
     def train(self, texts: Sequence[str], seed: int, told: Callable[[float], object]) -> Scorer:
-        """The model trained on the texts; itself, where there are none."""
+        """The model trained on the texts; the untrained model if there are none."""
         return self._model.train(texts, seed, told) if texts else self
 
     def score(self, texts: Sequence[str]) -> list[list[float]]:
-        """What the model says that was trained on nothing."""
+        """The scores of the untrained model."""
         new = [text for text in texts if text not in self._known]
         if new:
             scorer = self._model.train([], 0)
@@ -82,7 +84,7 @@ def sides(
 def many(
     people: int, size: int, leaks: Sequence[str], seeds: Sequence[int], weights: str, known: dict[str, Any]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The attack alone on many corpora, and what is known of all of them, after each."""
+    """The attack alone on many corpora; after each corpus, the results of all so far."""
     aids = Aids(surrogate=Untrained(LastLayers(weights)))
     for leak in leaks:
         name = f"{leak}, {people} people of each side, {size} texts"

@@ -1,13 +1,14 @@
-"""Does AUG-PE's corpus come nearer to the texts with every vote? From finished releases, without a writer.
+"""Does AUG-PE's corpus come closer to the private texts with every vote? Computed from finished releases,
+without a writer.
 
     python benchmarks/augpe_rounds.py RELEASE [RELEASE ...] --out RESULT.json
     python benchmarks/augpe_rounds.py --show RESULT.json
 
 Each release of ``--method augpe`` is made again from its own evidence, as ``rpsg verify`` does, and the texts
-that stood after each vote are measured against held-out reviews of the asset amazon-reviews. Beside them:
-as many of the same candidates as a vote without noise would have chosen, by as many reviews as the run
-had people (``--voters``), so that what noise does and what the candidates allow can be told apart; and the
-first random texts.
+that were left after each vote are measured against held-out reviews of the asset amazon-reviews. The first
+random texts are measured too, and the texts that a vote without noise would have chosen from the same
+candidates, by as many reviews as the run had people (``--voters``). So the effect of the noise can be told
+from what the candidates allow.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Watching:
 
 
 class Votes:
-    """A kernel that gives the answers of the release and keeps the texts that stood in each vote."""
+    """A kernel that gives the answers of the release and keeps the candidates of each vote."""
 
     def __init__(self, kernel: ReplayKernel, embedder: Watching, size: int) -> None:
         self._kernel, self._embedder, self._size = kernel, embedder, size
@@ -84,7 +85,7 @@ class Votes:
 
 
 def best(votes: Any, size: int) -> list[int]:
-    """The places of the texts that a vote leaves: those with most votes, of equals the first."""
+    """The indices of the texts that a vote keeps: those with most votes; ties go to the first."""
     return [int(i) for i in np.argsort(-np.asarray(votes), kind="stable")[:size]]
 
 

@@ -1,11 +1,11 @@
-"""How near the cards of a pack come to a corpus that is known: simulated people, real noise, no model.
+"""How close the cards of a pack come to a known corpus: with simulated people, real noise and no model.
 
     python benchmarks/card_levels.py [--pack reviews] [--draws 30]
 
 The corpora are drawn from Dirichlet distributions, from broad (all groups of topics) to narrow (one or two).
 For each number of people and epsilon it prints the total variation distance between the topics of the corpus
-and those that cards are drawn with: from counts that are only projected, from the fit of counts by values and
-by groups, and which of these two ``stages.levels`` takes.
+and those that cards are drawn with: from counts that are only projected, from the fit of counts by values,
+and from the fit of counts by groups. The last column says which of these two fits ``stages.levels`` chooses.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How long it takes to drop near-duplicates and to choose texts by a sketch, and how much memory.
+"""How much time and memory it takes to drop near-duplicates and to choose texts by a sketch.
 
-    python benchmarks/choose.py
+    python benchmarks/choose.py [--texts 20000] [--size 1000] [--axes 128]
 
---texts 20000 --size 1000 --axes 128    what is chosen from what
+It chooses ``--size`` texts from ``--texts`` drafts, by a sketch with ``--axes`` axes.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def main() -> None:
         distance(objective, by_chance) + shared(target)
     )
     print(f"distance from the target, less than by chance by {gained:.0%}")
-    print(f"memory at the most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
 
 
 def words_for(rows: np.ndarray) -> list[str]:
@@ -83,7 +83,7 @@ def words_for(rows: np.ndarray) -> list[str]:
 
 
 def shared(target: Target) -> float:
-    """The part of every distance that the target alone decides."""
+    """The part of every distance that depends only on the target."""
     squares = (target.mean**2).sum() + 16.0 * (target.products**2).sum() + (target.words**2).sum()
     return float(squares + 0.3 * (0.36 + 0.04 + 0.04))
 

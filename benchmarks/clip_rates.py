@@ -4,13 +4,13 @@
     python benchmarks/clip_rates.py --texts 0 --sizes 32 --precision bfloat16 --out RESULT.json
     python benchmarks/clip_rates.py --show RESULT.json
 
-The demo's public reviews stand in for private texts. For each of some texts the model continues a public
-prompt and the prompts of ``--people`` reviews with the same tokens, drawn from the average without a clip.
-What is measured at each token is what private prediction clips: the difference of a review's logit to the
-public one, at the 100 tokens that are likeliest by the public prompt, less the median over these tokens.
-Then the time of a token, for several numbers of reviews: on the clock, and of the processor, which other
-work on the machine changes less. With ``--texts 0`` only the time is measured. Nothing here is private, and
-nothing is spent.
+The demo's public reviews stand in for private texts. For each text, the model continues a public prompt and
+the prompts of ``--people`` reviews with the same tokens, drawn from the average without a clip. At each token
+the quantity is measured that private prediction clips: the difference of a review's logit to the public one,
+at the 100 tokens that are likeliest by the public prompt, less the median over these tokens. Then the time of
+a token is measured, for several numbers of reviews: by the clock, and as processor time, which other work on
+the machine affects less. With ``--texts 0`` only the time is measured. Nothing here is private, and nothing
+is spent.
 """
 
 from __future__ import annotations
@@ -122,7 +122,9 @@ def follow(
 
 
 def speed(source: TransformersLogits, reviews: Sequence[str], size: int, tokens: int = 5) -> dict[str, float]:
-    """Seconds for the prompts of a text, and for each of its tokens, after what is computed once for all."""
+    """Seconds for the prompts of a text, and for each of its tokens, without what is computed once for all
+    texts.
+    """
     before, after = prompt_parts(find_pack("food-reviews"))
     bounds = {"most": REFERENCE, "room": tokens}
     source.begin(before, [], after, **bounds, least=min(size, ROWS))

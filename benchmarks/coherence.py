@@ -1,10 +1,10 @@
-"""Do the metrics of coherence see nonsense? Planted nonsense beside the real texts that it is made of.
+"""Do the metrics of coherence detect nonsense? Compares nonsense with the real texts from which it is made.
 
     python benchmarks/coherence.py --out benchmarks/results/coherence.json
     python benchmarks/coherence.py --show benchmarks/results/coherence.json
 
 Real texts are those of the public reviews, and of any file named with ``--real NAME=FILE:COLUMN`` (CSV or
-JSON Lines). Of each corpus nonsense is made in four ways, from texts that are in no other set: halves of two
+JSON Lines). From each corpus, nonsense is made in four ways, of texts that are in no other set: halves of two
 texts joined, every second sentence from another text, words shuffled in windows of three to six, and chains
 of words each of which has followed the one before in some text. ``--texts NAME=FILE:COLUMN`` adds texts of a
 model, compared with the reviews; ``--texts CORPUS/NAME=FILE:COLUMN`` compares them with another corpus.

@@ -1,11 +1,11 @@
-"""How near the columns on cards come to known people: simulated ones, real noise, no model.
+"""How close the columns on cards come to those of known people: simulated people, real noise, no model.
 
     python benchmarks/column_levels.py --out benchmarks/results/column-levels.json
 
 Three columns of 4, 3 and 4 values (or of 4, 3 and 12) and a sentiment form a chain: each depends on the one
-before. For each number of people and each rule of how many people a combination needs (in standard deviations
-of the noise, ``stages.levels.PER_COLUMN``) it prints the total variation distance of people and cards: of
-single columns, of pairs of columns, and of columns with the sentiment.
+before. A rule says how many people a combination of values needs (``stages.levels.PER_COLUMN``, in standard
+deviations of the noise). For each number of people and each rule it prints the total variation distance
+between people and cards: for single columns, for pairs of columns, and for columns with the sentiment.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
-"""Whether a column is worth counting with headings of topics: invented tickets, real noise, a real embedder.
+"""Is it worth counting a column together with the headings of topics? With invented tickets, real noise and a
+real embedder.
 
     python benchmarks/column_topics.py --out benchmarks/results/column-topics.json
 
-Texts of the example's tickets get their topics of the pack of support tickets from MiniLM. For each number of
-people it prints the total variation distance between their joint shares of product and heading and the
-estimated ones, and the same for product alone: counted together, and each counted by itself.
+MiniLM gives each text of the example's tickets a topic of the pack of support tickets. For each number of
+people it prints the total variation distance between the true and the estimated joint shares of product and
+heading, and the same for product alone: once if the two are counted together, once if each is counted by
+itself.
 """
 
 from __future__ import annotations
@@ -55,7 +57,9 @@ def joint_counts(people: int) -> list[Floats]:
 
 
 def distances(counts: Floats, sigma: float, mix: float, rng: np.random.Generator) -> list[float]:
-    """Of the joint shares and of product alone: counted together, then each by itself."""
+    """The distances of the joint shares and of product alone: first if counted together, then if each is
+    counted by itself.
+    """
     n, true = counts.sum(), counts / counts.sum()
 
     def told(exact: Floats) -> Floats:

@@ -6,8 +6,8 @@
     python benchmarks/comparison.py --check            exits with 1 if the page is not that of the results
 
 ``--add`` takes a result into benchmarks/results/compare-NAME.json; one of private texts is refused. With
-``--busy`` the seconds are left out, for a machine that did other work at the same time. What people should
-read beside the tables of a result is in compare-NAME.md.
+``--busy`` the seconds are left out, for a machine that did other work at the same time. The explanation that
+the page shows with the tables of a result is in compare-NAME.md.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from rpsg.compare.outcome import Comparison
 
 HERE = Path(__file__).resolve().parent
-#: Comparisons of seconds, with too few texts to say which method is better.
-OF_TIME = {"speed"}
+#: Comparisons of time only: they have too few texts to say which method is better.
+OF_TIME = {"published", "speed"}
 RESULTS, PAGE = HERE / "results", HERE.parent / "docs" / "comparison.md"
 HEAD = """\
 # The comparison

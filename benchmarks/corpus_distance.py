@@ -1,7 +1,7 @@
 """Distances between a synthetic and a real corpus, for the quality benchmark.
 
-Three look at sentence embeddings, one at words only, because the votes see the same embeddings. All depend
-on the number of texts and on the embedder: compare only figures from one run.
+Three use sentence embeddings. One uses only words, because the votes use the same embeddings. All depend on
+the number of texts and on the embedder: compare only figures from one run.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""How near are the rows of one embedder to those of another, and how fast are both?
+"""How close are the rows of one embedder to those of another, and how fast are both?
 
     python benchmarks/embedders.py                          beside the default's rows
     python benchmarks/embedders.py --against st:FOLDER      beside floating point: minilm-torch, once pulled
 
-On public reviews: texts a second on one core, the cosine of both rows of a text, the share of each text's ten
-nearest that is the same, and for how many texts the sentiment probe says the same as on the default's rows.
+It prints, for public reviews: texts per second on one core; the cosine between the two rows of a text; the
+share of a text's ten nearest texts that is the same; and for how many texts the sentiment probe gives the
+same answer as with the default embedder's rows.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def nearest(rows: Rows) -> list[set[int]]:
 
 
 def embedded(name: str, texts: list[str]) -> tuple[Rows, float]:
-    """The rows, and the texts a second on one core."""
+    """The rows, and the texts per second on one core."""
     embedder = registry.embedder(name, threads=1)
     embedder.embed(texts[:5])
     since = time.perf_counter()
@@ -64,7 +65,8 @@ def main() -> None:
         agree = np.mean([a == b for a, b in zip(probe.classify(texts, rows), moods, strict=True)])
         cosine = np.einsum("nd,nd->n", rows, truth)
         print(
-            f"{name}: {speed:.0f} texts a second and core; cosine {cosine.mean():.4f}, {cosine.min():.3f} at "
+            f"{name}: {speed:.0f} texts per second and core; cosine {cosine.mean():.4f}, {cosine.min():.3f} "
+            "at "
             f"least; nearest the same {same:.0%}; mood the same {agree:.0%}"
         )
 

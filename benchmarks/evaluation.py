@@ -3,10 +3,10 @@
     python benchmarks/evaluation.py
     python benchmarks/evaluation.py --synthetic FILE --real FILE --text COLUMN     texts of your own
 
-Self-BLEU is timed on all texts; NLTK, which compares every text with every other, on a few of them, and the
-time for all follows from those. Both must say the same. Then all metrics that train no neural model are
-computed for corpus and ceiling (``--floor``: and floor), each beside all the real texts, embeddings included,
-by ``rpsg.evaluate`` itself.
+Self-BLEU is timed on all texts; NLTK, which compares every text with every other, is timed on a few of them,
+from which the time for all follows. Both must give the same values. Then ``rpsg.evaluate`` itself computes
+all metrics that train no neural model, embeddings included, for the corpus and the ceiling (with ``--floor``
+also for the floor), each compared with all the real texts.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from rpsg.textstats.self_bleu import self_bleu_scores
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: A language model reads for these.
+#: For these metrics a language model reads the texts.
 JUDGED = {"coherence", "word_order"}
 AIM_RATIO = 50
 AIM_SECONDS = 60
@@ -41,7 +41,9 @@ AIM_GIB = 2
 
 @cache
 def vocabulary() -> list[str]:
-    """Every word of the public reviews, as often as it stands there: as many tokens as in real texts."""
+    """Every word of the public reviews, as often as it occurs there, so that words are as frequent as in real
+    texts.
+    """
     lines = (locate("amazon-reviews") / "train.jsonl").read_text(encoding="utf-8").splitlines()
     return [word for line in lines for word in json.loads(line)["text"].split()]
 
@@ -53,7 +55,7 @@ def invented(count: int, words: int, seed: int) -> list[str]:
 
 
 def nltk_score(tokens: Sequence[list[str]], place: int) -> float:
-    """What NLTK says of one text against all the others."""
+    """NLTK's self-BLEU of one text against all the others."""
     from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu  # noqa: PLC0415  # only here
 
     others = [*tokens[:place], *tokens[place + 1 :]]
@@ -70,7 +72,7 @@ def self_bleu(texts: list[str], sample: int, repeats: int) -> dict[str, Any]:
         ours.append(time.perf_counter() - since)
     tokens = [text.split() for text in texts]
     places = random.Random(0).sample(range(len(texts)), min(sample, len(texts)))
-    nltk_score([["a", "text"]] * 2, 0)  # what is imported and compiled at the first call is not its speed
+    nltk_score([["a", "text"]] * 2, 0)  # the first call also imports and compiles, which is not measured
     since = time.perf_counter()
     theirs = [nltk_score(tokens, place) for place in places]
     nltk = (time.perf_counter() - since) / len(places) * len(texts)

@@ -1,8 +1,9 @@
-"""How often does the guard call a text a copy of a record that it has nothing to do with?
+"""How often does the guard call a text a copy of an unrelated record?
 
     python benchmarks/false_copies.py
 
-Each public review is held against the first 60 words of the next: whole, and cut to its first few words.
+Each public review is compared with the first 60 words of the next one: in full, and cut to its first few
+words.
 """
 
 from __future__ import annotations

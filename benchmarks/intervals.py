@@ -3,8 +3,9 @@
     python benchmarks/intervals.py                      every metric with an interval, one source
     python benchmarks/intervals.py --other              85 % of the corpus from the shorter half of the texts
 
-Many draws of 150 texts beside 250 from the public reviews. For each metric: the mean half width over 1.96
-standard deviations of its values (1 is right), and the share of intervals that hold the mean of all draws.
+Makes many draws from the public reviews: 150 texts as the corpus and 250 as the real texts. For each metric:
+the mean half width over 1.96 standard deviations of its values (1 is right), and the share of intervals that
+hold the mean of all draws.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CORPUS, REAL, SHORT = 150, 250, 0.85
-#: A language model reads for these, minutes for each draw; they are means, with the interval of all means.
+#: For these metrics a language model reads the texts, which takes minutes per draw. They are left out because
+#: they are means, and their interval is that of all means.
 JUDGED = {"coherence", "word_order"}
 
 

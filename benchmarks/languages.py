@@ -1,16 +1,16 @@
-"""Do embedders tell the topics of texts apart in other languages? On texts that were invented for it.
+"""Can embedders tell the topics of texts apart in other languages? Measured on invented texts.
 
     python benchmarks/languages.py --out benchmarks/results/languages.json
     python benchmarks/languages.py --embedders st:FOLDER --packs clinical-de
     python benchmarks/languages.py --writers gemma-3-270m,smollm2-135m
 
-For each pack: of its invented examples, whose topics are known, the share whose nearest topic is the right
-one, and the share whose nearest topic is at least in the right group. The examples name their topic in the
-first words, which helps; "without" leaves those words out. By chance the share is one divided by the
-number of topics or groups.
+The topics of the invented examples of a pack are known. For each pack it prints the share of examples whose
+nearest topic is the right one, and the share whose nearest topic is at least in the right group. The examples
+name their topic in the first words, which helps; "without" leaves those words out. By chance the share is one
+divided by the number of topics or groups.
 
-With --writers: into how many tokens writers cut a word of the same examples, for the room that a text is
-given. A word is what ``rpsg`` counts as one.
+With --writers it prints into how many tokens writers divide a word of the same examples: this decides how
+many tokens a text is allowed. A word is what ``rpsg`` counts as one.
 """
 
 from __future__ import annotations

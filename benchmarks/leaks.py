@@ -1,14 +1,13 @@
-"""How much of its own seed does a text still carry, stage by stage?
+"""How much of its own seed does a text still contain, stage by stage?
 
     rpsg run --method paper ... -o RUN
     python benchmarks/leaks.py RUN --spacy en_core_web_sm
 
 For the operator of a run of the method paper, who has its private folder: it reads the stages that the run
-kept there. For each stage it prints the share of texts that hold an 8-gram of their own seed (or all of a
-shorter one; both read as the guard reads them), and the share
-that hold a word of a name, the digits of a number or another identity that a recognizer finds in their own
-seed; in brackets the same with the seed of another text, which is what chance does. A share of nought is a
-count, and no proof.
+kept there. For each stage it prints two shares of texts: those with an 8-gram of their own seed (or with all
+of a shorter seed; texts are normalised as by the guard), and those with a word of a name, the digits of a
+number or another identity that a recognizer finds in their own seed. In brackets are the same shares with the
+seed of another text, which show what happens by chance. A share of zero proves nothing.
 """
 
 from __future__ import annotations
@@ -87,7 +86,7 @@ def shares(pairs: Pairs, seeds: Mapping[int, str], known: Mapping[int, Identitie
 
 
 def recognizer_of(spacy: str | None) -> Recognizer:
-    """Presidio with a model that knows names, or patterns alone."""
+    """Presidio with a model that knows names; without one, only patterns."""
     if spacy is None:
         return PatternRecognizer()
     from rpsg.models.pii import PresidioRecognizer  # noqa: PLC0415  # optional package

@@ -1,12 +1,12 @@
-"""The most memory the votes of a million records take, embeddings in a file, as a run with
---vault none keeps them. With a vault they are in memory besides: 4 bytes * records * dim more.
+"""The peak memory of the votes of a million records, with embeddings in a file, as a run with --vault none
+keeps them. With a vault they are also in memory, which takes 4 bytes * records * dim more.
 
     python benchmarks/memory.py [--records 1000000] [--candidates 2000] [--dim 384] [--labels 0] [--json]
 
-The real code from the corpus to the clean counts; only the embedder is a stand-in that makes random unit
-rows at once. It runs in a process of its own, whose peak is what the system reports (ru_maxrss): Python,
-numpy, the texts and the pages of the file that are mapped at that time are all in it, nothing is taken
-off. Needs 4 bytes * records * dim of disk. Aim: 1.5 GiB for the default sizes.
+It runs the real code from the corpus to the exact counts. Only the embedder is replaced by one that makes
+random unit rows at once. The code runs in a separate process, whose peak is the one that the system reports
+(ru_maxrss). It includes Python, numpy, the texts and the mapped pages of the file; nothing is subtracted.
+Needs 4 bytes * records * dim of disk. Aim: 1.5 GiB for the default sizes.
 """
 
 from __future__ import annotations
@@ -72,13 +72,13 @@ class Silent:
 
 
 def corpus(records: int, characters: int) -> Private[PrivateCorpus]:
-    """Each record of a person of its own, with a text of ``characters`` characters."""
+    """Records, each of another person, with a text of ``characters`` characters."""
     rows = (Document(i, f"{i:<{characters}}", user=f"person-{i}") for i in range(records))
     return Private(PrivateCorpus(tuple(rows)))
 
 
 def peak() -> float:
-    """The most this process has held so far, in GiB."""
+    """The peak memory of this process so far, in GiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * PEAK_UNIT / GIB
 
 

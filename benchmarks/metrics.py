@@ -1,4 +1,4 @@
-"""Which metrics tell real texts from texts that no private data went into?
+"""Which metrics can tell real texts from texts that were made without private data?
 
     python benchmarks/metrics.py --out RESULT.json                      the demo's food reviews
     python benchmarks/metrics.py --data FILE.csv --text COLUMN --label COLUMN --domain abstracts --out RESULT
@@ -7,8 +7,8 @@
 One real strict run, measured as `rpsg evaluate` does: all metrics of its corpus, of a floor (same writer and
 pack, no private data) and of a ceiling (private texts themselves), each against held-out texts that nothing
 has seen. In the last column, *yes* means that the ceiling is better than the floor by more than the intervals
-of the two; *no* that it is better by less, so that the metric tells nothing here; *wrong* that the floor is
-better. The data are public ones that play a private corpus.
+of the two; *no* that it is better by less, so that the metric is uninformative here; *wrong* that the floor
+is better. The data are public and stand in for a private corpus.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _short(line: dict[str, Any]) -> dict[str, Any]:
 
 
 def table(lines: Sequence[dict[str, Any]]) -> str:
-    """The result as Markdown, as it stands in the documentation."""
+    """The result as Markdown, as it is in the documentation."""
     heads = ["metric", "floor", "strict", "ceiling", "score", "order"]
     rows = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for line in lines:
@@ -135,7 +135,7 @@ def _number(value: float, digits: int) -> str:
 
 
 def _order(line: dict[str, Any]) -> str:
-    """By the rule of today, from the values and intervals of the result."""
+    """Whether the metric is informative, by the current rule, from the values and intervals of the result."""
     corpus, floor, ceiling = (
         _measure(line["name"], line.get(part)) for part in ("corpus", "floor", "ceiling")
     )
@@ -153,7 +153,7 @@ def _order(line: dict[str, Any]) -> str:
 
 
 def _measure(name: str, said: dict[str, Any] | None) -> Measure:
-    """A measure as the result tells it; one without a value where it tells none."""
+    """A measure from the result; one without a value if the result has none."""
     if not said:
         return Measure(name, None)
     low_high = said["interval"]
@@ -176,7 +176,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--language-model", default="ngram")
     parser.add_argument("--epsilon", type=float, default=2.0)
     parser.add_argument("--size", type=int, default=300)
-    parser.add_argument("--people", type=int, default=4000, help="private rows at the most")
+    parser.add_argument("--people", type=int, default=4000, help="maximum number of private rows")
     parser.add_argument("--held-out", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(

@@ -1,9 +1,10 @@
-"""How long the noise takes, the table of its law apart and together, beside OpenDP where it is installed.
+"""How long it takes to draw the noise: to make its table, to draw from the table, and both. OpenDP is
+measured too if it is installed.
 
     python benchmarks/noise.py [--draws 1000000] [--sigmas 1 12 100 1000] [--opendp-draws 20000] [--json]
 
 OpenDP draws fewer, because it takes that long; the ratio is that of the times per draw, taken in the same
-repeat. Aim: a million draws within half a second once the table stands.
+repeat. Aim: a million draws within half a second once the table is made.
 """
 
 from __future__ import annotations

@@ -1,16 +1,17 @@
-"""How good is a strict corpus, from how many people, at which epsilon?
+"""How good is a strict corpus, depending on the number of people and on epsilon?
 
     python benchmarks/people.py --drafts DRAFTS.jsonl --out RESULT.json     every cell, from one pool
     python benchmarks/people.py --show RESULT.json                          its table, nothing else
 
 Writing takes nearly all the time of a run, and its prompts are public. So one pool of drafts, written once
-from even cards, stands in for the writer in every cell: a card is answered with the unused draft whose
-own card is most like it. All else is a whole run: noise, ledger, filters and choice. The pool is finite, so
-cards steer less than they would with a writer; what a cell loses by that it loses for sketch and votes alike.
+from even cards, stands in for the writer in every cell: a card is answered with the unused draft whose own
+card is most like it. Everything else is as in a run: noise, ledger, filters and choice. Because the pool is
+finite, cards decide less than with a writer. The sketch and the votes lose equally by that.
 
-Rows, each with as many texts: "floor", drafts by chance; "sketch" and "votes" for each number of people and
-epsilon; "ceiling", private rows themselves. Held-out rows, which nothing sees, are what all are measured
-against. Each seed is another split. Drafts are the rows of a release without private data, as this makes one:
+The rows of the table all have the same number of texts: "floor" has drafts drawn at random; "sketch" and
+"votes" are measured for each number of people and each epsilon; "ceiling" has private rows themselves. All
+are compared with held-out rows, which no run sees. Each seed is another split. Drafts are the rows of a
+release without private data, which this command makes:
 
     rpsg run --method floor --domain food-reviews --size 600 -o drafts
 
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
 
     Found = dict[str, dict[str, float | None]]
 
-#: By name: the head of the column, and how many digits are shown.
+#: For each metric: the heading of its column, and the number of digits that are shown.
 METRICS = {
     "fid": ("Fréchet ↓", 3),
     "mauve": ("MAUVE ↑", 2),
@@ -69,7 +70,7 @@ METRICS = {
     "two_sample_auc": ("two-sample AUC ↓", 2),
     "echo_rate": ("echoes ↓", 2),
 }
-#: What a field of a card is worth when a draft is looked for.
+#: The weight of each field of a card in the search for a draft.
 WORTH = (4.0, 2.0, 1.0, 2.0)
 
 
@@ -181,7 +182,7 @@ def interval(values: Sequence[float | None], digits: int) -> str:
 
 
 def table(seeds: Sequence[Found]) -> str:
-    """The result as Markdown, as it stands in the documentation."""
+    """The result as Markdown, as it is in the documentation."""
     between = (name for name in seeds[0] if name not in {"floor", "ceiling"})
     names = [name for name in ("floor", *between, "ceiling") if name in seeds[0]]
     known = {
@@ -205,7 +206,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, nargs="*", help="files of texts; default: the demo's reviews")
     parser.add_argument("--text", default="text", help="the column with the text")
     parser.add_argument("--domain", default="food-reviews")
-    parser.add_argument("--about", default="", help="what the texts are, as the drafts' run was told")
+    parser.add_argument(
+        "--about", default="", help="what the texts are: the --about of the run that wrote the drafts"
+    )
     parser.add_argument("--people", type=int, nargs="*", default=[150, 300, 1000, 4000])
     parser.add_argument("--epsilon", type=float, nargs="*", default=[0.5, 1.0, 2.0, 4.0])
     parser.add_argument("--select", nargs="*", default=["sketch", "votes"])

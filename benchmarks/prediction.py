@@ -1,12 +1,12 @@
-"""What a finished run of private prediction is worth: its texts, measured and attacked.
+"""How good the texts of a finished run of private prediction are, and whether attacks find anything in them.
 
     rpsg run REVIEWS.jsonl --method private-prediction --audit-holdout 0.5 ... -o RUN
     python benchmarks/prediction.py RUN --data REVIEWS.jsonl --floor DRAFTS.jsonl --out RESULT.json
 
 The reviews are those of the asset amazon-reviews, which are public, so the texts can be shown. They are
-measured against held-out reviews of the same asset, beside as many texts made without private data
-(``--floor``) and as many real ones. Few texts say little: floor and real texts are drawn anew for each of
-five seeds, and their range is part of the result.
+measured against held-out reviews of the same asset, and so are as many texts made without private data
+(``--floor``) and as many real texts. Figures of so few texts are imprecise, so floor and real texts are drawn
+anew for each of five seeds, and their range is part of the result.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def measured(texts: Sequence[str], held: Texts, models: EvaluationModels) -> dic
 
 
 def ranges(texts: Sequence[str], size: int, held: Texts, models: EvaluationModels) -> dict[str, Any]:
-    """Mean, least and most of each metric over draws of ``size`` texts."""
+    """Mean, minimum and maximum of each metric over draws of ``size`` texts."""
     draws = []
     for seed in range(DRAWS):
         places = np.random.default_rng(seed).permutation(len(texts))[:size]

@@ -1,16 +1,16 @@
-"""Does a small writer keep to its card? Four ways of asking it, side by side.
+"""Does a small writer follow its card? Compares four ways of asking.
 
     python benchmarks/prompts.py                   240 texts for each way
     python benchmarks/prompts.py --texts 20        quick
 
 The same cards, drawn evenly from a public pack, are written in each way: the first words of a text are the
 beginning of the model's own answer (*begun*) or the prompt asks for them (*told*), and the prompt shows none
-of the pack's invented examples or five. Of the texts that pass the filter for form, the table tells
+of the pack's invented examples or five. Of the texts that pass the filter for form, the table shows
 
     topic      the share whose nearest topic description is their card's, out of all topics of the pack
-    sentiment  the share whose sentiment, as the sentiment model of strict mode has it, is their card's
+    sentiment  the share whose sentiment, by the sentiment model of strict mode, is their card's
 
-with 95 % intervals (Wilson's), and how many tokens a second were written. No private data are involved.
+with 95 % intervals (Wilson's), and how many tokens per second were written. No private data are involved.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def told(request: Request) -> Request:
 
 
 def requests_of(plan: Plan, pack: Pack, cards: Sequence[Card], way: str) -> list[Request]:
-    """One request a card."""
+    """One request per card."""
     begun = [candidate_request(pack, plan, card, number) for number, card in enumerate(cards)]
     return begun if way == "begun" else [told(request) for request in begun]
 
@@ -71,7 +71,7 @@ def share(hits: Sequence[bool]) -> Share:
 
 
 def measured(tools: Tools, pack: Pack, plan: Plan, cards: Sequence[Card], way: str) -> dict[str, Any]:
-    """What became of the texts of one way."""
+    """The figures for the texts of one way."""
     since = time.monotonic()
     replies = tools.writer.write(requests_of(plan, pack, cards, way))
     seconds = time.monotonic() - since

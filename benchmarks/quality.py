@@ -1,18 +1,18 @@
-"""How good is a strict corpus, beside its floor and its ceiling?
+"""How good is a strict corpus, compared with its floor and its ceiling?
 
     python benchmarks/quality.py --out RESULT.json                      the demo's food reviews
     python benchmarks/quality.py --data TEXTS --text COLUMN --domain reviews --out RESULT.json
     python benchmarks/quality.py --show RESULT.json                     the table of a result, nothing else
 
-The data are split by chance: private rows, which cards and votes see, and held-out rows, which nothing
-sees and everything is measured against. Rows of the table, all with the same number of texts:
+The data are split at random into private rows, which cards and votes use, and held-out rows, which nothing
+uses and with which everything is compared. Rows of the table, all with the same number of texts:
 
     floor     the same writer and pack, values drawn uniformly, no private data (epsilon 0)
     strict    at each epsilon, end to end, with real noise
     ceiling   private rows themselves, drawn by chance, against the held-out ones
 
 Each seed is another split, another floor and another strict run. Intervals are Student's, over seeds.
-The last column says how much of the way from the floor's Fréchet distance to the ceiling's a row goes.
+The last column says which share of the gap between the Fréchet distances of floor and ceiling a row closes.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ if TYPE_CHECKING:
     from rpsg.protocols import Embedder
 
 STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
-#: By name: the head of the column, and how many digits are told.
+#: For each metric: the heading of its column, and the number of digits that are shown.
 METRICS = {
     "frechet": ("Fréchet ↓", 3),
     "precision": ("k-NN precision ↑", 2),
     "recall": ("k-NN recall ↑", 2),
     "words": ("words ↓", 3),
     "self_similarity": ("mean cosine of two texts", 3),
-    "length": ("words a text", 0),
+    "length": ("words per text", 0),
 }
 
 
 def read_texts(path: Path, column: str) -> list[str]:
-    """The texts of a JSONL or CSV file, or of a plain one with a text a line."""
+    """The texts of a JSONL or CSV file, or of a plain file with one text per line."""
     if path.suffix == ".csv":
         with path.open(encoding="utf-8", newline="") as lines:
             return [row[column] for row in csv.DictReader(lines) if row[column].strip()]
@@ -80,7 +80,7 @@ def measure(texts: list[str], held_out: list[str], embed: Any, reference: Any) -
 
 
 class Remembering:
-    """The embedder, each text once: all seeds share their rows."""
+    """An embedder that embeds each text only once, because all seeds share texts."""
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
@@ -107,7 +107,7 @@ def one_seed(
     reference = embed(held_out)
     found = {"ceiling": measure(private[: args.size], held_out, embed, reference)}
     with tempfile.TemporaryDirectory() as scratch:
-        os.environ["RPSG_HOME"] = scratch  # public data: the user's odometer is not charged
+        os.environ["RPSG_HOME"] = scratch  # public data: the user's account book is not charged
         data = Path(scratch) / "private.jsonl"
         data.write_text("".join(json.dumps({"text": t}) + "\n" for t in private), encoding="utf-8")
         runs = [("floor", "floor", 2.0), *((f"strict, epsilon {e:g}", "strict", e) for e in args.epsilon)]
@@ -145,9 +145,9 @@ def interval(values: list[float], digits: int) -> str:
 
 
 def table(seeds: list[dict[str, dict[str, float]]]) -> str:
-    """The result as Markdown, as it stands in the documentation."""
+    """The result as Markdown, as it is in the documentation."""
     names = ["floor", *sorted(n for n in seeds[0] if n.startswith("strict")), "ceiling"]
-    heads = ["", *(head for head, _ in METRICS.values()), "way from floor to ceiling"]
+    heads = ["", *(head for head, _ in METRICS.values()), "share of the gap closed"]
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for name in names:
         cells = [interval([seed[name][m] for seed in seeds], digits) for m, (_, digits) in METRICS.items()]
@@ -157,7 +157,7 @@ def table(seeds: list[dict[str, dict[str, float]]]) -> str:
 
 
 def _way(seeds: list[dict[str, dict[str, float]]], name: str) -> str:
-    """How much of the way from the floor's Fréchet distance to the ceiling's a row goes."""
+    """The share of the gap between the Fréchet distances of floor and ceiling that a row closes."""
     ways = [
         (s["floor"]["frechet"] - s[name]["frechet"]) / (s["floor"]["frechet"] - s["ceiling"]["frechet"])
         for s in seeds
@@ -178,7 +178,7 @@ def main() -> None:
     parser.add_argument("--epsilon", type=float, nargs="*", default=[2.0, 4.0])
     parser.add_argument("--size", type=int, default=100)
     parser.add_argument("--oversample", type=float, default=3.0)
-    parser.add_argument("--people", type=int, default=4000, help="private rows at the most")
+    parser.add_argument("--people", type=int, default=4000, help="maximum number of private rows")
     parser.add_argument("--held-out", type=int, default=1000)
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--method", default="{}", help="other settings of the method, as JSON")

@@ -1,12 +1,12 @@
-"""How fast private rows are read on one core, in MB of CPU seconds, next to another version of RPSG.
+"""How fast private rows are read on one core, in MB per CPU second, compared with another version of RPSG.
 
     git worktree add ../before 4daaddf6
     python benchmarks/reading.py [--rows 60000] [--against ../before/src]
 
 Rows of 40 words, one for each person: English words in ASCII; and German ones with letters outside it, of
 which a third has a line break and a third quotes. MB are those of the CSV file, also for Parquet, whose files
-are compressed. Each version reads each file in a process of its own, in turn; the best of five times counts,
-so what else the machine does matters little.
+are compressed. Each version reads each file in a separate process, in turn. The best of five times counts, so
+other work on the machine matters little.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def write_files(folder: Path, rows: int) -> None:
 
 
 def speed(file: Path) -> float:
-    """MB of the CSV file in a CPU second, the best of five times."""
+    """MB of the CSV file per CPU second, the best of five times."""
     times = []
     for _ in range(5):
         since = time.process_time()

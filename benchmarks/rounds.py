@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 SHOWN = ("fid", "mauve", "knn_recall", "coverage", "word_distance", "self_bleu", "two_sample_auc")
 #: How the last message of a request for a variation ends.
 VARIED = "In other words:"
-#: Without a page around it the picture needs its colours.
+#: The picture has its own colours, because no page around it sets them.
 STYLE = """<style>text{font:11px sans-serif;fill:#555}.axis{stroke:#888;fill:none}.band{fill:#8883}
 polyline{fill:none;stroke-width:2}.first{stroke:#1f6fb2}.second{stroke:#c4622d}</style>"""
 
@@ -98,7 +98,7 @@ def drafts_of(run: Path) -> list[dict[str, Any]]:
     rows = [json.loads(line) for line in _lines(run / "release" / "corpus.jsonl")]
     replies = [json.loads(line) for line in _lines(run / "release" / "evidence" / "texts.jsonl")]
     cost = {reply["text"].strip(): reply["completion_tokens"] for reply in replies}
-    typical = round(mean(cost.values()))  # for a text that was cleaned, and so differs from its reply
+    typical = round(mean(cost.values()))  # used for a text that was cleaned and so differs from its reply
     return [
         {"text": row["text"], "card": row["attributes"], "tokens": cost.get(row["text"], typical)}
         for row in rows
@@ -131,7 +131,7 @@ def one_seed(
         data.write_text("".join(json.dumps({"text": t}) + "\n" for t in private), encoding="utf-8")
         for method, amount in cells:
             since = time.monotonic()
-            # A run tries the writer with eight texts of the same pool.
+            # A run tests the writer with eight texts of the same pool.
             own = drafts[:amount] if method == "sketch" else drafts
             settings: dict[str, Any] = {
                 "data": {"path": str(data)},
@@ -245,7 +245,7 @@ def main() -> None:
     tools = load_tools(rpsg.make_plan({}))
     tools = replace(tools, embedder=Remembering(tools.embedder))
     drafts = drafts_of(args.drafts)
-    # Before the first seed: its runs have a home of their own, which holds no data.
+    # Pulled before the first seed, because the runs have a home folder of their own without data.
     texts = [
         text for path in sorted(locate("amazon-reviews").glob("*.jsonl")) for text in read_texts(path, "text")
     ]

@@ -1,11 +1,13 @@
-"""What the method rupta does to posts whose writers' attributes are known, beside the authors' own rewrites.
+"""What the method rupta does to posts whose writers' attributes are known, compared with the authors' own
+rewrites.
 
     python benchmarks/rupta.py POSTS.jsonl --writer FILE.gguf [--posts 20] [--edits 5] [--out RUN] [--score]
 
 POSTS is ``rupta_personalreddit_example.jsonl`` of the authors' repository (207 invented posts, the attribute
 that each tells, its true value, and their own anonymised text). The first posts in the order of a keyed draw
-go through ``rpsg run --method rupta`` in the folder RUN; the same call resumes. With ``--score`` the same
-privacy evaluator then guesses the true attribute from the post, from the authors' text and from ours.
+are anonymised by ``rpsg run --method rupta`` in the folder RUN; the same command resumes a stopped run. With
+``--score`` the same privacy evaluator then guesses the true attribute from the post, from the authors' text
+and from ours.
 """
 
 from __future__ import annotations
@@ -86,7 +88,7 @@ def main() -> None:
 
 
 def kept_stages(run: Path) -> dict[str, dict[str, Any]]:
-    """What each stage of a run kept, by its name, in order."""
+    """The results that each stage of a run stored, by its name, in order."""
     vault = open_vault(run)
     names = sorted(file.name.removesuffix(".sealed") for file in (run / "private" / "stages").iterdir())
     return {name[3:].removesuffix(".json"): json.loads(vault.read(f"stages/{name}")) for name in names}

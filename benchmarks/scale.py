@@ -247,7 +247,7 @@ def count_private(size: int, _: float, folder: Path, meter: Meter) -> None:
 
 
 class SomeRows(RandomRows):
-    """One of 4,096 random rows for each text, always the same: a question names the rows of public texts."""
+    """One of 4,096 random rows for each text, always the same: questions contain rows of public texts."""
 
     name = "some-rows"
 
@@ -260,7 +260,7 @@ class SomeRows(RandomRows):
 
 
 def write_many_rows(path: Path, count: int) -> None:
-    """Rows of as many people, with the texts of 100,000 rows again and again: quick to write."""
+    """Rows of ``count`` people; the texts of 100,000 rows repeat, so that writing is quick."""
     write_rows(path, min(count, 100_000))
     texts = [line.rpartition(",")[0] for line in path.read_text("utf-8").splitlines()[1:]]
     with path.open("a", encoding="utf-8") as file:
@@ -270,7 +270,7 @@ def write_many_rows(path: Path, count: int) -> None:
 
 
 def ask_shards(size: int, _: float, folder: Path, meter: Meter) -> None:
-    """Write the large file, and both questions: all shards of a small file answer the first."""
+    """Write the large file, and both questions; shards of a small file answer the first."""
     write_many_rows(folder / "rows.csv", size)
     write_rows(folder / "few.csv", PEOPLE)
     plan = plan_of(500, Path(), 1.2, SomeRows.name)

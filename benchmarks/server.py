@@ -1,18 +1,18 @@
-"""How fully the server writer uses a server: requests a second against what the server could do.
+"""How fully the server writer uses a server: requests per second, relative to what the server could do.
 
     python benchmarks/server.py [--requests 6400] [--limited 2000] [--json]
     python benchmarks/server.py --faulty 2000 [--seeds 10] [--refused 0.75] [--slow 0.1] [--out FILE]
     python benchmarks/server.py --show FILE
 
 Three servers are made on the loopback interface, each in a process of its own. One answers after 200 ms and
-has 64 slots: 320 requests a second at best. The second answers at once, but only 20 requests a second, from
-a bucket that saves 20, and refuses the rest with 429. For it the saved tokens are taken off, so that 1 means
-exactly the rate that it allows. The third answers after a second, has 64 slots, and goes wrong at random for
-30 % of what it is sent: refusals, errors, cut connections, no answer at all, and answers that cannot be used
-(``FAULTS``). For it 1 means the rate without any fault, which nobody can reach; and what never became a text,
-is counted as lost. With ``--refused`` the third server refuses that share of the requests with 429 instead,
-whatever their rate, and has no other fault. With ``--slow`` that share of its answers takes five seconds.
-``--show`` prints the table of its results as the documents have it.
+has 64 slots: 320 requests per second at best. The second answers at once, but only 20 requests per second,
+from a token bucket that holds 20, and refuses the rest with 429. Its full bucket at the start is subtracted,
+so that 1 means exactly the rate that it allows. The third answers after a second, has 64 slots, and fails at
+random for 30 % of its requests: with refusals, errors, cut connections, no answer at all, or answers that
+cannot be used (``FAULTS``). For it 1 means the rate without any fault, which nobody can reach. Requests that
+never became a text are counted as lost. With ``--refused`` the third server refuses that share of the
+requests with 429 instead, whatever their rate, and has no other fault. With ``--slow`` that share of its
+answers takes five seconds. ``--show`` prints the table of its results as the documents have it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ FAULTS = {
     "an empty text": 10,
 }
 TIMEOUT = 10.0
-#: A slow answer takes as many times as long as others.
+#: A slow answer takes this many times as long as others.
 SLOWER = 5
 BODY = json.dumps(
     {
@@ -177,7 +177,9 @@ def running(limits: Limits) -> Iterator[str]:
 
 
 def measure(limits: Limits, count: int) -> dict[str, float]:
-    """Requests a second over the best that the limits allow; the share of them that was refused."""
+    """Requests per second, divided by the most that the limits allow; and the share of requests that was
+    refused.
+    """
     requests = [Request((Message("user", "Write a review. " * 60),), 90, seed) for seed in range(count)]
     with running(limits) as url:
         writer = ServerWriter("m", ServerSection(base_url=url, concurrency=64))
@@ -197,7 +199,7 @@ def measure(limits: Limits, count: int) -> dict[str, float]:
 
 
 def measure_faulty(count: int, seed: int, refused: float = 0.0, slow: float = 0.0) -> dict[str, float]:
-    """Requests a second over the best without faults, and the share that never became a text."""
+    """Requests per second, divided by the most without faults; and the share that never became a text."""
     limits = Limits(1.0, 64, faults=refused or 0.3, seed=seed, refuses=refused > 0, slow=slow)
     requests = [Request((Message("user", "Write a review. " * 60),), 90, seed) for seed in range(count)]
     with running(limits) as url:
@@ -218,7 +220,7 @@ def measure_faulty(count: int, seed: int, refused: float = 0.0, slow: float = 0.
 
 def table(result: dict[str, Any]) -> str:
     """The runs of a result file as a table in Markdown."""
-    lines = ["| seed | seconds | of the rate without faults | lost |", "|---|---|---|---|"]
+    lines = ["| seed | seconds | share of the rate without faults | requests lost |", "|---|---|---|---|"]
     runs = result["runs"]
     lines += [
         f"| {run['seed']} | {run['seconds']:.0f} | {run['of_the_best']:.2f} | {100 * run['lost']:.2f} % |"

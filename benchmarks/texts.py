@@ -1,4 +1,4 @@
-"""Write the page of unpicked texts: ``python benchmarks/texts.py RUN... > docs/texts.md``.
+"""Write the page of texts that nobody picked: ``python benchmarks/texts.py RUN... > docs/texts.md``.
 
 It shows the first forty texts of each run as they were released, and how the run was made, as its ledger and
 plan say.
@@ -14,16 +14,17 @@ from rpsg.plan import read_toml, resolve
 
 SHOWN = 40
 
-HEAD = """# Forty texts of each
+HEAD = """# Forty texts of each of three kinds
 
-These are the first forty texts of three releases, complete and in the order of the release; none was picked.
-Read some before you decide. A model of 270 million parameters wrote them on two processor cores. Short texts
-read like a person's, but longer ones lose their thread. The conversations look like conversations, but the
-answers often do not fit the questions, and long ones go round in circles. The abstracts look like abstracts,
-but contain numbers that contradict each other. A larger writer writes better ([which one to use](models.md)).
-Public texts stood in for private ones: food reviews, conversations in a clinic, and abstracts of medical
-papers. The author of the examples in the packs for reviews and conversations had seen some of these public
-texts ([what that means](benchmarks.md)). This page is written by `python benchmarks/texts.py RUN...`.
+These are the first forty texts of each of three releases, complete and in the order of the release; nobody
+picked them. Read some before you decide. A model of 270 million parameters wrote them on two processor cores.
+The short texts read like a person's, but the longer ones lose the thread. The conversations look like
+conversations, but the answers often do not fit the questions, and long conversations go round in circles. The
+abstracts look like abstracts, but contain numbers that contradict each other. A larger writer writes better
+texts ([which one to use](models.md)). Public texts took the place of private ones: food reviews,
+conversations in a clinic, and abstracts of medical papers. The author of the examples in the packs for
+reviews and conversations had seen some of these public texts ([what that means](benchmarks.md)). This page is
+written by `python benchmarks/texts.py RUN...`.
 """
 
 

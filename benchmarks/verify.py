@@ -3,8 +3,8 @@
     python benchmarks/verify.py --out benchmarks/results/verify.json
 
 The release is made first, by fake models from invented rows; then `rpsg verify` makes the whole of it again
-and compares the bytes. What is measured is our own work, without that of models. The file keeps the figures
-of earlier calls; the load average says how busy the machine was.
+and compares the bytes. So the work of RPSG itself is measured, and not that of real models. The file keeps
+the figures of earlier calls; the load average says how busy the machine was.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How long the votes take, beside the bare matrix product that no exact method can do without.
+"""How long the votes take, compared with the bare matrix product that no exact method can avoid.
 
     python benchmarks/votes.py [--rows 100000] [--candidates 2000] [--dim 384] [--votes 1] [--json]
 

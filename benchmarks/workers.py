@@ -3,10 +3,11 @@
     python benchmarks/workers.py [--workers 1 2] [--milliseconds 20] [--requests 400]
     python benchmarks/workers.py --writer smollm2-135m --requests 24
 
-It needs the extra ``ray``, and a machine that does nothing else. Without ``--writer`` each text costs so many
-milliseconds of one core and no memory, so the figure is what the engine leaves of the cores. Each number of
-workers has a cluster and a process of its own; the time begins when every worker has loaded its models and
-written once. ``share`` is the speed-up divided by the number of workers.
+It needs the extra ``ray``, and a machine that does nothing else. Without ``--writer`` each text takes
+``--milliseconds`` of one core and no memory, so the figure shows how much of the cores the engine itself
+leaves to the writers. Each number of workers has a cluster and a process of its own; the time begins when
+every worker has loaded its models and written once. ``share`` is the speed-up divided by the number of
+workers.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from rpsg.plan import resolve
 from rpsg.protocols import Message, Request
 from rpsg.testing.lab import install
 
-#: A package whose writer takes processor time, and says the same as the fake one.
+#: A package with a writer that takes processor time and writes the same as the fake one.
 BUSY = """
 import os, time
 from rpsg.models.fake import FakeWriter
@@ -57,7 +58,9 @@ def requests_for(count: int, first: int = 0) -> list[Request]:
 
 
 def seconds(writer: str, workers: int, count: int) -> float:
-    """Of the clock, for ``count`` texts by so many workers of a cluster that this process starts."""
+    """Seconds by the clock for ``count`` texts, with this number of workers on a cluster that this process
+    starts.
+    """
     models, engine = {"writer": writer, "threads": 1}, {"kind": "ray", "workers": workers}
     spread = RayWriter(resolve({"models": models, "engine": engine}))
     spread.write(requests_for(64 * workers if writer == "busy" else 4 * workers, first=count))

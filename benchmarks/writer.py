@@ -2,13 +2,14 @@
 
     python benchmarks/writer.py [--model FILE.gguf] [--requests 64] [--repeats 3] [--json]
 
-The same requests go through ``LlamaCppWriter.write`` and straight to llama.cpp (same settings, same number
-of servers and slots, as many threads as slots, plain calls), in turn, several times. A ratio of 1 says that
-nothing is lost; above 1 that ordering the requests and computing their shared beginning once gains more than
-the streaming costs. Ratios are taken within a repeat, so that what else the machine does falls on both.
+The same requests go through ``LlamaCppWriter.write`` and straight to llama.cpp (same settings, same number of
+servers and slots, as many threads as slots, plain calls), in turn, several times. A ratio of 1 means that
+nothing is lost. Above 1, the writer gains more than streaming costs, because it orders the requests and
+computes their shared beginning once. Ratios are taken within a repeat, so that other work on the machine
+affects both sides.
 """
 
-# ruff: noqa: SLF001 - the bare server behind the writer is what it is compared with
+# ruff: noqa: SLF001 - the writer is compared with the bare server behind it
 
 from __future__ import annotations
 
@@ -81,7 +82,7 @@ def requests(count: int) -> list[Request]:
 
 
 def raw_calls(servers: Sequence[LlamaServer], slots: int, asked: Sequence[Request]) -> int:
-    """Plain calls from a pool of threads, one a slot; how many tokens came back."""
+    """Plain calls from a pool of threads, one per slot; returns the number of tokens written."""
     free: SimpleQueue[Any] = SimpleQueue()
     for _ in range(slots):
         for server in servers:
@@ -106,7 +107,8 @@ def compare_once(model: Path, asked: Sequence[Request], *, writer_first: bool) -
     with tempfile.TemporaryDirectory() as state:
         writer = LlamaCppWriter(model)
         writer.write([greeting])
-        # The same settings, number of servers and slots, without the writer around them.
+        # Plain llama.cpp with the settings and the number of servers and slots of the writer, but without the
+        # writer.
         raw = [writer._start(Path(state)) for _ in range(writer._servers)]
         raw_calls(raw, 1, [greeting] * len(raw))
         speeds: dict[str, Speed] = {}

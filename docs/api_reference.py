@@ -31,16 +31,17 @@ run = rpsg.synthesize("notes.csv", text="note", user="patient", domain="clinical
 rpsg.verify(run)
 ```
 
-A notebook shows each result as a card, and `print` shows a few lines. After Ctrl-C the same call resumes a
-run. `examples/notebook/first_steps.ipynb` shows every step. [Getting started](getting-started.md#logs)
-explains logs, and [Extending RPSG](extending.md) explains plug-ins.
+A notebook shows each result as a card, and `print` shows a few lines of it. If you stop a run with Ctrl-C,
+the same call resumes it. `examples/notebook/first_steps.ipynb` shows every step.
+For logs see [Getting started](getting-started.md#logs), for plug-ins [Extending RPSG](extending.md).
 """
 _KEYWORDS = """\
 ## Keywords
 
-The options of `rpsg run` by their names, with underscores. `synthesize`, `make_plan`, `preview`, `samples`
-and `check` take them; `Keywords` is their type, for code that passes them on. A setting without an option is
-given with its section: `paper={"nll_percentile": 0}`. [The page of settings](settings.md) has them all.
+The keywords are the options of `rpsg run`, with underscores in their names. `synthesize`, `make_plan`,
+`preview`, `samples` and `check` accept them. `Keywords` is their type, for code that passes them on. Give a
+setting that has no option within its section: `paper={"nll_percentile": 0}`. All settings are listed in
+[Settings](settings.md).
 
 | keyword | default | what it is |
 |---|---|---|"""
@@ -60,7 +61,7 @@ def api_page() -> str:
     lines += [
         "## Errors",
         "",
-        "Each has a sentence in `message`, what to do next in `hint`, and the `exit_code` of its command.",
+        "Each error has a sentence in `message`, the next step in `hint`, and the exit code in `exit_code`.",
         "",
         "| error | exit code | what it is |",
         "|---|---|---|",

@@ -32,17 +32,18 @@ _CLI = """\
 
 This page is written by `make reference`.
 
-Settings come from four places; later ones win: the defaults, a plan file (`rpsg.toml`), the environment
-(`RPSG_PRIVACY__EPSILON=2` sets `epsilon` in `[privacy]`: two underscores separate section and key), and the
-options of the command. `rpsg plan` shows where each value was written. `NO_COLOR=1` turns colours off,
-`RPSG_DEBUG=1` shows the traceback of an unexpected error, without messages or values, and `RPSG_HOME` moves
-the folder with the models and the accounts of spent budget.
+Settings come from four places, and a later one overrides an earlier one: the defaults, a plan file
+(`rpsg.toml`), the environment (`RPSG_PRIVACY__EPSILON=2` sets `epsilon` in `[privacy]`: two underscores
+separate section and key), and the options of the command. `rpsg plan` shows where each value comes from.
+`NO_COLOR=1` turns colours off, `RPSG_DEBUG=1` shows the traceback of an unexpected error, without messages or
+values, and `RPSG_HOME` moves the folder with the models and the accounts of spent budget.
 
-Where `[SETTINGS]` is written below, all options on [the page of settings](settings.md) can be given;
-`rpsg check` takes those of `[data]` and `[vault]`.
+A command with `[SETTINGS]` below accepts all options on [the page of settings](settings.md); `rpsg check`
+accepts only those of `[data]` and `[vault]`.
 
 With `--json` a command prints one object on stdout and nothing else; an error is
-`{"error": {"type", "message", "hint", "exit_code"}}`. Progress always goes to stderr. No option takes a key.
+`{"error": {"type", "message", "hint", "exit_code"}}`. Progress is always written to stderr. No option takes
+an API key.
 
 Before the command, as in `rpsg --log-level info run ...`:
 
@@ -54,12 +55,12 @@ _SETTINGS = """\
 
 This page is written by `make reference`.
 
-Every setting of a plan. `rpsg init --all` writes them into `rpsg.toml`, with a comment on each. They can also
-be set in the environment (`RPSG_PRIVACY__EPSILON=2`), and many have an option. A setting marked * is not
-part of a run's identity: it may change when the run is resumed.
+These are all settings of a plan. `rpsg init --all` writes them into `rpsg.toml`, with a comment on each. They
+can also be set in the environment (`RPSG_PRIVACY__EPSILON=2`), and many have an option. A setting marked * is
+not part of a run's identity: it may change when the run is resumed.
 
 `rpsg init --schema` prints a JSON Schema of `rpsg.toml`, with which editors can check the file and complete
-its keys; `rpsg init --editor` writes it where they find it.
+its keys; `rpsg init --editor` writes this schema where editors find it.
 """
 _STANDARD = {"--install-completion", "--show-completion", "--help"}
 

@@ -1,7 +1,7 @@
 """What ``make demo`` shows: public reviews stand in for private ones, and end as a checked synthetic corpus.
 
-It types the commands a user would type, says which, and tells where the time went. A second call goes on
-where a stopped one left off; a finished run is shown again and costs no more budget.
+It runs the commands that a user would type, prints them, and prints how long each step took. A second call
+continues where a stopped one left off; a finished run is shown again and costs no more budget.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WRITER = os.environ.get("WRITER") or GEMMA
 #: The fake writer has no weights; the test of the installed package takes it, and fewer rows.
 NEEDED = tuple(name for name in (WRITER, "minilm-onnx", "amazon-reviews") if name != "fake")
 REVIEWS = Path("runs/demo-reviews.jsonl")
-PRIVATE_ROWS = int(os.environ.get("ROWS") or 600)  # of 4,000: so few are enough for a sketch
+PRIVATE_ROWS = int(os.environ.get("ROWS") or 600)  # of 4,000: this many are enough for a sketch
 OUT = "demo-run" if WRITER == GEMMA else f"demo-run-{WRITER}"
 SHOWN = 5
 
@@ -43,7 +43,7 @@ def main() -> int:
 
 
 def run_command() -> list[str]:
-    """The one command of the demo, as it stands in the README."""
+    """The one command of the demo, as it is in the README."""
     about = "reviews that customers wrote about food they bought online"
     command = ["run", str(REVIEWS), "--text", "text", "--domain", "food-reviews", "--about", about]
     return [*command, "--epsilon", "2", "--size", "60", "--oversample", "2", "--writer", WRITER, "-o", OUT]
@@ -61,8 +61,8 @@ def bring() -> None:
     """Pull what is needed. Gemma has terms of use, which are shown; pulling it here accepts them."""
     if WRITER == GEMMA:
         say(
-            f"The writer {GEMMA} has terms of use, shown below, and going on accepts them; "
-            "`make demo WRITER=qwen2.5-coder-0.5b` takes an Apache-2.0 writer instead, which is slower."
+            f"The writer {GEMMA} has terms of use, shown below, and continuing accepts them; `make demo "
+            "WRITER=qwen2.5-coder-0.5b` takes an Apache-2.0 writer instead, which is slower."
         )
     for name in NEEDED:
         rpsg("models", "pull", name, *(["--accept-licence"] if name == GEMMA else []))

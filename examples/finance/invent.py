@@ -8,7 +8,7 @@ from pathlib import Path
 
 TICKETS, CUSTOMERS, SEED = 2_000, 1_500, 23
 
-#: The team that answers, and what is written to it. The teams are public: they stand in rpsg.toml.
+#: The team that answers, and what is written to it. The teams are public: rpsg.toml names them.
 MATTERS = {
     "cards": (
         "my card was declined at the supermarket",

@@ -1,6 +1,6 @@
 """Invented clinic notes, from word lists: ``python invent.py`` writes notes.jsonl. No real patient is in it.
 
-Each note carries a made-up name and record number, so that one can look for them in what is released.
+Each note has a made-up name and record number, so that one can search the release for them.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def note(rng: random.Random, patient: int) -> dict[str, str]:
 
 
 def main() -> None:
-    """Write the file beside this script's working folder: one note for most patients, two for some."""
+    """Write the file into the working folder: one note for most patients, two for some."""
     rng = random.Random(SEED)
     patients = [*range(PATIENTS), *rng.sample(range(PATIENTS), NOTES - PATIENTS)]
     rows = (json.dumps(note(rng, patient)) + "\n" for patient in patients)

@@ -67,7 +67,7 @@ CLOSINGS = (
 
 
 def post(rng: random.Random, author: int) -> dict[str, str]:
-    """One post of an author; the account name stands in some of the texts, as it does in real ones."""
+    """One post of an author; some of the texts contain the account name, as real ones do."""
     story, outcome = rng.choice(STORIES)
     opening = rng.choice(OPENINGS).format(
         age=rng.choice(AGES), story=story, Story=story[0].upper() + story[1:]

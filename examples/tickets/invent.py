@@ -1,4 +1,4 @@
-"""Invented tickets of an internet provider, one a customer: ``python invent.py`` writes tickets.csv."""
+"""Invented tickets of an internet provider, one per customer: ``python invent.py`` writes tickets.csv."""
 
 from __future__ import annotations
 

@@ -4,9 +4,10 @@ run = rpsg.synthesize("notes.csv", text="note", about="notes that nurses write",
 print(run.summary)
 rpsg.verify(run)
 
-Names are imported when they are used, so that ``import rpsg`` stays light; it only switches off the telemetry
-of the libraries that run models, and makes the logger ``rpsg`` silent unless somebody listens to it. Attacks
-are in ``rpsg.audit``, comparisons in ``rpsg.compare``, and what a plug-in is made of in ``rpsg.protocols``.
+Each name is imported when it is first used, so that ``import rpsg`` stays light. The import only switches off
+the telemetry of the libraries that run models, and silences the logger ``rpsg`` until a program gives it a
+handler. Attacks are in ``rpsg.audit``, comparisons in ``rpsg.compare``, and the interfaces for plug-ins in
+``rpsg.protocols``.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ __all__ = [
     "synthesize",
     "verify",
 ]
-#: Where the names are that are neither in ``rpsg.api`` nor errors.
+#: The modules of those public names that are neither in ``rpsg.api`` nor in ``rpsg.errors``.
 _ELSEWHERE = {
     **dict.fromkeys(("Line", "Measure", "Report"), "rpsg.measures"),
     **dict.fromkeys(("Keywords", "Plan"), "rpsg.plan"),
@@ -102,7 +103,7 @@ _ELSEWHERE = {
     "Progress": "rpsg.protocols",
     "Reading": "rpsg.storage.readers",
 }
-#: Packages with more functions, which a prompt finds without another import.
+#: Packages that can be used after ``import rpsg`` alone.
 _PACKAGES = ("audit", "compare")
 
 switch_off_telemetry()
@@ -119,5 +120,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """The public names, which a prompt completes before they are imported."""
+    """The public names, so that a Python prompt can complete them before they are imported."""
     return sorted({*__all__, *_PACKAGES, "__version__"})

@@ -1,4 +1,7 @@
-"""The functions of ``import rpsg``: make a synthetic corpus from a private one, check it and measure it."""
+"""The functions of ``import rpsg``: make a synthetic corpus from a private one, check it and measure it.
+
+Each function imports its packages when it is called, because numpy and models take long to load.
+"""
 
 from __future__ import annotations
 
@@ -36,28 +39,29 @@ def synthesize(
     progress: Progress | None = None,
     **settings: Unpack[Keywords],
 ) -> Run:
-    """A synthetic corpus from the private ``data``, in the run folder ``out``.
+    """Make a synthetic corpus from the private ``data``, and keep the run in the folder ``out``.
 
     Args:
         data: the path of a file or a folder, or a table in memory: a data frame of pandas or polars, an
-            Arrow table, a data set of ``datasets``, or a list of dicts. A table is written nowhere.
-        out: the run folder. The same call with the same folder resumes a run that stopped, by Ctrl-C too.
-        config: a plan file (``rpsg.toml``), over which keywords win.
-        quiet: show no progress. It is shown where somebody sees it: in a notebook and at a prompt.
-        progress: receives the progress instead.
+            Arrow table, a data set of ``datasets``, or a list of dicts. A table is never written to disk.
+        out: the run folder. The same call with the same folder resumes a run that stopped, also by Ctrl-C.
+        config: a plan file (``rpsg.toml``); keywords override what it says.
+        quiet: show no progress; otherwise progress is shown in a notebook and at a Python prompt.
+        progress: an object that receives the progress instead.
         **settings: the options of ``rpsg run`` by their names: ``epsilon``, ``size``, ``writer``,
-            ``n_public`` ... ``account`` is the public name of the privacy account that is charged, by
-            default the path of the file; a table needs it. What has no option is given by its section:
-            ``paper={"nll_percentile": 0}``.
+            ``n_public`` and so on. ``account`` is the public name of the privacy account that is charged, by
+            default the path of the file. A table must have one. Give a setting that has no option within its
+            section: ``paper={"nll_percentile": 0}``.
 
-    Gives the finished run: ``run.texts`` and ``run.to_pandas()`` are the corpus, ``run.ledger`` the claim,
-    and ``run.release`` the folder that may be shared. Raises an RpsgError with what to do next.
+    Returns the finished run: ``run.texts`` and ``run.to_pandas()`` are the corpus, ``run.ledger`` is the
+    claim, and ``run.release`` is the folder that may be shared. Raises an RpsgError that says what to do
+    next.
     """
     folder = path_of(out, "out")
     if data is None and config is None:
         raise UsageError(
             "data is a NoneType, so there is nothing to read.",
-            hint="Give the path of a file, or a data frame; or a plan file that names one: config=...",
+            hint="Give the path of a file, a data frame, or a plan file that names the data: config=...",
         )
     with planned(data, config, layer_of(settings, "synthesize")) as plan:
         return run(plan, folder, progress, quiet=quiet)
@@ -67,10 +71,10 @@ def synthesize(
 def make_plan(
     *layers: Mapping[str, Any], config: str | Path | None = None, **settings: Unpack[Keywords]
 ) -> Plan:
-    """A checked plan, from a plan file, dictionaries of sections and keywords; later ones win.
+    """A checked plan from a plan file, from dictionaries of sections and from keywords. Later ones win.
 
-    ``rpsg.make_plan({"data": {"path": "notes.csv"}}, text="note", epsilon=2)``. UsageError says which setting
-    is wrong and what is allowed.
+    For example ``rpsg.make_plan({"data": {"path": "notes.csv"}}, text="note", epsilon=2)``. A UsageError says
+    which setting is wrong and what is allowed.
     """
     file = {} if config is None else read_toml(path_of(config, "config"))
     return resolve(file, *layers, layer_of(settings, "make_plan"))
@@ -80,16 +84,17 @@ def make_plan(
 def preview(
     data: object = None, *, config: str | Path | None = None, **settings: Unpack[Keywords]
 ) -> Preview:
-    """What a run would claim, spend, send to whom and take, as ``rpsg plan`` shows it.
+    """What a run would claim, cost and send to others, as ``rpsg plan`` shows it.
 
     ``data`` is a plan, or data as for ``synthesize``, with the same keywords. Nothing is spent. The file is
-    opened to see whether it has these columns and any row, and can be decoded; no row is used. Epsilons are
-    for one person (or row, without ``user``), noise is a standard deviation in counts, times are seconds.
+    opened to check that it can be decoded and has the named columns and at least one row; no row is used.
+    Epsilons are for one person (or one row, without ``user``), noise is a standard deviation in counts, and
+    times are in seconds.
 
-    InfeasibleError when the declared number of people is too small for this schema and budget, DataError when
-    the file or a column is not there, UsageError for a wrong setting.
+    Raises InfeasibleError when the declared number of people is too small for this schema and budget,
+    DataError when the file or a column does not exist, and UsageError for a wrong setting.
     """
-    from rpsg.pipeline import preview as previewing  # numpy, only when it is needed
+    from rpsg.pipeline import preview as previewing
 
     with planned(data, config, layer_of(settings, "preview")) as plan:
         return previewing.preview(plan)
@@ -103,13 +108,13 @@ def samples(
     config: str | Path | None = None,
     **settings: Unpack[Keywords],
 ) -> Samples:
-    """``count`` texts as the writer writes them from the pack alone, as ``rpsg preview`` shows them.
+    """``count`` texts that the writer makes from the pack alone, as ``rpsg preview`` shows them.
 
-    A run tests its writer with such texts; no private data is read. The writer is that of
-    ``plan``, or of the keywords: ``rpsg.samples(writer="smollm2-135m", domain="support")``. Raises ModelError
-    when the writer is not there, UsageError for a wrong setting.
+    A run tests its writer with such texts. No private data is read. The writer is the one that ``plan`` or
+    the keywords name: ``rpsg.samples(writer="smollm2-135m", domain="support")``. Raises ModelError when the
+    writer does not exist, and UsageError for a wrong setting.
     """
-    from rpsg.pipeline import samples as sampling  # as above
+    from rpsg.pipeline import samples as sampling
 
     with planned(plan, config, layer_of(settings, "samples")) as known:
         return sampling.samples(known, count)
@@ -119,25 +124,26 @@ def samples(
 def check(data: object, *, config: str | Path | None = None, **settings: Unpack[Keywords]) -> Reading:
     """Which rows a run cannot use, and why. The answer is private, for the operator only.
 
-    ``data`` is a plan, or data as for ``synthesize``, with the same keywords. Nothing is spent, and the
-    answer must not go into a release or a log that others read: ``left_out`` has for each reason the number
-    of rows and the numbers of the first ones. DataError when the file cannot be read at all, UsageError when
-    no data is named or a setting is wrong.
+    ``data`` is a plan, or data as for ``synthesize``, with the same keywords. Nothing is spent. For each
+    reason, ``left_out`` has the number of unusable rows and the row numbers of the first ones, so keep the
+    answer out of a release and out of any log that others read. Raises DataError when the file cannot be read
+    at all, and UsageError when no data is named or a setting is wrong.
     """
-    from rpsg.pipeline import check as checking  # as above
+    from rpsg.pipeline import check as checking
 
     with planned(data, config, layer_of(settings, "check"), pays=False) as plan:
         return checking.check(plan)
 
 
 def run(plan: Plan, out: str | Path, progress: Progress | None = None, *, quiet: bool = False) -> Run:
-    """Run the plan in the folder ``out``, or resume a run that stopped there, by Ctrl-C too.
+    """Run the plan in the folder ``out``, or resume a run that stopped there, for example by Ctrl-C.
 
-    ``progress`` receives the progress; without it, and unless ``quiet``, it is shown in a notebook and at a
-    prompt. Raises an RpsgError with what to do next, such as InfeasibleError, BudgetError or ModelError.
+    ``progress`` receives the progress. If you give none, the progress is shown in a notebook and at a prompt,
+    unless ``quiet`` is true. Raises an RpsgError that says what to do next, such as InfeasibleError,
+    BudgetError or ModelError.
     """
-    from rpsg.pipeline.interactive import default_progress  # numpy and models, only when they are needed
-    from rpsg.pipeline.shards import on_ray as running  # as above
+    from rpsg.pipeline.interactive import default_progress
+    from rpsg.pipeline.shards import on_ray as running
 
     with default_progress(quiet=quiet or progress is not None) as shown:
         return running.run(plan, path_of(out, "out"), progress=progress or shown)
@@ -155,20 +161,22 @@ def verify(
     with_vault: bool = False,
     data: str | Path | None = None,
 ) -> Verification:
-    """Check a release folder, a run folder or a run; a release may come from somebody else.
+    """Check a release folder, a run folder or a run. The release may come from somebody else.
 
-    The release is rebuilt from its plan, pack and evidence, and compared byte for byte. Nothing that it
-    names is opened, except models that RPSG knows by their digest. ``models`` says where others
-    are, by role ("writer", "embedder", "scorer", "sentiment"); ``plugins`` names methods and models of other
-    packages that may be loaded. With ``regenerate`` the writer writes every text again. With ``key``, a file
-    with a public key, the release must be signed by it. With ``second_opinion`` dp-accounting computes every
-    epsilon again. With ``with_vault`` the operator of a run has its commitment opened and its noise tested on
-    the private ``data`` (default: where the plan says); these results depend on private data and are not for
-    publication. Gives every check with what was found; ``found.ok`` says whether all passed.
-    VerificationError when there is no release, UsageError for an unknown role.
+    The release is rebuilt from its plan, pack and evidence, and compared byte for byte. Nothing that the
+    release names is opened, except models that RPSG knows by their digest. ``models`` says where other models
+    are, by role ("writer", "embedder", "scorer", "sentiment"). ``plugins`` names methods and models of other
+    packages that may be loaded. With ``regenerate`` the writer writes every text again. ``key`` is a file
+    with a public key, by which the release must be signed. With ``second_opinion`` dp-accounting computes
+    every epsilon again.
+
+    ``with_vault`` is for the operator of a run: the commitment is opened and the noise is tested on the
+    private ``data`` (by default the file that the plan names). These results depend on private data, so do
+    not publish them. Returns every check with what was found; ``found.ok`` says whether all passed. Raises
+    VerificationError when there is no release, and UsageError for an unknown role.
     """
-    from rpsg.pipeline.verification import opening  # as above
-    from rpsg.pipeline.verification import verify as verifying  # as above
+    from rpsg.pipeline.verification import opening
+    from rpsg.pipeline.verification import verify as verifying
 
     found = verifying.verify(
         path_of(release, "release"),
@@ -187,13 +195,13 @@ def verify(
 
 
 def examine(plan: Plan, folder: str | Path | None = None) -> Iterator[Diagnosis]:
-    """What this machine has and lacks for a run of this plan, one finding at a time; reads no private text.
+    """What this machine has and lacks for a run of this plan, one finding at a time. No private text is read.
 
     A finding has a name, a status ("ok", "warn", "fail"), a detail, and what to do. ``folder`` is a run
-    folder whose file modes are checked too. What is missing is a finding, not an error; UsageError when
-    ``folder`` is no path.
+    folder whose file modes are checked too. If something is missing, that is a finding, not an error. Raises
+    UsageError when ``folder`` is not a path.
     """
-    from rpsg.pipeline import doctor  # as above
+    from rpsg.pipeline import doctor
 
     return doctor.examine(plan, None if folder is None else path_of(folder, "folder"))
 
@@ -218,35 +226,37 @@ def evaluate(
     quiet: bool = False,
     progress: Progress | None = None,
 ) -> Report:
-    """How good a synthetic corpus is against real texts, compared with floor and ceiling.
+    """How close a synthetic corpus is to real texts, compared with a floor and a ceiling.
 
     Args:
         corpus: a file of synthetic texts, a run or its folder, a list of texts, or a table.
         real: real texts to compare with: a file, a list of texts, or a table.
         train_real: other real texts, for the ceiling; without them ``real`` is split by person.
         floor: texts made without private data, or the folder of such a run.
-        write_floor: write the floor of a run folder when no ``floor`` is given.
-        text: the column of texts in all files; that of the run's plan, or "text", when None.
-        label: the column of labels, for the downstream task; that of the run's plan, or none.
-        user: the column of user names, in real files; that of the run's plan, or none.
-        encoding: that of real files that are not UTF-8, such as "cp1252".
-        synthetic_text: as ``text``, in synthetic files.
-        synthetic_label: as ``label``, in synthetic files; a file that lacks it is read without labels.
-        metrics: names, as ``rpsg list metrics`` shows them; all when empty.
-        embedder: its name, or an embedder; by default the run's own, or minilm if there is no run.
+        write_floor: for a run folder without ``floor``: write its floor with the run's writer.
+        text: the column of texts in all files; by default the one that the run's plan names, or "text".
+        label: the column of labels, for the downstream task; by default the one that the run's plan names, or
+            none.
+        user: the column of user names in real files; by default the one that the run's plan names, or none.
+        encoding: the encoding of real files, if it is not UTF-8: such as "cp1252".
+        synthetic_text: the column of texts in synthetic files, if it is not ``text``.
+        synthetic_label: the column of labels in synthetic files, if it is not ``label``. A file without it
+            has no labels.
+        metrics: names of metrics, as ``rpsg list metrics`` shows them; by default all.
+        embedder: an embedder or its name; by default that of the run, or minilm if there is no run.
         language_model: "ngram", or weights to fine-tune.
         seed: decides splits, draws and resamples.
-        quiet: show no progress; it is shown in a notebook and at a prompt.
-        progress: receives the progress instead.
+        quiet: show no progress; otherwise progress is shown in a notebook and at a Python prompt.
+        progress: an object that receives the progress instead.
 
-    ``Report.table()`` is ready for a data frame. A report with ``real`` texts is internal: it must not be
-    published with a release. Raises an RpsgError for what cannot be read and for an unknown name.
+    ``Report.table()`` can be made into a data frame. A report with ``real`` texts is internal: do not publish
+    it with a release. Raises an RpsgError if a file cannot be read or a name is unknown.
     """
-    from rpsg.evaluation import evaluate as evaluation  # numpy, only when it is needed
-    from rpsg.evaluation.config import EvaluationConfig  # as above
-    from rpsg.evaluation.corpora import source_of  # as above
-    from rpsg.pipeline.interactive import default_progress  # as above
-    from rpsg.storage.readers.memory import held, is_table  # as above
+    from rpsg.evaluation import evaluate as evaluation
+    from rpsg.evaluation.config import EvaluationConfig
+    from rpsg.evaluation.corpora import source_of
+    from rpsg.pipeline.interactive import default_progress
+    from rpsg.storage.readers.memory import held, is_table
 
     with ExitStack() as tables:
 
@@ -275,11 +285,13 @@ def evaluate(
 
 
 def read_run(path: str | Path) -> Run:
-    """A finished run, read from its folder, which may come from somebody else: nothing it names is opened.
+    """A finished run, read from its folder.
 
-    RunError when there is no finished run or a file of it is damaged, VerificationError when its release
-    holds what no release has.
+    The folder may come from somebody else: nothing that it names is opened.
+
+    Raises RunError when there is no finished run or one of its files is damaged, and VerificationError when
+    its release contains something that no release has.
     """
-    from rpsg.release import finished  # as above
+    from rpsg.release import finished
 
     return finished.read_run(path_of(path, "path"))

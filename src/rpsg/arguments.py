@@ -1,7 +1,7 @@
-"""Checks arguments that must be paths or names: private text is never taken for one, nor repeated.
+"""Checks arguments that must be paths or names, so that no private text is mistaken for one.
 
-A data frame, a list of texts or a text itself would turn into a string as readily as a path does, and a path
-is written into the plan of a run and into messages.
+Paths are written into plans and messages. A data frame or a list of texts can be turned into a string as
+easily as a path, and a private text would then be written there too. No error repeats such a text.
 """
 
 from __future__ import annotations
@@ -43,20 +43,22 @@ def path_of(given: object, what: str) -> Path:
     """``given`` as a path.
 
     Raises:
-        UsageError: it is no string and no path, or a string that can only be text. The error names its type
-            and says how to save it as a file, and repeats nothing of its content.
+        UsageError: ``given`` is neither a string nor a path, or is a string that can only be text. The error
+            names its type, says how to save it as a file, and repeats none of its content.
     """
     if not isinstance(given, str | os.PathLike):
         raise UsageError(
-            f"{what} must be the path of a file or folder, and this is a {type(given).__name__}. "
+            f"{what} must be the path of a file or folder, but this is a {type(given).__name__}. "
             "Nothing was read.",
             hint=next((hint for method, hint in _SAVED if hasattr(given, method)), _AS_LINES),
         )
     path = os.fspath(given)
     if not isinstance(path, str) or is_text(path):
         raise UsageError(
-            f"{what} must be the path of a file or folder, and this is text. Nothing was read.",
-            hint="Choose a name of one line, of 255 bytes at most." if what == "out" else _AS_LINES,
+            f"{what} must be the path of a file or folder, but this is text. Nothing was read.",
+            hint="A path is a single line, and each name in it has at most 255 bytes."
+            if what == "out"
+            else _AS_LINES,
         )
     return Path(path)
 
@@ -65,13 +67,14 @@ def name_of(given: object, what: str) -> str | None:
     """``given`` as a short name, of a column for instance, or None.
 
     Raises:
-        UsageError: it is something else, perhaps a column's values. The error names only its type.
+        UsageError: ``given`` is something else, such as the values of a column. The error names only its
+            type.
     """
     if given is None or (isinstance(given, str) and not is_text(given)):
         return given
     kind = "text" if isinstance(given, str) else f"a {type(given).__name__}"
     raise UsageError(
-        f"{what} must be a name, and this is {kind}.", hint="Name the column as the file has it."
+        f"{what} must be a name, but this is {kind}.", hint="Name the column as the file has it."
     )
 
 
@@ -89,6 +92,6 @@ def named_type(given: object) -> str:
 
 
 def shown(path: Path) -> str:
-    """``path`` for a message that it does not exist; what looks like a text is not repeated."""
+    """How a message says that ``path`` does not exist; a path that looks like a text is not repeated."""
     looks_like_text = any(sign.isspace() for sign in str(path)) and path.suffix.lower() not in _SUFFIXES
     return "The path that was given" if looks_like_text else str(path)

@@ -1,9 +1,9 @@
 """How results look: safe HTML, lines of a terminal, and an overview of a result for a notebook and a log.
 
 ``tag`` builds an element. A ``str`` inside it is text and gets escaped, with invisible and reordering
-characters written out; only results of ``tag`` are markup. Whatever could run or load something or lead away
-(event handlers, style attributes, addresses outside the page) is refused. An overview takes its colours from
-the page, so that it can be read on light and on dark.
+characters written out; only results of ``tag`` are markup. Whatever could run code, load something or lead to
+another page (event handlers, style attributes, addresses) is refused. An overview takes its colours from the
+page, so that it can be read on a light and on a dark background.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from rpsg.errors import in_python
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: The name of the logger of runs, and the attribute of a record that holds its fields as a dictionary.
+#: The logger of runs, and the attribute of a log record that holds the record's fields as a dictionary.
 LOGGER = FIELDS = "rpsg"
 WIDTH = 80
-#: The rows of a table, the characters of one cell, and those of all notes.
+#: The most that is shown: rows of a table, characters of one cell, characters of all notes together.
 MOST_ROWS = {"text": 10, "html": 20}
 LONGEST = {"text": 240, "html": 400}
 LONGEST_NOTES = 1500
-#: The only colours are a grey that is seen on light and on dark, and an amber for what must be seen first.
+#: The only colours are a grey, which is visible on a light and on a dark background, and an amber for what
+#: must be seen first.
 STYLE = (
     ".rpsg{line-height:1.4;max-width:60em}.rpsg p{margin:.3em 0}.rpsg table{border-collapse:collapse;"
     "margin:.4em 0}.rpsg th,.rpsg td{text-align:left;vertical-align:top;padding:.15em .8em .15em 0;"
@@ -36,13 +37,13 @@ STYLE = (
     ".rpsg .first{border-left:.3em solid #c77700;padding-left:.6em}"
 )
 VOID = frozenset({"meta", "br", "hr"})
-#: Invisible, and needed to write some languages: zero-width joiner and non-joiner.
+#: Invisible, but needed to write some languages: zero-width joiner and non-joiner.
 _JOINERS = frozenset("\u200c\u200d")
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
 
 class Html(str):
-    """Markup that is ready. Made by ``tag`` and ``joined`` alone; anything else is text."""
+    """Markup that is ready. Only ``tag`` and ``joined`` make it; anything else is text."""
 
     __slots__ = ()
 
@@ -63,12 +64,12 @@ def tag(name: str, /, *children: Child, **attributes: Attribute) -> Html:
 
 
 def joined(*children: Child) -> Html:
-    """The children one after another: markup as it is, everything else as text."""
+    """The children one after another: markup unchanged, everything else as text."""
     return Html("".join(_child(child) for child in children))
 
 
 def isolate(text: str) -> Html:
-    """Text of a model, a file or a person as a ``bdi``, whose direction of writing affects nothing else."""
+    """Text of a model, a file or a person in a ``bdi`` element: its writing direction stays inside it."""
     return tag("bdi", text, dir="auto")
 
 
@@ -83,7 +84,7 @@ def printable(text: str) -> str:
     """``text`` without what could move, colour, reorder or hide things on a terminal.
 
     Line feeds and tabs stay; other control characters (C0, C1, ESC), bidirectional controls, invisible
-    format characters, line separators and broken characters go.
+    format characters, line separators and broken characters are removed.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -128,8 +129,8 @@ class Overview:
     """What is shown of a result: a title of a few words, then more and more detail.
 
     ``first`` is what must be read before anything else, for instance that this is private. ``columns`` and
-    ``rows`` are a table, of which ``rows`` may be cut; ``notes`` are sentences below it. Options of the
-    command line that ``first`` and ``notes`` mention are shown as keywords of Python.
+    ``rows`` are a table, of which only the first ``rows`` may be shown; ``notes`` are sentences below the
+    table. Options of the command line that ``first`` and ``notes`` mention are shown as keywords of Python.
     """
 
     title: str
@@ -156,7 +157,7 @@ class Overview:
         return tag("div", Html(f"<style>{STYLE}</style>"), *parts, class_="rpsg")
 
     def _notes(self) -> Iterator[str]:
-        """The first notes, as far as there is room for them."""
+        """As many of the first notes as there is room for."""
         room = LONGEST_NOTES
         for note in map(in_python, self.notes):
             if len(note) > room:
@@ -176,7 +177,7 @@ class Overview:
     def text(self) -> str:
         """Lines of at most 80 characters."""
         lines = [_line(self.title)]
-        if self.first:  # it has as much room as in a notebook
+        if self.first:  # not shortened more than in a notebook: it must be read
             lines += _wrapped("! ", _cut(in_python(self.first), "html"))
         width = max((len(name) for name, _ in self.facts), default=0)
         for name, value in self.facts:
@@ -188,7 +189,7 @@ class Overview:
 
 
 class Shown:
-    """A result that is shown by its overview, and never by everything that it holds."""
+    """A result that shows its overview in a notebook and a log, and never all that it contains."""
 
     __slots__ = ()
 
@@ -215,7 +216,7 @@ def short_number(value: float | None) -> str:
 
 
 def counted(number: int, one: str, many: str = "") -> str:
-    """A number and what it counts; ``many`` is the plural where that is not ``one`` with an s."""
+    """A number and what it counts; ``many`` is the plural if that is not ``one`` with an s."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
@@ -236,7 +237,7 @@ def _line(text: str, width: int = WIDTH) -> str:
 
 
 def _wrapped(lead: str, text: str) -> list[str]:
-    """``text`` after ``lead``, its further lines below its first."""
+    """``text`` after ``lead``; further lines are indented to start below the first."""
     further = " " * len(lead)
     lines = textwrap.wrap(_plain(text), WIDTH, initial_indent=lead, subsequent_indent=further)
     return lines or [lead.rstrip()]
@@ -247,7 +248,7 @@ def _plain(text: str) -> str:
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
-    """A table that is as wide as a line: the widest columns are cut first."""
+    """The lines of a table that is no wider than the page: the widest columns are cut first."""
     shown = [[_plain(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     while sum(widths) + 2 * len(widths) > WIDTH:

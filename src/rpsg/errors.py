@@ -2,10 +2,10 @@
 
     RpsgError                         1
     ├── UsageError                    2   an option, a plan key or a name that is not known
-    │   └── PlugInError               2   something of another package fails, or is not what it has to be
+    │   └── PlugInError               2   a plug-in of another package fails or lacks something
     ├── DataError                     3   the private input cannot be read (says where, never what)
     ├── InfeasibleError               4   the schema, size and budget cannot work together
-    ├── BudgetError                   5   the account of these data has too little left, or cannot be read
+    ├── BudgetError                   5   the account has too little budget left, or cannot be read
     ├── ModelError                    6   weights missing, damaged or too large for this machine
     ├── RunError                      7   the run folder belongs to another plan, or cannot be written
     ├── VerificationError             8   the claim of a release does not hold
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class RpsgError(Exception):
-    """The error that all others are: a sentence for the user, and in ``hint`` what helps."""
+    """The base class of all errors: a sentence for the user, and in ``hint`` what to do next."""
 
     exit_code = 1
 
@@ -39,7 +39,7 @@ class RpsgError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        """As a person sees it who works in Python; the command line shows ``sentences``."""
+        """The message as a user of Python sees it; the command line shows ``sentences``."""
         return in_python(self.sentences)
 
     @property
@@ -49,21 +49,21 @@ class RpsgError(Exception):
 
 
 class UsageError(RpsgError):
-    """An option, a setting, a keyword or a name that is not known or does not fit."""
+    """An option, a setting, a keyword or a name is unknown, or its value is not allowed."""
 
     exit_code = 2
 
 
 class PlugInError(UsageError):
-    """Something of another package fails. Names it, its package, and how to remove that.
+    """A plug-in from another package fails. The message names it, its package, and how to remove the package.
 
-    It never quotes an error of the plug-in's own.
-    One that fails on a private text may fail because of it, so this is treated there like any other failure.
+    The message never quotes the plug-in's own error. A plug-in that fails on a private text may fail because
+    of that text, so there this error is handled like any other failure.
     """
 
 
 class DataError(RpsgError):
-    """The private input cannot be read. It says where, never what."""
+    """The private input cannot be read. The message says where in the file, but quotes nothing from it."""
 
     exit_code = 3
 
@@ -75,7 +75,7 @@ class InfeasibleError(RpsgError):
 
 
 class BudgetError(RpsgError):
-    """The account of these data has too little budget left, or cannot be read."""
+    """The privacy account of these data has too little budget left, or cannot be read."""
 
     exit_code = 5
 
@@ -99,7 +99,7 @@ class VerificationError(RpsgError):
 
 
 class MissingExtraError(RpsgError):
-    """An optional package is needed, from an extra: ``MissingExtraError("local", "xllamacpp")``."""
+    """An optional package is missing. ``MissingExtraError("local", "xllamacpp")`` names extra and package."""
 
     exit_code = 9
 
@@ -126,7 +126,7 @@ class PrivacyError(RpsgError):
 
 
 class LimitError(RpsgError):
-    """A limit of the plan is reached; a larger one resumes the run."""
+    """A limit of the plan is reached. Raise the limit to resume the run."""
 
     exit_code = 11
 
@@ -146,23 +146,28 @@ def in_plain_words(said: str) -> str:
         ("integer", "whole number"),
         ("string", "text"),
         ("list", "list"),
+        ("tuple", "list"),
         ("number", "number"),
     ):
         said = said.replace(f"a valid {theirs}", ours if ours == "text" else f"a {ours}")
     return said
 
 
-# A command to be typed, up to the end of its sentence, is one in Python too: it stays as it is.
+# A command to be typed, up to the end of its sentence. A user of Python types the same command, so it is not
+# changed.
 _COMMAND = r"(?:rpsg|pip|python|zcat|file --) ?[^\n]*?(?=(?<!\.)[.,;:)](?:\s|$)|\n|$)"
 # The value of an option: a placeholder in capitals, a number, a list with commas, or a name that is no
-# English word. Then an option with its value, or with the value of a role, as in --model embedder=PATH.
+# English word. ``_OPTION`` is an option with its value, or with the value of a role, as in --model
+# embedder=PATH.
 _NUMBER, _NAME = r"\d[\d.e-]*(?=[\s.,;:)]|$)", r"[\w./-]*[\d_:][\w:./-]*\w|(?:floor|minilm|static)\b"
 _VALUE = rf"'[^']*'|\w+(?:\|\w+)+|[A-Z][A-Z_]+\b|{_NUMBER}|\w+(?:,\w+)+|{_NAME}"
 _OPTION = (
     r"(?<![\w-])--(?P<name>[a-z][a-z-]*[a-z])"
     rf"(?: (?P<role>[a-z][\w-]*)=(?P<of>\S+\b)| (?P<value>{_VALUE}))?"
 )
-_SPOKEN = re.compile(rf"(?P<command>{_COMMAND})|--with-[a-z]+, or (?P<aids>`aids`) in Python|{_OPTION}")
+_SPOKEN = re.compile(
+    rf"(?P<command>{_COMMAND})|--with-[a-z]+, or (?P<aids>`aids`) in Python|{_OPTION}|(?<![\w-])-(?P<out>o)\b"
+)
 _OTHER_NAMES = {"model": "models", "allow-plugin": "plugins", "no-floor": "write_floor=False"}
 _LISTS = {"plugins"}
 _FLAGS = {"regenerate", "second-opinion", "with-vault", "plain-http"}
@@ -173,13 +178,14 @@ def in_python(said: str) -> str:
 
     A command within it, such as ``rpsg doctor``, is not changed.
     """
-    said = said.replace("he same command", "he same call").replace("the same -o", "the same `out`")
-    return _SPOKEN.sub(_spoken, said.replace("a new -o", "a new `out`"))
+    return _SPOKEN.sub(_spoken, said.replace("he same command", "he same call"))
 
 
 def _spoken(found: re.Match[str]) -> str:
     if kept := found["command"] or found["aids"]:
         return kept
+    if found["out"]:
+        return "`out`"
     option = found["name"]
     name = _OTHER_NAMES.get(option, option.replace("-", "_"))
     if found["role"]:

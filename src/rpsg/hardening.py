@@ -1,9 +1,9 @@
 """What the process itself must not let out: core dumps, and reports of libraries to their makers.
 
-``import rpsg`` switches telemetry off, whatever is imported after it, and child processes inherit that. It
-has to be so early: onnxruntime (from 1.31 on) writes a device id and opens a queue of events when it is
-imported, so its own ``disable_telemetry_events`` comes too late. These events count calls, and an embedder is
-called once for each private text.
+``import rpsg`` switches telemetry off, whatever is imported after it, and child processes inherit that. The
+switches must be set before onnxruntime is imported: from 1.31 on, its import writes a device id and opens a
+queue of events, so its own ``disable_telemetry_events`` comes too late. These events count calls, and an
+embedder is called once for each private text.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ except ImportError:
 SWITCHES = {
     "onnxruntime": {"ORT_DISABLE_TELEMETRY": "1"},
     "huggingface_hub": {"HF_HUB_DISABLE_TELEMETRY": "1"},
-    # What some libraries read, and the convention among command-line tools.
+    # Read by some libraries; the first is also the convention among command-line tools.
     "others": {"DO_NOT_TRACK": "1", "DISABLE_TELEMETRY": "1"},
 }
 #: At a limit of one byte Linux writes no dump, neither to a file nor to a program (``core_pattern`` with a

@@ -21,7 +21,7 @@ Interval = tuple[float, float]
 FORMAT = "rpsg-evaluation/1"
 
 
-#: The heads of ``Line.cells``.
+#: The column heads for ``Line.cells``.
 COLUMNS = ("metric", "value", "floor", "ceiling", "score")
 
 INTERNAL = "internal: reads private text; do not publish with the release"
@@ -31,11 +31,11 @@ INTERNAL = "internal: reads private text; do not publish with the release"
 class Measure(Shown):
     """The value of a metric and everything that is needed to interpret it.
 
-    ``interval`` is meant as a 95 % confidence interval for the expected value over samples of this size; its
-    coverage is measured in docs/evaluation.md. None where it is not known. ``n_real`` is None for a metric
-    that reads no real text: only such a measure is public. ``higher_is_better`` is None where a corpus should
-    come near to the value of the real texts. ``model`` names the model that was used, if any; ``details``
-    holds tables and histograms for a report.
+    ``interval`` is meant as a 95 % confidence interval for the expected value over samples of this size. Its
+    coverage is measured in docs/evaluation.md. It is None if it is not known. ``n_real`` is None for a metric
+    that reads no real text: only such a measure is public. ``higher_is_better`` is None if the best value is
+    that of the real texts. ``model`` names the model that was used, if any. ``details`` holds tables and
+    histograms for a report.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Measure(Shown):
 
     @property
     def internal(self) -> bool:
-        """Whether it was computed from real texts: then it must not be published with a release."""
+        """Whether the value was computed from real texts: then it must not be published with a release."""
         return self.n_real is not None
 
     def _overview(self) -> Overview:
@@ -75,11 +75,11 @@ class Line(Shown):
 
     @property
     def score(self) -> float | None:
-        """Where the corpus lies between floor (0) and ceiling (1); None where one of the three is missing."""
+        """The position of the corpus between floor (0) and ceiling (1); None if one of them is missing."""
         return self.scaled(self.corpus.value)
 
     def scaled(self, value: float | None) -> float | None:
-        """Where ``value`` lies between floor (0) and ceiling (1); None where that is undefined."""
+        """The position of ``value`` between floor (0) and ceiling (1); None if it is undefined."""
         floor, ceiling = _value(self.floor), _value(self.ceiling)
         if floor is None or ceiling is None or value is None or math.isclose(floor, ceiling, abs_tol=1e-12):
             return None
@@ -87,10 +87,10 @@ class Line(Shown):
 
     @property
     def informative(self) -> bool | None:
-        """Whether the ceiling is better than the floor by more than chance; None where it is not known.
+        """Whether the ceiling is better than the floor by more than chance; None if that is not known.
 
-        A metric on which real texts do no better than the floor says nothing about the corpus. Chance is
-        only known where both have an interval, which takes enough texts.
+        If real texts do no better than the floor, the metric says nothing about the corpus. Chance is known
+        only if both have an interval, which requires enough texts.
         """
         floor, ceiling = _value(self.floor), _value(self.ceiling)
         chance = (reach(self.floor), reach(self.ceiling))
@@ -116,7 +116,7 @@ class Line(Shown):
         return found
 
     def cells(self) -> tuple[str, ...]:
-        """The line for a reader, as ``COLUMNS`` has it: values with the longer side of their intervals."""
+        """The cells of the line in a table with ``COLUMNS``; ± is the longer side of an interval."""
         score = "" if self.score is None else f"{round(self.score, 2) + 0.0:.2f}"
         if self.score is not None and not self.informative:
             score = "(=)" if self.informative is False else "(?)"
@@ -172,9 +172,9 @@ def _with_reach(measure: Measure | None) -> str:
 
 
 def reach(measure: Measure | None) -> float | None:
-    """The distance from the value to the farther end of its interval; None where there is none.
+    """The distance from the value to the farther end of its interval; None if it has no interval.
 
-    The farther end, since an interval is short where it meets the end of a metric's range.
+    The farther end is used, because the other end may be cut off by the limits of the metric.
     """
     if measure is None or measure.value is None or measure.interval is None:
         return None
@@ -188,9 +188,9 @@ def _ends(measure: Measure | None) -> tuple[float | None, float | None]:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Report(Shown):
-    """All lines of an evaluation and how it was made; ``notes`` are sentences for its reader.
+    """All lines of an evaluation, and how it was made. ``notes`` are sentences for the reader.
 
-    ``sizes`` holds the number of texts of each corpus as given; all lines use ``n`` of them.
+    ``sizes`` has the number of texts in each corpus as given. All lines use ``n`` texts of each.
     """
 
     lines: tuple[Line, ...]
@@ -224,7 +224,7 @@ class Report(Shown):
         """The report from the dictionary that ``to_dict`` returned.
 
         Raises:
-            ValueError, KeyError, TypeError: it is no such dictionary, or one of another version.
+            ValueError, KeyError, TypeError: ``found`` is not such a dictionary, or is of another version.
         """
         if found["format"] != FORMAT:
             raise ValueError("another version")
@@ -243,7 +243,7 @@ class Report(Shown):
             },
         )
         if found["internal"] is not False and not report.internal:
-            raise ValueError("marked as internal, and nothing in it is")
+            raise ValueError("it is marked as internal, but nothing in it is")
         return report
 
     def to_dict(self) -> dict[str, Any]:

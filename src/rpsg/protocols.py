@@ -5,9 +5,9 @@ points are declared beside what they work with: a method is a ``rpsg.methods.bas
 function as in ``rpsg.evaluation.metrics``, a domain pack a folder (``rpsg.domains.pack``), an attack a
 function as in ``rpsg.audit``.
 
-Each takes a batch and hides its own concurrency. Its ``name`` identifies it in plans, ledgers and caches: the
-same name must mean the same weights and the same behaviour. Its ``endpoint`` says whether the texts it is
-given remain on this machine or go to a server.
+Each model takes a batch and hides its own concurrency. Its ``name`` identifies it in plans, ledgers and
+caches: the same name must mean the same weights and the same behaviour. Its ``endpoint`` says whether the
+texts it is given remain on this machine or go to a server.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Request:
     """One text to be written. The same request gives the same text, alone or in any batch.
 
     ``begins`` is how the answer should begin. A writer that can continue a given beginning does so, and its
-    reply holds these words; for one that cannot, the last message asks for them. ``private`` says that the
-    messages hold private text: a writer keeps nothing of them outside its memory.
+    reply contains these words; for a writer that cannot, the last message asks for them. ``private`` says
+    that the messages hold private text: a writer keeps nothing of them outside its memory.
     """
 
     messages: tuple[Message, ...]
@@ -113,8 +113,9 @@ class LogitSource(Model, Protocol):
 
     @property
     def pieces(self) -> Sequence[str | None]:
-        """The bytes of each token, as text of one character for each byte; "" for a token that ends a text,
-        None for one that no text has.
+        """The bytes of each token, as text of one character for each byte.
+
+        "" stands for a token that ends a text, None for a token that never occurs in a text.
         """
         ...
 
@@ -124,8 +125,8 @@ class LogitSource(Model, Protocol):
         """A prompt for each text: the words before it, its first ``most`` tokens, the words after it.
 
         ``room`` is how many tokens will be appended. At least ``least`` prompts are computed, even if there
-        are fewer. The logits of a prompt are a function of that prompt and of these numbers alone, bit for
-        bit, whatever the other prompts and their number are. A text without tokens is a prompt like others.
+        are fewer. The logits of a prompt depend, bit for bit, only on that prompt and on these numbers, and
+        not on the other prompts or on how many there are. A text without tokens is a prompt like others.
         """
         ...
 
@@ -158,7 +159,7 @@ class Embedder(Model, Protocol):
 
 @runtime_checkable
 class Classifier(Model, Protocol):
-    """Gives each text one of ``values``; a per-text function of public parameters."""
+    """Gives each text one of ``values``, which depends on that text and on public parameters alone."""
 
     @property
     def values(self) -> tuple[str, ...]: ...
@@ -197,7 +198,7 @@ class NoiseSource(Protocol):
 
 
 class Progress(Protocol):
-    """Receives what happens, and may show it. It is never given private counts."""
+    """Receives reports of what a run does, and may show them. It never receives private counts."""
 
     def start(self, stage: str, total: int | None = None) -> None: ...
 
@@ -228,9 +229,9 @@ class Silent:
 
 
 class Tenths:
-    """The progress of a stage that reads private texts: ten equal steps, however many texts there are.
+    """The progress of a stage that reads private texts: ten equal steps, however many there are.
 
-    A step for each text, or for each block of them, would have a size that reveals their number.
+    With one step for each text, or for each block of texts, the size of a step would reveal their number.
     """
 
     def __init__(self, progress: Progress, stage: str) -> None:
@@ -238,7 +239,7 @@ class Tenths:
         progress.start(stage, 100)
 
     def reached(self, share: float) -> None:
-        """This share of the work, from 0 to 1, is done."""
+        """Say that this share of the work, from 0 to 1, is done."""
         while self._shown < min(int(10 * share), 10):
             self._shown += 1
             self._progress.advance(10)

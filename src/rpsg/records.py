@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-#: The label of a row whose label is missing or not declared, where the plan counts such rows.
+#: The label that a row gets if its own is missing or not declared, and the plan counts such rows.
 OTHER = "other"
 
 
-#: Column names of the release that RPSG fills, which no column beside the text can have.
+#: The columns of a release that RPSG fills itself. No other column of the data can have one of these names.
 OWN_NAMES = ("id", "text", "label", "claim", "attributes", "turns")
 
 
@@ -24,7 +24,7 @@ class Document:
     """
 
     id: int
-    text: str = field(repr=False)  # a notebook or a debugger would show it
+    text: str = field(repr=False)  # else a notebook or a debugger would show it
     label: str | None = field(default=None, repr=False)
     user: str | None = field(default=None, repr=False)
     columns: tuple[tuple[str, str], ...] = field(default=(), repr=False)
@@ -37,7 +37,7 @@ class Document:
         user: str | None = None,
         columns: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        """Written out, as a file may have millions of rows: the one of ``dataclass`` takes twice as long."""
+        """Written by hand for files of millions of rows: what ``dataclass`` makes takes twice as long."""
         _set_id(self, id)
         _set_text(self, text)
         _set_label(self, label)

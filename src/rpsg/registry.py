@@ -29,7 +29,7 @@ Kind = Literal[
     "methods", "writers", "embedders", "classifiers", "scorers", "recognizers", "metrics", "attacks"
 ]
 
-#: Where the tables are: as strings, because some are in layers above this one.
+#: The modules of the tables. They are strings, because some modules are in layers above this one.
 TABLES: Mapping[Kind, str] = {
     "methods": "rpsg.methods:METHODS",
     "writers": "rpsg.models.build:WRITERS",
@@ -77,16 +77,17 @@ def find(kind: Kind, name: str) -> Any:
 
 
 def is_plain(name: str) -> bool:
-    """Whether a model's name can only be that of an entry: no path, no file, no MODEL of a server."""
+    """Whether ``name`` looks like the name of an entry, not like a path, a file or a MODEL of a server."""
     return not ({"/", ":"} & set(name) or name.endswith(".gguf"))
 
 
 def at_fault(kind: Kind, name: str, what: str) -> PlugInError:
-    """The error for something of another package that fails: what it is called, whose it is, what to do."""
+    """The error for a plug-in that fails: its name, its package, and what to do."""
     entry = next((entry for entry in plugins(kind) if entry.name == name), None)
     if entry is None:
-        own = "This is a bug. Please report that line." if name in built_in(kind) else "Repair or replace it."
-        return PlugInError(f"The {kind.removesuffix('s')} {name!r} {what}.", hint=own)
+        is_ours = name in built_in(kind)
+        hint = "This is a bug in RPSG. Please report the line above." if is_ours else "Repair or replace it."
+        return PlugInError(f"The {kind.removesuffix('s')} {name!r} {what}.", hint=hint)
     package, _ = _package_of(entry)
     return PlugInError(
         f"The {kind.removesuffix('s')} {name!r} ({entry.value}, from the package {package}) {what}.",
@@ -95,7 +96,7 @@ def at_fault(kind: Kind, name: str, what: str) -> PlugInError:
 
 
 def extension(kind: Kind, name: str) -> dict[str, str] | None:
-    """Kind, name, package and version, as ledgers have them; None if it is not from another package."""
+    """Kind, name, package and version, as a ledger names a plug-in; None if it is RPSG's own."""
     if name in built_in(kind):
         return None
     entry = next((entry for entry in plugins(kind) if entry.name == name), None)
@@ -108,7 +109,7 @@ def extension(kind: Kind, name: str) -> dict[str, str] | None:
 
 
 def is_own(kind: Kind, name: str) -> bool:
-    """Whether RPSG itself finds what is called ``name``; nothing of another package is used by such a name.
+    """Whether ``name`` is RPSG's own, so that no plug-in of another package is used for it.
 
     The name of a writer or an embedder may be a path, and that of a writer a GGUF file.
     """
@@ -118,7 +119,7 @@ def is_own(kind: Kind, name: str) -> bool:
 
 
 def _package_of(entry: EntryPoint) -> tuple[str, str]:
-    """Name and version of the package that brings an entry point; without metadata its module's name."""
+    """Name and version of the package of an entry point; without metadata, the name of its module."""
     if entry.dist is None:
         return entry.module.partition(".")[0], "unknown"
     return entry.dist.name, entry.dist.version
@@ -149,7 +150,7 @@ def writer(
     """The writer called ``name``; a path or a hub id of a GGUF file is run with llama.cpp.
 
     ``openai:MODEL`` and ``azure:DEPLOYMENT`` are models of ``server``; there ``form`` chooses the API. The
-    writer of a plug-in gets the form only when it is not "auto".
+    writer of a plug-in is told the form only if the form is not "auto".
     """
     if served := _served(name):
         if server is not None and form != "auto":
@@ -170,7 +171,7 @@ def _served(name: str) -> str | None:
 
 
 def _formed(kind: Kind, name: str) -> str | None:
-    """The entry such as ``transformers:NAME`` that covers ``transformers:gpt2``; None where there is none."""
+    """The entry such as ``transformers:NAME`` that covers ``transformers:gpt2``; None if there is none."""
     form, colon, what = name.partition(":")
     if not (colon and what):
         return None

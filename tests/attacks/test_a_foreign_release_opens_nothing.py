@@ -123,7 +123,7 @@ def test_a_report_asks_no_server_and_reads_no_private_file_of_theirs(received: R
     scores = received.path / "private" / "evaluation-public.json"
     scores.write_text(json.dumps({"format": "rpsg-evaluation/1", "evil": True}))
     write_public(Release(received.release), None)
-    with pytest.raises(UsageError, match="began here"):
+    with pytest.raises(UsageError, match="began on this machine"):
         write_private(Release(received.release), None)
     assert trap.heard == []
 

@@ -41,7 +41,7 @@ def test_a_store_that_holds_anything_else_is_refused(lab: Lab, hostile: str) -> 
     run = finished(lab)
     with closing(sqlite3.connect(run / "evidence" / "calls.sqlite")) as store:
         store.executescript(hostile)
-    with pytest.raises(RunError, match=r"calls\.sqlite is not a store of calls"):
+    with pytest.raises(RunError, match=r"calls\.sqlite is not a call store of RPSG"):
         read_public_calls(run)
 
 

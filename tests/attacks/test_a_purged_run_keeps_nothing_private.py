@@ -31,7 +31,7 @@ def test_only_the_commitment_and_a_note_stay(lab: Lab, method: str) -> None:
     assert api.verify(run).ok
     done = purge(run)
     assert {entry.name for entry in (run / "private").iterdir()} == {"commitment", "made-here", "purged.json"}
-    assert "embeddings.f32.sealed" in done.destroyed or method == "paper"
+    assert "embeddings.f16.sealed" in done.destroyed or method == "paper"
     assert not any(
         secret in f.read_bytes() or secret.hex().encode() in f.read_bytes()
         for f in run.rglob("*")

@@ -147,7 +147,7 @@ def test_a_private_key_is_closed_to_others_or_not_used(tmp_path: Path) -> None:
     make_pair(tmp_path / "k", tmp_path / "k.pub")
     assert stat.S_IMODE((tmp_path / "k").stat().st_mode) == 0o600
     (tmp_path / "k").chmod(0o644)
-    with pytest.raises(PrivacyError, match="read by others"):
+    with pytest.raises(PrivacyError, match="Other users may read"):
         private_key(tmp_path / "k")
 
 

@@ -109,6 +109,6 @@ def test_an_embedder_whose_rows_are_too_long_is_found_before_a_private_text_is_r
     """With them no count would be exact; that all private rows count as empty ones would tell nobody."""
     long = BrokenBy(lambda rows: rows)
     long.embed = lambda texts: 3 * FakeEmbedder().embed(texts)  # type: ignore[method-assign]  # every row
-    with pytest.raises(ModelError, match="no rows of unit length"):
+    with pytest.raises(ModelError, match="not give rows of unit length"):
         lab.run(lab.plan(lab.file(lab.rows(150))), embedder=long)
     assert not (lab.folder / "run" / "private" / "rows.json").exists()

@@ -123,7 +123,7 @@ def test_evidence_that_was_put_in_its_place_is_found(lab: Lab) -> None:
 
 def test_only_a_run_folder_can_be_opened(lab: Lab) -> None:
     run = finished(lab)
-    with pytest.raises(UsageError, match="no run folder"):
+    with pytest.raises(UsageError, match="not a run folder"):
         open_run(run / "release")
 
 

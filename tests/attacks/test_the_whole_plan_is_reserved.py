@@ -246,9 +246,9 @@ def test_the_plan_tells_how_many_runs_with_labels_to_be_found_still_fit(lab: Lab
     plan = lab.plan(lab.file(lab.rows(20)), **sections)
     told = api.preview(plan)
     assert told.odometer["runs like this one that still fit"] == 9
-    assert any("9 like this one still fit" in line for line in told.warnings)
+    assert any("9 more runs like this one are possible" in line for line in told.warnings)
     declared = lab.plan(lab.folder / "data.jsonl", data={"account": "reviews"}, privacy=sections["privacy"])
-    assert not any("like this one still fit" in line for line in api.preview(declared).warnings)
+    assert not any("like this one are possible" in line for line in api.preview(declared).warnings)
 
 
 def test_a_book_that_cannot_take_the_charge_stops_the_draw(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

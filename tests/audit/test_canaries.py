@@ -59,7 +59,7 @@ def test_the_coins_are_no_random_numbers_of_numpy_or_python(monkeypatch: pytest.
 
 @pytest.mark.parametrize("beginnings", [BEGINNINGS[:5], ["too short"] * 50])
 def test_canaries_need_as_many_beginnings(beginnings: list[str]) -> None:
-    with pytest.raises(UsageError, match="10 canaries begin with the words of 10 public texts"):
+    with pytest.raises(UsageError, match="10 canaries need 10 public texts to begin with"):
         make_canaries(10, beginnings)
 
 

@@ -10,7 +10,8 @@ from tests.audit.shop import FEW, Shop, copying, honest
 
 from rpsg import api
 from rpsg.cli import main
-from rpsg.errors import PrivacyError, UsageError
+from rpsg.errors import DataError, PrivacyError, UsageError
+from rpsg.pipeline.planting import public_texts
 from rpsg.pipeline.verification.sign import publish
 from rpsg.privacy.private import open_private
 from rpsg.testing.planted import texts
@@ -106,3 +107,17 @@ def test_canaries_do_not_begin_like_private_texts(shop: Shop) -> None:
     with pytest.raises(UsageError, match="are the private texts themselves"):
         api.run(shop.plan(canary_texts=private), shop.lab.folder / "run")
     assert shop.paid() == 0
+
+
+@pytest.mark.usefixtures("method")
+def test_the_public_texts_may_have_another_encoding_than_the_private_ones(shop: Shop, tmp_path: Path) -> None:
+    public = tmp_path / "public.csv"
+    rows = "".join(f'"{text} d\xe9j\xe0 vu"\n' for text in texts(300, 3))
+    public.write_bytes(f"text\n{rows}".encode("cp1252"))
+    with pytest.raises(DataError, match="is not UTF-8") as refused:
+        api.run(shop.plan(canary_texts=str(public)), shop.lab.folder / "refused")
+    assert "--canary-encoding cp1252" in refused.value.hint
+    assert shop.paid() == 0
+    plan = shop.plan(canary_texts=str(public), canary_encoding="cp1252")
+    assert all("d\xe9j\xe0 vu" in text for text in public_texts(plan))
+    assert plan.fingerprint() == shop.plan(canary_texts=str(public)).fingerprint()

@@ -156,7 +156,7 @@ def test_without_encryption_nothing_is_left_either(shop: Shop) -> None:
 def test_a_folder_of_a_run_becomes_no_audit_run(shop: Shop) -> None:
     plan = shop.plan(audit_holdout=0.5)
     api.run(plan, shop.out)
-    with pytest.raises(RunError, match="no audit run"):
+    with pytest.raises(RunError, match="not an audit run"):
         canary_run(plan, shop.out, attacks=FEW)
 
 

@@ -87,7 +87,7 @@ def test_a_finding_whose_figures_cannot_be_counts_as_not_run(figures: dict[str, 
 
     report = audit_subject(subject(), {"odd": odd})
     assert report.verdict == "not run"
-    assert "figures that cannot be" in report.finding("odd").reason
+    assert "impossible figures" in report.finding("odd").reason
     json.loads(report.to_json(with_matches=True), parse_constant=pytest.fail)
 
 
@@ -170,7 +170,7 @@ def test_a_reference_that_holds_texts_of_one_side_is_not_called_a_leak() -> None
     report = audit(corpus, members, others, reference=[*others[:150], *texts(50, 6)], attacks=SOME)
     assert report.verdict == "not run"
     assert report.baseline.signs == ("people who are left out",)
-    assert "150 private texts are in the reference too; they were left out of both." in report.notes
+    assert "150 private texts are also in the reference; they were left out of both." in report.notes
     assert (report.counts["reference texts"], report.counts["held out"]) == (50, 50)
     with pytest.raises(DataError, match="30 people on each side"):
         audit(corpus, members, others, reference=others)

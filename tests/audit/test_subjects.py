@@ -18,7 +18,9 @@ def test_a_text_of_two_people_is_left_out_whichever_sides_they_are_on() -> None:
     case = subject_of(texts(20, 2), members, others)
     assert {"Good.", "good. ", rows[3]}.isdisjoint(case.texts)
     assert "Fine." in case.texts
-    assert case.notes == ("4 private texts are empty, or two people have the same; they were left out.",)
+    assert case.notes == (
+        "4 private texts were left out, because they are empty or two people have the same text.",
+    )
     assert [*case.left_out.values()] == [3, 1]
 
 

@@ -52,7 +52,7 @@ def test_the_calls_of_a_run_are_listed_with_what_they_took(rpsg: Rpsg, run: Path
     assert set(finishes) == {"error", "stop"}
     assert facts["bill"]["requests"] == len(facts["calls"]) + 1
     assert facts["failures"] == {"the fake was told to fail": finishes["error"]["requests"]}
-    assert {call["stage"] for call in facts["calls"]} == {"trying the writer", "writing candidates"}
+    assert {call["stage"] for call in facts["calls"]} == {"testing the writer", "writing candidates"}
     assert {call["host"] for call in facts["calls"]} == {"llm.example.org"}
     assert facts["bill"]["prompt_tokens"] >= sum(call["prompt_tokens"] for call in facts["calls"]) > 0
     page = rpsg("calls", str(run)).out
@@ -107,13 +107,13 @@ def test_requests_that_were_lost_with_a_process_are_told_apart(rpsg: Rpsg, lab: 
         lab.run(lab.plan(lab.file(lab.rows(300))), writer=Dying())
     bill = rpsg("calls", str(lab.folder / "run"), "--json").json["bill"]
     assert (bill["requests"], bill["lost"]) == (8 + 9, 4)
-    assert "4 requests were on the way" in rpsg("calls", str(lab.folder / "run")).out.replace("\n", " ")
+    assert "4 requests were unanswered" in rpsg("calls", str(lab.folder / "run")).out.replace("\n", " ")
 
 
 def test_a_folder_without_calls_is_a_sentence(rpsg: Rpsg, tmp_path: Path) -> None:
     failed = rpsg("calls", str(tmp_path))
     assert failed.code == 7
-    assert "holds no calls" in " ".join(failed.err.split())
+    assert "has no calls to a writer" in " ".join(failed.err.split())
 
 
 def test_a_run_with_nothing_but_private_requests_has_totals_and_a_bill(rpsg: Rpsg, run: Path) -> None:

@@ -63,7 +63,7 @@ def test_delta_that_thresholds_took_is_named_only_where_they_took_some(rpsg: Rps
     account().charge("a", "run", "votes", 0.2, 0.0)
     assert "of delta" not in rpsg("budget").out
     account().charge("b", "run", "labels", 0.1, 1e-7)
-    assert "Finding labels or phrases took 1e-07 of delta" in " ".join(rpsg("budget").out.split())
+    assert "Finding labels or phrases used 1e-07 of delta" in " ".join(rpsg("budget").out.split())
 
 
 def test_what_a_stale_run_has_reserved_is_given_back_when_it_is_named(rpsg: Rpsg) -> None:

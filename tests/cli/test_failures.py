@@ -128,7 +128,7 @@ def test_a_mistyped_command_with_json_is_an_object(rpsg: Rpsg) -> None:
 def test_a_key_is_refused_as_an_option(fake: Api, rpsg: Rpsg) -> None:
     failed = rpsg("run", "-o", "r", "--api-key", SECRET)
     assert failed.code == 2
-    assert "Keys are never options" in failed.err
+    assert "A key is never typed as an option" in failed.err
     assert SECRET not in failed.err
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,34 @@ def test_labels_are_written_with_commas(fake: Api, rpsg: Rpsg, monkeypatch: pyte
     monkeypatch.setenv("RPSG_DATA__LABELS", "up,down")
     rpsg("plan", "--label", "mood")
     assert fake.plan.data.labels == ("up", "down")
+
+
+@pytest.mark.parametrize(
+    ("typed", "labels"),
+    [
+        (['"Food, drink",Garden'], ("Food, drink", "Garden")),
+        (['"Food, drink"', "Garden"], ("Food, drink", "Garden")),
+        (['"Food, drink"', '"Tea, coffee"'], ("Food, drink", "Tea, coffee")),
+        (['Garden,"Say ""hi"", please"'], ("Garden", 'Say "hi", please')),
+        (['Garden & "yard"', "Home"], ('Garden & "yard"', "Home")),
+        (["1,5", "2,5"], ("1", "5", "2")),
+        (['"1,5"', '"2,5"'], ("1,5", "2,5")),
+        (["\u6625\uff0c\u79cb", "\u51ac"], ("\u6625\uff0c\u79cb", "\u51ac")),
+    ],
+)
+def test_a_label_may_hold_commas_and_quotes_and_the_option_may_be_repeated(
+    fake: Api, rpsg: Rpsg, typed: list[str], labels: tuple[str, ...]
+) -> None:
+    done = rpsg("plan", "--label", "kind", *(word for label in typed for word in ("--labels", label)))
+    if len(set(labels)) == len(labels) and "1,5" not in typed:
+        assert (done.code, fake.plan.data.labels) == (0, labels)
+        shown = " ".join(done.out.split())
+        again = shlex.split(shown[shown.rindex("rpsg run") :])
+        rpsg("plan", "--label", "kind", "--labels", again[again.index("--labels") + 1])
+        assert fake.plan.data.labels == labels, "as the page says that it is typed"
+    else:
+        assert done.code == 2, "a decimal comma without quotes is two labels, one of them twice"
+        assert "declared twice" in done.err
 
 
 def test_a_label_that_holds_a_comma_stands_in_quotes_and_is_retyped_so(fake: Api, rpsg: Rpsg) -> None:

@@ -20,6 +20,17 @@ HEAVY = (
     "pyarrow",
     "opendp",
     "dp_accounting",
+    "ray",
+    "pandas",
+    "cryptography",
+    "jinja2",
+    "starlette",
+    "h11",
+    "truststore",
+    "sqlite3",
+    "ssl",
+    "asyncio",
+    "multiprocessing",
 )
 
 

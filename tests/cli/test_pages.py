@@ -95,8 +95,8 @@ def test_a_preview_ends_in_the_command_that_runs_it(fake: Api, rpsg: Rpsg) -> No
 def test_a_preview_that_the_account_refuses_does_not_say_that_the_command_runs(fake: Api, rpsg: Rpsg) -> None:
     fake.previewed = dataclasses.replace(PREVIEW, is_refused=True)
     page = " ".join(rpsg("plan", "notes.csv").out.split())
-    assert "the account would refuse it" in page
-    assert "This runs it" not in page
+    assert "too little budget left for this run" in page
+    assert "Run it with:" not in page
 
 
 def test_files_that_passed_for_the_same_reason_share_a_line_and_failed_ones_do_not(

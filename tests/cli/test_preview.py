@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from rpsg.plan import resolve
 from rpsg.protocols import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tests.cli.conftest import Rpsg
 
@@ -68,7 +69,7 @@ def test_a_plan_without_data_is_not_approved(rpsg: Rpsg) -> None:
     assert shown.code == 0
     assert "a run would stop before it spends anything" in shown.out
     assert "No data is named" in shown.out
-    assert "Nothing was spent. This runs it" not in shown.out
+    assert "Nothing was spent. Run it with" not in shown.out
 
 
 def test_a_missing_key_is_an_obstacle_and_a_local_server_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,6 +142,40 @@ def test_a_state_folder_that_cannot_be_written_is_an_obstacle_and_the_doctor_tri
     examined = " ".join(rpsg("doctor", *FAKES).out.split())
     assert "/proc/nowhere cannot be written" in examined
     assert "A run can start" not in examined
+
+
+def closed(path: Path) -> None:
+    path.mkdir(mode=0o500)
+
+
+#: What is in the place of the state folder, and where below it the folder would be.
+NO_STATE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a file": (lambda path: path.write_text("notes"), ""),
+    "below a file": (lambda path: path.write_text("notes"), "rpsg/state"),
+    "below a link to a file": (lambda path: path.symlink_to(__file__), "rpsg"),
+    "a link to a file": (lambda path: path.symlink_to(__file__), ""),
+    "a pipe": (os.mkfifo, ""),
+    "a closed folder": (closed, ""),
+    "below a closed folder": (closed, "rpsg"),
+}
+
+
+@pytest.mark.parametrize("what", NO_STATE)
+def test_whatever_is_in_the_place_of_the_state_folder_the_plan_and_the_doctor_say_it(
+    rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    make, below = NO_STATE[what]
+    if "closed" in what and os.geteuid() == 0:
+        pytest.skip("root may write anywhere, so no folder is closed to it")
+    make(place := Path("state").absolute())
+    monkeypatch.setenv("RPSG_HOME", str(place / below))
+    assert "cannot be written. Name another folder: export RPSG_HOME" in obstacles()
+    Path("rows.jsonl").write_text('{"text": "The soup came late."}\n' * 300)
+    ran = rpsg("run", "rows.jsonl", *FAKES, "-o", "run", "-q")
+    assert (ran.code, "RPSG_HOME" in ran.err) == (7, True), ran.err
+    examined = rpsg("doctor", *FAKES)
+    assert examined.code == 1
+    assert "A run can start" not in examined.out
 
 
 def test_only_settings_that_differ_from_their_default_are_listed(rpsg: Rpsg) -> None:

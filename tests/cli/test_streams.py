@@ -54,10 +54,13 @@ def test_a_stream_that_is_closed_from_the_beginning_ends_no_command(closed: str,
 
 
 @needs_full
-def test_any_other_command_whose_page_cannot_be_printed_says_so_by_its_code(tmp_path: Path) -> None:
+@pytest.mark.parametrize("line", ["explain", "--help", "run --help", "list metrics", "budget"])
+def test_any_other_command_whose_page_cannot_be_printed_says_so_by_its_code(
+    tmp_path: Path, line: str
+) -> None:
     with FULL.open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "rpsg.cli", "explain"],
+            [sys.executable, "-m", "rpsg.cli", *line.split()],
             cwd=tmp_path,
             stdout=full,
             stderr=subprocess.PIPE,
@@ -66,7 +69,7 @@ def test_any_other_command_whose_page_cannot_be_printed_says_so_by_its_code(tmp_
         )
     assert done.returncode == UNWRITTEN
     assert "bug" not in done.stderr
-    assert "Repeat it with an output that can be written" in done.stderr
+    assert "Repeat the command with an output that can be written" in done.stderr
 
 
 def closed_after_a_line(command: list[str], folder: Path, *, both: bool) -> int:

@@ -70,11 +70,11 @@ SLIPS: dict[str, tuple[str, int, str]] = {
     "no plan file": ("plan --config nothere.toml", 2, "rpsg init"),
     "no data": ("plan nothere.jsonl", 3, "does not exist"),
     "no real texts": ("evaluate rows.jsonl --real nothere.jsonl", 3, "nothere.jsonl does not exist"),
-    "no run to verify": ("verify nothere", 8, "nothere holds no release"),
-    "a file to verify": ("verify rows.jsonl", 8, "holds no release"),
-    "no run to report": ("report nothere", 7, "holds no finished run"),
+    "no run to verify": ("verify nothere", 8, "There is no release in nothere"),
+    "a file to verify": ("verify rows.jsonl", 8, "There is no release in"),
+    "no run to report": ("report nothere", 7, "There is no finished run in"),
     "no matrix": ("compare nothere.toml", 2, "There is no comparison nothere.toml"),
-    "no model": ("models pull nomodel", 2, "There are: gemma-3-270m"),
+    "no model": ("models pull nomodel", 2, "The catalogue has: gemma-3-270m"),
 }
 
 
@@ -90,7 +90,10 @@ def test_a_slip_is_a_sentence_with_its_code(rpsg: Rpsg, what: str) -> None:
     ("content", "says"),
     [
         ('[modles]\nwriter = "fake"\n', "perhaps 'models' is meant"),
-        ('[data]\nuzer = "user"\n', "perhaps 'user' is meant. Written here: data.uzer: file my plan.toml."),
+        (
+            '[data]\nuzer = "user"\n',
+            "perhaps 'user' is meant. It was set here: data.uzer: file my plan.toml.",
+        ),
         ('[privacy]\nepsilon = "two"\n', "privacy.epsilon: file my plan.toml"),
         ("[data\n", "is not valid TOML"),
         ("[data]\ntext = 12\n", "data.text"),
@@ -144,7 +147,7 @@ def test_a_file_in_the_place_of_a_run_is_told_and_kept(rpsg: Rpsg) -> None:
     Path("run").write_text("my notes")
     done = started(rpsg, "-o", "run")
     assert done.code == 7
-    assert "is a file or a link. Choose a new or empty folder" in told(done)
+    assert "is a link, or is a file in place of a folder. Choose a new or empty folder" in told(done)
     assert Path("run").read_text() == "my notes"
 
 
@@ -169,7 +172,7 @@ def test_a_place_that_cannot_be_a_run_is_told(rpsg: Rpsg, place: str) -> None:
 def test_a_name_that_no_folder_can_have_is_told(rpsg: Rpsg, name: str) -> None:
     done = started(rpsg, "-o", name)
     assert done.code == 2
-    assert "Choose a name of one line" in told(done)
+    assert "A path is a single line" in told(done)
     assert "json.dumps" not in told(done)
 
 
@@ -208,15 +211,16 @@ def test_a_page_fits_any_terminal(rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch, c
     assert rpsg("plan", "rows.jsonl", "--writer", "fake", "--embedder", "fake").code == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["told to end", "terminal closed"])
 def test_a_command_that_is_told_to_end_stops_as_with_ctrl_c(
-    fake: Api, rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch
+    fake: Api, rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     """So what it opened is closed, and no temporary folder is left. Afterwards the signal is what it was."""
     left = []
 
     def told_to_end(*_: object, **__: object) -> None:
         try:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
             signal.sigtimedwait([], 5)  # the handler runs before this is over
         finally:
             left.append("cleaned up")
@@ -224,7 +228,24 @@ def test_a_command_that_is_told_to_end_stops_as_with_ctrl_c(
     monkeypatch.setattr(api, "verify", told_to_end)
     done = rpsg("verify", "run")
     assert (done.code, left) == (130, ["cleaned up"])
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(number) is signal.SIG_DFL
+
+
+def test_under_nohup_a_command_outlives_its_terminal(
+    fake: Api, rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+
+        def verify_while_the_terminal_closes(*_: object, **__: object) -> object:
+            os.kill(os.getpid(), signal.SIGHUP)
+            return fake.verified
+
+        monkeypatch.setattr(api, "verify", verify_while_the_terminal_closes)
+        assert rpsg("verify", "run").code == 0
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 # -- a server with odd habits -----------------------------------------------------------------------------

@@ -142,7 +142,7 @@ def test_private_texts_of_several_files_or_of_an_asset_need_an_account_by_name(
     """The people of the second file would be asked at the cost of the first."""
     settings = small(lab)
     settings["data"][0] |= {"public": False, **where}
-    with pytest.raises(UsageError, match="invented has no account") as refused:
+    with pytest.raises(UsageError, match="invented names no account") as refused:
         cells_of(read_matrix(written(lab.folder / "c.toml", settings)))
     assert "account" in refused.value.hint
     settings["data"][0]["settings"]["data"]["account"] = "patients"
@@ -154,7 +154,7 @@ def test_private_texts_of_several_files_or_of_an_asset_need_an_account_by_name(
     [
         (["nonsense"], "There is no method 'nonsense'"),
         ([{"name": "mine", "settings": {"method": {"name": "nonsense"}}}], "There is no method 'nonsense'"),
-        ([CEILING], "is the row of real texts"),
+        ([CEILING], "is the name of the row of real"),
     ],
 )
 def test_an_unknown_method_is_refused_with_the_names_there_are(

@@ -79,7 +79,7 @@ def test_a_cell_that_would_be_refused_is_told_before_anything_runs(
 ) -> None:
     assert main(["compare", str(matrix_file(methods=["dpsgd"])), "--dry-run"]) == 0
     told = " ".join(capsys.readouterr().out.split())
-    assert "would fail: The writer fake has no weights that can be trained here." in told
+    assert "would fail: The writer fake has no weights that RPSG can train." in told
 
 
 def test_private_texts_show_what_all_cells_together_would_cost(

@@ -60,7 +60,7 @@ def test_audits_are_in_the_csv_and_in_the_tables_with_what_the_attack_could_have
     (_, columns, (row, _)) = tables_as_text(audited)[0]
     shown = dict(zip(columns, row, strict=True))
     assert shown["audit: ε at least"] == "0.31"
-    assert shown["audit: AUC"] == "0.560 (refer, sees 8 %)"
+    assert shown["audit: AUC"] == "0.560 (refer, detects a leak of 8 %)"
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@"])

@@ -79,7 +79,7 @@ def test_the_demo_says_that_it_accepts_terms_before_it_does_and_has_a_way_round_
     bring()
     first, said = typed[0]
     assert first == f"models pull {accepted}"
-    assert ("going on accepts them" in said) == (not writer)
+    assert ("continuing accepts them" in said) == (not writer)
     assert not any("--accept-licence" in command for command, _ in typed[1:])
 
 

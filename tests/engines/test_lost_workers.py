@@ -77,7 +77,7 @@ def test_a_worker_that_is_lost_now_and_then_is_no_reason_to_stop() -> None:
 
 
 def test_a_cluster_that_is_gone_is_an_error_of_ours() -> None:
-    with pytest.raises(ModelError, match="does not answer any more"):
+    with pytest.raises(ModelError, match="no longer answers"):
         write(OneProcess(lost=True))
 
 

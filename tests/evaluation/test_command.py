@@ -58,7 +58,7 @@ def test_the_table_says_what_chance_may_do_and_which_models_measured(
     page = capsys.readouterr().out
     lines = {line.split()[0]: line for line in page.splitlines() if "±" in line}
     assert lines["self_bleu"].count("±") == 3, "corpus, floor and ceiling"
-    assert "Kneser-Ney" in page.split("What measured what")[1].split("perplexity")[0]
+    assert "Kneser-Ney" in page.split("Models and rules used")[1].split("perplexity")[0]
 
 
 def test_a_score_of_too_few_texts_is_shown_with_a_question_mark(

@@ -100,4 +100,4 @@ def test_a_floor_of_which_nothing_was_left_is_told_of(finished: Path, held_out: 
     (run / "private" / "floor" / "release" / "corpus.jsonl").write_text("")
     report = rpsg.evaluate(run, held_out, metrics=["length_mean"])
     assert report.line("length_mean").floor is None
-    assert any("none of its texts can be used" in note for note in report.notes)
+    assert any("None of the floor's texts can be used" in note for note in report.notes)

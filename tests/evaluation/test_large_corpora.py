@@ -10,7 +10,7 @@ import pytest
 from rpsg.evaluation.inputs import Inputs, Texts
 from rpsg.evaluation.metrics import intervals, optimal_transport
 from rpsg.evaluation.metrics.divergence import mauve
-from rpsg.evaluation.metrics.intervals import some_rows
+from rpsg.evaluation.metrics.intervals import GROUPS, some_rows
 from rpsg.evaluation.metrics.knn import coverage, density, knn_f1, knn_precision, knn_recall
 from rpsg.evaluation.metrics.optimal_transport import sliced
 from rpsg.evaluation.models import EvaluationModels
@@ -60,11 +60,12 @@ def test_rows_of_a_small_corpus_are_the_corpus(monkeypatch: pytest.MonkeyPatch) 
     assert not np.array_equal(found, some_rows(rows, 1, "a"))
 
 
-def test_projections_are_compared_a_few_at_a_time_and_the_distance_is_the_same(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_direction_is_sorted_once_and_the_distances_without_a_group_are_those_of_the_rest() -> None:
     draw = np.random.default_rng(3)
-    first, second = draw.normal(size=(300, 20)), draw.normal(size=(170, 20))
-    found = sliced(first, second)
-    monkeypatch.setattr(optimal_transport, "TOGETHER", 20)
-    assert sliced(first, second) == found
+    first, second = draw.normal(size=(300, 20)), draw.normal(size=(171, 20))
+    first[5] = first[6]  # equal numbers, of texts in two groups
+    left, right = (np.arange(len(side)) % GROUPS for side in (first, second))
+    gone = [(-1, -1), (3, -1), (-1, 7)]
+    found = optimal_transport._distances(first, second, left, right, gone)
+    rest = sliced(first, second), sliced(first[left != 3], second), sliced(first, second[right != 7])
+    assert found.tolist() == list(rest)

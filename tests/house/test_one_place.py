@@ -21,7 +21,7 @@ ROOT = Path(rpsg.__file__).parent
 #: Every name of a file in a folder of ours; names without a suffix are words too.
 LAYOUT = sorted(value for name, value in vars(layout).items() if name.isupper() and "." in str(value))
 #: What looks like the name of a file, also as a part of a string or of a pattern.
-FILE = re.compile(r"[\w*}/-]*[\w*}-]\\?\.(?:jsonl?|csv|parquet|md|html|toml|txt|bin|sqlite|f32|sig)\b")
+FILE = re.compile(r"[\w*}/-]*[\w*}-]\\?\.(?:jsonl?|csv|parquet|md|html|toml|txt|bin|sqlite|f16|f32|sig)\b")
 #: A path into a folder of ours, which is told by the names of its parts.
 INSIDE = re.compile(r"(?<![\w-])(?:private|evidence)/[\w*-]")
 #: Names that are no part of a run, a release or a comparison, and the modules that may tell them.

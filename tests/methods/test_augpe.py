@@ -206,7 +206,7 @@ def test_texts_come_nearer_to_the_private_ones_with_every_round_of_votes(lab: La
 
 
 def test_without_declared_labels_there_is_no_vote_within_them(lab: Lab) -> None:
-    with pytest.raises(UsageError, match="nobody has declared which labels") as caught:
+    with pytest.raises(UsageError, match="does not declare the values") as caught:
         api.preview(plan_of(lab, more={"data": {"label": "label"}}))
     assert "--labels" in caught.value.hint
 

@@ -182,9 +182,9 @@ def test_every_other_method_refuses_them_before_anything_is_read(lab: Lab, name:
 
 
 def test_votes_and_columns_together_are_refused_before_anything_is_read(lab: Lab) -> None:
-    """Votes are cast by the texts alone: the columns of the winners would not have the counted shares."""
+    """Votes depend on the texts alone: the columns of the winners would not have the counted shares."""
     plan = lab.plan("nowhere.jsonl", data={"columns": COLUMNS}, method={"select": "votes"})
-    with pytest.raises(UsageError, match="Votes are cast by the texts alone"):
+    with pytest.raises(UsageError, match="Votes depend on the texts alone"):
         api.run(plan, lab.folder / "run")
     assert not (lab.folder / "run" / "private").exists()
     find_method("strict").check_plan(lab.plan("", method={"select": "votes"}))

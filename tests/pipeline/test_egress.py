@@ -133,7 +133,7 @@ def test_the_journal_notes_each_batch_before_it_is_sent(lab: Lab) -> None:
     assert noted[-1] == len(events) >= 2
     assert {event["host"] for event in events} == {"llm.example.org"}
     assert [event["stage"] for event in events][:3] == [
-        "trying the writer",
+        "testing the writer",
         "writing candidates",
         "writing variants",
     ]

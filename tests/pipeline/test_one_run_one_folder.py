@@ -63,14 +63,14 @@ def test_embeddings_of_rows_that_changed_are_made_again(lab: Lab) -> None:
     rows = lab.rows(300)
     plan = lab.plan(lab.file(rows))
     stopped(lab, plan)
-    kept = lab.folder / "run" / "private" / "embeddings.f32.sealed"
+    kept = lab.folder / "run" / "private" / "embeddings.f16.sealed"
     before = kept.read_bytes()
     lab.run(plan)
     assert kept.read_bytes() == before
     other = lab.plan(lab.file(rows, "other.jsonl"))
     with pytest.raises(KeyboardInterrupt):
         lab.run(other, "second", progress=StopsBeforeTheSketch())
-    kept = lab.folder / "second" / "private" / "embeddings.f32.sealed"
+    kept = lab.folder / "second" / "private" / "embeddings.f16.sealed"
     before = kept.read_bytes()
     lab.file([*rows[:-1], {**rows[-1], "text": "another text"}], "other.jsonl")
     lab.run(other, "second")

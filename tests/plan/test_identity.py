@@ -165,7 +165,7 @@ def test_many_settings_are_all_of_them_but_those_that_exclude_others() -> None:
     many, augpe, unset = dict(flat(resolve(MANY))), dict(flat(resolve(AUGPE))), dict(flat(Plan()))
     later = tuple(f"{name}." for name, section in Plan() if section.read_by and name != "augpe")
     same = {k for k, value in unset.items() if many[k] == augpe[k] == value and not k.startswith(later)}
-    audits = ("data.audit_holdout", "data.audit_canaries", "data.canary_texts")
+    audits = ("data.audit_holdout", "data.audit_canaries", "data.canary_texts", "data.canary_encoding")
     of_servers = ("plain_http", "headers", "body", "certificate_env")
     assert same == {
         *("paper.selection", "paper.histogram_sigma", "data.encoding", "data.language", "data.columns"),
@@ -249,7 +249,7 @@ def flat(plan: Plan) -> list[tuple[str, Any]]:
 
 def test_what_is_outside_of_the_identity_and_what_only_generation_reads_is_what_it_was() -> None:
     assert {
-        "data": {"path", "account", "canary_texts"},
+        "data": {"path", "account", "canary_texts", "canary_encoding"},
         "corpus": {"domain"},
         "models": {"slots", "threads"},
         "privacy": {"lifetime_epsilon"},

@@ -126,7 +126,7 @@ def test_nothing_said_is_the_default_plan() -> None:
         ({"data": {"label": "text"}}, "'text' holds the text, and is named for --user or --label"),
         ({"data": {"label": "l", "labels": ["a", "a"]}}, "at least two different labels"),
         ({"corpus": {"size": 0}}, "corpus.size: must be greater than or equal to 1"),
-        ({"corpus": {"about": "half \ud800"}}, "half a character"),
+        ({"corpus": {"about": "half \ud800"}}, "incomplete character"),
         ({"corpus": 3}, "corpus: "),
     ],
 )
@@ -189,5 +189,5 @@ def test_the_unit_is_a_person_only_where_a_user_column_says_who() -> None:
 
 @pytest.mark.parametrize("label", ["go\x07od", "go\x1b[31mod", "go\u200bod", "go\u202eod"])
 def test_a_declared_label_with_characters_that_nobody_sees_is_refused(label: str) -> None:
-    with pytest.raises(UsageError, match="nobody sees"):
+    with pytest.raises(UsageError, match="invisible character"):
         resolve({"data": {"label": "mood", "labels": [label, "bad"]}})

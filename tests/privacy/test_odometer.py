@@ -204,7 +204,7 @@ def test_a_planted_link_is_not_followed(tmp_path: Path, name: str) -> None:
 def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
     Odometer(tmp_path / "state")
     (tmp_path / "state" / "odometer.key").chmod(0o644)
-    with pytest.raises(PrivacyError, match="may be read by others"):
+    with pytest.raises(PrivacyError, match="Other users may read"):
         Odometer(tmp_path / "state")
 
 

@@ -58,9 +58,9 @@ def test_another_accountant_agrees(tearoom: Tearoom, facts: Facts) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"sigma": 26145.1}, "worth less noise"),
+        ({"sigma": 26145.1}, "counts as less noise"),
         ({"kind": "rounded_gaussian"}, "and nothing else is"),
-        ({"dim": None}, "worth less noise"),
+        ({"dim": None}, "counts as less noise"),
     ],
 )
 def test_a_ledger_that_prices_tokens_as_something_else_is_caught(

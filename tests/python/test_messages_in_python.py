@@ -38,6 +38,7 @@ ROOT = Path(rpsg.__file__).parent
         ("No --user column: one row", "No `user` column: one row"),
         ("it lacks --n-public", "it lacks `n_public`"),
         ("with the same -o: what", "with the same `out`: what"),
+        ("start a new one in another folder with -o.", "start a new one in another folder with `out`."),
         ("Then run the same command again.", "Then run the same call again."),
     ],
 )
@@ -52,7 +53,7 @@ def test_an_option_is_said_as_a_keyword(typed: str, spoken: str) -> None:
         "Make another: rpsg run ... --audit-holdout 0.5 -o NEW. It costs budget.",
         "see `rpsg explain --epsilon`.",
         "pip install --force-reinstall rpsg",
-        "file --mime-encoding FILE guesses it.",
+        "file --mime-encoding FILE",
         "A dash -- like this -- is none, and neither is a--b.",
     ],
 )

@@ -210,7 +210,7 @@ def test_a_failed_check_comes_first() -> None:
 @pytest.mark.parametrize(
     ("checks", "claims", "verdict"),
     [
-        ((), True, "Nothing was checked, so nothing is shown."),
+        ((), True, "Nothing was checked, so nothing about this release is proved."),
         ((Check("seal", ok=True),), True, "The claim holds: all 1 checks passed."),
         (
             (Check("seal", ok=True),),
@@ -261,6 +261,6 @@ def test_the_rows_of_a_private_file_are_in_no_repr(lab: Lab) -> None:
     """A notebook keeps what it shows."""
     rows = lab.rows(300)
     reading = rpsg.check(lab.plan(lab.file([*rows, {"text": ""}])))
-    assert repr(reading) == "Reading(unit='line')"
+    assert repr(reading).startswith("<Reading of lines, not shown as they are private: .corpus")
     assert repr(list(reading.corpus)[:1]) == "[Document(id=0)]"
     assert "300" not in repr((reading, reading.corpus, reading.left_out))

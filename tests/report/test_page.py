@@ -323,7 +323,7 @@ def test_a_private_page_says_so_on_top_in_its_title_and_on_paper(release_of: Rel
 
 def test_metrics_stand_between_floor_and_ceiling_or_say_why_not(release_of: Releases) -> None:
     tree = read_page(report(release_of("strict"), SCORES, private()))
-    near = rows_of(tree, "Does it read like them? Measures")
+    near = rows_of(tree, "Does it read like real texts? Measures")
     assert near == [
         [
             "MAUVE higher is better",
@@ -338,7 +338,7 @@ def test_metrics_stand_between_floor_and_ceiling_or_say_why_not(release_of: Rele
 def test_each_question_has_an_answer_and_what_cannot_tell_is_folded(release_of: Releases) -> None:
     tree = section(read_page(report(release_of("strict"), SCORES, private())), "private")
     questions = [e for e in tree.all("div") if e.attributes.get("class") == "question"]
-    assert [q.one("h4").text for q in questions] == ["Does it read like them?", "Is it varied?"]
+    assert [q.one("h4").text for q in questions] == ["Does it read like real texts?", "Is it varied?"]
     said = [next(p for p in q.all("p") if p.attributes.get("class") == "verdict").text for q in questions]
     assert said[0].startswith("Half-way. 50\u00a0% of the way from texts made without private data")
     assert said[1].startswith("Unclear. ")

@@ -97,4 +97,4 @@ def test_what_cannot_be_is_said_with_its_code(
 def test_an_unfinished_run_has_no_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = typed(capsys, tmp_path)
     assert code == 7
-    assert "holds no finished run" in " ".join(err.split())
+    assert "There is no finished run in" in " ".join(err.split())

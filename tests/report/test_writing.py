@@ -90,9 +90,9 @@ def test_a_release_alone_has_no_private_report_and_must_be_told_where_to_write(
     run: Path, tmp_path: Path
 ) -> None:
     alone = shutil.copytree(run / "release", tmp_path / "handed on" / "release")
-    with pytest.raises(UsageError, match="needs the run folder"):
+    with pytest.raises(UsageError, match="needs the folder of a run"):
         write_private(Release(alone), None)
-    with pytest.raises(UsageError, match="where the report should go"):
+    with pytest.raises(UsageError, match="where to write the report"):
         write_public(Release(alone), None)
     file, _ = write_public(Release(alone), tmp_path / "mine.html")
     assert undated(file) == undated(alone / "report.html")
@@ -156,7 +156,7 @@ def test_a_damaged_evaluation_is_an_error_in_words(run: Path, content: str) -> N
 
 
 def test_without_embeddings_there_is_a_report_without_a_picture_of_what_it_reaches(run: Path) -> None:
-    (run / "private/embeddings.f32.sealed").unlink()
+    (run / "private/embeddings.f16.sealed").unlink()
     file, _ = write_private(Release(run / "release"), None)
     assert "There is no picture: this run kept no embeddings" in file.read_text(encoding="utf-8")
 
@@ -202,7 +202,7 @@ def test_a_run_of_seeds_that_embedded_nobody_else_is_drawn_from_its_seeds(
     reported: Callable[[str], Run], tmp_path: Path
 ) -> None:
     run = shutil.copytree(reported("paper").path, tmp_path / "run")
-    (run / "private/embeddings.f32.sealed").unlink(missing_ok=True)
+    (run / "private/embeddings.f16.sealed").unlink(missing_ok=True)
     seeds = json.loads(open_vault(run).read("stages/00-seeds.json"))["value"]
     page = write_private(Release(run / "release"), None)[0].read_text(encoding="utf-8")
     assert "How near the corpus comes to each real text" in page
@@ -212,7 +212,7 @@ def test_a_run_of_seeds_that_embedded_nobody_else_is_drawn_from_its_seeds(
 
 def test_damaged_seeds_draw_no_picture(reported: Callable[[str], Run], tmp_path: Path) -> None:
     run = shutil.copytree(reported("paper").path, tmp_path / "run")
-    (run / "private/embeddings.f32.sealed").unlink(missing_ok=True)
+    (run / "private/embeddings.f16.sealed").unlink(missing_ok=True)
     (run / "private/stages/00-seeds.json.sealed").write_text("{")
     page = write_private(Release(run / "release"), None)[0].read_text(encoding="utf-8")
     assert "There is no picture: private/stages/00-seeds.json was changed" in page

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpsg.errors import PrivacyError, RunError
+from rpsg.errors import PrivacyError
 from rpsg.models.fake import FakeEmbedder
 from rpsg.pipeline.people import nobody
 from rpsg.privacy.private import Private, open_private
@@ -19,18 +18,13 @@ from rpsg.records import Document, PrivateCorpus
 from rpsg.stages import contributions
 from rpsg.stages.contributions import People, bound, unit_numbers
 from rpsg.stages.partition import content_tag
-from rpsg.storage.vault import Vault
-from rpsg.storage.vectors import Vectors
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
-    from pathlib import Path
 
-    import numpy.typing as npt
     from tests.conftest import Lab
 
-    from rpsg.storage.vault import VaultKey
 
 KEY = b"k" * 32
 users = st.lists(st.sampled_from([*"abcde", None]), max_size=30)
@@ -123,132 +117,15 @@ def test_rows_share_a_number_when_they_share_a_person(owners: list[str | None]) 
             assert (numbers[i] == numbers[j]) == same
 
 
-def people(
-    owners: Sequence[str | None], embedder: FakeEmbedder, cache: Vectors | None = None, key: bytes = KEY
-) -> People:
+def people(owners: Sequence[str | None], key: bytes = KEY) -> People:
     return People(
-        lambda: Private(corpus(owners)),
-        max_records=1,
-        key=key,
-        embedder=embedder,
-        progress=Silent(),
-        cache=cache,
+        lambda: Private(corpus(owners)), max_records=1, key=key, embedder=FakeEmbedder(), progress=Silent()
     )
 
 
 def test_the_rows_that_take_part_follow_from_the_secret_key_of_the_run() -> None:
-    kept = {
-        open_private(people(["a"] * 4, FakeEmbedder(), key=bytes([i]) * 32).rows)[0].id for i in range(60)
-    }
+    kept = {open_private(people(["a"] * 4, key=bytes([i]) * 32).rows)[0].id for i in range(60)}
     assert kept == {0, 1, 2, 3}
-
-
-def test_texts_are_embedded_once_and_kept_for_the_next_process(tmp_path: Path) -> None:
-    cache = Vectors(Vault.create(tmp_path, "file"), "embeddings", 32)
-    first = open_private(people([*"abc"], FakeEmbedder(), cache).embeddings)
-
-    class Broken(FakeEmbedder):
-        def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-            raise AssertionError("asked again")
-
-    again = open_private(people([*"abc"], Broken(), cache).embeddings)
-    assert np.array_equal(first, again)
-    assert np.array_equal(first, FakeEmbedder().embed(["text 0", "text 1", "text 2"]))
-
-
-class Stopped(FakeEmbedder):
-    """Is stopped after so many texts, and counts them."""
-
-    def __init__(self, most: int = 10_000) -> None:
-        super().__init__()
-        self.most, self.texts = most, 0
-
-    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        if self.texts >= self.most:
-            raise KeyboardInterrupt
-        self.texts += len(texts)
-        return super().embed(texts)
-
-
-@pytest.mark.parametrize("key", ["file", "none"])
-def test_a_run_that_is_stopped_while_it_embeds_keeps_what_it_had_finished(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: VaultKey
-) -> None:
-    monkeypatch.setattr(contributions, "PART", 256)
-    cache = Vectors(Vault.create(tmp_path, key), "embeddings", 32)
-    everybody = [str(i) for i in range(600)]
-    with pytest.raises(KeyboardInterrupt):
-        _ = people(everybody, Stopped(300), cache).embeddings
-    second = Stopped()
-    found = open_private(people(everybody, second, cache).embeddings)
-    assert second.texts == 600 - 256, "one part of 256 was finished, and the next one not"
-    assert np.array_equal(found, FakeEmbedder().embed([f"text {i}" for i in range(600)]))
-    assert not [file for file in tmp_path.iterdir() if file.name.startswith("embeddings.0")]
-
-
-def test_embeddings_of_a_stopped_run_are_not_used_for_texts_that_changed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(contributions, "PART", 2)
-    cache = Vectors(Vault.create(tmp_path, "file"), "embeddings", 32)
-    cache.keep_part(0, b"of other texts" * 3, np.zeros((2, 32), np.float32))
-    found = open_private(people([*"abc"], FakeEmbedder(), cache).embeddings)
-    assert np.array_equal(found, FakeEmbedder().embed(["text 0", "text 1", "text 2"]))
-
-
-@pytest.mark.parametrize("lost", ["tag", "end", "numbers"])
-def test_a_part_that_is_not_whole_is_made_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str
-) -> None:
-    """A run may be killed before a part has its tag; an embedder may give fewer numbers now."""
-    monkeypatch.setattr(contributions, "PART", 256)
-    vault = Vault.create(tmp_path, "none")
-    everybody = [str(i) for i in range(600)]
-    with pytest.raises(KeyboardInterrupt):
-        _ = people(everybody, Stopped(300), Vectors(vault, "embeddings", 32)).embeddings
-    if lost == "tag":
-        (tmp_path / "embeddings.0.tag").unlink()
-    elif lost == "end":
-        (tmp_path / "embeddings.0").write_bytes(vault.read("embeddings.0")[:-4])
-    else:
-        vault.write("embeddings.0", vault.read("embeddings.0")[: 32 + 256 * 4 * 16])
-    found = open_private(people(everybody, FakeEmbedder(), Vectors(vault, "embeddings", 32)).embeddings)
-    assert np.array_equal(found, FakeEmbedder().embed([f"text {i}" for i in range(600)]))
-
-
-@pytest.mark.parametrize("key", ["file", "none"])
-def test_parts_are_all_deleted_by_a_run_that_was_killed_while_it_deleted_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: VaultKey
-) -> None:
-    monkeypatch.setattr(contributions, "PART", 2)
-    cache = Vectors(Vault.create(tmp_path, key), "embeddings", 32)
-    delete = Vault.delete
-
-    def killed(vault: Vault, name: str) -> None:
-        delete(vault, name)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Vault, "delete", killed)
-    with pytest.raises(KeyboardInterrupt):
-        _ = people([*"abcdefgh"], FakeEmbedder(), cache).embeddings
-    monkeypatch.setattr(Vault, "delete", delete)
-    assert list(tmp_path.glob("embeddings.[0-9]*")), "otherwise nothing is tested"
-    _ = people([*"abcdefgh"], FakeEmbedder(), cache).embeddings
-    assert not list(tmp_path.glob("embeddings.[0-9]*"))
-
-
-def test_embeddings_cut_short_are_made_anew(tmp_path: Path) -> None:
-    cache = Vectors(Vault.create(tmp_path, "none"), "embeddings", 32)
-    (tmp_path / ".rpsg-part-embeddings").write_bytes(b"half of it")
-    assert open_private(people([*"abc"], FakeEmbedder(), cache).embeddings).shape == (3, 32)
-    assert (tmp_path / "embeddings").stat().st_mode & 0o777 == 0o600
-
-
-def test_embeddings_of_other_rows_are_refused(tmp_path: Path) -> None:
-    cache = Vectors(Vault.create(tmp_path, "file"), "embeddings", 32)
-    _ = people([*"abc"], FakeEmbedder(), cache).embeddings
-    with pytest.raises(RunError, match="do not match the rows"):
-        _ = people([*"ab"], FakeEmbedder(), cache).embeddings
 
 
 def test_people_who_must_not_be_read_say_why(lab: Lab) -> None:

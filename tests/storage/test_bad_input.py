@@ -67,9 +67,9 @@ JSONL_FAULTS = [
     ("two values on a line", '{"text": "%s"} {}', "line 1: this is not valid JSON", "one whole object"),
     ("a huge number", GOOD + '\n{"text": ' + "9" * 5000 + "}", "line 2: this is not valid JSON", "object"),
     ("deep nesting", GOOD + "\n" + "[" * 100_000, "line 2: this is not valid JSON", "object"),
-    ("duplicate keys", '{"text": "a", "text": "%s"}', "line 1: a key occurs twice", "Keep one"),
-    ("a string", GOOD + '\n"%s"', "line 2: an object was expected", "one object"),
-    ("a list later on", GOOD + '\n["%s"]', "line 2: an object was expected", "one object"),
+    ("duplicate keys", '{"text": "a", "text": "%s"}', "line 1: a key occurs twice", "Remove one"),
+    ("a string", GOOD + '\n"%s"', "line 2: this is not an object", "one object"),
+    ("a list later on", GOOD + '\n["%s"]', "line 2: this is not an object", "one object"),
     ("a JSON array file", '[{"text": "%s"}]', "JSON array", r"jq -c '\.\[\]'"),
     ("a pretty-printed array", '[\n  {"text": "%s"}\n]', "line 1: this is a JSON array", r"jq -c '\.\[\]'"),
     (
@@ -79,7 +79,12 @@ JSONL_FAULTS = [
         "'text' must hold text, or turns,",
     ),
     ("text is an object", '{"text": {"a": "%s"}}', "line 1: the text is a list or an object", "every row"),
-    ("a later row without the key", GOOD + '\n{"other": "%s"}', "line 2: .* no key 'text'", "take it out"),
+    (
+        "a later row without the key",
+        GOOD + '\n{"other": "%s"}',
+        "line 2: .* no key 'text'",
+        "remove the line",
+    ),
     ("only blank lines", "\n  \n", "has no rows", "at least one row"),
 ]
 
@@ -243,7 +248,7 @@ def test_a_name_that_says_json_lines_is_believed_and_the_error_says_what_the_fil
     """One row that begins like another kind of file must not decide, so only a file without any row does."""
     data = DataSection(path=str(file("a.jsonl", content)))
     for reads in (readers.check_columns, readers.read_by_rule):
-        with pytest.raises(DataError, match=f"should be JSON Lines and {what}") as caught:
+        with pytest.raises(DataError, match=f"should be JSON Lines, but {what}") as caught:
             reads(data)
         assert hint in caught.value.hint
         assert MARKER not in str(caught.value)
@@ -251,7 +256,7 @@ def test_a_name_that_says_json_lines_is_believed_and_the_error_says_what_the_fil
 
 def test_a_packed_file_that_is_cut_off_is_refused(file: File) -> None:
     whole = gzip.compress(GOOD.encode() * 50_000, mtime=0)
-    refused(file("a.jsonl.gz", whole[:-200]), "compressed, and damaged or cut off", "copy the file again")
+    refused(file("a.jsonl.gz", whole[:-200]), "compressed, but damaged or incomplete", "copy the file again")
 
 
 def test_an_encoding_that_does_not_exist_is_refused(file: File) -> None:
@@ -262,14 +267,19 @@ def test_an_encoding_that_does_not_exist_is_refused(file: File) -> None:
 def test_a_file_that_is_not_in_its_encoding_is_refused(file: File) -> None:
     cp1252 = f'{{"text": "fine"}}\n{{"text": "{MARKER} \x81"}}\n'.encode("latin-1")
     refused(
-        file("a.jsonl", cp1252), "line 2: a byte .* of the encoding cp1252", "--encoding", encoding="cp1252"
+        file("a.jsonl", cp1252),
+        "line 2: the line has a byte .* the encoding cp1252",
+        "--encoding",
+        encoding="cp1252",
     )
     refused(file("b.csv", f"text\n{MARKER}\n"), "not in the encoding utf-16", "--encoding", encoding="utf-16")
 
 
 def test_a_workbook_that_is_none_is_refused(file: File) -> None:
     pytest.importorskip("python_calamine", reason="the extra excel is not installed")
-    refused(file("a.xlsx", b"PK\x03\x04 " + MARKER.encode()), "not a whole Excel workbook", "save it again")
+    refused(
+        file("a.xlsx", b"PK\x03\x04 " + MARKER.encode()), "not a complete Excel workbook", "save it again"
+    )
 
 
 def test_a_workbook_without_its_package_names_the_extra(file: File, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,11 +292,11 @@ def test_an_unknown_format_is_a_usage_error(file: File) -> None:
 
 
 def test_declared_labels_without_a_label_column_are_a_usage_error(file: File) -> None:
-    refused(file("a.csv", "text\nx\n"), "no column is given", "--label", UsageError, labels=["a"])
+    refused(file("a.csv", "text\nx\n"), "no column is named", "--label", UsageError, labels=["a"])
 
 
 def test_one_txt_file_is_refused(file: File) -> None:
-    refused(file("a.txt", MARKER), "one .txt file", "Give the folder")
+    refused(file("a.txt", MARKER), "a single .txt file", "Give the folder")
 
 
 def test_a_folder_without_txt_files_is_refused(tmp_path: Path) -> None:
@@ -307,7 +317,7 @@ def test_a_folder_read_as_csv_is_refused(file: File, tmp_path: Path) -> None:
 def test_a_txt_file_at_fault_is_named_by_its_number_and_never_by_its_name(file: File, tmp_path: Path) -> None:
     file("a.txt", "fine")
     (tmp_path / f"b{MARKER}.txt").symlink_to(tmp_path / "nowhere")
-    refused(tmp_path, "file number 2 by name: it cannot be read", "counting")
+    refused(tmp_path, "file number 2 by name: it cannot be read", "count the .txt files")
     (tmp_path / f"b{MARKER}.txt").unlink()
     file(f"b{MARKER}.txt", b"\xff" + MARKER.encode())
     refused(tmp_path, "file number 2 by name: it is not text of the declared encoding", "--encoding cp1252")
@@ -320,11 +330,11 @@ def test_a_txt_file_over_the_limit_is_named_by_its_number(
 ) -> None:
     monkeypatch.setattr(lines, "MAX_LINE_BYTES", 1 << 20)
     file(f"{MARKER}.txt", MARKER * (1 << 18))
-    refused(tmp_path, "file number 1 by name: it is longer than 1 MiB", "counting")
+    refused(tmp_path, "file number 1 by name: it is longer than 1 MiB", "count the .txt files")
 
 
 def test_a_parquet_file_that_is_none_is_refused(file: File) -> None:
-    refused(file("a.parquet", MARKER), "not a whole Parquet file", "jsonl")
+    refused(file("a.parquet", MARKER), "not a complete Parquet file", "jsonl")
 
 
 def test_parquet_columns_are_checked(tmp_path: Path) -> None:

@@ -305,5 +305,5 @@ def test_a_file_of_replies_that_was_changed_is_refused_by_its_line(tmp_path: Pat
 
 
 def test_a_file_of_replies_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(VerificationError, match=r"none\.jsonl is not a whole file of replies"):
+    with pytest.raises(VerificationError, match=r"none\.jsonl is not a complete file of replies"):
         ReplayWriter(tmp_path / "none.jsonl", name="echo")

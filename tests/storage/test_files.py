@@ -232,7 +232,7 @@ def test_a_private_file_that_others_may_read_is_refused_until_it_is_closed(tmp_p
     path.write_bytes(b"{}\n")
     path.chmod(0o640)
     for look in (read_private, lambda path: append_line(path, b"{}")):
-        with pytest.raises(PrivacyError, match="may be read by others") as caught:
+        with pytest.raises(PrivacyError, match="Other users may read") as caught:
             look(path)
         assert f"chmod 600 {path}" in caught.value.hint
     ensure_private(path)

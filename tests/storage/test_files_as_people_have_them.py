@@ -241,7 +241,7 @@ def test_more_fields_than_columns_are_a_fault_unless_they_are_empty(tmp_path: Pa
     reading = open_private(read_by_rule(DataSection(path=str(path), user="user"), tells=True))
     assert [row.text for row in reading.corpus] == ["fine"]
     assert {why: places.first for why, places in reading.left_out.items()} == {
-        "the row has another number of fields than the header": [3]
+        "the number of fields in the row is not that of the header": [3]
     }
 
 
@@ -354,7 +354,7 @@ def test_a_file_that_mixes_encodings_is_said_to_mix_them(tmp_path: Path, name: s
     path = tmp_path / name
     head = b"text\n" if name == "a.csv" else b""
     path.write_bytes(head + lines[0].encode() + b"\n" + lines[1].encode("cp1252") + b"\n")
-    with pytest.raises(DataError, match="is not UTF-8, and lines before it are") as caught:
+    with pytest.raises(DataError, match="is not UTF-8, although earlier lines are") as caught:
         read_corpus(path)
     assert "mixes two encodings" in caught.value.hint
     assert "--encoding" not in caught.value.hint

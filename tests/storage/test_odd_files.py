@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         ("a.csv", b"body,user\nfine,u\n", "no column 'text'"),
         ("a.jsonl", b'{"body": "fine"}\n', "no column 'text'"),
         ("a.csv", b"text,user\nfine,u\nd\xe9\xe7u,u\n", "is not UTF-8"),
-        ("a.parquet", b"PAR1 and no more", "not a whole Parquet file"),
+        ("a.parquet", b"PAR1 and no more", "not a complete Parquet file"),
         ("empty.csv", b"", "is empty"),
         ("a.csv", b"text,user\n", "has no rows"),
         ("a.csv", b"sep=,\ntext,user\n\n", "has no rows"),
@@ -99,7 +99,7 @@ ODD: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda path: path.write_bytes(b'{"text": "caf\xe9"}\n' * 3),
         "has no usable row",
     ),
-    "one text": ("a.txt", lambda path: path.write_text("text\tuser\na\tb\n"), "is one .txt file"),
+    "one text": ("a.txt", lambda path: path.write_text("text\tuser\na\tb\n"), "is a single .txt file"),
     "no header": (
         "a.csv",
         lambda path: path.write_text('"It came late, and cold.",u1\n' * 3),

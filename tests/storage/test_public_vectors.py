@@ -75,13 +75,13 @@ def test_what_was_kept_is_used_where_the_last_bits_differ(tmp_path: Path) -> Non
 
 def test_other_embeddings_are_refused(tmp_path: Path) -> None:
     here = PublicVectors(OtherProcessor(0.1), read_vectors(kept_in(tmp_path), FakeEmbedder().dim))
-    with pytest.raises(VerificationError, match="other embeddings"):
+    with pytest.raises(VerificationError, match="are not those that"):
         here.embed(TEXTS)
 
 
 def test_a_text_without_a_row_is_refused(tmp_path: Path) -> None:
     here = PublicVectors(FakeEmbedder(), read_vectors(kept_in(tmp_path), FakeEmbedder().dim))
-    with pytest.raises(VerificationError, match="other embeddings"):
+    with pytest.raises(VerificationError, match="are not those that"):
         here.embed(["a text that was never embedded"])
 
 

@@ -270,7 +270,7 @@ def test_a_damaged_line_inside_the_journal_is_not_passed_over(tmp_path: Path, ba
 def test_what_is_no_plain_value_cannot_get_into_the_journal(tmp_path: Path, fact: object) -> None:
     path = tmp_path / "journal.jsonl"
     journal = Journal(path)
-    with pytest.raises(PrivacyError, match="'votes' carries something") as caught:
+    with pytest.raises(PrivacyError, match="'votes' has a value") as caught:
         journal.append("votes", fact=fact)
     assert "ZQX" not in str(caught.value)
     assert caught.value.__context__ is None

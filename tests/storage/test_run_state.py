@@ -34,7 +34,7 @@ def test_a_run_is_followed_from_its_first_reply_to_its_release(lab: Lab) -> None
         seen = progress_of(folder)
         assert seen.state == "running"
         assert [(s.stage, s.host) for s in seen.sent] == [
-            ("trying the writer", "this machine"),
+            ("testing the writer", "this machine"),
             ("writing candidates", "this machine"),
         ]
         assert seen.sent[0].replies == seen.sent[0].requests == 8

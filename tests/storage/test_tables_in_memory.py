@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset
 import pytest
 
 import rpsg
@@ -57,6 +58,8 @@ KINDS: dict[str, Callable[[list[dict[str, Any]]], Any]] = {
     "polars": of_polars,
     "polars, lazy": lambda rows: of_polars(rows).lazy(),
     "Arrow": pa.Table.from_pylist,
+    "an Arrow reader": lambda rows: pa.Table.from_pylist(rows).to_reader(),
+    "an Arrow data set": lambda rows: pa.dataset.dataset(pa.Table.from_pylist(rows)),
     "an Arrow batch": lambda rows: pa.Table.from_pylist(rows).to_batches()[0],
     "a data set": of_datasets,
 }
@@ -127,8 +130,9 @@ def test_a_data_set_of_several_splits_is_refused_with_their_names() -> None:
         ({"text": ["Tea"]}, "a dict", "pandas.DataFrame(data)"),
         (iter(ROWS), "a list_iterator", "list(data)"),
         (3, "an int", "Give the path of a file"),
+        (np.array([["Tea", "u"]]), "an? ndarray", "pandas.DataFrame(data, columns="),
     ],
-    ids=["empty", "texts", "columns", "iterator", "number"],
+    ids=["empty", "texts", "columns", "iterator", "number", "array"],
 )
 def test_what_holds_no_rows_is_refused_with_what_it_is_and_how_to_make_rows_of_it(
     data: Any, what: str, hint: str
@@ -143,6 +147,39 @@ def test_a_series_is_refused_with_how_to_make_a_data_frame_of_it() -> None:
     with pytest.raises(UsageError, match="Nothing was read") as refused, held(texts):
         pass
     assert 'data.to_frame("text")' in refused.value.hint
+
+
+@pytest.mark.parametrize("index", [["user"], ["label", "user"]], ids=" and ".join)
+def test_a_named_index_of_pandas_is_a_column(index: list[str]) -> None:
+    columns = {"user": "user", "label": "label"}
+    with held(of_pandas(ROWS).set_index(index)) as path:
+        data = DataSection(path=str(path), account="a", **columns)
+        check_columns(data)
+        found = open_private(read_by_rule(data)).corpus
+    assert [(row.text, row.user, row.label) for row in found] == [
+        ("tea", "12", "good"),
+        ("corn", "13", "bad"),
+    ]
+
+
+def test_data_in_memory_without_a_row_are_not_called_by_a_path() -> None:
+    for rows, says in ((of_pandas(ROWS)[:0], "has no rows"), ([{"text": ""}], "has no usable row")):
+        with held(rows) as path, pytest.raises(DataError, match=says) as refused:
+            read_by_rule(DataSection(path=str(path), account="a"))
+        assert refused.value.message.startswith("The data in memory")
+        assert "memory:" not in str(refused.value)
+
+
+def test_a_file_that_pandas_reads_in_pieces_is_refused_with_how_to_join_them(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas comes with the tools of development")
+    (tmp_path / "a.csv").write_text("text\ntea\n")
+    with (
+        pandas.read_csv(tmp_path / "a.csv", chunksize=1) as pieces,
+        pytest.raises(UsageError, match="cannot be read from a TextFileReader") as refused,
+        held(pieces),
+    ):
+        pass
+    assert "pandas.concat(data)" in refused.value.hint
 
 
 @pytest.mark.parametrize("odd", [None, "tea", 3])
@@ -246,23 +283,20 @@ def test_a_package_that_is_missing_is_named(made: Run, monkeypatch: pytest.Monke
     assert "rpsg[frames]" in refused.value.hint
 
 
-class UnreachableError(Exception):
-    """As an HTTP library raises it, of which the hub's client may use any."""
-
-
 class Hub:
     """A hub that keeps what is uploaded, or refuses it."""
 
     endpoint = "https://huggingface.co"
 
-    def __init__(self, *, refuses: bool = False) -> None:
-        self.refuses = refuses
+    def __init__(self) -> None:
+        #: The name of the error with which it refuses.
+        self.refuses = ""
         self.created: list[dict[str, Any]] = []
         self.uploaded: list[dict[str, bytes]] = []
 
     def create_repo(self, name: str, **options: Any) -> None:
         if self.refuses:
-            raise UnreachableError("secret details")
+            raise type(self.refuses, (Exception,), {})("secret details")
         self.created.append({"name": name, **options})
 
     def upload_folder(self, *, folder_path: str, **_: Any) -> None:
@@ -286,10 +320,22 @@ def test_the_release_is_pushed_as_it_is_and_private_by_default(made: Run, hub: H
     assert hub.uploaded == [files_of(made.release)]
 
 
-def test_a_hub_that_refuses_is_a_sentence(made: Run, hub: Hub) -> None:
-    hub.refuses = True
-    with pytest.raises(ModelError, match=r"did not take ward/notes \(UnreachableError\)") as refused:
+@pytest.mark.parametrize(
+    ("kind", "says", "hint"),
+    [
+        ("UnreachableError", "cannot be reached", "Check the network"),
+        ("ConnectError", "cannot be reached", "Check the network"),
+        ("ReadTimeout", "cannot be reached", "Check the network"),
+        ("HfHubHTTPError", "did not take ward/notes", "hf auth login"),
+        ("HFValidationError", "did not take ward/notes", "OWNER/NAME"),
+    ],
+)
+def test_a_hub_that_refuses_is_a_sentence(made: Run, hub: Hub, kind: str, says: str, hint: str) -> None:
+    """An error as an HTTP library raises it, of which the hub's client may use any."""
+    hub.refuses = kind
+    with pytest.raises(ModelError, match=rf"{says}.*\({kind}\)") as refused:
         made.push("ward/notes")
+    assert hint in refused.value.hint
     assert "secret" not in str(refused.value)
 
 

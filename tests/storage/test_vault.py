@@ -56,7 +56,7 @@ def test_what_is_no_sealed_text_is_told_from_one(kept: str) -> None:
 @pytest.mark.parametrize("key", ["file", "none"])
 @pytest.mark.parametrize("rows", [0, 1, 1000])
 def test_vectors_come_back_as_they_were(tmp_path: Path, key: VaultKey, rows: int) -> None:
-    made = np.random.default_rng(0).normal(size=(rows, 300)).astype(np.float32)
+    made = np.random.default_rng(0).normal(size=(rows, 300)).astype(np.float16)
     kept = Vectors(Vault.create(tmp_path, key), "v", 300)
     assert kept.load() is None
     assert np.array_equal(kept.fill(rows, np.array_split(made, 3)), made)

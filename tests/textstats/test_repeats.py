@@ -6,9 +6,11 @@ import random
 from collections import Counter
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rpsg.textstats import repeats as repeating
 from rpsg.textstats.repeats import hashed_runs, repeats
 from rpsg.textstats.words import encode
 
@@ -22,10 +24,13 @@ def runs(text: str, length: int) -> list[tuple[str, ...]]:
     return [tuple(words[i : i + length]) for i in range(len(words) - length + 1)]
 
 
-@given(TEXTS)
-@settings(max_examples=150, deadline=None)
-def test_every_text_is_judged_as_by_comparing_all_runs(texts: list[str]) -> None:
-    itself, another = repeats(texts)
+@pytest.mark.parametrize("at_once", [1, 7, 1 << 19])
+@given(texts=TEXTS)
+@settings(max_examples=100, deadline=None)
+def test_every_text_is_judged_as_by_comparing_all_runs(at_once: int, texts: list[str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(repeating, "AT_ONCE", at_once)
+        itself, another = repeats(texts)
     for i, text in enumerate(texts):
         grams = Counter(runs(text, 4))
         assert itself[i] == (grams.total() - len(grams) > 0.1 * grams.total())

@@ -169,7 +169,7 @@ def test_two_releases_are_chosen_in_the_list(opened: Callable[..., Any]) -> None
     page.get_by_label("Release", exact=True).select_option("strict")
     page.get_by_label("and release").select_option("floor")
     page.get_by_role("button", name="Show them side by side").click()
-    page.get_by_role("table", name="Figures that both have").wait_for()
+    page.get_by_role("table", name="Figures of both releases").wait_for()
     assert [each.inner_text() for each in page.locator(".sides h2").all()] == ["strict", "floor"]
 
 

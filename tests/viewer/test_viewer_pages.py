@@ -219,7 +219,7 @@ def test_two_releases_are_shown_side_by_side(visitor: Visitor, shown: Path) -> N
         assert release.quality.line in page
         for place in (0, -1):
             assert release.texts[place].text in page
-    rows = rows_of(page, "Figures that both have")
+    rows = rows_of(page, "Figures of both releases")
     assert rows["texts"] == ["20", "60"]
     assert "people or rows, noisy" not in rows  # the floor has counted nobody
     assert "ε = 4" in page
@@ -229,7 +229,7 @@ def test_two_releases_are_shown_side_by_side(visitor: Visitor, shown: Path) -> N
 
 def test_a_release_beside_itself_has_equal_figures(visitor: Visitor) -> None:
     one = visitor.place("strict").rpartition("/")[2]
-    rows = rows_of(visitor.page(f"/sides?a={one}&b={one}"), "Figures that both have")
+    rows = rows_of(visitor.page(f"/sides?a={one}&b={one}"), "Figures of both releases")
     assert all(first == second for first, second in rows.values())
     assert "people or rows, noisy" in rows
 

@@ -1,11 +1,11 @@
-"""Attacks on a synthetic corpus, ours or any other tool's, and what their outcome proves.
+"""Attacks on a synthetic corpus, made by RPSG or by any other tool, and what their outcome proves.
 
 from rpsg.audit import audit
 
 report = audit("synthetic.jsonl", "members.csv", "held-out.csv", epsilon=2, delta=1e-6)
 print(report.verdict, report.reason)
 
-Names are looked up when they are used, so that naming an attack loads nothing else.
+Modules are loaded only when they are used, so importing this package loads nothing else.
 """
 
 from __future__ import annotations

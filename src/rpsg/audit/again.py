@@ -1,7 +1,7 @@
 """The pipeline of a plan, to be run again on some of the people: the aid of the attack ``lira-shadow``.
 
-Each run is whole, noise and charges included, in a folder that is gone afterwards with its keys and its
-account book: what it makes is read by the attack alone, and never leaves the audit.
+Each run is complete, with its noise and its charges, in a folder that is deleted afterwards with its keys and
+its account book. Only the attack reads what the run makes; it never leaves the audit.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _HOME = "RPSG_HOME"
 
 
 def pipeline_of(plan: Plan, tools: Tools | None = None) -> Pipeline:
-    """What makes a corpus of given texts as ``plan`` says; its data, holdout, canaries and account play no
-    part.
+    """A pipeline that makes a corpus from given texts as ``plan`` says. The plan's data, holdout, canaries
+    and account are ignored.
 
-    ``tools`` replace the plan's models. A request that was answered once is not asked again in a later run,
-    so shadows cost least where prompts do not depend on private texts. Not for several threads: while a run
-    lasts, ``RPSG_HOME`` of this process leads to a temporary folder.
+    ``tools`` replace the plan's models. A request that was answered once is not sent again in a later run, so
+    shadows cost least if prompts do not depend on private texts. Not for several threads: while a run lasts,
+    ``RPSG_HOME`` of this process leads to a temporary folder.
 
     Raises:
         UsageError: the plan needs labels or columns, its method reads no private data, or donors are listed.
@@ -76,7 +76,9 @@ def with_pipeline(aids: Aids | None, plan: Plan, tools: Tools | None = None) -> 
 
 
 def _of_some(plan: Plan, file: Path, people: int) -> Plan:
-    """The plan for the texts in ``file``. Its seed stays, or no request would be the same in two shadows."""
+    """The plan for the texts in ``file``. All shadows have the same seed; otherwise no request would be the
+    same in two of them.
+    """
     data = {
         "path": str(file),
         "text": "text",
@@ -96,7 +98,9 @@ def _of_some(plan: Plan, file: Path, people: int) -> Plan:
 
 @contextmanager
 def _somewhere_else() -> Iterator[Path]:
-    """A folder of this user alone, with the keys and account book of what runs in it; gone afterwards."""
+    """A folder that only this user can read, with the keys and account book of the runs in it; deleted
+    afterwards.
+    """
     before = os.environ.get(_HOME)
     with tempfile.TemporaryDirectory(prefix="rpsg-shadow-") as made:
         folder = Path(made)
@@ -111,7 +115,7 @@ def _somewhere_else() -> Iterator[Path]:
 
 
 class _Kept:
-    """A writer that is asked each request once."""
+    """A writer to which each request is sent only once."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
@@ -126,7 +130,7 @@ class _Kept:
         return self._writer.endpoint
 
     def __getattr__(self, name: str) -> Any:
-        """What else the writer tells, such as its host."""
+        """Any other attribute of the writer, such as its host."""
         return getattr(self._writer, name)
 
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:

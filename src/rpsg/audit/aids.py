@@ -1,7 +1,7 @@
 """What some attacks need besides the texts: models of this machine, and the pipeline that made the corpus.
 
-Each is optional. An attack whose aid was not given is not run and says which one it is; the others lose
-nothing by it, since whether an aid is there is known before anything is read.
+Each is optional. An attack whose aid was not given is not run, and says which aid it lacks. This does not
+weaken the other attacks, because it is known before anything is read which aids there are.
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ def aids_of(
     ``recogniser_model`` is an installed spaCy model, without which Presidio finds no names.
 
     Raises:
-        UsageError: there is no such name, or the model is elsewhere.
-        MissingExtraError: its package is not installed.
+        UsageError: there is no such name, or the model does not run on this machine. MissingExtraError: its
+        package is not installed.
         ModelError: its weights are missing or cannot be used.
     """
     made: dict[str, Any] = {"pipeline": pipeline}

@@ -32,17 +32,18 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
     ),
     "identities": ("rpsg.audit.identities:identities", "addresses, numbers and accounts of one person alone"),
     "names": ("rpsg.audit.identities:names", "names of people that one person alone has written"),
-    "closest": ("rpsg.audit.embedding:closest", "texts whose embedding is near to a synthetic one"),
+    "closest": ("rpsg.audit.embedding:closest", "texts whose embedding is close to that of a synthetic text"),
     "closest-ratio": (
         "rpsg.audit.embedding:closest_ratio",
         "texts that are much nearer to one synthetic text than to the next",
     ),
     "extraction": ("rpsg.audit.canaries:extraction", "ends of planted canaries that occur in the corpus"),
     "exposure": ("rpsg.audit.canaries:exposure", "ends of planted canaries that the corpus makes likely"),
-    # The slowest are the last: with progress of their own they end the stage of those before them.
+    # The slowest are last: they show progress of their own, which ends the progress of the attacks before
+    # them.
     "lira-shadow": (
         "rpsg.audit.shadow:lira_shadow",
-        "likelihoods, beside those where the pipeline ran again",
+        "likelihoods, compared with those of further runs of the pipeline",
     ),
     "tuned": ("rpsg.audit.tuned:tuned", "texts that are likely under a transformer tuned on the corpus"),
 }

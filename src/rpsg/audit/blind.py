@@ -1,8 +1,9 @@
 """Can members be told from people held out without the corpus? Then chance did not split them.
 
-Every attack would find such a difference and call it a leak, so the audit is void. Tried are a classifier of
-words and a few plain figures of each person, such as how many texts there are. Each is judged by its AUC and,
-like an attack, by its most certain guesses, because a small group that is on one side alone moves no AUC.
+Every attack would find such a difference and call it a leak, so the audit is void. Two things are tried: a
+classifier of words, and a few plain figures of each person, such as the number of texts. Each is judged by
+its AUC and, like an attack, by its most certain guesses, because a small group that is on one side only
+hardly changes an AUC.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 FOLDS = 5
-#: Texts of each side that the classifier looks at, at most.
+#: The classifier uses at most this many texts of each side.
 MOST = 1500
-#: Texts that must have a word for it to be looked at.
+#: The classifier uses a word only if at least this many texts have it.
 HELD = 4
-#: An honest split is called void this often at most for its words, and this often for all else.
+#: How often, at most, an honest split is called void: because of its words, and because of anything else.
 LEVEL = 0.01
 
 
@@ -62,7 +63,7 @@ def blind_baseline(subject: Subject) -> Baseline:
     """Logistic regression on the words and pairs of words of the private texts alone, five folds, by person.
 
     After Das, Zhang & Tramer 2024 and Meeus et al. 2024: no attack is worth more than what it adds to this.
-    A person's score is the mean over their texts. The plain figures are looked at beside it.
+    A person's score is the mean over their texts. The plain figures are tested as well.
     """
     rows = _drawn(subject)
     inside = subject.is_in[subject.owner[rows]]
@@ -76,7 +77,7 @@ def blind_baseline(subject: Subject) -> Baseline:
             grams.rows(~test), np.where(inside[~test], 1.0, -1.0), int(grams.cells.max(initial=-1)) + 1
         )
         found = grams.rows(test).times(weight[:-1]) + weight[-1]
-        # Ranks, since the folds have scales of their own; equal scores have equal ranks.
+        # Ranks, because each fold has its own scale of scores; equal scores have equal ranks.
         scores[test] = np.searchsorted(np.sort(found), found) / max(int(test.sum()), 1)
     who, index = np.unique(subject.owner[rows], return_inverse=True)
     of_person = np.bincount(index, weights=scores) / np.bincount(index)
@@ -93,7 +94,7 @@ def blind_baseline(subject: Subject) -> Baseline:
 
 
 def _figures(subject: Subject) -> Iterator[tuple[str, Floats]]:
-    """Plain figures of each person that no random split tells apart; shape (people,)."""
+    """Plain figures of each person, which a random split does not make different; shape (people,)."""
     counts = np.bincount(subject.owner)
     yield "how many texts a person has", counts.astype(np.float64)
     kinds = np.fromiter(map(_signs_of, subject.texts), np.dtype((np.float64, 5)), len(subject.texts)).T
@@ -130,7 +131,7 @@ def _tells(figure: Floats, is_in: Flags, level: float) -> bool:
 def _names_too_many(scores: Floats, is_in: Flags, level: float) -> bool:
     """Whether too many of the highest scores, or of the lowest, are of one side; ties count half or less.
 
-    A group of equal scores is passed over unless it fits whole: no order among them means anything.
+    A group of equal scores counts only if all of it fits, because the order within it has no meaning.
     """
     units = len(is_in)
     sizes = guess_sizes(units)
@@ -147,9 +148,8 @@ def _names_too_many(scores: Floats, is_in: Flags, level: float) -> bool:
 
 
 def _leaves_out_too_many(subject: Subject, level: float) -> bool:
-    """Whether chance does not explain how many people of each side are left out for their texts.
-
-    Else the texts that leaked could be hidden, by copies of them on one side or in the reference.
+    """Whether chance fails to explain how many people of each side are left out because of their texts.
+    Without this check, leaked texts could be hidden by copies of them on one side or in the reference.
     """
     out = np.array(list(subject.left_out.values()) or [0, 0])
     sides = out + np.bincount(subject.is_in, minlength=2)[::-1]
@@ -179,7 +179,7 @@ def _features(texts: Sequence[str]) -> Grams:
 
 
 def _drawn(subject: Subject) -> Ints:
-    """Equally many texts of each side, drawn at random; a second text of a person after the first of all."""
+    """Equally many texts of each side, drawn at random; everybody's first text before anybody's second."""
     inside = subject.is_in[subject.owner]
     sides = [np.flatnonzero(inside), np.flatnonzero(~inside)]
     draw, count = stream(subject.seed, "baseline texts"), min(MOST, *map(len, sides))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rpsg.audit.subject import Subject
     from rpsg.stages.canaries import Canaries
 
-#: Other ends that an end is ranked among.
+#: The number of other ends among which an end is ranked.
 ALTERNATIVES = 10_000
 NOT_HELD_OUT = (
     "A canary that was held out is in the corpus, so the coins did not decide which were in its data."
@@ -31,12 +31,11 @@ NOT_HELD_OUT = (
 
 
 def extraction(subject: Subject) -> Finding:
-    """Planted canaries of which four words of the end, or the code, stand in the corpus; one is enough.
-
-    One that was held out cannot be there by chance either: then the coins were not kept, and nothing follows.
-
-    The union bound over all planted canaries loses nothing to groups: each is its own neighbour. Where none
-    is found, ``details`` tell how often one could still come out, with 95 %.
+    """Planted canaries of which four words of the end, or the code, are in the corpus; one is enough. A
+    canary that was held out cannot be there by chance. If one is, the coins did not decide which canaries
+    were in the data, and nothing follows. Each canary is added or removed alone, so the union bound over all
+    planted ones needs no epsilon of groups. If none is found, ``details`` have an upper bound, with 95 %
+    confidence, on how often one could still come out.
     """
     own = _canaries(subject)
     is_in = np.array(own.is_in)
@@ -67,7 +66,7 @@ def extraction(subject: Subject) -> Finding:
 
 
 def _fewest_extracted(chances: Sequence[float], subject: Subject) -> float | None:
-    """The share of planted canaries that would refute the claim by standing in the corpus."""
+    """The smallest share of planted canaries that would refute the claim if they were in the corpus."""
     delta, level, claim = subject.claim.delta, subject.level, subject.claim.epsilon
     enough = (
         hits
@@ -83,7 +82,7 @@ def exposure(subject: Subject) -> Finding:
 
     It is log2 of 10,000 minus log2 of the rank of the end among 10,000 other ends, by likelihood under a
     model of the corpus. Planted canaries are compared with held-out ones, so no distribution of ranks has to
-    be assumed; the mean exposure of both is in the details. By chance it is 1.44 bits, or down to 1 bit where
+    be assumed; the mean exposure of both is in the details. By chance it is 1.44 bits, or down to 1 bit if
     many ends are equally likely.
     """
     own = _canaries(subject)
@@ -93,7 +92,7 @@ def exposure(subject: Subject) -> Finding:
     others = draw.choice(known, (ALTERNATIVES, END_WORDS)).tolist()
     scores = _log_chances(model, [" ".join(end) for end in [*ends, *others]])
     ordered = np.sort(scores[len(ends) :])
-    # Equally likely ends share their mean rank; where the model has learnt none, all are equally likely.
+    # Equally likely ends share their mean rank; if the model has learnt none, all are equally likely.
     below, with_ties = (np.searchsorted(ordered, scores[: len(ends)], side=s) for s in ("left", "right"))
     ranks = 1 + ALTERNATIVES - (below + with_ties) / 2
     bits = math.log2(ALTERNATIVES) - np.log2(ranks)

@@ -1,4 +1,4 @@
-"""What a corpus is said to keep of the people in its data, and what that allows anybody to find out."""
+"""The privacy claim of a corpus, and how much it allows anybody to find out about the people in its data."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from rpsg.errors import UsageError
 from rpsg.privacy.attack_bounds import most_auc, most_true_positives
 from rpsg.privacy.gaussian import attack_success, epsilon_of
 
-#: At which delta a claim in terms of mu is tested.
+#: The delta at which a claim in terms of mu is tested.
 DELTA_OF_MU = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What the corpus is said to keep: (epsilon, delta), or mu; without either, that it tells nothing at all.
+    """The claim about a corpus: (epsilon, delta), or mu; without either, that the corpus reveals nothing at
+    all.
 
     ``epsilon`` and ``delta`` are what is tested: for a claim of mu the pair that follows from it.
     """

@@ -1,6 +1,6 @@
-"""Is the audit itself worth anything? What must be found: corpora that leak for certain, the controls.
-
-An attack that does not find what was planted has no power here, and its silence counts for nothing.
+"""Can the audit find a leak at all? The attacks are tried on the controls: corpora that certainly leak. If an
+attack does not find a planted leak, it has no power on these texts, and that it finds nothing in the audited
+corpus proves nothing.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 PEOPLE = 2000
 #: The share of the corpus that a leaky generator copies, and of the words of a copy that it drops.
 LEAKED, DROPPED = 0.05, 0.2
-#: What an attack must reach against a model of the members themselves.
+#: The AUC that an attack must reach on a corpus that is the members' own texts.
 LEAST_AUC = 0.8
 Outcome = Literal["caught", "missed", "not tried"]
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """What an attack made of a corpus that leaks for certain."""
+    """The outcome of an attack on a corpus that certainly leaks."""
 
     name: str
     outcome: Outcome
@@ -40,8 +40,8 @@ class Control:
 def fitted_on_members(subject: Subject) -> Subject:
     """A question whose answer is known: the corpus is what the members wrote, word for word.
 
-    Of up to 2,000 people of each side, and the canaries that were planted. What an attack finds here is as
-    much as it can find in texts of this kind.
+    It has up to 2,000 people of each side, and the planted canaries. What an attack finds here is the most
+    that it can find in texts of this kind.
     """
     draw = stream(subject.seed, "control people")
     sides = (np.flatnonzero(subject.is_in), np.flatnonzero(~subject.is_in))
@@ -52,7 +52,7 @@ def fitted_on_members(subject: Subject) -> Subject:
 
 
 def leaky(subject: Subject) -> Subject:
-    """The same question about a corpus of which one text in twenty is a member's with words dropped.
+    """A question whose answer is known: one text in twenty of the corpus is a member's, with words dropped.
 
     Each leaked text is of another member, or a planted canary; it lacks a random fifth of its words.
     """
@@ -77,9 +77,8 @@ def with_words_dropped(text: str, draw: np.random.Generator, share: float = DROP
 
 
 def outcome_of(finding: Finding, *, needs_area: bool) -> Control:
-    """Whether an attack found the planted leak: a lower bound above the claim, and the area where it has one.
-
-    ``needs_area``: the whole corpus leaks, so a score must tell most members from the others too.
+    """Whether an attack found the planted leak: its lower bound is above the claim and, if needed, its AUC is
+    high. ``needs_area``: the whole corpus leaks, so a score must also tell most members from the others.
     """
     if finding.verdict == "not run":
         return Control(finding.name, "not tried", finding.auc, finding.epsilon_lower)

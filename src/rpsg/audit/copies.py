@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 Hashes = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
-#: Texts whose runs of characters are held at once: a number for each character, several times.
+#: The runs of characters of this many texts are in memory at once: several numbers for each character.
 BLOCK = 1000
-#: Characters in a row that make a copy, and how many words do in the share that is told beside it.
+#: How many characters in a row make a copy, and how many words in a row count in the share that is shown
+#: beside it.
 CHARACTERS, WORDS = 50, 8
-#: Words in a row that near copies are known by, and how many matches are kept for the owner's eyes.
+#: The number of words in a row by which near copies are found, and the number of matches kept for the owner.
 SHINGLE, WORST = 3, 20
 _MIX, _STEP = np.uint64(0x9E3779B97F4A7C15), np.uint64(0x243F6A8885A308D3)
 
@@ -33,8 +34,8 @@ _MIX, _STEP = np.uint64(0x9E3779B97F4A7C15), np.uint64(0x243F6A8885A308D3)
 def copies(subject: Subject) -> Finding:
     """People with fifty characters in a row that occur in the corpus and that nobody else wrote.
 
-    Case and white space do not count. Beside it the shares of members and of people held out who have eight
-    words in a row in the corpus, common phrases too, with 95 % intervals.
+    Case and white space do not count. The details have the shares of members and of people held out who have
+    eight words in a row in the corpus, common phrases included, with 95 % intervals.
     """
     known = np.unique(character_runs(subject.synthetic)[0])
     if subject.reference:
@@ -63,8 +64,9 @@ def copies(subject: Subject) -> Finding:
 def copied_aside(subject: Subject) -> int:
     """How many of the texts that the audit leaves out have fifty characters in a row in the corpus.
 
-    Passages that are also in a text that it looks at, or in the reference, do not count. Whoever adds the
-    leaked texts to the other side, or to the reference, makes the audit leave them out.
+    Passages that are also in a text that the audit uses, or in the reference, do not count. The number is
+    needed because leaked texts could be hidden: if somebody adds them to the other side, or to the reference,
+    the audit leaves them out.
     """
     runs, owner = character_runs(subject.aside)
     known = np.intersect1d(runs, character_runs(subject.synthetic)[0])
@@ -85,7 +87,7 @@ def character_runs(texts: Sequence[str], length: int = CHARACTERS) -> tuple[Hash
     owner = np.repeat(np.arange(len(plain)), sizes)[starts]
     if not len(starts):
         return np.zeros(0, np.uint64), owner
-    # The binary digits of the length: runs of 32, 16 and 2 characters end to end are one of 50.
+    # By the binary digits of the length: runs of 32, 16 and 2 characters end to end make one of 50.
     found, index, size = np.zeros(len(starts), np.uint64), starts.copy(), 1
     while size <= length:
         if length & size:
@@ -105,7 +107,7 @@ def _joined(first: npt.NDArray[np.uint64], second: npt.NDArray[np.uint64]) -> np
 def near_copies(subject: Subject) -> Finding:
     """Each text by its largest similarity to a synthetic text: Jaccard, of runs of three words.
 
-    Exact and without a matrix of all pairs: for each text only those synthetic texts are looked at that share
+    Exact and without a matrix of all pairs: each text is compared only with those synthetic texts that share
     a run with it. The twenty most similar pairs of members are kept for the owner's eyes.
     """
     rows = [words(text) for text in subject.synthetic]

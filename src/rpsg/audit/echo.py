@@ -49,8 +49,8 @@ def _pairs(tokens: Tokens) -> tuple[Ints, Ints]:
 def echo_pairs(subject: Subject) -> Finding:
     """The mean log-chance of the pairs of words of x in the corpus, minus that in the reference.
 
-    The source compares with shadow corpora; here the reference takes their place: a text's own part of it
-    is left out.
+    Meeus et al. compare with shadow corpora; here the parts of the reference take their place, without the
+    part that a text itself is in.
     """
     corpora = [subject.synthetic, *subject.references]
     rows = [[words(text) for text in texts] for texts in corpora]
@@ -74,7 +74,7 @@ def echo_similarity(subject: Subject) -> Finding:
     numbers = numbers_of(rows)
     known = numbered(rows, numbers)
     order = np.argsort(known.codes, kind="stable")
-    holders = known.owner[order]  # the texts that hold a word, word after word
+    holders = known.owner[order]  # for each word, the texts that have it
     stops = np.searchsorted(known.codes[order], np.arange(known.size), side="right")
     starts = np.concatenate([[0], stops[:-1]])
     count, size = len(subject.synthetic), known.lengths

@@ -1,6 +1,6 @@
 """Distances between embeddings of private and synthetic texts: report figures of many tools, as attacks.
 
-Distance to the closest record and nearest-neighbour distance ratio. Read alone they see little: a corpus of
+Distance to the closest record and nearest-neighbour distance ratio. Used alone they show little: a corpus of
 which a fifth was copied with changed words can keep both at chance (The DCR Delusion, arXiv 2505.01524).
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 Vectors = npt.NDArray[np.float32]
-#: Distances that are held at once, and texts that are embedded at once.
+#: The number of distances in memory at once, and of texts that are embedded at once.
 AT_ONCE, BLOCK = 1 << 23, 1000
 NONE_GIVEN = "It needs an embedder to compare texts with: --with-embedder, or `aids` in Python."
 #: Squared distances below this are rounding.
@@ -32,7 +32,8 @@ WORST = 20
 
 
 def closest(subject: Subject) -> Finding:
-    """Each private text by its distance to the closest synthetic text (DCR); nearer is more like a member.
+    """Each private text by its distance to the closest synthetic text (DCR); a closer text is more like a
+    member.
 
     ``details`` has the median distance on each side, the figure that is usually published.
     """

@@ -40,12 +40,11 @@ class Finding:
     ``epsilon_lower`` is a 95 % lower bound, simultaneous for all attacks of the audit. It follows from
     ``right`` of ``guesses`` being members. ``epsilon_most`` is the bound that a perfect attack would have
     shown with this number of people. ``limit`` is the share of members who have to leak for the tests to
-    detect it with a power of 95 %, if leaked members rank above all others, as they do where whole texts are
-    copied; None where no share suffices. ``details`` hold counts; ``matches`` are for the data's owner only.
-    ``epsilon_if_swapped`` is the bound that would be shown if the members were those held out: above 0, the
-    attack names too many of these.
-    ``basis`` has what the bounds are computed from, besides the guesses: kind, number of tests, units,
-    members, and the level of all tests together.
+    detect it with a power of 95 %, if leaked members rank above all others, as they do if whole texts are
+    copied; None if no share suffices. ``details`` hold counts; ``matches`` are for the data's owner only.
+    ``epsilon_if_swapped`` is the bound if members and people held out were exchanged: if it is above 0, the
+    attack names too many people who were held out. ``basis`` has what the bounds are computed from, besides
+    the guesses: kind, number of tests, units, members, and the level of all tests together.
     """
 
     name: str
@@ -236,6 +235,6 @@ def judged(finding: Finding, subject: Subject) -> Finding:
 
 
 class Attack(Protocol):
-    """An attack. It raises NotRunError where it has no result; the message becomes the reason."""
+    """An attack. It raises NotRunError if it has no result; the message becomes the reason."""
 
     def __call__(self, subject: Subject, /) -> Finding: ...

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from rpsg.audit.subject import Subject
     from rpsg.protocols import Recognizer
 
-    #: From the kind and the signs of a span; None where it is no identifier of the attack.
+    #: Makes an identifier from the kind and the characters of a span; None if the attack does not look for
+    #: it.
     Keying = Callable[[str, str], "Key | None"]
 
 BLOCK = 1000
@@ -26,7 +27,7 @@ BLOCK = 1000
 SPACED = frozenset({"phone", "card", "iban", "id"})
 #: What recognisers call the name of a person.
 PERSONS = frozenset({"person", "name", "per"})
-#: An identifier as it is compared: its kind and its signs.
+#: An identifier as it is compared: its kind and its characters.
 Key = tuple[str, str]
 TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof"})
 NOTHING = {
@@ -39,17 +40,18 @@ def identities(subject: Subject) -> Finding:
     """People whose e-mail address, telephone, account or other number is in the corpus.
 
     Found by shape, without names. Identifiers that several people or the reference have point to nobody and
-    are left out of the guesses. Each that the corpus holds is counted as one of a member, of somebody held
-    out, of both, of the public reference, or invented by the writer.
+    are left out of the guesses. Each identifier in the corpus is counted as that of a member, of somebody
+    held out, of both, of the public reference, or as invented by the writer.
     """
     return _of_identifiers("identities", subject, PatternRecognizer(), _compared)
 
 
 def names(subject: Subject) -> Finding:
-    """People in whose texts a person is named whom nobody else names, and whose name the corpus has.
+    """People whose texts name a person whom nobody else names, if the corpus has this name too.
 
     Found by the recogniser that was given, for example Presidio with a spaCy model. Compared without case,
-    titles and marks. Counted and left out as in ``identities``: most names that a writer uses, it invents.
+    titles and marks. Counted and left out as in ``identities``: a writer invents most of the names that it
+    uses.
     """
     if subject.aids.recogniser is None:
         raise NotRunError(

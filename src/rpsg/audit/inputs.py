@@ -19,10 +19,10 @@ Given = str | PathLike[str] | Sequence[str]
 
 
 def read_texts(given: Given, text: str, user: str | None = None, encoding: str = "") -> Rows:
-    """The texts that are not empty, with the person of each where their column is named.
+    """The texts that are not empty, with the person of each if their column is named.
 
-    A list stays as it is, so that it goes with a list of people. ``encoding`` is that of a file that is not
-    UTF-8.
+    A list is returned unchanged, so that it still fits a list of people. ``encoding`` is that of a file that
+    is not UTF-8.
 
     Raises:
         DataError: a file cannot be read, or holds no text.
@@ -36,7 +36,7 @@ def read_texts(given: Given, text: str, user: str | None = None, encoding: str =
 
 
 def read_synthetic(given: Given, text: str) -> tuple[str, ...]:
-    """The synthetic texts; a list without any is for ``subject_of`` to refuse.
+    """The synthetic texts; ``subject_of`` refuses an empty list.
 
     Raises:
         DataError, UsageError: as ``read_texts`` does; the hint names ``--synthetic-text``.

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 def ppl(subject: Subject) -> Finding:
-    """s(x) = -l(x), as good as the perplexity (Yeom et al. 2018), text by text and without padding."""
+    """s(x) = -l(x), which ranks texts as perplexity does (Yeom et al. 2018); text by text and without
+    padding.
+    """
     found = signals(subject)
     return of_scores("ppl", subject, found.under_corpus / np.maximum(found.words, 1))
 
@@ -71,7 +73,8 @@ def compressed(subject: Subject) -> Finding:
 
 
 def passage(subject: Subject) -> Finding:
-    """The passage of x that the corpus makes most likelier than the references do.
+    """By how much the corpus makes a passage of x more likely than the references do, for the passage with
+    the largest gain.
 
     The largest sum, over words in a row, of log p(word) - log p_ref(word) - 1/2. A leak of few
     sentences is not averaged away, as it is in a mean over the text.

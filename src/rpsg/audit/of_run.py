@@ -1,7 +1,8 @@
 """The audit of a run that held people out: its members, the people held out, its texts and its claim.
 
-The run's secret key says again who was held out, and its commitment shows that the rows are those that it
-read. Private texts leave their boxes here as in an evaluation: what comes out is for the operator alone.
+The run's secret key determines again who was held out, and its commitment shows that the rows are those that
+it read. Private texts are taken out of ``Private`` here, as in an evaluation: the outcome is for the operator
+alone.
 """
 
 from __future__ import annotations
@@ -59,20 +60,20 @@ def audit_run(
 ) -> AuditReport:
     """Attack the release of a run for which ``audit_holdout`` held people out, and say what follows.
 
-    The closest texts are kept in the run's vault. Both sides are bounded as the run bounds its rows. ``data``
-    is where the private file is now, by default where the plan says. In split mode the voters are tested, or
-    with ``donors`` the donors. With ``shadows`` the plan is run again for ``lira-shadow``, 16 times.
-    Everything else is as for ``audit``.
+    The most similar pairs of texts are kept in the run's vault. On both sides, as many rows of each person
+    are used as in the run. ``data`` says where the private file is now (by default where the plan says). In
+    split mode the voters are tested, or the donors if ``donors`` is true. With ``shadows`` the plan is run 16
+    more times, for ``lira-shadow``. All other arguments are as for ``audit``.
 
     Raises:
-        UsageError: this is no run folder, or nobody was held out; the hint says what to do.
-        DataError: the file cannot be read, or holds other rows than the run read; too few people.
+        UsageError: this is not a run folder, or nobody was held out; the hint says what to do.
+        DataError: the file cannot be read or has other rows than the run read, or there are too few people.
         RunError: the run is not finished, in use or purged.
     """
     run = path_of(run, "run")
     if not (run / RUN).is_file():
         raise UsageError(
-            f"{run} is no run folder, and only there is the key that says who was held out.",
+            f"{run} is not a run folder. Only a run folder has the key that tells who was held out.",
             hint="Name the folder that was given to rpsg run -o, not its release.",
         )
     plan = resolve(read_toml(run / PLAN))
@@ -82,7 +83,7 @@ def audit_run(
         aids = with_pipeline(aids, plan)
     if progress is not None:
         progress.start("reading the file")
-    claim = {} if donors else release.ledger["claim"]  # without figures where nothing is claimed
+    claim = {} if donors else release.ledger["claim"]  # without figures if nothing is claimed
     with RunFolder.finished(run) as folder:
         moved = _moved(plan, None if data is None else path_of(data, "data"))
         corpus = read_by_rule(moved.data).map(lambda reading: reading.corpus)
@@ -108,7 +109,7 @@ def audit_run(
 
 
 def _about(plan: Plan, release: Release, texts: Sequence[str]) -> dict[str, Any]:
-    """What ``rpsg publish`` compares with the release: whose corpus was attacked, and which."""
+    """The facts by which ``rpsg publish`` checks that the attacked corpus is that of the release."""
     return {
         "ledger_id": str(release.ledger["ledger_id"]),
         "plan": tested_plan(plan, release.pack),
@@ -127,12 +128,12 @@ def other_rows(again: str) -> DataError:
     """The error of a file that changed since the run; ``again`` is the command that names another."""
     return DataError(
         "These are not the rows that the run read, so nobody can tell whom it held out.",
-        hint=f"Name the file as it was then: {again}",
+        hint=f"Restore the file as it was when the run read it, then: {again}",
     )
 
 
 def _refuse(plan: Plan, *, donors: bool) -> None:
-    """UsageError for a run that cannot be audited so, before anything private is read."""
+    """UsageError for a run that cannot be audited in this way, before anything private is read."""
     if not (plan.data.audit_holdout and method_of(plan).reads_private):
         raise UsageError(
             "Nobody was held out of this run, so there is nobody to compare its members with.",
@@ -165,7 +166,9 @@ def sides_of(
     if method_of(plan).has_donors:
         side = 0 if donors else 1
         used = donors_and_voters(plan, folder, used)[side]
-        if plan.split.donor_list:  # a list is no draw: only people on the same side of it are alike
+        if (
+            plan.split.donor_list
+        ):  # a list is not a random draw: only people on the same side of it can be compared
             held = donors_and_voters(plan, folder, held)[side]
     members, others = _bounded(plan, folder.key, used), _bounded(plan, folder.key, held)
     named = plan.data.user is not None

@@ -1,9 +1,9 @@
 """Words of one person alone that occur in the corpus: of members, against those of people held out.
 
-A run of words that a single person of both sides wrote, and no public reference, can stand in the corpus by
-chance: a phantom. Chance gives as many
-hits for people held out as for members, so more hits of members are a leak (after Amin et al. 2026, arXiv
-2606.16952). Runs of the reference are left out, because common phrases would hide everything else.
+A run of words that only one person of both sides wrote, and that the public reference does not have, can be
+in the corpus by chance: a phantom. Chance gives as many hits for people held out as for members, so more hits
+of members are a leak (after Amin et al. 2026, arXiv 2606.16952). Runs of the reference are left out, because
+common phrases would hide everything else.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 Hashes = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
-#: Block by block: the first text, hashes of the runs in the texts, and the text of each within the block.
+#: For each block: its first text, the hashes of the runs in its texts, and for each run its text within the
+#: block.
 Runs = Iterable[tuple[int, Hashes, Ints]]
 #: Consecutive words; each length is a separate test.
 LENGTHS = (8, 6)

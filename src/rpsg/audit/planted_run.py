@@ -1,6 +1,6 @@
 """An audit run: canaries are planted, the plan is run, its corpus is attacked and then destroyed.
 
-The corpus never is a release. It lies in the vault of the run until the report is written, and an interrupted
+The corpus is never released. It is in the vault of the run until the report is written, and an interrupted
 audit run holds nothing that could be published. The same call resumes it.
 """
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 #: If the plan says nothing: how many canaries are drawn, and what share of people is held out.
 CANARIES, HELD_OUT = 200, 0.5
-#: Fewer cannot be told from chance.
+#: The findings of fewer canaries cannot be told from chance.
 FEWEST = 20
 NOTE = (
     "This corpus was made to be attacked and is destroyed. What was found holds for the plan, and for a "
@@ -69,19 +69,20 @@ def canary_run(
     """Run the plan with planted canaries in ``out``, attack its corpus, keep the report, destroy the rest.
 
     The plan is run as ``rpsg run`` runs it, on the same account: its noisy answers are drawn and paid for.
-    If the plan has no canaries, 200 are drawn; if it holds nobody out, half of the people are. Left at the
-    end are the plan and, in the private folder, ``audit.json`` and ``audit.html``. ``aids``, ``attacks``
+    If the plan has no canaries, 200 are drawn; if it holds nobody out, half of the people are. At the end
+    only the plan is left and, in the private folder, ``audit.json`` and ``audit.html``. ``aids``, ``attacks``
     and ``seed`` as for ``audit``, ``shadows`` as for ``audit_run``; ``tools`` and ``noise`` are for tests.
 
     Raises:
         UsageError: the method reads nothing private, or there are too few canaries or public texts.
-        RunError: ``out`` holds another run, or a finished audit, whose report is named.
+        RunError: ``out`` contains another run, or a finished audit; the message names the report of that
+            audit.
         DataError: fewer than 30 people are on a side, or the file changed since the run.
         BudgetError: the account has too little budget left.
     """
     plan, out = plan_of_audit(plan), path_of(out, "out")
     _refuse_finished(out)
-    if shadows:  # refused, where it cannot be, before the run is paid for
+    if shadows:  # an impossible place is refused before the run is paid for
         aids = with_pipeline(aids, plan, tools)
     with execute_unreleased(plan, out, progress=progress, tools=tools, noise=noise) as folder:
         corpus = read_by_rule(plan.data).map(lambda reading: reading.corpus)
@@ -108,7 +109,7 @@ def canary_run(
 def _about(folder: RunFolder, plan: Plan, corpus: Private[PrivateCorpus]) -> dict[str, Any]:
     """What ``rpsg publish`` compares with a release, including a commitment to the rows, with its nonce.
 
-    It stays in the private folder, and tells nobody which rows these were who does not have them.
+    It stays in the private folder. Without the rows nobody can tell from it which rows these were.
     """
     rows = commit_to(corpus)
     return {

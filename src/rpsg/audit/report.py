@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FORM = "rpsg-audit/1"
 #: Attacks that look at canaries, and at nobody's texts.
 OF_CANARIES = frozenset(name for name, need in NEEDS.items() if need == "canaries")
-#: Said with every outcome that refutes nothing.
+#: Shown with every outcome that refutes nothing.
 NO_PROOF = (
     "That nothing was seen is no proof: another attack, or one that knows more, may see what these did not."
 )
@@ -30,7 +30,7 @@ NO_PROOF = (
 
 @dataclass(frozen=True, slots=True)
 class Closest:
-    """A private text and a synthetic one that an attack found alike. For the owner's own page alone."""
+    """A private text and a synthetic one that an attack found similar. Only for the owner's page."""
 
     attack: str
     similarity: float
@@ -42,11 +42,11 @@ class Closest:
 class AuditReport(Shown):
     """What was claimed, what the attacks found, and whether they could have found anything.
 
-    ``allowed`` is the best that the claim allows against one person, to read the curves by; a curve above it
-    refutes nothing by itself, since the people of one corpus are not independent. ``controls`` has what each
-    attack made of a corpus that leaks. ``counts`` are private. ``closest`` are the 20 pairs of texts that
-    are most alike; they are in no JSON and in no words. ``about`` says which run was attacked, for
-    ``rpsg publish``.
+    ``allowed`` is the best that the claim allows against one person, for comparison with the curves. A curve
+    above it refutes nothing by itself, because the people of one corpus are not independent. ``controls`` has
+    the outcome of each attack on a corpus that leaks. ``counts`` are private. ``closest`` are the 20 pairs of
+    texts that are most alike; they are neither in the JSON nor in the words. ``about`` says which run was
+    attacked, for ``rpsg publish``.
     """
 
     verdict: Verdict
@@ -63,11 +63,11 @@ class AuditReport(Shown):
     closest: tuple[Closest, ...] = ()
 
     def finding(self, name: str) -> Finding:
-        """The finding of one attack; KeyError where it was not asked for."""
+        """The finding of one attack; KeyError if that attack was not asked for."""
         return {found.name: found for found in self.findings}[name]
 
     def silent(self) -> dict[str, list[str]]:
-        """The attacks that were not run, or do not count, by the reason."""
+        """The attacks that were not run or do not count, grouped by reason."""
         reasons: dict[str, list[str]] = {}
         for found in self.findings:
             if found.verdict == "not run":
@@ -75,11 +75,11 @@ class AuditReport(Shown):
         return reasons
 
     def to_json(self, *, with_matches: bool = False) -> str:
-        """The whole report as JSON; where the worst matches are is added only on request."""
+        """The whole report as JSON. The row numbers of the worst matches are included only on request."""
         found = {"form": FORM, **asdict(self), "words": self.words()}
         del found["closest"]
         if not with_matches:
-            found["about"].pop("rows", None)  # with it a guess of all rows could be confirmed
+            found["about"].pop("rows", None)  # with this entry, a guess of all rows could be confirmed
             for each in found["findings"]:
                 del each["matches"]
         text = json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False, default=plain_number)
@@ -146,7 +146,9 @@ class AuditReport(Shown):
         return told
 
     def _planted(self) -> str:
-        """What leaks in the control: few members may make up a twentieth of many texts."""
+        """The leak of the control in words. If members are few, a text of each is less than a twentieth of
+        the corpus.
+        """
         leaked, members = max(1, round(LEAKED * self.counts["synthetic texts"])), self.counts["members"]
         if leaked >= members:
             return "In a corpus with a text of every member, with a fifth of its words dropped"

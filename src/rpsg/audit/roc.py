@@ -1,4 +1,4 @@
-"""The ROC curve of an attack: its area, its points, and the rates that are told of it, with intervals."""
+"""The ROC curve of an attack: its area, its points, and the rates that are reported, with intervals."""
 
 from __future__ import annotations
 

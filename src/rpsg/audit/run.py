@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from rpsg.protocols import Progress
     from rpsg.stages.canaries import Canaries
 
-#: Pairs of texts for the eyes of the data's owner.
+#: The number of pairs of texts that are shown to the data's owner.
 MOST_CLOSEST = 20
 
 
@@ -66,24 +66,24 @@ def audit(
 ) -> AuditReport:
     """Attack a synthetic corpus and say what follows.
 
-    Texts are given as lists, or as paths of files: ``text`` is the column of texts, ``user`` that of their
-    authors, ``synthetic_text`` that of the synthetic file if it has another name. ``encoding`` is that of
-    the other files, if they are not UTF-8. The authors of lists are in ``member_units`` and
-    ``nonmember_units``. If no author is named, each text counts as a person.
+    Give texts as lists or as paths of files. In files, ``text`` is the column of texts, ``user`` the column
+    of their authors, and ``synthetic_text`` the column of texts of the synthetic file if its name differs.
+    ``encoding`` is the encoding of the files of real texts, if it is not UTF-8. For lists, the authors are in
+    ``member_units`` and ``nonmember_units``. If no author is named, each text counts as a person.
 
-    ``members`` were in its data and ``nonmembers`` were held out before; who is which must have been decided
-    by chance, person by person. ``reference`` are public texts of the same kind. Without a claim (epsilon
-    with delta, or mu) the test is that nobody can tell who was in the data. ``attacks`` are names, all
-    of ``ATTACKS`` by default, or functions by their names; how many there are decides how sure each has to
-    be, so they have to be chosen before anything is known of the corpus.
+    ``members`` are texts of people who were in the data of the corpus, and ``nonmembers`` those of people who
+    were held out before. Chance must have decided this, person by person. ``reference`` are public texts of
+    the same kind. Without a claim (epsilon with delta, or mu) the audit tests whether anybody can tell who
+    was in the data. ``attacks`` are names (by default all of ``ATTACKS``), or functions by their names. The
+    more there are, the surer each has to be, so choose them before anything is known about the corpus.
 
-    The canaries' coins must be those of the run that made the corpus. ``aids`` are models for the attacks
-    that need one, and the pipeline for ``lira-shadow``. ``notes`` are added to the report's, and ``about``
-    says which run was attacked.
+    The coin tosses of ``canaries`` must be those of the run that made the corpus. ``aids`` has models for the
+    attacks that need one, and the pipeline for ``lira-shadow``. ``notes`` are added to the notes of the
+    report, and ``about`` says which run was attacked.
 
     Raises:
         DataError: a file cannot be read, a side is too small, or somebody is on both.
-        UsageError: a claim that cannot be, or an attack that there is not.
+        UsageError: an impossible claim, or an unknown attack.
     """
     chosen = dict(attacks) if isinstance(attacks, Mapping) and attacks else find_attacks(tuple(attacks))
     claim = Claim.of(epsilon, delta, mu)
@@ -171,7 +171,7 @@ def audit_subject(
 
 
 def _closest(subject: Subject, findings: Sequence[Finding]) -> tuple[Closest, ...]:
-    """The pairs of texts that are most alike, each once, by the attack that sees it most."""
+    """The pairs of texts that are most alike, each once, with the attack that found them most alike."""
     found = sorted(
         ((match, each.name) for each in findings for match in each.matches),
         key=lambda pair: -pair[0].similarity,
@@ -206,14 +206,11 @@ def _found(name: str, attack: Attack, subject: Subject) -> Finding:
 
 
 def _checked(found: Finding, subject: Subject) -> Finding:
-    """The finding, with the verdict that follows from its figures, or "not run" if they cannot be.
-
-    An attack of another package may give any, such as a bound that is no number.
+    """The finding, with the verdict that follows from its figures, or "not run" if they are impossible. An
+    attack of another package may give any figures, such as a bound that is not a number.
     """
     if not _can_be(found, subject):
-        return not_run(
-            found.name, str(registry.at_fault("attacks", found.name, "gives figures that cannot be"))
-        )
+        return not_run(found.name, str(registry.at_fault("attacks", found.name, "gives impossible figures")))
     if found.verdict == "not run":
         return found
     return judged(replace(found, verdict="no violation seen"), subject)
@@ -242,6 +239,6 @@ def _can_be(found: Finding, subject: Subject) -> bool:
 
 
 def _with_rows(found: Finding, subject: Subject) -> Finding:
-    """The finding, its matches named by where the texts were given."""
+    """The finding, with the matches by the positions at which the texts were given."""
     matches = tuple(replace(match, private=int(subject.row[match.private])) for match in found.matches)
     return replace(found, matches=matches)

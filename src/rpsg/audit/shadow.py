@@ -1,7 +1,7 @@
 """Membership by shadow corpora: the pipeline is run again on halves of the people (Carlini et al. 2022).
 
-For each text the corpora of the halves that hold its author, and of those that do not, say how likely the
-text is with and without it. The audited corpus is compared with both.
+For each text, the corpora made from halves with its author show how likely the text is if its author was in
+the data, and the others how likely it is if not. The audited corpus is compared with both.
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ def lira_shadow(subject: Subject) -> Finding:
     phi is the total log-likelihood of a text under a trigram model of a corpus, divided by the root of its
     length. The means are those over the 8 shadow corpora whose half holds the author, and over the 8 others;
     the variance is one for all texts (the source's choice for few shadows) and one for both densities, so
-    that the score rises with phi and no text is too likely to be a member's. The two means are taken to be
-    one standard deviation apart at least: of a pipeline that keeps nothing of its texts they are the same,
-    and an attack that used it could not tell the audited corpus from them.
+    that the score rises with phi and no text is too likely to be a member's. The two means are assumed to be
+    at least one standard deviation apart. Those of a pipeline that keeps nothing of its texts are equal;
+    without this assumption no text could then have a higher score than another, even if the audited corpus
+    leaks.
     """
     with_own, without, spread = subject.of_private.once("shadows", lambda: _shadows(subject))
     found = likelihoods(subject, subject.synthetic)
@@ -55,7 +56,7 @@ def likelihoods(subject: Subject, corpus: Sequence[str]) -> Floats:
 
 
 def halves(people: int, seed: int) -> list[Flags]:
-    """Who is in each shadow's half: random halves and what they leave, one after the other."""
+    """Who is in each shadow's half: random halves, each followed by its complement."""
     chosen = []
     for pair in range(SHADOWS // 2):
         half = stream(seed, "audit shadows", pair).permutation(np.arange(people) % 2 == 0)

@@ -2,7 +2,8 @@
 
 An attack is a function from a ``Subject`` to a ``Finding``; a package adds one with an entry point in the
 group ``rpsg.attacks``. All that an attack says must follow from the synthetic texts, the reference and the
-texts of both sides taken together: who is in and who is out is looked at only when its guesses are marked.
+texts of both sides taken together: who is in the data is used only afterwards, to see which of its guesses
+are right.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ if TYPE_CHECKING:
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-#: People of each side, at least: with fewer no attack could show anything at the 95 % that an audit keeps.
+#: The minimum number of people of each side: with fewer, no attack could show anything with 95 % confidence.
 FEWEST = 30
-#: Texts of both sides are compared with references made of the same number of parts, and no text with its
-# own part.
+#: The number of parts into which people are divided, and of references. A text is never compared with a
+#: reference that may contain it.
 PARTS = 4
 
 
@@ -50,10 +51,10 @@ class Subject:
     ``texts`` are the private texts of both sides in random order, ``owner`` the person of each, and ``is_in``
     says of each person whether their texts were in the data of the synthetic corpus. ``row`` is where each
     text was given: members first, then people held out, counted from 0. ``reference`` are public texts of the
-    same kind, none of them private. ``level`` is the error that one attack may use up. ``left_out`` is how
-    many of each side are not looked at because others wrote the same texts, and ``aside`` are these texts,
-    each once. ``is_control`` says that
-    ``synthetic`` was put together by the audit. An attack that takes long tells ``progress`` how far it is.
+    same kind, none of them private. ``level`` is the error that one attack may use up. ``left_out`` is the
+    number of people of each side who are not used because others wrote the same texts, and ``aside`` has
+    these texts, each once. ``is_control`` says that ``synthetic`` was put together by the audit. An attack
+    that takes long tells ``progress`` how far it is.
     """
 
     synthetic: tuple[str, ...] = field(repr=False)
@@ -81,9 +82,8 @@ class Subject:
 
     @cached_property
     def memory(self) -> Memory:
-        """What several attacks need to know of the corpus, computed once.
-
-        ``of_private`` keeps what they need of the private texts alone, for the controls too.
+        """Results about the corpus that several attacks need, each computed once. ``of_private`` has those
+        that depend on the private texts alone; the controls use them too.
         """
         return Memory()
 
@@ -248,12 +248,15 @@ def _units(
 
 
 def _notes(left_out: int, public: int) -> tuple[str, ...]:
-    """What is said of private texts that were left out."""
+    """The notes about private texts that were left out."""
     told = []
     if left_out:
-        told.append(f"{left_out} private texts are empty, or two people have the same; they were left out.")
+        told.append(
+            f"{left_out} private texts were left out, because they are empty or two people have the same "
+            "text."
+        )
     if public:
-        told.append(f"{public} private texts are in the reference too; they were left out of both.")
+        told.append(f"{public} private texts are also in the reference; they were left out of both.")
     return tuple(told)
 
 
@@ -262,7 +265,9 @@ def _hashes(texts: Sequence[str]) -> Ints:
 
 
 def _is_empty_or_shared(texts: Sequence[str], hashes: Ints, units: Ints) -> Flags:
-    """The texts without a word, and those that more than one person has; of a million no copy is kept."""
+    """The texts that are blank, and those that more than one person has; computed without copies of the
+    texts.
+    """
     order = np.lexsort((units, hashes))
     same_text = hashes[order][1:] == hashes[order][:-1]
     same_person = units[order][1:] == units[order][:-1]
@@ -281,7 +286,7 @@ def _in_order(units: Ints) -> tuple[Ints, Ints]:
 
 
 def _hashed(text: str) -> int:
-    """The same for texts that differ in case and white space alone."""
+    """A number that is the same for texts which differ only in case and white space."""
     return hash(" ".join(text.lower().split()))
 
 

@@ -1,4 +1,5 @@
-"""Small language models of the synthetic corpus and of references, and what they say of private texts.
+"""Small language models of the synthetic corpus and of references, and the likelihoods that they give to
+private texts.
 
 Each is an interpolated Kneser-Ney trigram model of words and marks (Chen & Goodman 1999), the one that
 ``rpsg evaluate`` tests. Private texts are read in blocks, so that memory does not grow with their number.
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 BLOCK = 5000
-#: Words of private texts, and log-chances of words, that are kept at most: 32 MiB each.
+#: At most this many words of private texts, and log-probabilities of words, are kept: 32 MiB each.
 MOST_KEPT = 1 << 23
-#: Neighbours of a text, and the share of words that differ in each.
+#: The number of neighbours of a text, and the share of words that differ in each.
 NEIGHBOURS, CHANGED = 4, 0.2
 #: A passage grows by a word that is likelier under the corpus than the reference by more than this, in nats.
 DRIFT = 0.5
@@ -46,7 +47,7 @@ class Surrogate:
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> Surrogate:
-        """The model of some texts; NotRunError where they hold no word, or too many different ones."""
+        """The model of some texts; NotRunError if they hold no word, or too many different ones."""
         rows = [word_marks(text) for text in texts]
         numbers = numbers_of(rows)
         if not numbers:
@@ -104,9 +105,8 @@ class Words:
         return subject.of_private.once(f"words {read.__name__}", made)
 
     def tokens(self, *numbers: Mapping[str, int]) -> Iterator[tuple[slice, tuple[Tokens, ...]]]:
-        """Block by block the place of its texts and their words, in each of some numberings.
-
-        Words that have no number there share the one after the last.
+        """For each block the place of its texts, and their words in each of the numberings. Words that a
+        numbering lacks share the number after the last.
         """
         if self.kept is None:
             start = 0
@@ -151,11 +151,11 @@ def numbered(rows: Sequence[Sequence[str]], numbers: Mapping[str, int]) -> Token
 
 @dataclass(frozen=True)
 class Expected:
-    """What the references make of the private texts.
+    """The likelihoods of the private texts under the references.
 
     ``each`` holds for each text the sum of log-chances under each reference, NaN for those that may hold
     the text; shape (texts, PARTS). ``words`` holds the log-chance of each word under the mixture of the
-    others; None where there are too many to keep, and ``models`` are asked again.
+    others; None if there are too many to keep, so that ``models`` compute them again.
     """
 
     models: tuple[Surrogate, ...]
@@ -182,12 +182,12 @@ class Signals:
 
 
 def signals(subject: Subject) -> Signals:
-    """What the models say of every private text, computed once for all attacks that ask."""
+    """The likelihoods of every private text under the models, computed once for all attacks."""
     return subject.memory.once("signals", lambda: _signals(subject))
 
 
 def under_references(subject: Subject) -> Floats:
-    """The mean log-chance of each private text under the references; nothing of the corpus goes in."""
+    """The mean log-probability of each private text under the references; the corpus is not used."""
     return np.asarray(np.nanmean(_kept(subject).each, axis=1))
 
 

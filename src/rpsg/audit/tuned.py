@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rpsg.audit.subject import Subject
 
 Floats = npt.NDArray[np.float64]
-#: Texts that are scored at once.
+#: The number of texts that are scored at once.
 BLOCK = 20
 
 
@@ -28,14 +28,15 @@ def tuned(subject: Subject) -> Finding:
     """s(x) = l_ref(x) - l(x), as ``refer``: mean surprise of the tokens of x, under two models of one kind.
 
     The one was fine-tuned on the synthetic texts, the other on as many texts of the public reference, or on
-    nothing where there is none: it must not have seen a private text. A text of less than two tokens has the
+    nothing if there is none: it must not have seen a private text. A text of less than two tokens has the
     score 0.
     """
     public = chain.from_iterable(subject.references) if subject.reference else ()
     reference = tuple(islice(public, len(subject.synthetic)))
     first = TUNING[1] if reference else "load the small model"
     before = subject.of_private.once("tuned", lambda: _mean_scores(subject, reference, first))
-    # The time of the corpus is shown where it is to be published, and not where it is a control or destroyed.
+    # The stage has another name for a control, or for a corpus that will be destroyed: its time is then not
+    # shown.
     is_shown = not subject.is_control and subject.canaries is None
     stage = TUNING[0] if is_shown else "tune a model on a corpus that is not published"
     return of_scores("tuned", subject, _mean_scores(subject, subject.synthetic, stage) - before)

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 #: The reason given for each attack when the audit as a whole has no verdict.
 VOID = "The audit as a whole has no verdict."
-#: People held out, and the share of them, whose passages a corpus can repeat by chance: of public reviews it
-#: repeats those of one in 500 at most.
+#: By chance a corpus can repeat passages of at most this number, or this share, of the people held out. With
+#: public reviews it repeats those of at most one in 500.
 FEW_COPIES, COPIED = 5, 0.02
 
 
 def with_power(finding: Finding, control: Control) -> Finding:
-    """The finding, or "not run" where the attack did not find the members' own texts."""
+    """The finding, or "not run" if the attack did not find the members' own texts."""
     if finding.verdict != "no violation seen" or control.outcome == "caught":
         return finding
     return replace(
@@ -45,8 +45,8 @@ def verdict_of(
     if baseline.is_void:
         by = f" by: {', '.join(baseline.signs)}" if baseline.signs else ""
         return "not run", (
-            f"Members and people held out are told apart without the corpus{by}. So chance did not split "
-            "them. Hold people out at random before the run, and audit that."
+            f"Members and people held out can be told apart without the corpus{by}. So they were not split "
+            "at random. Hold people out at random before the run, and audit that."
         )
     refuted = [found for found in findings if found.verdict == "refuted"]
     if refuted:
@@ -54,7 +54,7 @@ def verdict_of(
         return "refuted", f"The attack {best.name}: {best.reason}"
     quiet = {found.name for found in findings if found.verdict == "no violation seen"}
     if not quiet:
-        return "not run", "No attack could be run with power; each says why."
+        return "not run", "None of the attacks could be run with the power to detect a leak; each says why."
     if why := _why_void([found for found in findings if found.name in quiet], aside):
         return "not run", why
     if not any(control.outcome == "caught" for control in leak if control.name in quiet):
@@ -66,7 +66,9 @@ def verdict_of(
 
 
 def _why_void(findings: Sequence[Finding], aside: int) -> str | None:
-    """Why attacks that did not refute anything show nothing: people held out, or left out, were used."""
+    """The reason why the attacks prove nothing, if texts of people held out, or texts left out, seem to be in
+    the data.
+    """
     swapped = [found.name for found in findings if found.epsilon_if_swapped]
     if swapped:
         return (

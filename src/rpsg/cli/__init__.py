@@ -40,39 +40,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _told_to_end() -> Iterator[None]:
-    """Within this block SIGTERM stops as Ctrl-C does, so that no temporary folder is left."""
+    """Within this block SIGTERM and SIGHUP stop the command like Ctrl-C, so no temporary folder is left.
+
+    A signal that is already ignored stays ignored: under nohup a command outlives its terminal.
+    """
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    is_ours = (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    )
-    if is_ours:
-        signal.signal(signal.SIGTERM, stop)
+    ours: list[signal.Signals] = []
+    if threading.current_thread() is threading.main_thread():
+        ends = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+        ours = [number for number in ends if signal.getsignal(number) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, stop)
     try:
         yield
     finally:
-        if is_ours:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _unwritten(out: Stream, given: Sequence[str]) -> int:
-    """Say that the page of a command that has done its work could not be written.
+    """Say that a command has done its work, but could not write its output.
 
-    A run is in its folder and so is finished all the same.
+    A run counts as finished all the same, because its results are in its folder.
     """
     from rpsg.cli.console import Screen
 
     reason = (out.failure and out.failure.strerror) or "the system refused"
     screen = Screen.stderr()
     screen.line(f"The command has done its work, but its output could not be written: {reason}.", style="red")
-    is_run = logs.command_of(given) == "run"
+    is_run = logs.command_of(given) == "run" and "--help" not in given
     screen.line(
-        "The run is finished and in its folder: rpsg report RUN --text"
+        "The run is finished and in its folder. To see its summary: rpsg report RUN --text"
         if is_run
-        else "Repeat it with an output that can be written, such as > FILE on a disk that has space."
+        else "Repeat the command with an output that can be written, such as > FILE on a disk that has space."
     )
     return 0 if is_run and "--json" not in given else UNWRITTEN
 

@@ -18,6 +18,7 @@ from rpsg.cli.check import check
 from rpsg.cli.commands import plan, run, verify
 from rpsg.cli.compare import CELLS_FAILED, compare
 from rpsg.cli.doctor import doctor
+from rpsg.cli.embed import embed
 from rpsg.cli.evaluate import evaluate
 from rpsg.cli.explain import explain
 from rpsg.cli.init import init
@@ -35,10 +36,10 @@ from rpsg.cli.view import view
 
 EXIT_CODES = (
     (0, "success"),
-    (1, "a bug in RPSG"),
+    (1, "a bug in RPSG, or something to fix before a run (doctor)"),
     (2, "a wrong option, setting or name, or a plug-in that fails"),
     (3, "data that cannot be read"),
-    (4, "schema, size and budget do not fit together"),
+    (4, "the plan cannot give a corpus, for example with too few people or too little budget"),
     (5, "the account of these data has too little budget left, or cannot be read"),
     (6, "a model is missing, damaged or too large, or the writer gives no usable text"),
     (7, "the run folder belongs to another plan, cannot be written, or was purged"),
@@ -49,7 +50,7 @@ EXIT_CODES = (
     (NOT_RUN, "the audit was not able to detect a leak, so it has no verdict (audit)"),
     (CELLS_FAILED, "some cells of a comparison failed; the others are done (compare)"),
     (UNWRITTEN, "done, but the output could not be written"),
-    (130, "stopped with Ctrl-C or SIGTERM"),
+    (130, "stopped with Ctrl-C, or by a signal to end"),
 )
 _EPILOG = "Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES) + "."
 
@@ -87,7 +88,7 @@ def start(
         ),
     ] = None,
     log_json: Annotated[
-        bool, typer.Option("--log-json", metavar="", help="Log one JSON object a line to stderr.")
+        bool, typer.Option("--log-json", metavar="", help="Log to stderr, with one JSON object per line.")
     ] = False,
 ) -> None:
     """From a private text corpus to a synthetic one with a privacy claim that can be checked."""
@@ -100,6 +101,7 @@ app.command("init")(init)
 app.command("plan")(plan)
 app.command("preview")(preview)
 app.command("check")(check)
+app.command("embed")(embed)
 app.command("run")(run)
 app.command("verify")(verify)
 app.command("evaluate")(evaluate)
@@ -121,7 +123,7 @@ app.command("explain")(explain)
 app.command("propose")(propose)
 app.command("list")(list_names)
 for command in (*app.registered_commands, *models.registered_commands, *ledger.registered_commands):
-    # Typer keeps the ends of lines of a docstring, which a narrow terminal then breaks a second time.
+    # Typer keeps the line ends of a docstring, and a narrow terminal would break the lines once more.
     paragraphs = inspect.cleandoc(command.callback.__doc__ or "").split("\n\n") if command.callback else []
     command.help = "\n\n".join(" ".join(lines.split()) for lines in paragraphs)
 app.add_typer(models, name="models")

@@ -64,7 +64,7 @@ WithShadows = Annotated[
     typer.Option(
         "--with-shadows",
         metavar="",
-        help="Also run the attack lira-shadow, which runs the plan 16 times on half of the people: hours.",
+        help="Also run the attack lira-shadow, for hours: it runs the plan 16 times on half of the people.",
     ),
 ]
 
@@ -77,10 +77,11 @@ def chosen_attacks(names: str | None) -> list[str]:
 def chosen_aids(
     embedder: str | None, recogniser: str | None, recogniser_model: str | None, surrogate: str | None
 ) -> Aids | None:
-    """The models that were named, loaded before anything private is read; None where none was.
+    """The models that were named, loaded before anything private is read; None for each that was not named.
 
     Raises:
-        UsageError: there is no such name, the model is elsewhere, or a model is named without its recogniser.
+        UsageError: there is no such name, the model is on another machine, or a recogniser's model is named
+            without the recogniser.
         MissingExtraError, ModelError: it cannot be loaded.
     """
     from rpsg.audit.aids import aids_of
@@ -88,7 +89,7 @@ def chosen_aids(
 
     if recogniser_model and not recogniser:
         raise UsageError(
-            "--with-recogniser-model names the model of a recogniser, and no recogniser is named.",
+            "--with-recogniser-model names the model of a recogniser, but no recogniser is named.",
             hint="Add: --with-recogniser presidio",
         )
     if not (embedder or recogniser or surrogate):

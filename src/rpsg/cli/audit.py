@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from rpsg.audit.report import AuditReport
     from rpsg.cli.console import Screen
 
-#: The exit code where nothing could have been found: a script must not take silence for an outcome.
+#: The exit code of an audit that could not have found a leak: a script must not take that for a pass.
 NOT_RUN = 12
-#: How the name of a file ends that becomes a page and no JSON.
+#: A file with this ending is written as a page, any other as JSON.
 PAGE = ".html"
 PRIVATE = "This page is private: its figures come from private texts, without noise. Do not share it."
 
@@ -78,13 +78,15 @@ def audit(
         typer.Option(
             "--synthetic-text",
             metavar="COLUMN",
-            help="As --text, in the synthetic file, if it differs there.",
+            help="Column of the text in the synthetic file, if it has another name.",
         ),
     ] = None,
     user: Annotated[
         str | None,
         typer.Option(
-            "--user", metavar="COLUMN", help="Column that names the person; else each text is a person."
+            "--user",
+            metavar="COLUMN",
+            help="Column that names the person; without it each text counts as one person.",
         ),
     ] = None,
     encoding: Annotated[
@@ -100,7 +102,7 @@ def audit(
         float | None, typer.Option("--delta", metavar="D", help="The delta of that claim. Default: 0.")
     ] = None,
     mu: Annotated[
-        float | None, typer.Option("--mu", metavar="M", help="The claim to test, as Gaussian DP states it.")
+        float | None, typer.Option("--mu", metavar="M", help="The claim to test, as the mu of Gaussian DP.")
     ] = None,
     attacks: Attacks = None,
     with_embedder: WithEmbedder = None,
@@ -123,9 +125,10 @@ def audit(
 ) -> None:
     """Attack a synthetic corpus: does it reveal who was in its data? The output is as private as the data.
 
-    A run is tested against the claim of its ledger, and the outcome is kept in RUN/private. For other corpora
-    give the claim; without one the test is that nothing distinguishes members from the others. The exit code
-    is 8 if the claim is refuted, and 12 if the audit could not have found a leak and so has no verdict.
+    A run is tested against the claim of its ledger, and the outcome is kept in RUN/private. For another
+    corpus give the claim; without a claim the audit tests whether anything distinguishes members from the
+    others. The exit code is 8 if the claim is refuted, and 12 if the audit could not have found a leak and so
+    has no verdict.
     """
     from rpsg import audit as attacking
     from rpsg.cli.progress import progress_for
@@ -159,7 +162,8 @@ def _refuse(run: Path | None, given: Mapping[str, Any], *, of_run: bool) -> None
     """UsageError for options that do not go together."""
     if run is not None and given:
         raise UsageError(
-            f"--{min(given).replace('_', '-')} is not for a run, which has its own texts, people and claim.",
+            f"--{min(given).replace('_', '-')} cannot be used with a run, which has its own texts, people "
+            "and claim.",
             hint="Try: rpsg audit RUN",
         )
     if run is None and of_run:
@@ -175,7 +179,7 @@ def _refuse(run: Path | None, given: Mapping[str, Any], *, of_run: bool) -> None
 
 
 def _target(run: Path | None, out: Path | None, reads: Sequence[Path | None]) -> Path | None:
-    """The file to write, which is known to be allowed before anything private is read."""
+    """The file to write. Whether it may be written is checked before anything private is read."""
     from rpsg.evaluation.output import check_output
     from rpsg.storage.layout import AUDIT, PRIVATE
 
@@ -187,7 +191,10 @@ def _target(run: Path | None, out: Path | None, reads: Sequence[Path | None]) ->
 
 
 def tell(report: AuditReport, kept: Path | None, failed: RpsgError | None, *, as_json: bool) -> None:
-    """Show the report, and end in the exit code of its verdict; ``failed`` is why it could not be kept."""
+    """Show the report, and exit with the code of its verdict.
+
+    ``failed`` is the error if the report could not be saved.
+    """
     from rpsg.cli.console import Screen
 
     if as_json:
@@ -201,9 +208,9 @@ def tell(report: AuditReport, kept: Path | None, failed: RpsgError | None, *, as
 
 
 def _keep(report: AuditReport, target: Path | None) -> RpsgError | None:
-    """Write the report with its matches: their places, or on a page their texts.
+    """Write the report with its worst matches: on a page with their texts, in JSON with their row numbers.
 
-    A failure is returned, so that the report is shown anyway.
+    An error is returned, not raised, so that the report is shown anyway.
     """
     from rpsg.disk.files import write_atomic
     from rpsg.report.audit_page import audit_page
@@ -242,7 +249,7 @@ def show(screen: Screen, report: AuditReport, kept: Path | None) -> None:
     base = report.baseline
     apart = f"AUC {with_reach(base.auc, base.interval)} (guessing: 0.5)"
     counts = [(name, f"{count:,}") for name, count in report.counts.items()]
-    screen.facts([*counts, ("sides told apart without the corpus", apart)])
+    screen.facts([*counts, ("members found without the corpus", apart)])
     silent = [f"{', '.join(names)}: {reason}" for reason, names in report.silent().items()]
     if silent:
         screen.heading("Not run, and why")
@@ -251,16 +258,16 @@ def show(screen: Screen, report: AuditReport, kept: Path | None) -> None:
         screen.line()
         is_page = kept.suffix == PAGE
         what = (
-            "The same for the privacy officer"
+            "The same as a page for the privacy officer"
             if is_page
-            else "Everything, with row numbers of the worst matches"
+            else "The whole report, with row numbers of the worst matches"
         )
         screen.line(f"{what} (private):")
         screen.command(str(kept))
 
 
 def _show_attacks(screen: Screen, report: AuditReport) -> None:
-    """A row for each attack that has figures, if any of them counts."""
+    """A row for each attack that has figures; nothing if no attack could be run."""
     if all(found.verdict == "not run" for found in report.findings):
         return
     tried = [found for found in report.findings if (found.guesses, found.auc) != (None, None)]
@@ -269,9 +276,12 @@ def _show_attacks(screen: Screen, report: AuditReport) -> None:
     screen.line()
     screen.items(
         [
-            "AUC: 0.5 is chance. It averages over all people: a few who leaked completely hardly change it.",
+            "AUC: 0.5 is chance. It is an average over all people, so a few complete leaks hardly change it.",
             "found at 1 %: the share of members found if 1 % of the people held out are wrongly accused.",
-            "epsilon: at least this, at 95 % confidence for all attacks together. Only this decides.",
+            (
+                "epsilon: the true one is at least this, at 95 % confidence for all attacks together. Only "
+                "epsilon decides the verdict."
+            ),
             "sees: the share of members, or of planted canaries, that must stand out to refute the claim.",
             "±: the longer side of the 95 % interval.",
         ]

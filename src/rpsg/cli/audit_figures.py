@@ -16,7 +16,7 @@ COLUMNS = ("attack", "AUC", "found at 1 %", "epsilon", "sees", "verdict")
 
 
 def figures(found: Finding) -> tuple[str, ...]:
-    """The figures of an attack, in the order of ``COLUMNS``; none for one that does not count."""
+    """The figures of an attack, in the order of ``COLUMNS``; no figures for an attack that was not run."""
     if found.verdict == "not run":
         return (found.name, "", "", "", "", found.verdict)
     rate = found.rates[0] if found.rates else None
@@ -43,7 +43,7 @@ def allowed_by(report: AuditReport) -> Iterator[tuple[str, str]]:
     """What was claimed, and the best that the claim allows against one person."""
     claim, allowed = report.claim, report.allowed
     if not claim.is_made:
-        yield "claimed", "nothing; the test is that members cannot be told from the others"
+        yield "claimed", "nothing, so the test is whether members can be told from the others"
     elif claim.mu is not None:
         yield "claimed", f"mu {claim.mu:g}, tested as epsilon {claim.epsilon:.3g} at delta {claim.delta:g}"
     else:

@@ -25,7 +25,8 @@ def budget(
         typer.Argument(metavar="FILE", help="A file of private data whose account is named by its path."),
     ] = "",
     account: Annotated[
-        str, typer.Option("--account", metavar="NAME", help="An account, by the name that plans declare.")
+        str,
+        typer.Option("--account", metavar="NAME", help="Only the account of this name, which plans declare."),
     ] = "",
     give_back: Annotated[
         str,
@@ -38,14 +39,15 @@ def budget(
     yes: Annotated[bool, typer.Option("--yes", metavar="", help="Do not ask first.")] = False,
     cells: Annotated[
         bool,
-        typer.Option("--cells", metavar="", help="Show each account of a comparison, one for every cell."),
+        typer.Option("--cells", metavar="", help="Also list the accounts of comparisons, one for each cell."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what accounts have spent, on whom, and what unfinished runs have reserved. No data is read.
+    """Show what accounts have spent, on people or rows, and what unfinished runs have reserved. No data is
+    read.
 
-    Without a file or a name all accounts are shown, but only the number of those that
-    comparisons of public texts made.
+    Without a file or a name all accounts are shown. Of the accounts that comparisons of public texts made,
+    only the number is shown.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.privacy.odometer import Odometer, account_name
@@ -68,7 +70,7 @@ def budget(
             f"The account {wanted[0]} has spent nothing." if one else "No account has spent anything yet."
         )
         if file and not Path(file).exists():
-            screen.line(f"There is no file {file} either. All accounts are listed by: rpsg budget")
+            screen.line(f"There is no file {file} either. To list all accounts: rpsg budget")
     grouped = {} if cells or file or account else _by_comparison(shown)
     for statement in shown:
         if not any(statement in group for group in grouped.values()):
@@ -77,7 +79,7 @@ def budget(
         _show_comparison(screen, data, group)
     if book and not wanted and book.has_old_charges():
         screen.line(
-            "An earlier version kept charges without names: `rpsg budget FILE` shows those of a file."
+            "An earlier version recorded charges without a name. To see those of a file: rpsg budget FILE"
         )
 
 
@@ -89,7 +91,7 @@ def _give_back(book: Odometer | None, run_id: str, *, yes: bool) -> None:
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError(
-                "There is no terminal on which to ask.",
+                "This must be confirmed, but there is no terminal to ask on.",
                 hint=f"To release it: rpsg budget --give-back {run_id} --yes",
             )
         typer.confirm(
@@ -102,7 +104,7 @@ def _give_back(book: Odometer | None, run_id: str, *, yes: bool) -> None:
 
 
 def _by_comparison(statements: Sequence[Statement]) -> dict[str, list[Statement]]:
-    """The accounts of each compared corpus. Earlier versions did not write its name, which is "" then."""
+    """The accounts of each compared corpus, by its name; "" for charges of versions that wrote no name."""
     from rpsg.privacy.odometer import COMPARISON
 
     found: dict[str, list[Statement]] = {}
@@ -132,11 +134,13 @@ def _show(screen: Screen, statement: Statement) -> None:
         screen.table(columns, rows, numbers=columns[2:])
     for total in statement.totals:
         if taken := total.delta_fail + total.reserved_delta_fail:
-            screen.line(f"Finding labels or phrases took {taken:.2g} of delta ({total.unit.who}).")
+            screen.line(f"Finding labels or phrases used {taken:.2g} of delta ({total.unit.who}).")
     if len(statement.totals) > 1:
         screen.line("These lines are not for the same unit, so they cannot be added up.")
     if statement.waiting:
-        screen.line("Reserved by unfinished runs; `rpsg budget --give-back RUN_ID` releases it:")
+        screen.line(
+            "Budget that unfinished runs have reserved; to release it: rpsg budget --give-back RUN_ID"
+        )
         screen.items(statement.waiting)
     if caution := statement.caution():
         screen.items([caution], sign="!", style="yellow")

@@ -74,7 +74,7 @@ def _facts(public: CallReport, private: CallReport | None, show: int) -> dict[st
 
 
 def _show_calls(screen: Screen, calls: tuple[Call, ...], total: int) -> None:
-    more = f", the last {len(calls)}; all with --all" if len(calls) < total else ""
+    more = f", the last {len(calls)}; --all shows all" if len(calls) < total else ""
     screen.heading(f"Calls ({total}{more})")
     rows = [
         (str(c.number), c.stage, c.finish, f"{c.prompt_tokens:,}", f"{c.completion_tokens:,}", c.at)
@@ -92,7 +92,7 @@ def _show_texts(screen: Screen, calls: tuple[Call, ...]) -> None:
 
 def _show_failures(screen: Screen, public: CallReport) -> None:
     if public.failures:
-        screen.heading("Failures; such a request is a dropped candidate, never a text")
+        screen.heading("Failed requests; each is a dropped candidate, never a text")
         rows = [(reason or "no reason was given", str(count)) for reason, count in public.failures.items()]
         screen.table(("reason", "requests"), rows, numbers=("requests",))
 
@@ -106,7 +106,7 @@ def _show_bill(screen: Screen, bill: Bill) -> None:
         ("cost", _money(bill)),
     ]
     if bill.lost or bill.unsure_tokens:
-        lost = f"{bill.lost:,} requests were on the way when a process died; " if bill.lost else ""
+        lost = f"{bill.lost:,} requests were unanswered when a process died; " if bill.lost else ""
         facts.append(("besides", f"{lost}at most {bill.unsure_tokens:,} tokens that no reply reported"))
     screen.facts(facts)
 
@@ -117,4 +117,4 @@ def _money(bill: Bill) -> str:
     if not bill.at_most_cost:
         return "nothing: the writer runs on this machine, or its price is zero"
     most = f", at most {bill.at_most_cost:,.4g}" if bill.at_most_cost > bill.cost else ""
-    return f"{bill.cost:,.4g}{most} {bill.currency}; prices {bill.prices}; check your provider"
+    return f"{bill.cost:,.4g}{most} {bill.currency}; prices {bill.prices}; check your provider's bill"

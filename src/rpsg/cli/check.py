@@ -92,16 +92,16 @@ def _show(screen: Screen, reading: Reading, words: int, declared: str, most: int
 
 
 def _tongue(found: Mapping[str, int], declared: str) -> str:
-    """What most rows read like, of those that can be told, and whether that is what was declared."""
+    """The language that most rows seem to be in, of those that can be recognised, and the declared one."""
     from rpsg.textstats.languages import name_of
 
     if not found:
-        return "cannot be told: the rows are too short, or in a language that RPSG does not recognise"
+        return "not recognised: the rows are too short, or in a language that RPSG does not know"
     code, count = next(iter(found.items()))
     rows = sum(found.values())
-    told = f"{count:,} of the {rows:,} rows that are long enough to tell read like {name_of(code)} ({code})"
+    told = f"{count:,} of the {rows:,} rows that are long enough to tell seem to be {name_of(code)} ({code})"
     if declared and declared != code:
-        return f"{told}, and {name_of(declared)} ({declared}) is declared"
+        return f"{told}, but {name_of(declared)} ({declared}) is declared"
     advice = f"; if you knew that before you looked, declare it with --language {code}"
     return told if declared or code == "en" else told + advice
 
@@ -113,6 +113,6 @@ def _show_rows(
     if not numbered:
         return
     shown = numbered[:most]
-    more = f", the first {len(shown)}; all with --all" if len(shown) < len(numbered) else ""
+    more = f", the first {len(shown)}; --all shows all" if len(shown) < len(numbered) else ""
     screen.heading(f"{title} ({len(numbered):,}{more})")
     screen.table((unit, "why"), [(str(number), reason) for number, reason in shown], numbers=(unit,))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 SHOWN_BY: Mapping[str, str] = {
     "form": "the ledger has the fields that its schema requires",
     "seal": "the ledger has the content that its own hash names",
-    "numbering": "the noisy answers are numbered without gaps or doubles",
+    "numbering": "the noisy answers are numbered without gaps or duplicates",
     "sensitivity": "each sensitivity follows from its question's rule and the limit on rows per person",
     "threshold": "words were released only above a threshold that is high enough for its share of delta",
     "stage plan": "the noisy answers and their noise are exactly those of the stage plan",
@@ -33,7 +33,7 @@ NO_CLAIM = "not applicable, because the release makes no differential-privacy cl
 
 
 def in_words(name: str, detail: str, *, claims: bool) -> str:
-    """What a passed check shows: its own ``detail`` if that says more than that it holds."""
+    """What a passed check shows: its own ``detail``, if that says more than that the check passed."""
     if detail != "holds":
         return detail
     if not claims and name in ONLY_FOR_CLAIMS:

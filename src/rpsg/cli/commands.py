@@ -23,7 +23,7 @@ def plan(
             "--out",
             "-o",
             metavar="RUN",
-            help="Folder of the run, for the command that is shown; nothing is written.",
+            help="Folder of the run in the command that is shown; nothing is written.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -112,7 +112,7 @@ def verify(
         typer.Option(
             "--model",
             metavar="ROLE=NAME",
-            help="A model that the release cannot locate, such as writer=mine.gguf. May be repeated.",
+            help="Where your copy of a model of the release is, such as writer=mine.gguf. May be repeated.",
         ),
     ] = None,
     plugins: Annotated[
@@ -120,7 +120,7 @@ def verify(
         typer.Option(
             "--allow-plugin",
             metavar="NAME",
-            help="A method or model of another package that may be loaded; its name. May be repeated.",
+            help="Name of a method or model of another package that may be loaded. May be repeated.",
         ),
     ] = None,
     key: Annotated[
@@ -130,7 +130,9 @@ def verify(
     second_opinion: Annotated[
         bool,
         typer.Option(
-            "--second-opinion", metavar="", help="Recompute every epsilon with dp-accounting's PLD."
+            "--second-opinion",
+            metavar="",
+            help="Compute every epsilon again with another accountant: the PLD of dp-accounting.",
         ),
     ] = False,
     with_vault: Annotated[
@@ -138,7 +140,7 @@ def verify(
         typer.Option(
             "--with-vault",
             metavar="",
-            help="For the operator: open the commitment, and test the noise on the private data.",
+            help="For the operator: check that the private data are those of the run, and test the noise.",
         ),
     ] = False,
     data: Annotated[
@@ -147,7 +149,7 @@ def verify(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check any release: rebuild it from its plan, pack and evidence, and compare.
+    """Check any release: rebuild it from its plan, pack and evidence, and compare the two.
 
     This needs no private data and opens nothing that the release names. The exit code is 8 if a check fails.
     """

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rpsg.compare.matrix import Matrix
     from rpsg.compare.outcome import Comparison
 
-#: The exit code of a comparison some of whose cells failed.
+#: The exit code of a comparison in which some cells failed.
 CELLS_FAILED = 13
 _PANEL = "Limits of all cells together (the comparison stops cleanly at one; raise it to resume)"
 
@@ -40,7 +40,7 @@ def compare(
             "--dry-run",
             "--plan",
             metavar="",
-            help="Only show every cell and what it would take; nothing is sent.",
+            help="Only list all cells and what each would take; nothing is sent.",
         ),
     ] = False,
     data: Annotated[
@@ -60,7 +60,7 @@ def compare(
         typer.Option(
             "--audit-holdout",
             metavar="SHARE",
-            help="Hold this share out of each run, and attack it.",
+            help="Hold this share of the people out of each run, and audit its corpus.",
         ),
     ] = None,
     only_show: Annotated[
@@ -74,7 +74,9 @@ def compare(
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option("--html", metavar="FILE", help="Write the page there too, not only in FOLDER."),
+        typer.Option(
+            "--html", metavar="FILE", help="Write the page into this file too, not only into FOLDER."
+        ),
     ] = None,
     cell: Annotated[
         str | None,
@@ -107,11 +109,12 @@ def compare(
 ) -> None:
     """Compare methods, with a separate run for each method, epsilon, seed, data set, writer and size.
 
-    FILE names them (docs/comparison-files.md). All methods of a seed have the same people, and every corpus
-    is measured against people whom no run has seen, with a floor and a ceiling. Start with --dry-run.
+    FILE names them (docs/comparison-files.md). With the same seed all methods get the same people, and every
+    corpus is compared with texts of people whom no run has used, with a floor and a ceiling. Start with
+    --dry-run.
 
     The same command resumes: finished cells are kept, failed ones are tried again, and the limits apply to
-    all of them together. FOLDER then has comparison.json, comparison.html and a run folder per cell.
+    all of them together. In the end FOLDER has comparison.json, comparison.html and a run folder per cell.
 
     A comparison reads data of the same people many times, and what it reveals adds up. So use it for texts
     that anybody may see (public = true). Private texts need --spend, and their figures must not be published.
@@ -147,7 +150,7 @@ def compare(
 def _matrix(
     path: Path, data: Sequence[str], holdout: float | None, limits: Mapping[str, float | None]
 ) -> Matrix:
-    """The comparison with what was typed in place of what its file says."""
+    """The comparison; what was typed overrides what its file says."""
     from rpsg.compare.matrix import changed, read_matrix
     from rpsg.compare.runner import read_begun
 
@@ -160,8 +163,8 @@ def _matrix(
     if path.is_dir():
         if files:
             raise UsageError(
-                "The files of a comparison that was started are known.",
-                hint="Leave --data out, or name its FILE.",
+                "A comparison that was started keeps its data files.",
+                hint="Leave --data out, or give the comparison's TOML file instead of its folder.",
             )
         found = read_begun(path)
     else:
@@ -170,7 +173,7 @@ def _matrix(
 
 
 def _refuse_places(matrix: Matrix, folder: Path, targets: Sequence[Path]) -> None:
-    """Known before anything runs: what reads private texts is written into no release and over no input."""
+    """Refuse, before anything runs, to write figures of private texts into a release or over an input."""
     from rpsg.evaluation.output import check_output_path
 
     reads = [Path(path) for data in matrix.data for path in data.paths]
@@ -196,13 +199,13 @@ def _result(matrix: Matrix, folder: Path, *, spend: bool, only_show: bool, quiet
         return begun_so_far(matrix, folder)
     screen = Screen.stderr()
     tell: Callable[[str], None] = (lambda _: None) if quiet else screen.line
-    # Off a terminal a line when a cell begins and ends is enough.
+    # Without a terminal, a line when a cell begins and one when it ends are enough.
     launch = partial(in_a_process, spend=spend, quiet=quiet or not screen.is_terminal)
     return compare(matrix, folder, spend=spend, tell=tell, launch=launch)
 
 
 def _write(result: Comparison, folder: Path, exports: Mapping[str, Path | None]) -> Path:
-    """The page in the folder, and whatever else was asked for; all for the owner alone."""
+    """Write the page into the folder, and whatever else was asked for; only the owner may read them."""
     from rpsg.compare.export import EXPORTS
     from rpsg.compare.page import comparison_page
     from rpsg.disk.files import write_atomic

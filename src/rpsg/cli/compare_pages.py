@@ -52,9 +52,9 @@ def show_forecast(screen: Screen, found: MatrixForecast) -> None:
     )
     screen.items(
         [
-            "Cells share replies to public prompts, so less is sent.",
+            "Cells share replies to public prompts, so less than this is sent.",
             "Training, reading and measuring take more time, which is not forecast.",
-            "One cell alone, on another machine: --cell ID, with the ids that --dry-run --json shows.",
+            "To run a single cell, also on another machine: --cell ID. --dry-run --json shows the ids.",
         ]
     )
     screen.heading("What it costs in privacy")
@@ -96,12 +96,12 @@ def show(result: Comparison, page: Path) -> None:
         screen.items(f"{cell.key.in_words()}: {cell.reason}" for cell in troubled)
     if result.internal:
         screen.line(INTERNAL, "yellow")
-    screen.line("Everything, with intervals, tables at equal tokens, audits and curves:")
+    screen.line("All results, with intervals, tables at equal tokens, audits and curves:")
     screen.command(str(page))
 
 
 def _row(result: Comparison, row: CompareRow) -> tuple[str, ...]:
-    """Means alone: on a terminal there is no room for intervals."""
+    """Only means: a terminal has no room for intervals."""
     if not row.cells:
         states = ", ".join(row.states)
         return (f"{row.method} ({states})", *[""] * (min(len(result.headline), MOST_METRICS) + 3))

@@ -1,6 +1,6 @@
-"""What a shell completes behind an option: methods, packs, models, metrics, attacks, and fixed choices.
+"""What a shell completes after an option: methods, packs, models, metrics, attacks, and fixed choices.
 
-Nothing is loaded before a shell asks.
+The names are loaded only when a shell asks for them.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _beginning(names: Mapping[str, str], incomplete: str) -> list[tuple[str, str
     return [(name, about) for name, about in found if name.startswith(incomplete)]
 
 
-#: By the key of a setting; an option of the plan with fixed choices needs no line here.
+#: By the key of a setting. Settings with fixed choices are not listed: the plan knows their choices.
 COMPLETERS: Mapping[str, Completer] = {
     "corpus.domain": packs,
     "method.name": registered("methods"),

@@ -32,7 +32,8 @@ def doctor(
 ) -> None:
     """Check this machine: packages, weights, keys, file permissions, randomness, a token from the writer.
 
-    Each problem comes with what to do about it. No private text is read. The exit code is 1 if there is one.
+    Each problem comes with what to do about it; if there is a problem, the exit code is 1. No private text is
+    read.
     """
     from rpsg import api
     from rpsg.cli.console import Screen, print_json

@@ -66,14 +66,15 @@ def describe(error: BaseException, arguments: Sequence[str] = ()) -> Failure:
         texts = [typed for typed in arguments if is_text(typed)]
         return Failure(kind, _unquoted(error.message, texts), _unquoted(error.hint, texts), error.exit_code)
     if isinstance(error, (KeyboardInterrupt, Abort)):
-        resumes = logs.command_of(arguments) in {"run", "compare"}
+        resumes = logs.command_of(arguments) in {"run", "embed", "compare"}
         message = "Stopped. Run the same command again to resume." if resumes else "Stopped."
         return Failure("Stopped", message, "", STOPPED)
     if isinstance(error, TyperException):
         return Failure("UsageError", _without_text(error, arguments), _hint(error), error.exit_code)
     message = f"Something went wrong inside RPSG: {kind} at {_location(error)}."
     hint = (
-        "This is a bug. Please report that line. RPSG_DEBUG=1 shows the traceback, without any text of yours."
+        "This is a bug. Please report the line above. RPSG_DEBUG=1 shows the traceback, without any text of "
+        "yours."
     )
     return Failure(kind, message, hint, 1)
 
@@ -99,12 +100,16 @@ def _hint(error: TyperException) -> str:
     """What to type after a mistyped command."""
     option = str(getattr(error, "option_name", ""))
     if any(word in option.lower() for word in _SECRETS):
-        return "Keys are never options: process lists and shell histories show them. RPSG needs none."
+        return (
+            "A key is never typed as an option, because process lists and shell histories would show it. "
+            "The key of a server is read from the environment variable OPENAI_API_KEY, or from the one that "
+            "server.key_env names."
+        )
     path = getattr(getattr(error, "ctx", None), "command_path", "rpsg")
     if option.startswith("--log-"):
         level = " info" if option == "--log-level" else ""
         typed = path.replace("rpsg", f"rpsg {option}{level}", 1)
-        return f"Options of the log come before the command: {typed} ..."
+        return f"Log options come before the command: {typed} ..."
     parameter = getattr(error, "param", None)
     if parameter is not None and "issing" in error.format_message() and parameter.help:
         name = parameter.opts[-1]

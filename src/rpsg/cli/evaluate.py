@@ -53,8 +53,8 @@ def evaluate(
 ) -> None:
     """Measure a synthetic corpus against real texts: utility, fidelity, diversity, coverage.
 
-    Every number is shown with its floor (no private data) and its ceiling (real against real). Numbers
-    computed from real texts are internal: do not publish them. For a run it goes to
+    Every number is shown with its floor (made without private data) and its ceiling (other real texts).
+    Numbers computed from real texts are internal: do not publish them. For a run they are written to
     RUN/private/evaluation.json.
     """
     from rpsg import api
@@ -87,7 +87,7 @@ def _corpus(run: Path | None, synthetic: Path | None) -> Path:
 
 
 def _keep(report: Report, target: Path | None) -> RpsgError | None:
-    """Write the report. A failure is returned, so that the results are shown anyway."""
+    """Write the report. An error is returned, not raised, so that the results are shown anyway."""
     from rpsg.evaluation.output import write_report
 
     try:
@@ -105,7 +105,7 @@ def _print(report: Report, kept: Path | None, failed: RpsgError | None) -> None:
     error = {} if failed is None else {"error": asdict(describe(failed))}
     facts = report.to_dict()
     if report.internal:
-        del facts["seconds"]  # they depend on private texts, so only the private file has them
+        del facts["seconds"]  # times depend on private texts, so only the private file has them
     print_json({"evaluation": facts, "file": kept, **error})
     if failed is not None:
         raise typer.Exit(failed.exit_code)
@@ -120,7 +120,7 @@ def show(screen: Screen, report: Report, target: Path | None) -> None:
     rows = [line.cells() for line in report.lines if line.corpus.value is not None]
     screen.table(COLUMNS, rows, numbers=COLUMNS[1:])
     if others := _measured_by(report):
-        screen.heading("What measured what")
+        screen.heading("Models and rules used, with their metrics")
         screen.items(others)
     missing = [f"{line.name}: {line.corpus.reason}" for line in report.lines if line.corpus.value is None]
     if missing:
@@ -130,7 +130,7 @@ def show(screen: Screen, report: Report, target: Path | None) -> None:
     if report.internal:
         screen.line(INTERNAL.capitalize() + ".", "yellow")
     if target is not None:
-        screen.line("Everything, with details:")
+        screen.line("All results, with details:")
         screen.command(str(target))
 
 
@@ -138,7 +138,8 @@ def _notes(screen: Screen, notes: Sequence[str]) -> None:
     screen.heading("How to read it")
     score = (
         "score: 0 is the floor, 1 the ceiling; (=): floor and ceiling cannot be distinguished, so there is "
-        "none; (?): unknown, for lack of intervals. ±: the longer side of the 95 % interval. Compare "
+        "no score; (?): no score, because intervals are missing. ±: the longer side of the 95 % interval. "
+        "Compare "
         "figures only at the same n, embedder and split."
     )
     screen.items([score, *notes])

@@ -89,8 +89,14 @@ def _attacks(facts: dict[str, Any]) -> list[str]:
     pairs = "Given one person who took part and one who did not, the attacker picks the right one"
     return [
         f"{pairs} in at most {_percent(auc)} of the cases (AUC); guessing is right in 50%.",
-        f"If 1 in 100 others may be accused, the attacker finds at most {_percent(first)} of the members.",
-        f"If 1 in 1000 may be accused, the attacker finds at most {_percent(second, 2)} of the members.",
+        (
+            f"If 1 in 100 of the others may be wrongly accused, the attacker finds at most "
+            f"{_percent(first)} of the members."
+        ),
+        (
+            f"If 1 in 1000 may be wrongly accused, the attacker finds at most {_percent(second, 2)} of the "
+            f"members."
+        ),
     ]
 
 
@@ -103,7 +109,10 @@ def _background(facts: dict[str, Any]) -> list[str]:
     return [
         f"{seen}, except with probability {delta:g}.",
         f"{noise} that are {mu:.2g} standard deviations apart.",
-        f"{if_replaced}: epsilon {replaced} at most, {counts} for counts alone, in between for a sketch.",
+        (
+            f"{if_replaced}: epsilon is at most {replaced}; it is {counts} if only counts are released, and "
+            f"in between with a sketch."
+        ),
     ]
 
 

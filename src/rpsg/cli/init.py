@@ -68,13 +68,14 @@ def init(
         typer.Option(
             "--editor",
             metavar="",
-            help="Also write that schema next to the plan file, whose first line names it to editors.",
+            help="Also write the schema next to the plan file, whose first line then names it, for editors.",
         ),
     ] = False,
 ) -> None:
-    """Write a plan file with comments. On a terminal it asks for the main settings.
+    """Write a plan file with comments. On a terminal the command asks for the main settings.
 
-    It offers the columns of DATA. Settings at their default are left out, unless you give --all.
+    It offers the columns of DATA to choose from. Settings at their default are left out, unless you give
+    --all.
     """
     from rpsg.cli.console import Screen
     from rpsg.cli.settings import DEFAULT_FILE, Layer, make_plan, option_layer
@@ -96,7 +97,7 @@ def init(
     screen = Screen.stdout()
     screen.line(f"Wrote {out}. It is public: keep it under version control.")
     if not plan.data.path:
-        screen.line(f"Write the path of the private texts into {out}, as path under [data].", "yellow")
+        screen.line(f"Write the path of the private texts into {out}, under [data]: path = 'FILE'", "yellow")
     screen.line("Next, see what a run would claim and cost:")
     screen.command("rpsg plan" if out == DEFAULT_FILE else f"rpsg plan --config {out}")
 
@@ -119,7 +120,7 @@ def ask(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _packs_in(language: str) -> list[str]:
-    """The packs that ship in a declared language; none where no language, or English, is declared."""
+    """The packs in the declared language that come with RPSG; none for English or without a language."""
     from rpsg.domains import find_pack, pack_names
     from rpsg.textstats.languages import ENGLISH
 
@@ -129,7 +130,7 @@ def _packs_in(language: str) -> list[str]:
 
 
 def _columns(given: Mapping[str, Any]) -> list[str]:
-    """The columns of the file that was named, where they look like names; nothing for any other file."""
+    """The columns of the named file, if they look like names; none if the file cannot be read."""
     from rpsg.storage.readers import header_of
     from rpsg.storage.readers.columns import nameable
 
@@ -145,14 +146,14 @@ def _columns(given: Mapping[str, Any]) -> list[str]:
 
 
 def _usual(key: str, default: str, names: Sequence[str]) -> str:
-    """The answer that is offered: never a column that the file does not have."""
+    """The default answer, which is never a column that the file does not have."""
     if key != "data.text" or not names or default in names:
         return default
     return next((name for name in names if "text" in name.casefold()), names[0])
 
 
 def short(plan: Plan) -> str:
-    """The plan as TOML with a comment on each key: what has to be decided, and what is not at its default."""
+    """The plan as TOML with comments: what everybody has to decide, and what differs from its default."""
     from rpsg.plan import described, toml_value
 
     lines = [

@@ -1,4 +1,4 @@
-"""``rpsg ledger``: the form of a ledger, and a ledger in the formats of others."""
+"""``rpsg ledger``: the JSON Schema of ledgers, and a ledger as an entry of a public registry."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def export(
 ) -> None:
     """Print a release's ledger as an entry of the public registry of differential-privacy deployments.
 
-    What a ledger cannot know, such as who publishes and why epsilon was chosen, is null: fill it in. Nothing
-    is checked here: check the release first with `rpsg verify`.
+    What a ledger cannot know, such as who publishes and why epsilon was chosen, is null: fill it in. This
+    command checks nothing: check the release first with `rpsg verify`.
     """
     from rpsg.cli.console import Screen
     from rpsg.disk.files import PUBLIC_MODE, write_atomic
@@ -43,9 +43,11 @@ def export(
     from rpsg.report.deployment import deployment, missing
 
     if not registry:
-        raise UsageError("Name a format.", hint=f"There is one: rpsg ledger export {run} --registry")
+        raise UsageError(
+            "The format is missing.", hint=f"So far there is only one: rpsg ledger export {run} --registry"
+        )
     entry = deployment(Release(run))
-    text = json.dumps(entry, indent=1)  # ASCII: a release of somebody else may hold control characters
+    text = json.dumps(entry, indent=1)  # ASCII: a release of somebody else may contain control characters
     if out is None:
         typer.echo(text)
         return
@@ -53,7 +55,7 @@ def export(
         raise UsageError(f"{out} exists already.", hint="Choose another name for the entry with -o.")
     write_atomic(out, f"{text}\n".encode(), PUBLIC_MODE)
     screen = Screen.stdout()
-    screen.heading(f"Written to {out}. Still to fill in")
+    screen.heading(f"Written to {out}. Fill these in before you submit it")
     screen.items(tuple(missing(entry)))
 
 
@@ -61,8 +63,8 @@ def export(
 def schema() -> None:
     """Print the JSON Schema (draft 2020-12) of the ledger.json of every release.
 
-    It describes the form rpsg-ledger/2, which releases of version 0.1.0 have too. What a schema cannot say,
-    such as that the figures follow from each other, is checked by `rpsg verify`.
+    The schema describes the form rpsg-ledger/2, which releases of version 0.1.0 have too. What a schema
+    cannot say, such as that the figures follow from each other, is checked by `rpsg verify`.
     """
     from rpsg.privacy.schema import ledger_schema
 

@@ -1,7 +1,7 @@
 """``--log-level`` and ``--log-json``: the log of a command on standard error, in place of its progress.
 
-No line has the time of day. Lines are written when something happens, so their times would say how long steps
-took that read private texts. A collector of logs adds times of its own; then its log is private.
+No line has the time of day, because times of lines would show how long each step took, and some steps read
+private texts. A log collector that adds its own times makes its log private.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class AsJson(logging.Formatter):
 
 
 class ToStderr(logging.Handler):
-    """Writes to what standard error is at the time."""
+    """Writes to whatever ``sys.stderr`` is when a line is written."""
 
     def emit(self, record: logging.LogRecord) -> None:
         sys.stderr.write(self.format(record) + "\n")
@@ -49,7 +49,7 @@ class ToStderr(logging.Handler):
 
 
 def start(level: Level | None, *, as_json: bool) -> None:
-    """Log from ``level`` on, "info" if only the form was given; nothing if neither was."""
+    """Log ``level`` and above: "info" if only ``--log-json`` was given, nothing if neither option was."""
     stop()
     if level is None and not as_json:
         return
@@ -83,7 +83,7 @@ def _ours() -> list[ToStderr]:
 
 
 def from_command(arguments: Sequence[str]) -> list[str]:
-    """The words that were typed, from the command on: without the options that all commands have."""
+    """The words that were typed, beginning with the command: without the log options before it."""
     words = list(arguments)
     while words and words[0].startswith("--log-"):
         del words[: 2 if words[0] == "--log-level" else 1]

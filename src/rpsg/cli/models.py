@@ -27,7 +27,7 @@ def start(context: typer.Context) -> None:
 
 @models.command("list")
 def list_models(as_json: AsJson = False) -> None:
-    """List what can be downloaded by name: its purpose, size and licence, and whether it is here."""
+    """List what can be downloaded by name: its purpose, size and licence, and whether you have it."""
     from rpsg.cli.console import Screen, print_json
     from rpsg.models import download
 
@@ -90,11 +90,13 @@ def can_be_asked() -> bool:
 def check(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="A name from `rpsg models list`. Default: all that are here."),
+        typer.Argument(
+            metavar="NAME", help="A name from `rpsg models list`. Default: all that are on this machine."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read models in full and compare them with their digests. The exit code is 6 if one is damaged."""
+    """Read models in full and compare them with their digests. The exit code is 6 if a model is damaged."""
     from rpsg.cli.console import Screen, print_json
     from rpsg.models import download
 
@@ -122,11 +124,13 @@ def _problem(name: str) -> ModelError | None:
 
 def _show_checked(screen: Screen, problems: dict[str, ModelError | None]) -> None:
     if not problems:
-        screen.line("No model of the list is on this machine yet. Get the default writer with:")
+        screen.line(
+            "None of the models in `rpsg models list` is on this machine yet. Get the default writer with:"
+        )
         screen.command("rpsg models pull gemma-3-270m")
     for name, problem in problems.items():
         sign, style = ("✗", "red") if problem else ("✓", "green")
-        screen.items([f"{name}: {problem}" if problem else f"{name} is as it should be."], sign, style)
+        screen.items([f"{name}: {problem}" if problem else f"{name} matches its digest."], sign, style)
 
 
 def _size(number: int) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FILE = Path(__file__).with_name("options.json")
-#: A list is typed with commas, or by its option once more; a value that holds a comma needs double quotes.
+#: A list is typed with commas, or by repeating its option. A value with a comma in it needs double quotes.
 _KINDS = {"str": str, "int": int, "float": float, "path": Path, "list": list[str], "bool": bool}
 
 
@@ -65,7 +65,7 @@ class Setting:
         return typed
 
     def retyped(self, value: Any) -> str:
-        """The text to type for a value; nothing for a switch, which is its option alone."""
+        """The text to type for a value; "" for a switch, which is typed without a value."""
         if self.kind == "bool":
             return ""
         if self.kind != "list":

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Plain(Lines):
-    """Lines on a screen that is no terminal."""
+    """Progress as plain lines, for an output that is not a terminal."""
 
     def __init__(self, screen: Screen, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(screen.line, clock)
@@ -54,7 +54,7 @@ class Live(Reporting):
     def done(self, **facts: object) -> None:
         with self._lock:
             lasting = {name: value for name, value in facts.items() if name in LASTING}
-            self._bars.facts = self._bars.facts | lasting  # a new one: another thread may be drawing
+            self._bars.facts = self._bars.facts | lasting  # a new dict: another thread may be drawing
             for task in self._bars.task_ids:
                 self._bars.remove_task(task)
             super().done(**facts)

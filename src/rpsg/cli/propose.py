@@ -27,7 +27,7 @@ def propose(
         int, typer.Option("--seed", min=0, help="A different seed proposes different topics.")
     ] = 0,
 ) -> None:
-    """Let the writer propose a domain pack from one public line. It sees that line and no private text.
+    """Let the writer propose a domain pack from one public line. The writer sees no private text.
 
     Read and edit topics.txt in the folder before you look at the data; then use the folder as --domain.
     """

@@ -24,7 +24,7 @@ def publish(
         typer.Option(
             "--audit",
             metavar="FOLDER",
-            help="Publish the audit in this folder with it: RUN itself, or an audit run of the same plan.",
+            help="Also publish the audit in this folder: RUN itself, or an audit run of the same plan.",
         ),
     ] = None,
     data: Annotated[
@@ -42,9 +42,9 @@ def publish(
     The release is checked first and then rebuilt with the key's fingerprint in its ledger, card and report.
     Send KEY.pub to your readers by a different route from the release: rpsg verify RELEASE --key KEY.pub
 
-    An audit's figures are counted in private texts without noise, and no claim covers them. Once published
-    they stay in the ledger, and the account of the data records this. An audit of
-    another plan or of other private rows is refused, and so is one whose counts cannot belong to the release.
+    The figures of an audit are counted from private texts without noise, and no claim covers them. Once
+    published they stay in the ledger, and the account of the data records this. An audit of another plan or
+    of other private rows is refused, and so is one whose counts cannot belong to the release.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.pipeline.verification.sign import publish as sign_release

@@ -21,10 +21,11 @@ def purge(
 ) -> None:
     """Destroy what is private in a published run: its key first, then embeddings, stages and replies.
 
-    The release, the commitment and the account remain. `rpsg verify` and `rpsg report` work as before;
-    `rpsg verify --with-vault` and the private picture of real texts need what was destroyed.
+    The release, the commitment and the account remain. `rpsg verify` and `rpsg report` work as before; `rpsg
+    verify --with-vault` and the picture of real texts in the private report no longer work.
 
-    A run that waits for its shards can be purged too: then nobody can open their files, and it cannot go on.
+    A run that waits for its shards can be purged too. Then nobody can open the shards' files, and the run
+    cannot be resumed.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.pipeline.purge import is_published, require_finished_or_shards
@@ -34,7 +35,7 @@ def purge(
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError(
-                "There is no terminal on which to ask.",
+                "This must be confirmed, but there is no terminal to ask on.",
                 hint=f"To purge for good: rpsg purge {quote(str(run))} --yes",
             )
         rest = "" if is_published(run) else " It has no release, and there will never be one."

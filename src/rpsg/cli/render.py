@@ -40,12 +40,12 @@ def show_preview(
         screen.items(preview.warnings, sign="!", style="yellow")
     screen.heading("Next")
     if preview.obstacles:
-        screen.line("  Nothing was spent. At present a run would stop before it spends anything:")
+        screen.line("  Nothing was spent. As things are, a run would stop before it spends anything:")
         screen.items(preview.obstacles, sign="✗", style="red")
-        screen.line("  Once that is fixed, this runs it:")
+        screen.line("  Once that is fixed, run it with:")
     else:
-        refused = "At present the account would refuse it; with enough budget there, this runs it:"
-        screen.line(f"  Nothing was spent. {refused if preview.is_refused else 'This runs it:'}")
+        refused = "The account has too little budget left for this run. With enough budget, run it with:"
+        screen.line(f"  Nothing was spent. {refused if preview.is_refused else 'Run it with:'}")
     screen.command(shlex.join(again))
 
 
@@ -57,7 +57,9 @@ def _claim(screen: Screen, preview: Preview) -> None:
         delta = "" if preview.delta is None else f", delta {preview.delta:g}"
         facts.append(("epsilon", f"{preview.epsilon:.4g}{delta}"))
     if preview.epsilon_replace_one is not None:
-        facts.append(("if one is replaced", f"epsilon {rounded_up(preview.epsilon_replace_one, 3)}"))
+        facts.append(
+            ("if a person or row is replaced", f"epsilon {rounded_up(preview.epsilon_replace_one, 3)}")
+        )
     facts += [(_attack(name), f"{rounded_up(100 * value, 1)}%") for name, value in preview.attacker.items()]
     if facts:
         screen.facts(facts)
@@ -75,13 +77,13 @@ def _attack(name: str) -> str:
 
 def _stages(screen: Screen, preview: Preview) -> None:
     if preview.stages:
-        screen.heading("What is read from the private data, with which noise")
+        screen.heading("What is read from the private data, and with how much noise")
         rows = [
             (s.stage, f"{s.noise:.3g}", f"{s.sensitivity:.3g}", f"{s.share:.0%}", s.in_words)
             for s in preview.stages
         ]
-        header = ("step", "noise", "moved by one", "budget", "in words")
-        screen.table(header, rows, numbers=("noise", "moved by one", "budget"))
+        header = ("step", "noise", "sensitivity", "budget", "in words")
+        screen.table(header, rows, numbers=("noise", "sensitivity", "budget"))
     if preview.flows:
         screen.heading("Who sees what")
         screen.table(("step", "where", "sees"), [(f.stage, f.place, f.sees) for f in preview.flows])
@@ -179,7 +181,7 @@ def show_run(screen: Screen, run: Run, cautions: Sequence[str] = ()) -> None:
     screen.markdown(run.summary)
     stages = run.path / PRIVATE / STAGE_TABLE
     if stages.is_file():
-        screen.heading("The stages, with counts and times that depend on private texts: for your eyes")
+        screen.heading("The stages, with counts and times that depend on private texts: for you alone")
         screen.command(str(stages))
     if run.timings:
         screen.heading("How long writing took this time")
@@ -195,9 +197,10 @@ def show_run(screen: Screen, run: Run, cautions: Sequence[str] = ()) -> None:
 
 
 def _to_allow(run: Run) -> list[str]:
-    """The options for what a verifier has to load of other packages.
+    """The options that let a verifier load the plug-ins of this run.
 
-    It is never the writer, whose replies are kept, and for a release from private seeds only the method.
+    A verifier never needs the writer, because its replies are in the release. For a release that was
+    written from private records, only the method is needed.
     """
     loaded = {"method"}
     if run.ledger.get("reads") in {"nothing", "noisy_answers"}:
@@ -221,7 +224,7 @@ def _sharing(run: Run) -> str:
 
 
 def run_facts(run: Run, cautions: Sequence[str] = ()) -> dict[str, Any]:
-    """A finished run as JSON-ready facts; the texts are in the release, not in here."""
+    """A finished run as JSON-ready facts, without its texts, which are in the release."""
     return {
         "path": run.path,
         "release": run.release,
@@ -265,6 +268,6 @@ def show_verification(screen: Screen, found: Verification, *, is_private: bool =
     elif found.ok:
         screen.line(f"The claim holds: all {len(found.checks)} checks passed.", "green")
     elif not found.checks:
-        screen.line("Nothing was checked, so nothing is shown.", "red")
+        screen.line("Nothing was checked, so nothing about this release is proved.", "red")
     else:
         screen.line(f"The release does not hold: {failed} of {len(found.checks)} checks failed.", "red")

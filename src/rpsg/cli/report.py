@@ -32,7 +32,7 @@ def report(
         typer.Option(
             "--private",
             metavar="",
-            help="Add internal metrics and how near the corpus comes to the real texts. Never share it.",
+            help="Add internal metrics and how close the corpus comes to the real texts. Never share it.",
         ),
     ] = False,
     as_text: Annotated[
@@ -42,8 +42,8 @@ def report(
 ) -> None:
     """Write a report of a finished run: one HTML page with pictures, which needs no network.
 
-    The public page shows only what the ledger paid for and what was public already; RUN/release contains
-    the page that was made with the release.
+    The public page shows only noisy answers that were paid for from the budget and what was public already.
+    RUN/release contains the page that was made with the release.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.release.reader import Release

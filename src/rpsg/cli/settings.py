@@ -36,7 +36,7 @@ def gather(given: Mapping[str, Any], config: Path | None, environment: Mapping[s
     """The layers above the defaults, weakest first.
 
     Raises:
-        UsageError: no such plan file, not TOML, or a variable that is almost a setting.
+        UsageError: there is no such plan file, it is not TOML, or a variable is a misspelt setting.
     """
     return [*_file_layer(config), _environment_layer(environment), option_layer(given)]
 
@@ -55,7 +55,7 @@ def make_plan(layers: Sequence[Layer]) -> Plan:
         return api.make_plan(*(layer.values for layer in layers))
     except UsageError as error:
         wrong = [f"{key}: {origin}" for key, origin in origins(layers).items() if key in error.message]
-        hint = error.hint or (f"Written here: {'; '.join(wrong)}." if wrong else "")
+        hint = error.hint or (f"It was set here: {'; '.join(wrong)}." if wrong else "")
         raise UsageError(error.message, hint=hint) from None
 
 
@@ -112,7 +112,7 @@ def _environment_layer(environment: Mapping[str, str]) -> Layer:
 
 
 def _refuse_near_miss(name: str) -> None:
-    """A setting written with one underscore would be silently ignored."""
+    """Refuse a setting written with one underscore, which would otherwise be ignored without a word."""
     for setting in SETTINGS:
         if name == setting.variable.replace("__", "_", 1):
             raise UsageError(
@@ -129,6 +129,6 @@ def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
         for section in sections:
             table = table.setdefault(section, {})
             if not isinstance(table, dict):
-                raise UsageError(f"{key} cannot be set: {section} was given as a single value.")
+                raise UsageError(f"{key} cannot be set, because {section} was given as a single value.")
         table[last] = value
     return nested

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 #: Settings that need all rows in one place: a plan with shards is refused if it has one of them.
 _IN_ONE_PLACE = (
-    *("data.path", "data.audit_holdout", "data.audit_canaries", "data.canary_texts"),
+    *("data.path", "data.audit_holdout", "data.audit_canaries"),
+    *("data.canary_texts", "data.canary_encoding"),
     *("method.select", "method.rounds"),
 )
 _SHARD = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
@@ -32,16 +33,14 @@ def shards(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="RUN", help="Folder of the run.")],
     number: Annotated[
         int | None,
-        typer.Option(
-            "--shards", metavar="N", min=2, help="How many shards there are, or sites with --by-site."
-        ),
+        typer.Option("--shards", metavar="N", min=2, help="Number of shards, or of sites with --by-site."),
     ] = None,
     by_site: Annotated[
         bool,
         typer.Option(
             "--by-site",
             metavar="",
-            help="Each shard has a file of its own, with other people. Default: one file, divided by a hash.",
+            help="Each shard has its own file, of other people. Default: one file, divided by a hash.",
         ),
     ] = False,
     config: Config = None,
@@ -50,21 +49,22 @@ def shards(
 ) -> None:
     """Begin a run that counts private texts in shards: tasks of a job array, or sites that keep their data.
 
-    No private text is read, and no budget is spent. The plan is that of `rpsg run`, for the method strict;
-    --account names the account of everybody in all files. The run asks its shards twice: how the texts are
-    spread, and, after drafts were written, which of these are like them. Each time there is a question file,
-    which is public:
+    No private text is read, and no budget is spent. The settings are those of `rpsg run`, for the method
+    strict; --account names the account of everybody in all files. The run asks its shards two questions:
+    first how many texts of each kind there are, and later, when drafts were written, which drafts are like
+    the texts. Each question is a file, which is public:
 
     1. `rpsg shards --account NAME --shards N -o RUN` writes RUN/question-1.json.
 
     2. `rpsg count RUN/question-1.json DATA --shard K/N -o FILE`, once for each K from 1 to N.
 
-    3. `rpsg merge FILE... -o RUN` adds up, adds noise once, writes drafts and RUN/question-2.json.
+    3. `rpsg merge FILE... -o RUN` adds up the counts, adds noise once, and writes drafts and
+    RUN/question-2.json.
 
-    4. Count and merge that question in the same way: then there is a release.
+    4. Count and merge for that question in the same way. This makes the release.
 
-    A shard's file holds exact sums, encrypted for a key in RUN/private. Whoever has that folder and its key
-    can open them, so keep both as you keep the private texts.
+    A shard's file holds exact sums, encrypted for a key in RUN/private. Anybody who has that folder and its
+    key can open the sums, so protect both like the private texts.
     """
     from rpsg.cli.progress import progress_for
     from rpsg.cli.settings import Layer, gather, make_plan
@@ -86,7 +86,9 @@ def count(
     ],
     data: Annotated[
         str,
-        typer.Argument(metavar="DATA", help="The private texts: the shards' one file, or this site's."),
+        typer.Argument(
+            metavar="DATA", help="The private texts: the one file of all shards, or the file of this site."
+        ),
     ],
     shard: Annotated[str, typer.Option("--shard", metavar="K/N", help="Which shard this is, such as 3/16.")],
     out: Annotated[
@@ -96,7 +98,9 @@ def count(
     embedder: Annotated[
         str | None,
         typer.Option(
-            "--embedder", metavar="NAME", help="The plan's embedder, if it is at another path here."
+            "--embedder",
+            metavar="NAME",
+            help="The plan's embedder, if its path is different on this machine.",
         ),
     ] = None,
     fingerprint: Annotated[
@@ -104,20 +108,22 @@ def count(
         typer.Option(
             "--fingerprint",
             metavar="HEX",
-            help="The fingerprint that the run's machine printed; with another one nothing is read.",
+            help="The fingerprint that the run's machine printed. If it does not match, nothing is read.",
         ),
     ] = None,
     encoding: Annotated[
         str | None,
-        typer.Option("--encoding", metavar="NAME", help="The encoding of DATA, if this site has another."),
+        typer.Option("--encoding", metavar="NAME", help="The encoding of DATA, if it is not the plan's."),
     ] = None,
     text: Annotated[
         str | None,
-        typer.Option("--text", metavar="COLUMN", help="The column of texts, if this site has another."),
+        typer.Option("--text", metavar="COLUMN", help="The column of texts, if it is not the plan's."),
     ] = None,
     user: Annotated[
         str | None,
-        typer.Option("--user", metavar="COLUMN", help="The same for the column that names people."),
+        typer.Option(
+            "--user", metavar="COLUMN", help="The column that names people, if it is not the plan's."
+        ),
     ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -125,12 +131,12 @@ def count(
     """Count one shard of the private texts for a run that `rpsg shards` has begun.
 
     The models of the plan read the texts on this machine. The exact sums are written to FILE, encrypted so
-    that only the run can open them; nothing else leaves this machine. FILE's name, size and time, what is
-    printed and the exit code do not depend on the texts. The time it takes does.
+    that only the run can open them; nothing else leaves this machine. The name, size and date of FILE, what
+    is printed and the exit code do not depend on the texts; only the running time does.
 
-    No noise is added here: this is done once, by `rpsg merge`. So whoever has the run and its key can learn
-    the exact sums. The question file says who that is: give the fingerprint that `rpsg shards` or
-    `rpsg merge` printed, which you should get by another route than the file.
+    No noise is added here: `rpsg merge` adds it once. So anybody who has the run and its key can learn the
+    exact sums. To be sure that the question file comes from your run, give as --fingerprint the value that
+    `rpsg shards` or `rpsg merge` printed. Get this value by another route than the file.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.cli.progress import progress_for
@@ -138,7 +144,9 @@ def count(
 
     numbers = _SHARD.fullmatch(shard)
     if numbers is None:
-        raise UsageError(f"{shard!r} is no shard.", hint="The third of sixteen is: --shard 3/16")
+        raise UsageError(
+            f"{shard!r} is not a shard.", hint="The third of sixteen shards is typed as: --shard 3/16"
+        )
     here = {name: value for name, value in (("encoding", encoding), ("text", text), ("user", user)) if value}
     which, of = int(numbers[1]), int(numbers[2])
     with progress_for(quiet=quiet, as_json=as_json) as progress:
@@ -189,7 +197,7 @@ def merge(
 
 
 def _show(found: Run | Waiting, out: Path, *, as_json: bool) -> None:
-    """The release, or what to count next."""
+    """Show the release, or the commands for the question that must be counted next."""
     from rpsg.cli.console import Screen, print_json
     from rpsg.cli.render import run_facts, show_run
     from rpsg.methods.named import cautions_of
@@ -216,6 +224,9 @@ def _show(found: Run | Waiting, out: Path, *, as_json: bool) -> None:
         return
     screen = Screen.stdout()
     screen.facts((("question", f"{found.file} ({about.number} of 2)"), ("fingerprint", mark)))
-    screen.line(f"  Count it in each of the {about.shards} shards (here the first), then merge their files:")
+    screen.line(
+        f"  Count this question in each of the {about.shards} shards (this is the first), then "
+        f"merge the files:"
+    )
     screen.command(f"rpsg count {quote(str(found.file))} DATA --shard 1/{about.shards} -o FILE")
     screen.command(f"rpsg merge FILE... -o {quote(str(out))}")

@@ -1,4 +1,4 @@
-"""Standard output and standard error that may go away, or be full, without ending what a command does."""
+"""Streams for output that may be closed or full, so that a command still finishes its work."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Stream:
         return getattr(self._stream, name)
 
     def _give_up(self, error: OSError) -> None:
-        """What is still buffered must not fail again when the process ends."""
+        """Drop what is still buffered, so that writing it does not fail again when the process ends."""
         self.failure = error
         with suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -55,7 +55,7 @@ class Stream:
 
     @property
     def is_full(self) -> bool:
-        """Whether writing failed, and not because the reader has read enough."""
+        """Whether writing failed, other than because a reader such as ``head`` closed the pipe."""
         return self.failure is not None and not isinstance(self.failure, BrokenPipeError)
 
 

@@ -47,7 +47,7 @@ def view(
     side by side, and the progress of a run. Nothing can be changed, and private folders are never read. Only
     this machine can reach the viewer, and only with the token in the address that is printed.
 
-    It needs the extra view; without it the command says how to install it.
+    The command needs the extra view, and says how to install it if it is missing.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.viewer.server import Viewer
@@ -66,6 +66,6 @@ def view(
         import webbrowser
 
         webbrowser.open(viewer.address)
-    with suppress(KeyboardInterrupt):  # it returns without one where Ctrl-C is ignored, as in the background
+    with suppress(KeyboardInterrupt):  # in the background Ctrl-C is ignored, and serve() returns without it
         viewer.serve()
     Screen.stderr().line(ENDED)

@@ -1,11 +1,11 @@
-"""Methods side by side: each on the same texts, at the same epsilon, for the same size, and what each costs.
+"""Methods side by side, on the same texts, at the same epsilon and for the same size, and what each costs.
 
 from rpsg.compare import compare, read_matrix
 
 result = compare(read_matrix("compare.toml"), "comparison", spend=False)
 print(result)
 
-Names are looked up when they are used, so that naming a comparison loads nothing else.
+Modules are loaded only when they are used, so importing this package loads nothing else.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """One store of replies for all cells of a writer, and one budget for all of them.
 
-Shared are replies to public prompts alone: those of methods that read nothing or only noisy answers, whose
-prompts can be published. A reply depends on the whole request and the writer, so a cell gets the text that it
-would have got by itself. Prompts that hold private text are never shared: each such cell asks for itself.
+Only replies to public prompts are shared. These are the prompts of methods that read nothing or only noisy
+answers, and can be published. A reply depends on the whole request and the writer, so a cell gets the text
+that it would have got in a run by itself. Replies to prompts with private text are never shared: each cell
+sends its own requests.
 
 A shared reply still counts in every cell that uses it, with its tokens and with the time it took when it was
 written: a cell has the figures of a run by itself. Only the budget of the whole comparison
@@ -89,7 +90,7 @@ class SharedCalls:
         return CallStore(self.file(plan))
 
     def over(self, writer: Writer, plan: Plan, store: CallStore, cell: Cell) -> SharedWriter:
-        """The writer with the shared replies in front of it, for a cell with public prompts.
+        """The writer for a cell with public prompts: it is asked only for replies that are not in the store.
 
         Raises:
             LimitError: nothing is left of the budget.
@@ -117,7 +118,7 @@ class SharedCalls:
         return self._limits.model_copy(update=new)
 
     def spent(self, *, but_in: Path | None = None, but_of: str = "") -> Spent:
-        """What was really sent by now.
+        """What was really sent so far.
 
         Args:
             but_in: a shared store that is not counted.
@@ -137,7 +138,7 @@ class SharedCalls:
         return total
 
     def _price(self, plan: Plan) -> Price:
-        """The price of a writer; UsageError where the comparison limits the cost and it is not known."""
+        """The price of a writer; UsageError if the comparison limits the cost and it is not known."""
         limits = self._limits
         return price_for(
             plan.models.writer,
@@ -159,5 +160,7 @@ def _spent(used: Used, price: Price) -> Spent:
 
 
 def seconds_of_shared(store: Path, asked: Iterable[str], cell: str) -> float:
-    """The seconds of the replies that a cell used and others had asked for: each its share of its batch."""
+    """The seconds that were spent on replies which a cell used but another cell had requested. Each reply
+    counts as its share of its batch.
+    """
     return seconds_of_others(store, asked, cell) if store.is_file() else 0.0

@@ -42,7 +42,7 @@ class CellRecord:
     """What is known of a cell so far.
 
     ``state`` is "new", "running" (or a process that was killed), "stopped", "failed" or "done". ``seconds``
-    are those of the run, over all attempts; ``timed`` is False where a process was killed, since nobody knows
+    are those of the run, over all attempts; ``timed`` is False if a process was killed, since nobody knows
     how long it had worked. ``figures`` hold the outcome.
     """
 
@@ -64,7 +64,7 @@ def cell_folder(out: Path, cell: Cell) -> Path:
 
 
 def read_record(out: Path, cell: Cell) -> CellRecord:
-    """What is known of a cell; RunError where its file is damaged."""
+    """What is known of a cell; RunError if its file is damaged."""
     file = cell_folder(out, cell) / CELL
     if not file.is_file():
         return CellRecord()
@@ -92,8 +92,8 @@ def measuring_digest(matrix: Matrix) -> str:
 def run_cell(matrix: Matrix, cells: Sequence[Cell], cell: Cell, out: Path, progress: Progress) -> CellRecord:
     """Run a cell, or resume or measure it anew, and keep what came out. A finished cell is returned as it is.
 
-    A failure is a record with its reason. Of an error that is not one of RPSG's own only the kind is kept,
-    because its message may quote a private text.
+    A cell that fails gets a record with the reason. For an error that is not one of RPSG's own, only the type
+    is kept, because its message may quote a private text.
 
     Raises:
         LimitError: the call budget of the comparison is used up; the cell resumes with a larger one.
@@ -141,7 +141,7 @@ def record_death(out: Path, cell: Cell, reason: str, hint: str) -> CellRecord:
 
 
 class _Watch:
-    """The record of a cell that is at work, kept after each step."""
+    """The record of a cell that is running, stored after each step."""
 
     def __init__(self, out: Path, cell: Cell, record: CellRecord) -> None:
         self._file = cell_folder(out, cell) / CELL
@@ -230,7 +230,7 @@ def _made(
 def _executed(
     shared: SharedCalls, cell: Cell, plan: Plan, tools: Tools, run: Path, progress: Progress
 ) -> tuple[set[str], Run]:
-    """The finished run, and the keys of what it asked of shared replies."""
+    """The finished run, and the keys of the shared replies that it used."""
     if method_of(plan).has_seeds:  # prompts hold private text: nothing is shared
         own = plan.model_copy(update={"limits": shared.left(shared.spent(but_of=cell.id))})
         return set(), execute(own, run, progress=progress, tools=tools)
@@ -239,7 +239,7 @@ def _executed(
         try:
             done = execute(plan, run, progress=progress, tools=replace(tools, writer=writer))
         except ModelError:
-            store.forget(writer.asked)  # so that a repaired writer is asked again
+            store.forget(writer.asked)  # so that the requests are sent again to a repaired writer
             raise
         return writer.asked, done
 

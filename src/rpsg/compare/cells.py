@@ -91,7 +91,7 @@ def cells_of(matrix: Matrix) -> list[Cell]:
     epsilon has one for all epsilons. A floor and a ceiling are always among them.
 
     Raises:
-        UsageError: an unknown method, or settings that do not hold together; names the entry.
+        UsageError: an unknown method, or settings that contradict each other; names the entry.
     """
     methods = _with_floor(matrix)
     found: dict[CellKey, Cell] = {}
@@ -132,7 +132,10 @@ def _with_floor(matrix: Matrix) -> list[tuple[ComparedMethod, Method]]:
 
 def _method(entry: ComparedMethod) -> Method:
     if entry.name == CEILING:
-        raise UsageError(f"methods: {CEILING!r} is the row of real texts.", hint="Give it another name.")
+        raise UsageError(
+            f"methods: {CEILING!r} is the name of the row of real texts.",
+            hint="Give the method another name.",
+        )
     name = entry.settings.get("method", {}).get("name", entry.name)
     try:
         return find_method(str(name))
@@ -176,14 +179,15 @@ def _bound_to(data: ComparedData) -> str:
 
 
 def _own_account(data: ComparedData) -> str:
-    """The account of private data that name none: that of the file itself, not of its parts here.
+    """The account for private data whose settings name none: that of the file itself, not of its parts here.
 
     Raises:
-        UsageError: they are in several files, whose people would all be charged to the first, or an asset.
+        UsageError: the data are an asset, or several files, whose people would all be charged to the account
+            of the first file.
     """
     if len(data.paths) > 1 or data.asset:
         raise UsageError(
-            f"{data.name} has no account, and it is not one file whose account could be charged.",
+            f"{data.name} names no account, and is not a single file, whose account could be charged.",
             hint='Name one in [[data]]: settings = { data = { account = "..." } }, or say public = true.',
         )
     return account_name("", data.paths[0]) if data.paths else ""
@@ -204,7 +208,7 @@ def _plan(matrix: Matrix, key: CellKey, entries: tuple[ComparedData, ComparedWri
         own = {**own, **{k: {**own.get(k, {}), **v} for k, v in (entry.infinite or {}).items()}}
     plan = resolve(matrix.settings, data.settings, writer.settings, entry.settings, own)
     if data.public and plan.privacy.epsilon > plan.privacy.lifetime_epsilon:
-        # Its account is this cell's alone, so the cap protects nobody.
+        # The account belongs to this cell alone, so a cap would protect nobody.
         privacy = plan.privacy.model_copy(update={"lifetime_epsilon": 2 * plan.privacy.epsilon})
         plan = plan.model_copy(update={"privacy": privacy})
     return plan
@@ -269,7 +273,7 @@ def find_cell(cells: Sequence[Cell], name: str) -> Cell:
 
 
 def to_run(cells: Sequence[Cell]) -> Iterator[Cell]:
-    """The cells that are neither left out nor impossible, ceilings too."""
+    """The cells that are neither left out nor impossible, ceilings included."""
     return (cell for cell in cells if not cell.not_run)
 
 

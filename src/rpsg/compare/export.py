@@ -1,4 +1,4 @@
-"""A comparison as CSV, one row a cell, and its tables as LaTeX and Markdown."""
+"""A comparison as CSV, one row per cell, and its tables as LaTeX and Markdown."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def _token_row(comparison: Comparison, choice: TokenChoice) -> list[str]:
 
 
 def shown(found: OverSeeds | None) -> str:
-    """A mean with its interval; empty where there is none."""
+    """A mean with its interval; empty if there is none."""
     return "" if found is None else found.in_words()
 
 
@@ -214,7 +214,9 @@ def memory_in_words(row: CompareRow) -> str:
 
 
 def audit_in_words(row: CompareRow) -> tuple[str, str]:
-    """The lower bound of epsilon, and the area of the clearest attack with what it could have seen."""
+    """The lower bound of epsilon; and the area under the curve of the clearest attack, with the smallest leak
+    that it could have detected.
+    """
     found = row.audit()
     if not found.audits:
         return "", ""
@@ -222,7 +224,7 @@ def audit_in_words(row: CompareRow) -> tuple[str, str]:
     refuted = f" (refuted in {found.refuted})" if found.refuted else ""
     if found.auc is None:
         return lower + refuted, ""
-    limit = "sees no share" if found.limit is None else f"sees {100 * found.limit:.2g} %"
+    limit = "detects no leak" if found.limit is None else f"detects a leak of {100 * found.limit:.2g} %"
     return lower + refuted, f"{shown(found.auc)} ({found.attack}, {limit})"
 
 

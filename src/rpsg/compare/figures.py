@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rpsg.compare.outcome import Comparison
     from rpsg.compare.tables import CompareRow, CompareSetting
 
-#: How many colours the style has; further series begin anew, and their letters tell them apart.
+#: How many colours the style has. Further series use the same colours again; letters tell them apart.
 COLOURS = 8
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #: The paper's sweep of size and temperature is about these two.
@@ -50,7 +50,7 @@ def legend_of(names: Sequence[str]) -> dict[str, Drawn]:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """From a value to its share of an axis, and where the ticks are."""
+    """Converts a value to its share of an axis, and has the positions of the ticks."""
 
     low: float
     high: float
@@ -65,7 +65,7 @@ class Scale:
 
 
 def scale_of(values: Sequence[float]) -> Scale:
-    """An even scale around the values, with round ticks."""
+    """A linear scale around the values, with round ticks."""
     low, high = min(values), max(values)
     if math.isclose(low, high):
         low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
@@ -105,7 +105,7 @@ def _short(value: float) -> str:
 def against_epsilon(
     comparison: Comparison, setting: CompareSetting, metric: str, legend: Mapping[str, Drawn], name: str
 ) -> Html | None:
-    """A metric against epsilon: a line for each method, a dashed level for what uses no epsilon."""
+    """A metric against epsilon: a line for each method, dashed and level for methods that use no epsilon."""
     rows = [row for row in rows_of(comparison, setting) if row.metric(metric) is not None]
     epsilons = sorted({row.epsilon for row in rows if row.epsilon is not None})
     if not epsilons:

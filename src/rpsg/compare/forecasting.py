@@ -27,7 +27,7 @@ class CellForecast:
     """What one cell would take. ``refused`` says why it would fail at once.
 
     ``requests`` and ``tokens`` are None for a method that does not declare its workload; ``seconds`` of
-    writing and ``cost`` are None where nobody knows. Training, reading and measuring are in none of these
+    writing and ``cost`` are None if nobody knows. Training, reading and measuring are in none of these
     figures.
     """
 
@@ -76,7 +76,7 @@ class MatrixForecast:
 
 
 def forecast(matrix: Matrix) -> MatrixForecast:
-    """What the comparison would take. UsageError for a method, metric or setting that is not known."""
+    """What the comparison would cost. UsageError for an unknown method, metric or setting."""
     cells = cells_of(matrix)
     return MatrixForecast(
         matrix.title,
@@ -93,7 +93,7 @@ def cell_forecast(cell: Cell) -> CellForecast:
     try:
         if (problem := problem_of(cell)) is not None:
             raise problem
-        seen = preview(cell.plan.without_data())  # nor an account, which it would make or read
+        seen = preview(cell.plan.without_data())  # or it would make or read an account
     except RpsgError as error:
         return CellForecast(*about, f"{error.message} {error.hint}".strip())
     return CellForecast(
@@ -112,7 +112,9 @@ def _about(seen: Preview, what: str) -> int:
 
 
 def spending(data: ComparedData, cells: Sequence[Cell]) -> str:
-    """In plain words, what a data set's people pay for the whole comparison; empty when nothing is read."""
+    """The privacy cost of the whole comparison for the people of a data set, in plain words; empty if nothing
+    is read.
+    """
     runs = [c for c in cells if c.key.data == data.name and not c.not_run and c.plan is not None]
     plans = [cell.plan for cell in runs if cell.plan is not None and cell.reads != "nothing"]
     if not plans:
@@ -133,7 +135,7 @@ def spending(data: ComparedData, cells: Sequence[Cell]) -> str:
         )
     if len(paid) < len(plans):
         said.append(
-            f"{len(plans) - len(paid)} read them without any bound, which the account remembers for ever."
+            f"{len(plans) - len(paid)} read them without any bound, which the account records permanently."
         )
     return " ".join(said)
 

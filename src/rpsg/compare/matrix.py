@@ -62,8 +62,8 @@ class ComparedWriter(MatrixEntry):
 class ComparedMethod(MatrixEntry):
     """A method with its settings; without ``settings.method.name`` its name is that of the method.
 
-    Entries of one ``family`` are the same method at different cost, of which the table at equal tokens takes
-    the one that fits. ``infinite`` are the settings at epsilon = inf, for a method that can do without noise.
+    Entries of one ``family`` are the same method at different costs. The table at equal tokens uses the entry
+    that fits. ``infinite`` are the settings at epsilon = inf, for a method that can do without noise.
     """
 
     family: str = ""
@@ -162,13 +162,13 @@ class Matrix(MatrixPart):
 
 
 def read_matrix(path: str | Path, files: Mapping[str, str] | None = None) -> Matrix:
-    """The comparison in a TOML file; plan files and data are looked up beside it.
+    """The comparison in a TOML file. Relative paths of plan files and data start at its folder.
 
-    ``files`` gives the files of data sets by their names. Entries without settings become those of the model
-    or method of their name, and all plan files are read, so the result depends on no other file but the data.
+    ``files`` gives the files of data sets by name. An entry without settings stands for the model or method
+    of its name. All plan files are read, so that the result depends on no other file than the data.
 
     Raises:
-        UsageError: the file cannot be read, or something in it is wrong; says what is allowed.
+        UsageError: the file cannot be read or something in it is wrong; the message says what is allowed.
     """
     path = Path(path)
     found = read_toml_file(path, "comparison", hint=HINT)
@@ -203,7 +203,7 @@ def _writer_of(matrix: Matrix, folder: Path) -> str:
 
 
 def _with_default(entry: Any, default: Settings, folder: Path) -> Any:
-    """The entry with its plan file read. Where its settings say nothing else, its name is what it names."""
+    """The entry with its plan file read. If its settings name no model or method, its own name does."""
     return entry.model_copy(update={"plan": "", "settings": merge(default, _inlined(entry, folder).settings)})
 
 

@@ -1,4 +1,4 @@
-"""What a corpus is worth, what it tells, and what it took: the figures of one cell."""
+"""The figures of one cell: how good its corpus is, what attacks found in it, and what it cost."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _plain(found: Measure) -> dict[str, Any]:
 def audited(
     matrix: Matrix, cell: Cell, data_file: Path, run: Path, progress: Progress | None
 ) -> dict[str, Any]:
-    """What attacks on the people of a run found; the reason where there was no audit."""
+    """What attacks on the people of a run found; the reason if there was no audit."""
     if not matrix.audit.holdout:
         return {"reason": "Nobody was held out for an audit."}
     if cell.reads == "nothing":
@@ -136,7 +136,8 @@ def _of_report(report: AuditReport) -> dict[str, Any]:
 def cost_of(run: Path) -> dict[str, Any]:
     """Requests and tokens of a finished run. Replies shared with other runs count as if it had run alone.
 
-    Both are None for a method whose model is not asked through the store of calls, as one that is trained.
+    Both are None for a method whose model gets no requests through the store of calls, such as a model that
+    is trained.
     """
     file, private = run / EVIDENCE / CALLS, read_private_calls(run)
     parts = [*([used_in(file)] if file.is_file() else []), *([private.used] if private else [])]
@@ -154,7 +155,9 @@ def cost_of(run: Path) -> dict[str, Any]:
 
 
 def claim_of(ledger: Mapping[str, Any], run: Path) -> dict[str, Any]:
-    """What the release claims, and for a model that was trained what an accountant says of its training."""
+    """What the release claims and, for a trained model, the epsilon and delta that an accountant computed for
+    the training.
+    """
     claim = ledger["claim"]
     said = {name: claim.get(name) for name in ("type", "epsilon", "delta", "status")}
     training = run / PRIVATE / TRAINING
@@ -165,7 +168,7 @@ def claim_of(ledger: Mapping[str, Any], run: Path) -> dict[str, Any]:
 
 
 def forget_peak() -> None:
-    """Have the system measure the peak of this process's memory from here on, where it can (Linux)."""
+    """Have the system measure the peak of this process's memory from here on, if it can (Linux)."""
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     except OSError:
@@ -173,7 +176,7 @@ def forget_peak() -> None:
 
 
 def peak_memory() -> int | None:
-    """The most bytes of memory that this process has held since ``forget_peak``; None where nobody knows."""
+    """The most bytes of memory that this process has held since ``forget_peak``; None if nobody knows."""
     try:
         lines = STATUS.read_text(encoding="ascii").splitlines()
     except OSError:

@@ -65,7 +65,7 @@ class CellOutcome:
         return found
 
     def value(self, metric: str) -> float | None:
-        """The value of a metric; None where there is none."""
+        """The value of a metric; None if there is none."""
         found = (self.figures or {}).get("metrics", {}).get(metric, {})
         value = found.get("value")
         return None if value is None else float(value)
@@ -82,7 +82,7 @@ class CellOutcome:
 
     @property
     def texts(self) -> int:
-        """How many texts were released, or for real texts measured; 0 for a cell that is not done."""
+        """How many texts were released (of real texts: measured); 0 for a cell that is not done."""
         return int((self.figures or {}).get("measured" if self.is_ceiling else "texts", 0))
 
     @property
@@ -91,7 +91,7 @@ class CellOutcome:
         return self.texts < LEAST_SHARE * self.key.size
 
 
-#: With fewer texts than this share of what was asked for, a cell is compared with no other.
+#: A cell that released less than this share of the texts asked for is not compared with others.
 LEAST_SHARE = 0.95
 
 
@@ -115,12 +115,12 @@ class Comparison(Shown):
 
     @property
     def headline(self) -> tuple[str, ...]:
-        """The metrics that tables and winners are about: those that were named, or all."""
+        """The metrics in tables and for deciding which method leads: those that were named, or all."""
         named = tuple(str(name) for name in self.settings.get("headline", ()))
         return tuple(name for name in named if name in self.metrics) or self.metrics
 
     def better(self, metric: str) -> bool | None:
-        """Whether a higher value is better; None where nearer to the value of real texts is."""
+        """Whether a higher value is better; None if a value closer to that of real texts is better."""
         for cell in self.cells:
             found = (cell.figures or {}).get("metrics", {}).get(metric)
             if found is not None and found["value"] is not None:
@@ -129,7 +129,7 @@ class Comparison(Shown):
         return None
 
     def counts(self) -> dict[str, int]:
-        """How many cells there are of each state."""
+        """The number of cells in each state."""
         found: dict[str, int] = {}
         for cell in self.cells:
             found[cell.state] = found.get(cell.state, 0) + 1
@@ -150,7 +150,7 @@ class Comparison(Shown):
         )
 
     def to_json(self) -> str:
-        """Everything, as JSON text that ``read_comparison`` reads."""
+        """The whole comparison as JSON text, which ``read_comparison`` can read."""
         cells = [{**asdict(cell), "key": plain_key(cell.key)} for cell in self.cells]
         body = {
             "format": FORMAT,
@@ -165,7 +165,7 @@ class Comparison(Shown):
 
 
 def read_comparison(path: str | Path) -> Comparison:
-    """The comparison in a JSON file that ``to_json`` wrote; RunError if it is none, or damaged."""
+    """The comparison in a JSON file that ``to_json`` wrote; RunError if it is damaged or another file."""
     path = Path(path)
     try:
         return _comparison(strict_json(path.read_bytes()))
@@ -221,7 +221,7 @@ def _outcome(cell: Cell, record: CellRecord) -> CellOutcome:
 
 
 def _published(matrix: Matrix) -> dict[str, Any]:
-    """The settings of the comparison without places on this machine."""
+    """The settings of the comparison, without paths of this machine."""
     found: dict[str, Any] = json.loads(matrix.model_dump_json())
     for data in found["data"]:
         data["path"] = [Path(path).name for path in data["path"]]
@@ -245,7 +245,7 @@ def _processor() -> str:
 
 
 def _memory() -> int | None:
-    """Bytes of memory of this machine; None where the system does not say."""
+    """Bytes of memory of this machine; None if the system does not say."""
     try:
         first = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()[0]
     except (OSError, IndexError):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rpsg.compare.winners import Standing
     from rpsg.display import Child
 
-#: More lines about who wins are folded.
+#: If there are more lines than this about who wins, they are folded.
 MOST_LINES = 8
 SHARING = (
     "Cells share replies to public prompts, that is of methods that read no private text or only noisy "
@@ -80,7 +80,7 @@ def comparison_body(comparison: Comparison) -> Html:
 
 
 def chart_style() -> str:
-    """The colours of charts, beside the style of all pages."""
+    """The colours of charts, in addition to the style of all pages."""
     return files("rpsg.compare").joinpath("compare.css").read_text(encoding="utf-8")
 
 

@@ -1,6 +1,7 @@
 """Runs a comparison, cell after cell, and keeps what came out; the same call resumes one that stopped.
 
-Each cell runs in a process of its own, so that its memory and time are its own and a crash ends it alone.
+Each cell runs in a process of its own, so that its memory and time can be measured and a crash ends only this
+cell.
 """
 
 from __future__ import annotations
@@ -38,11 +39,11 @@ if TYPE_CHECKING:
     from rpsg.compare.outcome import Comparison
     from rpsg.protocols import Progress
 
-    #: Runs one cell of the comparison in a folder; what came of it is in the cell's file.
+    #: Runs one cell of the comparison in a folder; the result is in the cell's file.
     Launch = Callable[[Path, str], int]
 
 STOPPED, LIMIT = 130, LimitError.exit_code
-#: Seconds that a cell has to keep what it has when the comparison is stopped.
+#: Seconds that a cell gets to store its results when the comparison is stopped.
 PATIENCE = 30.0
 
 
@@ -56,24 +57,26 @@ def compare(
     tell: Callable[[str], None] = lambda _: None,
     launch: Launch | None = None,
 ) -> Comparison:
-    """Run every cell that is not finished, in the folder ``out``, and return all of them.
+    """Run every unfinished cell in the folder ``out``, and return all cells.
 
-    Finished cells are kept as they are; those that failed are tried again. A cell that fails is recorded with
-    its reason, and the others run. ``comparison.json`` is written after each cell.
+    Finished cells are kept as they are; failed ones are tried again. If a cell fails, the reason is recorded
+    and the other cells run. ``comparison.json`` is written after each cell.
 
     Args:
         matrix: what is compared; see ``read_matrix``.
-        out: a new folder, or that of the same comparison.
-        spend: confirms that all cells may be charged to data that are not public; refused without it.
-        apart: whether each cell runs in a process of its own; without it memory is that of all cells so far.
+        out: a new folder, or the folder of the same comparison.
+        spend: confirms that all cells may be charged to the account of private data; without it these are
+            refused.
+        apart: whether each cell runs in a separate process; if not, its memory includes that of earlier
+            cells.
         progress: receives the progress of cells, if they run in this process.
         tell: receives a line when a cell begins and ends.
-        launch: starts a cell in a process of its own; by default ``rpsg compare OUT --cell ID``.
+        launch: starts a cell in a separate process; by default ``rpsg compare OUT --cell ID``.
 
     Raises:
         PrivacyError: a data set is private and ``spend`` was not given.
-        LimitError: the call budget is used up; a larger one resumes.
-        UsageError, DataError, RunError: nothing can be run; says why.
+        LimitError: the call budget is used up; the same call with a larger one resumes. UsageError,
+        DataError, RunError: nothing can be run; says why.
     """
     out = Path(out)
     find_metrics(matrix.evaluation.metrics)
@@ -127,7 +130,7 @@ def require_consent(matrix: Matrix, cells: Sequence[Cell], *, spend: bool) -> No
 
 
 def require_data(matrix: Matrix) -> None:
-    """DataError where no data set names a file."""
+    """DataError if no data set names a file."""
     if not any(data.paths or data.asset for data in matrix.data):
         names = ", ".join(data.name for data in matrix.data)
         raise DataError(
@@ -161,7 +164,7 @@ def _begin(matrix: Matrix, out: Path) -> int:
 
 
 def begun_so_far(matrix: Matrix, out: Path) -> Comparison:
-    """What is known of a comparison by now; nothing is run. RunError where it was not begun in ``out``."""
+    """What is known of a comparison by now; nothing is run. RunError if it was not begun in ``out``."""
     read_begun(out)
     return keep(matrix, cells_of(matrix), out)
 
@@ -226,15 +229,15 @@ def in_a_process(out: Path, name: str, *, spend: bool = False, quiet: bool = Fal
         raise
 
 
-class Terminated(KeyboardInterrupt):  # it is as little an error as Ctrl-C
-    """This program was told to end (SIGTERM), and no other one was: the cell's process has to be told."""
+class Terminated(KeyboardInterrupt):  # like Ctrl-C, this is not an error
+    """The signal to end (SIGTERM) came to this process only, so the cell's process has to be told."""
 
 
 @contextmanager
 def _stopped_by_sigterm() -> Iterator[None]:
     """Within this block SIGTERM stops as Ctrl-C does, so that no cell runs on by itself."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread is told of signals
+        yield  # only the main thread receives signals
         return
 
     def stop(*_: object) -> None:
@@ -248,7 +251,7 @@ def _stopped_by_sigterm() -> Iterator[None]:
 
 
 def _launched(launch: Launch, out: Path, cell: Cell) -> CellRecord:
-    """What a cell's own process left behind; a failed record where that process died."""
+    """What a cell's own process left behind; a failed record if that process died."""
     code = launch(out, cell.id)
     record = read_record(out, cell)
     if code == STOPPED:
@@ -264,9 +267,9 @@ def _launched(launch: Launch, out: Path, cell: Cell) -> CellRecord:
 
 @dataclass
 class Eta:
-    """About how long the cells still take: their forecasts, scaled by how these came true so far.
+    """About how long the cells still take: their forecasts, scaled by how well the forecasts fitted so far.
 
-    Nothing is shown where texts are private, because the time of a cell depends on them.
+    Nothing is shown if texts are private, because the time of a cell depends on them.
     """
 
     waiting: Sequence[Cell]

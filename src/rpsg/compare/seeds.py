@@ -66,7 +66,7 @@ def decimals_of(value: float, digits: int) -> int:
 
 
 def over_seeds(values: Sequence[float | None]) -> OverSeeds | None:
-    """The mean and its interval; None where no seed has a value."""
+    """The mean and its interval; None if no seed has a value."""
     known = [value for value in values if value is not None]
     if not known:
         return None
@@ -89,7 +89,7 @@ def quantile(freedom: int) -> float:
 def is_apart(first: Mapping[int, float], second: Mapping[int, float]) -> bool | None:
     """Whether two methods differ by more than chance on the seeds that both have, by the paired interval.
 
-    All methods of a seed have the same people, so differences within a seed are what counts. None where fewer
+    All methods of a seed have the same people, so differences within a seed are what counts. None if fewer
     than two seeds are shared.
     """
     shared = sorted(first.keys() & second.keys())

@@ -4,9 +4,10 @@ For each seed the people of a data set are put in an order drawn by that seed. T
 sees them, and every corpus is measured against them. Those after them are the private texts of the runs, and
 a run with fewer people uses the first of these. So all methods of a seed have the same people.
 
-Of texts that are not public the order is by a hash of each person (of the row, where no user is named). So
-one person more or less in the file moves one other over each border at most; by a permutation of all it
-would change most people of a run, and what the run claims would say nothing about the people in the file.
+If the texts are not public, the order is that of a hash of each person (of the row, if no user is named). So
+adding or removing one person in the file moves at most one other person across each border. A random
+permutation of all people would change most people of a run instead, and the claim of the run would say
+nothing about the people in the file.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ class SplitFiles:
 
     @property
     def ceiling(self) -> Path:
-        """Private texts that play the corpus in the ceiling: none that is also among those held out."""
+        """Private texts that take the place of the corpus in the ceiling; none of them is also among the
+        texts held out.
+        """
         return self.folder / CEILING_TEXTS
 
     def private(self, people: int) -> Path:
@@ -108,7 +111,9 @@ def prepare(matrix: Matrix, data: ComparedData, out: Path) -> None:
 
 
 def in_order(names: Sequence[str], seed: int, *, public: bool) -> list[str]:
-    """The people in the order of a seed; of private texts the rank of each follows from the person alone."""
+    """The people in the order of a seed; if the texts are private, a person's rank depends on that person
+    only.
+    """
     if public:
         return [names[i] for i in stream(seed, "comparison", "people").permutation(len(names))]
     return sorted(names, key=lambda name: tagged_sha256("comparison person", [seed, name]))

@@ -32,17 +32,20 @@ class CompareSetting:
     size: int
     temperature: float | None
 
+    @property
+    def people_in_words(self) -> str:
+        return f"{self.people:,} people" if self.people else "all people"
+
     def in_words(self) -> str:
-        people = f"{self.people:,} people" if self.people else "all people"
         heat = "" if self.temperature is None else f", temperature {self.temperature:g}"
-        return f"{self.data}, {self.writer}, {people}, {self.size:,} texts{heat}"
+        return f"{self.data}, {self.writer}, {self.people_in_words}, {self.size:,} texts{heat}"
 
 
 @dataclass(frozen=True, slots=True)
 class CompareRow:
     """One method in one setting at one epsilon, over all its seeds; ``cells`` are those that are done.
 
-    ``states`` tells of the others: how many there are of each state, with the first reason.
+    ``states`` has the number of the other cells in each state, with the first reason.
     """
 
     method: str
@@ -127,8 +130,8 @@ class CompareRow:
 class Audited:
     """The audits of a row: how many, the largest lower bound of epsilon, and the clearest membership attack.
 
-    ``limit`` is the share of members whose leak that attack would have seen with every seed; None where it
-    could not.
+    ``limit`` is the share of members whose leak that attack would have seen with every seed; None if it could
+    not.
     """
 
     audits: int = 0
@@ -202,7 +205,7 @@ def equal_epsilon(comparison: Comparison) -> list[EpsilonTable]:
 
 
 def epsilons_of(rows: Sequence[CompareRow]) -> Sequence[float | None]:
-    """The epsilons of the rows, the smallest first; None alone where no row uses one."""
+    """The epsilons of the rows, the smallest first; None alone if no row uses one."""
     return sorted({row.epsilon for row in rows if row.epsilon is not None}) or (None,)
 
 

@@ -1,4 +1,4 @@
-"""The tables at equal tokens: what each method gives for what another one takes."""
+"""The tables at equal tokens: what each method gives for as many tokens as another one takes."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ OVER_BUDGET = 1.05
 class TokenChoice:
     """The corpus that a family of methods gives for a budget of tokens: the one that uses most of it.
 
-    ``row`` is None where none fits; ``cheapest`` says what the cheapest takes. ``size`` is the number of
-    texts of the corpus, on which some figures depend.
+    ``row`` is None if none fits; ``cheapest`` says what the cheapest takes. ``size`` is the number of texts
+    of the corpus, on which some figures depend.
     """
 
     family: str
@@ -35,7 +35,9 @@ class TokenChoice:
 
 @dataclass(frozen=True, slots=True)
 class TokenTable:
-    """What each family gives for ``budget`` tokens: as many as ``whose`` takes at the first size."""
+    """What each family gives for ``budget`` tokens, the number that the family ``whose`` takes at the first
+    size.
+    """
 
     setting: CompareSetting
     epsilon: float | None
@@ -47,7 +49,7 @@ class TokenTable:
     def title(self) -> str:
         epsilon = "" if self.epsilon is None else f", ε = {epsilon_in_words(self.epsilon)}"
         return (
-            f"{self.setting.data}, {self.setting.writer}, {self.setting.people or 'all'} people{epsilon}: "
+            f"{self.setting.data}, {self.setting.writer}, {self.setting.people_in_words}{epsilon}: "
             f"{self.budget:,.0f} tokens, as {self.whose} takes"
         )
 
@@ -101,7 +103,7 @@ def _token_tables(
 
 
 def budgets_of(size: int, rows: Sequence[tuple[int, CompareRow]]) -> list[tuple[str, float]]:
-    """The tokens that each family takes at the cheapest for a corpus of this size, the smallest first.
+    """The smallest number of tokens that each family takes for a corpus of this size, in rising order.
 
     Families within five hundredths of each other share a budget, the larger one.
     """

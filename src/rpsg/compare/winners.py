@@ -16,17 +16,18 @@ if TYPE_CHECKING:
     from rpsg.compare.tables import CompareRow, EpsilonTable
 
 
-#: By what a method reads: who wins with seeds or records keeps less than one with noisy answers alone.
+#: The note for a method, by what it reads: with seeds or records it protects less than with noisy answers
+#: alone.
 CAVEATS = {"donors": "voters only", "records": "no claim"}
 
 
 @dataclass(frozen=True, slots=True)
 class Win:
-    """The best method on one metric; none (an empty name) where two are exactly as good.
+    """The best method on one metric; none (an empty name) if two are exactly as good.
 
-    ``beyond_chance`` says whether its lead is more than chance, None where seeds are too few to tell.
-    ``beaten`` are the others it was compared with; ``over_floor`` says whether it is better than what can be
-    had without private data, None where there is no floor.
+    ``beyond_chance`` says whether its lead is more than chance, None if seeds are too few to tell. ``beaten``
+    are the others it was compared with; ``over_floor`` says whether it is better than what can be had without
+    private data, None if there is no floor.
     """
 
     metric: str
@@ -46,7 +47,7 @@ class Standing:
 
     @property
     def caveats(self) -> dict[str, str]:
-        """The note beside the name of a method whose epsilon does not protect everybody."""
+        """The note after the name of a method whose epsilon does not protect everybody."""
         return {row.method: CAVEATS[row.reads] for row in self.table.rows if row.reads in CAVEATS}
 
     def in_words(self) -> str:
@@ -73,7 +74,7 @@ def by_method(wins: Sequence[Win]) -> list[tuple[str, int, int]]:
 
 
 def _in_words(wins: Sequence[Win], what: str, caveats: Mapping[str, str]) -> str:
-    """Names are parted by semicolons, since a name may hold a comma."""
+    """Names are separated by semicolons, because a name may contain a comma."""
     found = [
         (f"{name} ({caveats[name]})" if name in caveats else name, number, sure)
         for name, number, sure in by_method(wins)
@@ -92,7 +93,7 @@ def _in_words(wins: Sequence[Win], what: str, caveats: Mapping[str, str]) -> str
 
 
 def all_together(found: Sequence[Standing]) -> str:
-    """The wins of all tables in one sentence; empty where there is only one table."""
+    """The wins of all tables in one sentence; empty if there is only one table."""
     compared = [standing for standing in found if standing.wins]
     if len(compared) < 2:
         return ""
@@ -109,8 +110,8 @@ def standings(comparison: Comparison) -> list[Standing]:
 def standing(comparison: Comparison, table: EpsilonTable) -> Standing:
     """The best of the methods at the table's epsilon, metric by metric.
 
-    Compared are methods that use this epsilon; those that use none are beside them, not among them, because
-    what they promise is not the same. If no method uses an epsilon, all are compared.
+    Only methods that use this epsilon are compared. Those that use none are only shown, because what they
+    promise is not the same. If no method uses an epsilon, all are compared.
     """
     rivals = [row for row in table.rows if not row.is_bound and row.epsilon == table.epsilon]
     able = [row for row in rivals if row.cells and not row.is_short]
@@ -132,11 +133,11 @@ def _why(row: CompareRow) -> str:
     states = ", ".join(
         f"{state} ({reason})" if reason else state for state, (_, reason) in row.states.items()
     )
-    return states or "no cell of it is done"
+    return states or "none of its cells is finished"
 
 
 def _loss(comparison: Comparison, metric: str, ceiling: CompareRow | None) -> Callable[[float], float] | None:
-    """How far a value is from the best, on any scale: smaller is better. None where nobody can say."""
+    """How far a value is from the best, on any scale: smaller is better. None if nobody can say."""
     better = comparison.better(metric)
     if better is not None:
         return (lambda value: -value) if better else (lambda value: value)

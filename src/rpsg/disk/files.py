@@ -34,7 +34,7 @@ _DEVICE_NAMES = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9
 
 @contextmanager
 def descriptor_of(path: Path | str, flags: int, *, within: int | None = None) -> Iterator[int]:
-    """A descriptor for the block; no link is followed, and a new file is its owner's alone.
+    """A descriptor for the block. No link is followed, and only its owner can open a file that is made.
 
     ``within`` is the descriptor of the folder that ``path`` is relative to.
     """
@@ -61,19 +61,19 @@ def file_errors(doing: str) -> Iterator[None]:
 def _run_error(doing: str, error: OSError) -> RunError:
     if error.errno in _DISK_FULL:
         return RunError(
-            f"The disk is full: cannot {doing}. Nothing was left half-written.",
+            f"The disk is full: cannot {doing}. Nothing incomplete is left behind.",
             hint="Free some space (df -h shows where), then run the same command again: it resumes.",
         )
     if isinstance(error, NotADirectoryError | FileExistsError):
         return RunError(
-            f"Cannot {doing}: it, or a folder of its path, is a file or a link.",
-            hint="Choose a new or empty folder, with -o for a run, or with RPSG_HOME for keys and "
-            "accounts. If it is a link, name the folder that it leads to.",
+            f"Cannot {doing}: something on that path is a link, or is a file in place of a folder.",
+            hint="Choose a new or empty folder, with -o for a run, or with RPSG_HOME for keys and accounts. "
+            "Instead of a link, name the folder that it leads to.",
         )
     reason = os.strerror(error.errno) if error.errno else "the operating system refused"
     return RunError(
         f"Cannot {doing}: {reason}.",
-        hint="Check who owns the folder and that it is on a writable disk. Choose another folder with "
+        hint="Check that you own the folder and that it is on a writable disk. Choose another folder with "
         "-o for a run, or with RPSG_HOME for keys and accounts.",
     )
 
@@ -104,7 +104,7 @@ def write_chunks(
 ) -> str:
     """Write the chunks one after another as the whole file ``path`` and return its SHA-256 in hex.
 
-    A file of that name is replaced in one step at the end; if anything goes wrong it stays as it was.
+    A file of that name is replaced in one step at the end; if anything goes wrong, it is not changed.
 
     Args:
         path: where the file appears.
@@ -123,8 +123,8 @@ def write_chunks(
                 hint="Remove the link, or choose another folder with -o.",
             )
         if path.exists() and not (path.is_file() or path.is_dir()):
-            # Root, as in a container, would put a file in the place of /dev/null.
-            raise RunError(f"{path.name} is a device or a pipe, no file.", hint="Name a file with -o.")
+            # The user root, as in a container, would replace /dev/null by a file.
+            raise RunError(f"{path.name} is a device or a pipe, not a file.", hint="Name a file with -o.")
         part = (scratch or path.parent) / (PART + secrets.token_hex(8))
         try:
             digest = _write_new(part, chunks, mode)
@@ -177,7 +177,7 @@ def create_private(path: Path, content: bytes) -> None:
 
 
 def ensure_private(path: Path) -> None:
-    """Make ``path`` a file that only its owner may open; an empty one is made if there is none.
+    """Make ``path`` a file that only its owner may open; if there is none, an empty file is made.
 
     Raises:
         RunError: the path is a link, or the file is another user's or cannot be made.
@@ -201,13 +201,14 @@ def read_private(path: Path) -> bytes:
 
 @contextmanager
 def open_private_file(path: Path, flags: int) -> Iterator[int]:
-    """A descriptor of a file that is no link and that only its owner may open."""
+    """A descriptor of a file that is not a link, and that only its owner may open."""
     if path.is_symlink():
-        raise PrivacyError(f"The private file {path.name} is a link; it is not followed.")
+        raise PrivacyError(f"The private file {path.name} is a link, and RPSG does not follow it.")
     with descriptor_of(path, flags) as descriptor:
         if stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
             raise PrivacyError(
-                f"The private file {path.name} may be read by others.", hint=f"Close it: chmod 600 {path}"
+                f"Other users may read the private file {path.name}.",
+                hint=f"Make it private: chmod 600 {path}",
             )
         yield descriptor
 
@@ -228,7 +229,7 @@ def hold_lock(path: Path, *, wait: bool = False) -> int:
             os.close(descriptor)
             raise RunError(
                 f"Another process is working in {path.parent}.",
-                hint="Wait until it has finished, or start this one in another folder with -o.",
+                hint="Wait until it has finished, or start this command in another folder with -o.",
             ) from None
         except BaseException:
             os.close(descriptor)

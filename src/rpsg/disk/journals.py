@@ -97,7 +97,7 @@ class Journal:
         copied from the private corpus.
 
         Raises:
-            PrivacyError: a fact is no plain JSON value (a ``Private`` is none).
+            PrivacyError: a fact is not a plain JSON value, for example a ``Private``.
             RunError: the disk is full; the journal is as it was before.
         """
         try:
@@ -106,8 +106,8 @@ class Journal:
             line = b""
         if not line:
             raise PrivacyError(
-                f"The event {event!r} carries something that may not be written into the journal.",
-                hint="Only plain values that came out of a mechanism or out of the plan belong there.",
+                f"The event {event!r} has a value that may not be written into the journal.",
+                hint="Only plain values from a mechanism or from the plan may be in it.",
             )
         append_line(self._path, line)
 

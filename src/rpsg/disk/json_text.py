@@ -1,6 +1,6 @@
 """Canonical JSON, with one encoding for each value, to be hashed and compared, and a strict reader.
 
-There are two encodings, and releases and stores that must keep verifying hold hashes of both:
+There are two encodings, because existing releases and stores contain hashes of both and must keep verifying:
 
     canonical_json          UTF-8    files of a run, replies, candidates, the corpus, keys of requests
     canonical_ascii_json    ASCII    what a ledger commits to: its seal, evidence, the commitment to the data
@@ -30,7 +30,7 @@ def canonical_json(value: Any) -> bytes:
 
     Raises:
         ValueError: a NaN, an infinity or half a surrogate pair.
-        TypeError: something that is no JSON value, or a key that is no string.
+        TypeError: something is not a JSON value, or a key is not a string.
     """
     return _encoded(value, ascii_only=False).encode()
 
@@ -38,8 +38,8 @@ def canonical_json(value: Any) -> bytes:
 def canonical_ascii_json(value: Any) -> bytes:
     r"""ASCII: as ``canonical_json``, but every other character is an escape such as ``\u00e9``.
 
-    It encodes any string, half a surrogate pair too, so that a commitment to rows never fails on a text.
-    Other errors as ``canonical_json``.
+    It encodes any string, even half a surrogate pair, so that a commitment to rows never fails because of a
+    text. The other errors are those of ``canonical_json``.
     """
     return _encoded(value, ascii_only=True).encode("ascii")
 
@@ -60,7 +60,8 @@ def _encoded(value: Any, *, ascii_only: bool) -> str:
 def tagged_sha256(tag: str, value: Any) -> str:
     """SHA-256 in hex of ``rpsg:<tag>``, a zero byte and the canonical JSON (UTF-8) of ``value``.
 
-    The tag keeps a hash made for one purpose from passing for another. Errors as ``canonical_json``.
+    The tag ensures that a hash made for one purpose cannot pass for a hash made for another. Errors as
+    ``canonical_json``.
     """
     return hashlib.sha256(f"rpsg:{tag}\0".encode() + canonical_json(value)).hexdigest()
 
@@ -69,8 +70,8 @@ def strict_json(text: bytes | str) -> Any:
     """Parsed JSON.
 
     Raises:
-        ValueError: it is no JSON, repeats a key, is nested too deeply, or holds NaN, Infinity or a number
-            that overflows to it.
+        ValueError: the text is not JSON, repeats a key, is nested too deeply, or contains NaN, Infinity or a
+            number that overflows to Infinity.
     """
     try:
         return json.loads(

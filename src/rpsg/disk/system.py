@@ -1,8 +1,8 @@
 """What durable and private files need of the operating system: Linux and macOS have it, Windows does not.
 
 Every module of this package can be imported anywhere, so plans, previews of a plan and the help work
-anywhere. Opening a file through this module ends in one sentence where the system lacks what it needs, before
-anything was read or written.
+anywhere. If the system lacks what is needed, opening a file through this module is an error before anything
+is read or written.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rpsg.errors import RunError
 try:
     import fcntl
 except ImportError:
-    fcntl = None  # type: ignore[assignment]  # nothing is locked there: ``open_plain`` refuses first
+    fcntl = None  # type: ignore[assignment]  # ``open_plain`` refuses before anything is locked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,9 +27,9 @@ _NO_LINKS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 #: A pipe is opened without waiting for somebody who writes into it.
 NO_WAITING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
-CANNOT = "This needs Linux or macOS: this system cannot keep private files for their owner alone."
+CANNOT = "This needs Linux or macOS: on this system, private files cannot be kept for their owner alone."
 WAY_ROUND = "On Windows, run RPSG in the Windows Subsystem for Linux (WSL) or in a container."
-#: How often, and after how many seconds, a lock is tried again that is held for a moment only.
+#: How often, and after how many seconds, a lock that may be held only for a moment is tried again.
 _TRIES, _MOMENT = 50, 0.01
 _NEEDED = ("O_NOFOLLOW", "O_CLOEXEC", "O_DIRECTORY", "O_NONBLOCK", "fchmod")
 
@@ -40,7 +40,7 @@ def is_able() -> bool:
 
 
 def open_plain(path: Path | str, flags: int, *, within: int | None = None) -> int:
-    """A descriptor of ``path``, which no link leads to; a new file is its owner's alone.
+    """A descriptor of ``path``, to which no link leads. Only its owner can open a new file.
 
     Args:
         path: the file or folder.
@@ -48,7 +48,7 @@ def open_plain(path: Path | str, flags: int, *, within: int | None = None) -> in
         within: the descriptor of the folder that ``path`` is relative to.
 
     Raises:
-        RunError: this system lacks what that needs.
+        RunError: this system lacks something that is needed for this.
         OSError: it is a link, or the system refuses.
     """
     if not is_able():

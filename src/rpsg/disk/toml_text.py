@@ -16,7 +16,7 @@ def read_toml_file(path: Path | Traversable, what: str, *, hint: str = "") -> di
     """The content of a TOML file in UTF-8; ``what`` is its kind in messages, e.g. "plan file".
 
     Raises:
-        UsageError: there is no such file, it cannot be read, or it is no TOML; with ``hint``.
+        UsageError: there is no such file, it cannot be read, or it is not TOML; the error has ``hint``.
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))

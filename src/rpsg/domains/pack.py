@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Before the name of a column beside the text, in that of its attribute: no attribute of a file has a space.
+#: The name of a column's attribute is this and the name of the column. No attribute in a pack's file has a
+#: space in its name, so the two cannot be confused.
 COLUMN = "column "
 #: A column is counted together with others as long as there are at most this many combinations of values.
 MOST_COMBINATIONS = 128
@@ -40,7 +41,7 @@ class Attribute(Strict):
     than an angry one.
 
     The values of a counted attribute may be arranged in ``groups`` (heading to values): its coarse level,
-    which is counted where there are too few people for the values themselves.
+    which is counted if there are too few people for the values themselves.
     """
 
     name: Name
@@ -101,7 +102,7 @@ class Attribute(Strict):
 
     @property
     def group_codes(self) -> tuple[int, ...]:
-        """For each value the index of its group; the index of the value where there are no groups."""
+        """For each value the index of its group; the index of the value if there are no groups."""
         if not self.has_levels:
             return tuple(range(len(self.values)))
         index = {heading: i for i, heading in enumerate(self.groups)}
@@ -109,7 +110,7 @@ class Attribute(Strict):
 
     @property
     def headings(self) -> dict[str, str]:
-        """For each value the name of its group; empty where there are no groups."""
+        """For each value the name of its group; empty if there are no groups."""
         named = self.groups.items() if self.has_levels else ()
         return {value: heading for heading, group in named for value in group}
 
@@ -234,9 +235,10 @@ class Pack(Strict):
     def with_columns(self, columns: Sequence[tuple[str, tuple[str, ...]]]) -> Pack:
         """This pack, which has its label already, with the columns beside the text as further attributes.
 
-        Each column has a marginal of its own. In it are also the columns before it, the nearest first, then
-        the label, the first attribute of the pack by groups of its values, and the sentiment; but none that
-        would make more combinations than ``MOST_COMBINATIONS``. So the number of cells is bounded.
+        Each column has a marginal of its own. It also has the columns before this one, the nearest first,
+        then the label, the first attribute of the pack by groups of its values, and the sentiment; an
+        attribute with which there were more than ``MOST_COMBINATIONS`` combinations is left out. So the
+        number of cells is bounded.
         """
         labels = [a for a in self.attributes if a.kind == "label"]
         first = [a for a in self.attributes if a.name == self.marginals[0][0] and a.has_levels]

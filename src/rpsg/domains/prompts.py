@@ -122,7 +122,7 @@ def _refuse_without(where: str, prompt: str, field: str, meaning: str, known: It
     """A field in a segment in double brackets does not count, because the segment may be left out."""
     if field in FIELD.findall(OPTIONAL.sub("", prompt)):
         return
-    goes = " outside of [[ ]], where it may go" if field in FIELD.findall(prompt) else ""
+    goes = " outside of [[ ]] (what is inside may be left out)" if field in FIELD.findall(prompt) else ""
     raise UsageError(f"{where} has no field {{{field}}}{goes}: {meaning}.", hint=_there_are(known))
 
 

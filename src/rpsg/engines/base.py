@@ -24,16 +24,14 @@ class SumsNeeded(Exception):  # noqa: N818  # no error: the run waits
 
 
 class Question(Protocol):
-    """What everybody is asked. It holds public parameters only.
-
-    What a row contributes follows from the row, the number of rows that its person has, and these parameters,
-    whatever other people there are.
+    """A question to everybody. It has public parameters only. The contribution of a row follows from the row,
+    the number of rows that its person has, and these parameters. It does not depend on other people.
     """
 
     def contributions(
         self, people: People, sentiment: Classifier
     ) -> Private[RowCells] | Private[BoundedVectors]:
-        """What the rows of these people contribute; ``sentiment`` is the plan's public model."""
+        """The contributions of the rows of these people; ``sentiment`` is the plan's public model."""
 
 
 class Engine(Protocol):

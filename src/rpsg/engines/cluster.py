@@ -32,7 +32,7 @@ _LOOPBACK = "127.0.0.1"
 _OBJECT_STORE = 80 << 20
 #: A cluster answers within this time, or is not there.
 _SECONDS = 10.0
-#: The address that this process is connected to by this module; empty before it is.
+#: The address of the cluster to which this module has connected this process; empty before that.
 _connected: list[str] = []
 
 
@@ -47,7 +47,7 @@ def connect(engine: EngineSection) -> Any:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when the package is imported
     if not engine.address and not _connected:
-        os.environ.setdefault("RAY_worker_niceness", "0")  # the run waits for them: no less than it has
+        os.environ.setdefault("RAY_worker_niceness", "0")  # the run waits for the workers
         os.environ.setdefault("RAY_AUTH_MODE", "token")
         if "RAY_AUTH_TOKEN_PATH" not in os.environ:
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
@@ -96,7 +96,7 @@ def _start(ray: Any) -> None:
     # Ray replaces the loopback address by one that others can reach, unless clusters are switched off.
     from ray._private import ray_constants
 
-    # For this user alone; Ray opens what it makes to all. Its sockets need a short path.
+    # For this user alone, because Ray lets everybody read what it makes. Its sockets need a short path.
     short = "/tmp" if Path("/tmp").is_dir() else None  # noqa: S108  # mkdtemp is safe there
     folder = Path(tempfile.mkdtemp(prefix="rpsg-ray-", dir=short))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -140,7 +140,7 @@ def _silence() -> None:
 
 @contextmanager
 def _same_sigterm() -> Iterator[None]:
-    """Undo in the end what the block does with SIGTERM: Ray would print a trace of its own and abort."""
+    """Restore the handler of SIGTERM after the block: Ray's own would print a trace and abort."""
     before = signal.getsignal(signal.SIGTERM)
     try:
         yield

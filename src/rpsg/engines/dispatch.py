@@ -1,4 +1,5 @@
-"""Distributes batches to the workers of a Ray cluster. What is lost with a worker is sent to another one.
+"""Distributes batches to the workers of a Ray cluster. If a worker is lost, its unfinished items are sent to
+another one.
 
 Every result is reported once. When a worker dies, only what it had not returned is lost; results of a batch
 are returned one by one, as they arrive.
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _START_SECONDS = 600.0
 #: How many workers may be lost for each one that there should be, without a result in between.
 _LOSSES = 2
-#: A batch has at least this many items, where there are that many for each worker: a model writes several
+#: A batch has at least this many items if there are that many for each worker, because a model writes several
 #: texts at once.
 _LEAST = 16
 #: Batches for each worker in a call, so that all of them end at about the same time.
@@ -159,7 +160,9 @@ class Workers:
 
 @dataclass(slots=True)
 class _Distribution:
-    """One call of ``distribute``: what waits, and what is under way by the reference that Ray gave for it."""
+    """One call of ``distribute``: the items that wait, and the batches under way by the references that Ray
+    gave for them.
+    """
 
     workers: Workers
     role: Role
@@ -173,13 +176,13 @@ class _Distribution:
         ray = self.workers.start()
         try:
             self._run(ray)
-        except ray.exceptions.RayError:  # of a lost worker it is caught below
+        except ray.exceptions.RayError:  # the error of a lost worker is caught below
             gone = ModelError(
-                "The Ray cluster does not answer any more.",
+                "The Ray cluster no longer answers.",
                 hint="Start it again, and run the same command: what was answered is kept.",
             )
         except BaseException:
-            # What is under way would be written, and paid, for nobody.
+            # Otherwise requests under way would still be written, and paid for, although nobody needs them.
             for assignment in self.under_way.values():
                 if assignment.batch:
                     self.workers.stop(ray, assignment.handle)
@@ -268,7 +271,7 @@ def _capacity(ray: Any, engine: EngineSection) -> int:
 
 
 def settings_of(plan: Plan) -> Mapping[str, Mapping[str, Any]]:
-    """What of the plan a worker gets: its models and servers. No path of data, and no key."""
+    """The part of the plan that a worker gets: its models and servers. No path of data, and no key."""
     models = plan.models.model_dump(mode="json", exclude_none=True)
     models.setdefault("threads", max(1, int(plan.engine.cpus)))
     for role in ("writer", "embedder"):

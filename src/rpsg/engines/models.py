@@ -50,7 +50,8 @@ class RayWriter:
 
     @property
     def at_once(self) -> int:
-        """Half of what may be charged and not stored when this process dies: a batch of every worker.
+        """Half of the requests that may be charged but not stored if this process dies. That number is one
+        batch of every worker.
 
         Workers write on until Ray notices that nobody listens any more.
         """

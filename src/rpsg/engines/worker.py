@@ -29,7 +29,7 @@ Role = Literal["writer", "embedder", "counter"]
 
 @dataclass(frozen=True, slots=True)
 class WorkerModel:
-    """What a worker says of a model, and of its program."""
+    """A worker's description of a model and of its own program."""
 
     version: str
     name: str
@@ -130,7 +130,7 @@ def _written(writer: Any, requests: Sequence[Request]) -> Iterator[Results]:
 
 
 def failure_of(error: BaseException) -> WorkerFailure:
-    """An error of ours by its sentence; any other by its type and place, since it may quote a text."""
+    """The message of an error of RPSG; of any other error type and place, because it may quote a text."""
     if isinstance(error, RpsgError):
         return WorkerFailure(error.message, error.hint)
     return WorkerFailure(f"A model failed ({place_of(error)}).", "Please report that line.")

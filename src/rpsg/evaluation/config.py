@@ -56,11 +56,15 @@ class EvaluationConfig:
     )
     synthetic_text: str | None = field(
         default=None,
-        metadata=_option("--synthetic-text COLUMN", "As --text, in synthetic files, if it differs there."),
+        metadata=_option(
+            "--synthetic-text COLUMN", "Column of the text in synthetic files, if it has another name."
+        ),
     )
     synthetic_label: str | None = field(
         default=None,
-        metadata=_option("--synthetic-label COLUMN", "As --label, in synthetic files, if it differs there."),
+        metadata=_option(
+            "--synthetic-label COLUMN", "Column of the label in synthetic files, if it has another name."
+        ),
     )
     metrics: tuple[str, ...] = field(
         default=(),

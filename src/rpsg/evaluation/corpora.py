@@ -78,7 +78,8 @@ def source_of(given: object) -> Source:
 
 
 def read_rows(path: Source, columns: Columns, data: DataSection | None = None, *, encoding: str = "") -> Rows:
-    """The rows that have a text; rows in memory as they are. DataError if there are none, or from readers.
+    """The rows that have a text; rows in memory are returned unchanged. DataError if there are none, or if
+    the readers raise it.
 
     ``data`` declares the columns beside the text that are read too; ``encoding`` is that of a file that is
     not UTF-8.
@@ -148,7 +149,7 @@ def without_people(rows: Rows, others: Rows) -> Rows:
 
 
 def is_copied(rows: Rows, others: Rows) -> list[bool]:
-    """For each row whether its text is in ``others``, up to white space."""
+    """For each row whether its text is in ``others``; white space does not matter."""
     there = {_plain(text) for text in others.texts}
     return [_plain(text) in there for text in rows.texts]
 

@@ -84,14 +84,14 @@ def load_corpora(config: EvaluationConfig, run: FinishedRun | None, progress: Pr
     if floor:
         corpora.rows[FLOOR] = floor
     elif floor is not None:
-        corpora.notes.append("There is no floor, so no score: none of its texts can be used.")
+        corpora.notes.append("None of the floor's texts can be used, so there is no floor and no score.")
     return corpora
 
 
 def _check(config: EvaluationConfig) -> None:
     """UsageError for arguments that do not go together, before anything is read."""
     if config.real is None and config.train_real is not None:
-        raise UsageError("--train-real goes with --real.", hint="Name the held-out texts with --real FILE.")
+        raise UsageError("--train-real needs --real.", hint="Name the held-out texts with --real FILE.")
     in_memory = isinstance(config.real, Rows) or isinstance(config.train_real, Rows)
     if in_memory and (config.label is not None or config.user is not None):
         raise UsageError(
@@ -132,7 +132,7 @@ def _labelled(path: Path, columns: Columns, named: bool) -> Rows:
 def synthetic_options() -> Iterator[None]:
     """Errors of the readers, with the options that name columns of synthetic files.
 
-    ``--encoding`` is that of real files.
+    ``--encoding`` applies to real files only.
     """
     try:
         yield

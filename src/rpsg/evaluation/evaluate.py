@@ -98,4 +98,6 @@ def _uninformative(lines: Sequence[Line]) -> tuple[str, ...]:
     names = [line.name for line in lines if line.informative is False]
     if not names:
         return ()
-    return (f"Real texts do no better than the floor here, so these are uninformative: {', '.join(names)}.",)
+    return (
+        f"In these metrics real texts do no better than the floor, so they say nothing: {', '.join(names)}.",
+    )

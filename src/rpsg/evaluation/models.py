@@ -133,8 +133,8 @@ class EvaluationModels:
     def judge(self) -> CountingScorer:
         """The language model that scores coherence: the one that was named, or SmolLM2 if that is ``ngram``.
 
-        Raises MissingExtraError without PyTorch, ModelError without weights or for those of an encoder,
-        PrivacyError for one on a server.
+        Raises MissingExtraError if PyTorch is not installed, ModelError if the weights are missing or are
+        those of an encoder, PrivacyError if the model is on a server.
         """
         name = JUDGE if self.language_model in {NGRAM, JUDGE} else f"transformers:{self.language_model}"
         scorer = registry.scorer(name, threads=self._plan.models.threads)

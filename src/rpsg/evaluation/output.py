@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
     from rpsg.measures import Report
 
-#: What reads private texts and writes a report about them.
+#: The kinds of reports that are made from private texts.
 Reading = Literal["evaluation", "audit", "comparison"]
 #: A file with ``"rpsg-evaluation/`` in its first bytes is an earlier evaluation, and may be replaced.
 BEGINNING = 64
-#: And what certainly holds the title of a page.
+#: The title of a report's page is within its first bytes, too: within this number.
 HEAD = 1024
 
 

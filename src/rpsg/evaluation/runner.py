@@ -162,7 +162,7 @@ _PLAIN: tuple[tuple[Any, type], ...] = (
 
 
 def _interval(given: object) -> Interval | None:
-    """Two numbers, low and high; None where they are not finite."""
+    """Two numbers, low and high; None if they are not finite."""
     pair = plain(given)
     if pair is None:
         return None

@@ -2,8 +2,8 @@
 
 Augmented Private Evolution (Xie et al., "Differentially Private Synthetic Data via Foundation Model APIs 2:
 Text", 2024), built from its description: random texts -> votes -> variations -> votes -> ... No private text
-enters a prompt. The votes are the only question to the private data, asked ``iterations`` times; they are
-paid from (epsilon, delta) together. How it differs from what was published is in ``docs/augpe.md``.
+enters a prompt. The votes are the only question to the private data, asked ``iterations`` times; all of them
+together cost (epsilon, delta). How it differs from what was published is in ``docs/augpe.md``.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     Rows = Mapping[int, npt.NDArray[np.float32]]
 
 
-#: How often random texts that cannot be used are replaced; a poor writer never gives enough of them.
+#: Unusable random texts are replaced in at most this many attempts: a poor writer would never give enough
+#: usable ones.
 ATTEMPTS = 3
 #: Private texts are compared by their embeddings alone.
 NO_SENTIMENT = tuple(rule for rule in STRICT if rule.role != "sentiment")
@@ -86,7 +87,7 @@ def synthesize(job: Job) -> Pool:
 
 
 def _random_texts(job: Job, pack: Pack) -> Pool:
-    """``corpus.size`` usable texts; what cannot be used is replaced, as far as ``ATTEMPTS`` attempts go."""
+    """At most ``corpus.size`` usable texts; unusable ones are replaced in up to ``ATTEMPTS`` attempts."""
     plan, pool = job.plan, Pool()
     for attempt in range(ATTEMPTS):
         missing = plan.corpus.size - len(pool.alive())
@@ -99,7 +100,7 @@ def _random_texts(job: Job, pack: Pack) -> Pool:
 
 
 def _labels(pack: Pack) -> tuple[str, ...]:
-    """The labels within which votes are cast; one without a name where there are none."""
+    """The labels within which votes are cast; a single unnamed one if the data have no labels."""
     name = label_of(pack)
     return ("",) if name is None else pack.attribute(name).values
 
@@ -158,9 +159,9 @@ def augpe_budget(plan: Plan, pack: Pack) -> Budget:  # noqa: ARG001  # the signa
     """The noise of ``iterations`` votes; one record (or user) can move each by the sensitivity of rule S4.
 
     Gaussian mechanisms compose exactly: all votes together are one with mu = sqrt(iterations) * sensitivity /
-    sigma. With one vote of one record each and add/remove neighbours the sensitivity is 1, and sigma is the
-    noise that AUG-PE's authors publish. Theirs for Yelp (15.34, 8.03, 4.24) is too small: it costs epsilon
-    1.0045, 2.0024 and 4.0053 where 1, 2 and 4 are claimed.
+    sigma. If everybody has one record with one vote, and neighbours differ by one record more or less, the
+    sensitivity is 1, and sigma is the noise that AUG-PE's authors publish. Their values for Yelp (15.34,
+    8.03, 4.24) are too small: they cost epsilon 1.0045, 2.0024 and 4.0053, but the authors claim 1, 2 and 4.
     """
     return budget_for(plan, [votes_of(plan, 1.0, plan.augpe.neighbours, plan.augpe.iterations)])
 
@@ -169,19 +170,21 @@ def check(plan: Plan) -> None:
     """UsageError for labels that are not declared: votes are cast within labels that are known beforehand."""
     if plan.data.label and not plan.data.labels:
         raise UsageError(
-            "The method augpe votes within labels, and nobody has declared which labels there are.",
+            "The method augpe holds a vote within each label, but the plan does not declare the values of "
+            "the label.",
             hint="Declare them with --labels, if they are public; or leave --label out.",
         )
 
 
 def workload(plan: Plan, pack: Pack) -> Workload:
-    """What the trial, the first generation, its variations and the lookahead take."""
+    """The workload of the trial, the first generation, its variations and the lookahead."""
     size, augpe = plan.corpus.size, plan.augpe
     random = card_workload(plan, pack, size)
     per_vote = (augpe.variations - 1) * size
     varied = augpe.iterations * per_vote
     ahead = augpe.lookahead * (size + varied)
-    # Where texts fail, more variations are requested, but never more than there are candidates in a vote.
+    # If texts are unusable, more variations are requested, but never more than there are candidates in a
+    # vote.
     most_varied = augpe.iterations * augpe.variations * size
     most_more = most_varied + augpe.lookahead * (size + most_varied)
 
@@ -198,7 +201,7 @@ def workload(plan: Plan, pack: Pack) -> Workload:
         + round((shown + parents * text + (varied + ahead) * header) / CHARACTERS_A_TOKEN),
         completion=random.completion + round((varied + ahead) * words * WORDS_TO_TOKENS),
         most_requests=TEXTS + ATTEMPTS * size + most_more,
-        most_tokens=None,  # a variation's prompt holds a text, and how many bytes that has nobody can bound
+        most_tokens=None,  # a variation's prompt holds a text, and the number of its bytes has no bound
     )
 
 
@@ -231,8 +234,10 @@ METHOD = Method(
     check=check,
     egress=lambda plan: NO_SENTIMENT,  # noqa: ARG005  # the signature of all such functions
     workload=workload,
-    #: How many people there are is not asked, and a plan with few of them runs: as a baseline it has to.
+    #: People are not counted, and a plan with few of them is not refused: a baseline has to run with any
+    #: number.
     people=lambda plan: None,  # noqa: ARG005  # the signature of all such functions
     cards="even",
+    embeds=True,
     explain=explain,
 )

@@ -109,7 +109,7 @@ class Workload:
     """How much a run asks of its writer to write ``candidates`` texts to choose from.
 
     A prefix that many prompts share counts once in ``computed_prompt``. ``most_tokens`` bounds the tokens of
-    prompts and completions; None where there is no public bound.
+    prompts and completions; None if there is no public bound.
     """
 
     candidates: int
@@ -145,6 +145,8 @@ class Method:
         columns: whether it counts the columns beside the text and releases them. For any other method a plan
             with columns is refused.
         check: raises UsageError for a plan that asks for something this method cannot do; see ``check_plan``.
+        embeds: whether it reads private texts by their embeddings before anything else, all of them, so that
+            `rpsg embed` can make these before the run.
         shards: whether it asks the private data for sums of questions only (``rpsg.engines``), so that these
             can be counted in parts. For any other method a plan with shards is refused.
         models: how to make the models it needs besides embedder, sentiment and scorer, by the names of
@@ -154,21 +156,22 @@ class Method:
         tries_writer: whether the writer is tried on public prompts before anything private is read.
         trial: how it is tried, if not with the prompts of strict mode or, for a method with seeds, the
             paper's.
-        egress: which model is sent what, and whether it must be on this machine. By default a method that
-            reads nothing may send its public prompts anywhere, one that gets noisy answers only prompts made
-            from them, and any other nothing.
-        sentiments_only: whether its sentiment classifier reads a text only for a sentiment of the pack, and
-            so none at all if the pack has no sentiments.
+        egress: which model is sent what, and whether it must be on this machine. By default, a method that
+        reads nothing may send its public prompts anywhere; one that gets noisy answers may send prompts that
+        are made from these answers; and any other may send nothing.
+        sentiments_only: whether its sentiment classifier only tells the pack's sentiments apart. If so, it
+        reads no text when the pack has no sentiments.
         status: "research_only" for a method whose mechanism is sound but whose randomness is not.
         claim_words: the sentences of a release that claims nothing, from the public plan and the models'
             names; by default those of the method paper.
         flows: how private text reaches the release without a mechanism: every unprotected read, in order. A
             method that is given records, of everybody or of donors, must have it; others have none.
-        choice_sigma: standard deviation of the noise that a choice has without a mechanism; bounds nothing.
+        choice_sigma: standard deviation of the noise in a choice that is no mechanism; this noise bounds
+        nothing.
         cards: how it draws the values of the pack's schema that its texts are written from: "even", or by
             noisy counts, which the stage "cards" of its budget pays for; None if it draws none.
         workload: how much a run will ask of its writer; without it ``rpsg plan`` says "not declared".
-        people: how many people can be asked, where the plan declares their number.
+        people: how many people can be asked, if the plan declares their number.
         explain: sentences for ``rpsg plan`` about how this method works with the plan.
         cautions: sentences about what is not protected, or has no effect.
         retell: repeats the queries to the voters, given the evidence of a release and its number of rows; for
@@ -176,7 +179,7 @@ class Method:
 
     Raises:
         ValueError: ``reads`` is none of the four, or it does not match ``budget``, ``flows`` or ``retell``;
-            or there is a status or words of its own beside a guarantee.
+            or a method with a guarantee has a status or claim words.
     """
 
     name: str
@@ -187,6 +190,7 @@ class Method:
     sections: frozenset[str] = frozenset()
     untold: frozenset[str] = frozenset()
     columns: bool = False
+    embeds: bool = False
     shards: bool = False
     check: Callable[[Plan], None] = lambda _: None
     models: Callable[[Plan], Mapping[str, Callable[[], Any]]] = lambda _: {}
@@ -214,7 +218,7 @@ class Method:
         if self.claim != "no_formal_guarantee" and (self.status != "valid" or self.claim_words is not None):
             raise ValueError("only a method without a guarantee has a status and words of its own")
         if self.has_donors and self.retell is None:
-            raise ValueError("a method with donors says how its voters' answers are asked for again")
+            raise ValueError("a method with donors needs retell, which repeats the queries to the voters")
         if self.has_seeds != (self.flows is not None):
             raise ValueError(
                 f"a method that reads {self.reads!r} "
@@ -280,6 +284,6 @@ class Method:
         return defaults.get(self.reads, NOWHERE)
 
     def shown_egress(self, plan: Plan, pack: Pack) -> tuple[EgressRule, ...]:
-        """``egress_of``, without a sentiment classifier that reads no text because of the pack."""
+        """``egress_of``, without the sentiment classifier if this pack gives it no text to read."""
         unread = {"sentiment"} if self.sentiments_only and not pack.has_sentiments else set()
         return tuple(way for way in self.egress_of(plan) if way.role not in unread)

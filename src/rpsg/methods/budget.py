@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from rpsg.privacy.accounting import PlannedRelease
     from rpsg.privacy.sensitivity import Rule
 
-#: How far, in standard deviations, the number of voters after a secret draw may fall below its mean: further
-#: once in a million.
+#: The number of voters after a secret draw is further below its mean than this many standard deviations only
+#: once in a million draws.
 FEWEST_DRAWN = 4.76
 #: What each stage reads, for previews.
 PEOPLE = "how many people there are"
@@ -37,7 +37,9 @@ MINIMUM_POOL = 20
 
 
 def strict_stages(plan: Plan, pack: Pack) -> list[StagePlan]:
-    """The stages of a strict run that read private data, their rules, and their shares made to sum to one."""
+    """The stages of a strict run that read private data, their rules, and their shares of the budget, which
+    sum to one.
+    """
     shares, c = plan.privacy.shares, plan.records_per_unit
     stages = []
     if plan.privacy.n_public is None:
@@ -60,7 +62,8 @@ def strict_stages(plan: Plan, pack: Pack) -> list[StagePlan]:
     if not stages[-1].share:
         raise UsageError(
             f"The share of {stages[-1].stage} is 0, and nothing else decides which texts are released.",
-            hint=f"Set [privacy.shares] {stages[-1].stage}, or [method] select.",
+            hint=f"Give [privacy.shares] {stages[-1].stage} a value above 0, or choose texts in another way "
+            "with [method] select.",
         )
     return _normalised([s for s in stages if s.share > 0])
 
@@ -121,7 +124,7 @@ def split_budget(plan: Plan, pack: Pack) -> Budget:  # noqa: ARG001  # the signa
 
 
 def split_voters(plan: Plan) -> int | None:
-    """How many people can vote in split mode by ``n_public``; None where they are counted with noise.
+    """How many people can vote in split mode by ``n_public``; None if they are counted with noise.
 
     ``n_public`` counts everybody. The donors are subtracted: those on the list, or the number that a secret
     draw exceeds with a probability of one in a million.
@@ -168,7 +171,7 @@ def smallest_size(budget: Budget) -> int | None:
 
 
 def _size(budget: Budget) -> PlannedRelease | None:
-    """The noisy count of people; None where their number is declared, or is not needed."""
+    """The noisy count of people; None if their number is declared, or is not needed."""
     return next((release for release in budget.releases if release.stage == "size"), None)
 
 
@@ -210,12 +213,14 @@ def _is_lost(release: PlannedRelease, n: int) -> bool:
 
 
 def asked_of(plan: Plan) -> Literal["people", "voters"]:
-    """Who is asked with noise: everybody, or all but the donors."""
+    """The people whose data is read through noise: everybody, or all but the donors."""
     return "voters" if method_of(plan).has_donors else "people"
 
 
 def noise_decides(budget: Budget | None, counted: int | None) -> bool:
-    """Whether noise outweighs what people say, by their noisy number; False without one."""
+    """Whether noise outweighs what people say, judged by their noisy number; False if there is no such
+    number.
+    """
     size = None if budget is None else _size(budget)
     if budget is None or size is None or counted is None:
         return False
@@ -223,7 +228,7 @@ def noise_decides(budget: Budget | None, counted: int | None) -> bool:
 
 
 def about_few_people(plan: Plan, budget: Budget | None) -> str:
-    """What to say before a run that counts its people with noise; empty for any other run, and where no stage
+    """What to say before a run that counts its people with noise; empty for any other run, and if no stage
     knows how many people it needs.
     """
     if budget is None or plan.privacy.n_public is not None or (fewest := smallest_size(budget)) is None:

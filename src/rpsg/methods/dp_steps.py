@@ -59,7 +59,7 @@ def ask(job: Job, stage: str, what: str, dim: int = 0) -> Query:
 def noisy_sum(job: Job, asked: Query, question: Question, stage: str = "") -> IntArray:
     """The noisy sum of what everybody contributes, int64 of shape (dim,); the spent epsilon is reported.
 
-    ``stage`` is what the progress calls it, unless the answer is there already.
+    ``stage`` is the name that the progress display shows, unless the answer is already stored.
     """
     engine = job.engine or LocalEngine((job.people,), job.tools.sentiment)
 
@@ -75,7 +75,9 @@ def noisy_sum(job: Job, asked: Query, question: Question, stage: str = "") -> In
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many people there are: ``likely`` as counted; below ``safe`` once in a million runs."""
+    """How many people there are: ``likely`` is as declared or counted, and ``safe`` a lower bound (99 %) of
+    it.
+    """
 
     likely: float
     safe: int
@@ -103,9 +105,8 @@ def count_people(job: Job, declared: int | None) -> Size:
 
 
 def find_labels(job: Job) -> tuple[str, ...]:
-    """The label values: declared public, or those that enough people carry to be seen through the noise.
-
-    Fewer than two cannot be told apart: none are given, and a note says so.
+    """The label values: as declared, or those that so many people have that they stand out from the noise. A
+    single value distinguishes nothing: then there are none, and a note says so.
     """
     data = job.plan.data
     if data.label is None or data.labels:
@@ -128,7 +129,7 @@ def _labels_of_people(rows: Sequence[object], limit: int) -> list[list[str]]:
     people: dict[object, set[str]] = {}
     for i, row in enumerate(rows):
         user, label = getattr(row, "user", None), getattr(row, "label", None)
-        if label:  # no label is no value
+        if label:  # a row without a label contributes no value
             people.setdefault(user if user is not None else ("row", i), set()).add(label)
     return [sorted(labels)[:limit] for labels in people.values()]
 
@@ -148,7 +149,7 @@ def _delta_fail(job: Job, asked: Query) -> float:
 
 
 def feasible(job: Job, pack: Pack, n: int) -> Pack:
-    """The pack with a schema that ``n`` people can fill; a note says where the noise decides."""
+    """The pack with its schema in as much detail as ``n`` people allow; a note says if they are too few."""
     note_few_people(job, n)
     return thinned(pack, n, paid(job).release("cards").sigma)
 
@@ -172,7 +173,7 @@ def release_cards(job: Job, pack: Pack, landmarks: Mapping[str, Landmarks], n: i
 
 
 def release_keyphrases(job: Job, pack: Pack, traits: Callable[[], Private[Traits]]) -> Phrases:
-    """Phrases by topic, when the plan pays for them."""
+    """Phrases by topic, if the plan gives them a share of the budget."""
     if not job.plan.privacy.shares.keyphrases:
         return {}
     root = pack.attribute(pack.marginals[0][0])
@@ -187,7 +188,7 @@ def release_keyphrases(job: Job, pack: Pack, traits: Callable[[], Private[Traits
 
 
 def draw_cards(job: Job, pack: Pack, model: CardModel, phrases: Phrases, count: int) -> list[Card]:
-    """Seed cards by the noisy counts, each with phrases of its topic where there are any."""
+    """Seed cards by the noisy counts, each with phrases of its topic if there are any."""
     seed = job.plan.generation.seed
     cards = model.draw(count, stream(seed, "cards"))
     return add_phrases(cards, phrases, pack.marginals[0][0], stream(seed, "phrases")) if phrases else cards
@@ -196,7 +197,7 @@ def draw_cards(job: Job, pack: Pack, model: CardModel, phrases: Phrases, count: 
 def public_filters(job: Job, pack: Pack, pool: Pool) -> Pool:
     """NLL and cosine filters; they read the synthetic texts, the pack and a public model."""
     pool = kept_by_filters(job, pack, pool)
-    if job.seeding is None:  # of texts from donors' records the number is private
+    if job.seeding is None:  # the number of texts made from donors' records is private
         job.progress.done(alive=len(pool.alive()), dropped=len(pool) - len(pool.alive()))
     return pool
 
@@ -211,9 +212,9 @@ def kept_by_filters(job: Job, pack: Pack, pool: Pool) -> Pool:
 
 
 def _in_language(pool: Pool, pack: Pack) -> Pool:
-    """The pool without texts in another language than the pack's, and without those that stumble in it.
-
-    A small writer gets stuck more often in other languages than English; English packs are as they were.
+    """The pool without texts in another language than the pack's, and without texts that repeat a sentence. A
+    small writer repeats itself more often in languages other than English. With an English pack nothing is
+    dropped here.
     """
     if pack.language in ENGLISH:
         return pool

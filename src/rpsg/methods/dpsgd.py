@@ -1,9 +1,9 @@
 """The baseline DP-SGD (Yue et al., 2023): a copy of the writer is trained on the private texts and writes.
 
-Each private text is learnt behind control codes, its values of the public schema, and is at most one of a
-bounded number of its person. Texts are then sampled behind codes that are drawn from noisy counts. A bound
-follows on paper; the noise of training is floating point and not from the secure source, so the release
-claims nothing, and what an accountant says goes to the operator alone.
+The model learns each private text after control codes, which are the text's values of the public schema. A
+bounded number of texts of each person takes part. New texts are then sampled after codes that are drawn from
+noisy counts. On paper this gives a bound. But the noise of training is floating point and not from the secure
+source, so the release claims nothing, and the accountant's epsilon is shown to the operator alone.
 """
 
 from __future__ import annotations
@@ -68,12 +68,13 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.records import Document
     from rpsg.stages.annotate import Traits
+    from rpsg.storage.vectors import Stored
 
 TEMPERATURE, TOP_P = 1.0, 0.95
 
 
 def synthesize(job: Job) -> Pool:
-    """The pool of all texts that the trained model wrote; the living ones are the synthetic corpus.
+    """The pool of all texts that the trained model wrote; those not dropped are the synthetic corpus.
 
     Raises:
         InfeasibleError: no noise keeps the budget, or no text was left.
@@ -84,7 +85,7 @@ def synthesize(job: Job) -> Pool:
 def _synthesize(job: Job) -> Pool:
     plan, pack = job.plan, job.pack.with_label(job.plan.data.label_values)
 
-    # Each record gets its values of the schema, and of each person a bounded number takes part.
+    # Each record gets its values of the schema, and a bounded number of records of each person takes part.
     rows, units, traits = _read(job, pack)
     examples = [
         TrainingExample(codes_in_words(pack, _values(pack, traits, i)), row.text, int(units[i]))
@@ -99,7 +100,7 @@ def _synthesize(job: Job) -> Pool:
     job.progress.note(f"The figures of the training are in {PRIVATE}/{TRAINING}. {RESEARCH}")
     if not pool.alive():
         raise InfeasibleError(
-            "No text of the trained model can be used, so there is no corpus.",
+            "None of the trained model's texts can be used, so there is no corpus.",
             hint="Train for more [dpsgd] steps, use another --writer or a larger --epsilon, with a new -o.",
         )
     surplus = {c.id: "more than were asked for" for c in pool.alive()[plan.corpus.size :]}
@@ -114,7 +115,7 @@ def _read(job: Job, pack: Pack) -> tuple[Sequence[Document], npt.NDArray[np.int6
     door, tools = seeding(job).unprotected, job.tools
     flow = UnprotectedFlow(records_of(job), "training", TRAINED)
     everything = cast("Sequence[Document]", door.read("rows", flow))
-    vectors = cast("npt.NDArray[np.float32]", door.read("embeddings", flow))
+    vectors = cast("Stored", door.read("embeddings", flow))
     indices = {row.id: index for index, row in enumerate(everything)}
     kept = bound(PrivateCorpus(tuple(everything)), job.plan.records_per_unit, job.key)
     own = vectors[[indices[row.id] for row in kept]]
@@ -190,10 +191,9 @@ def _count_cards(job: Job, pack: Pack, units: npt.NDArray[np.int64], traits: Tra
 
 
 def _train_and_write(job: Job, pack: Pack, examples: Sequence[TrainingExample], cards: CardModel) -> Pool:
-    """All texts of one trained model: a resumed run never writes with two.
-
-    Adapters are kept as soon as they are trained. All weights are too many to keep: where the run stops
-    before the last text is written, they are trained anew and every text is written anew.
+    """All texts of one trained model: a resumed run never writes with two. Adapters are stored as soon as
+    they are trained. If all weights are trained, they are too large to store: a run that stops before its
+    last text is written trains them again and writes every text again.
     """
     checkpoints, trained = seeding(job).checkpoints, list[TrainedModel]()
     kept = ""
@@ -214,7 +214,7 @@ def _train_and_write(job: Job, pack: Pack, examples: Sequence[TrainingExample], 
 
 
 def trainer_of(job: Job) -> Trainer:
-    """The model of a job that is to be trained."""
+    """The model that this job trains."""
     if job.tools.trainer is None:
         raise UsageError("The method dpsgd was given no model to train.")
     return job.tools.trainer
@@ -253,7 +253,7 @@ def _write(job: Job, pack: Pack, model: TrainedModel, cards: CardModel) -> Stage
 
 
 def _counted_only(pack: Pack, card: Card) -> Card:
-    """A card without the values that only vary prompts: no text was learnt behind them."""
+    """A card without the values that only vary prompts: no text was learnt with them."""
     return Card({a.name: card.values[a.name] for a in pack.attributes if a.counted and a.name in card.values})
 
 

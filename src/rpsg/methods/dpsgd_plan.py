@@ -1,4 +1,4 @@
-"""What the rest of RPSG has to know of the method dpsgd: settings, who sees what, what a release says."""
+"""What RPSG needs to know about the method dpsgd: settings, who sees what, what a release says."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from rpsg.methods.base import Tools
     from rpsg.plan import Plan
 
-#: As many more texts are written as filters may drop, and how often what is missing then is written.
+#: The factor by which more texts are written, because filters drop some; and how often texts that are then
+#: still missing are written.
 OVERSAMPLE, ATTEMPTS = 1.25, 4
 TRAINED = "texts, and their values of the public schema, through clipped gradients with noise"
 COUNTED = "how often each value of the public schema occurs, with noise"
@@ -48,21 +49,21 @@ def make_trainer(plan: Plan) -> Trainer:
 
 
 def check(plan: Plan) -> None:
-    """Check that the plan asks for nothing that DP-SGD here does not do.
+    """Check that the plan asks for nothing that this DP-SGD cannot do.
 
     Raises:
-        UsageError: the writer has no weights here, label values are not declared, the budget is for replaced
-            people, or the public words name a budget.
+        UsageError: the writer has no weights on this machine, label values are not declared, neighbours are
+            data sets with a person replaced, or the public words name a budget.
     """
     form, _, name = plan.models.writer.partition(":")
     if plan.models.writer == "fake" or (name and form not in {"transformers", "hf"}):
         raise UsageError(
-            f"The writer {plan.models.writer} has no weights that can be trained here.",
+            f"The writer {plan.models.writer} has no weights that RPSG can train.",
             hint="Name weights, for instance: --writer smollm2-135m, or --writer transformers:OWNER/REPO",
         )
     if plan.data.label is not None and not plan.data.labels:
         raise UsageError(
-            "The values of the label are control codes here, so they must be declared.",
+            "The method dpsgd uses the values of the label as control codes, so they must be declared.",
             hint="Name them with --labels a,b,c.",
         )
     if plan.privacy.adjacency == "replace_one":
@@ -77,21 +78,21 @@ def cautions(plan: Plan) -> tuple[str, ...]:
     """What the operator should know before a run."""
     s, privacy = plan.dpsgd, plan.privacy
     by = (
-        f"an accountant's epsilon {privacy.epsilon:g} at delta {privacy.delta:g}"
+        f"for which an accountant computes epsilon {privacy.epsilon:g} at delta {privacy.delta:g}"
         if s.noise_multiplier is None
-        else f"the multiplier {s.noise_multiplier:g}, given by hand"
+        else f"of the multiplier {s.noise_multiplier:g}, as the plan says"
     )
     noise = (
-        f"DP-SGD with the noise of {by}. {RESEARCH} The release claims nothing, and the account notes that "
+        f"DP-SGD with noise {by}. {RESEARCH} The release claims nothing, and the account notes that "
         "these records were read without a bound."
     )
     people = (
-        "How likely a person is in a step depends on the number of people, which is taken as public here; "
-        "declare it with --n-public if it is."
+        "The probability that a person takes part in a step depends on the number of people, which is taken "
+        "as public here. If it is public, declare it with --n-public."
     )
     if privacy.n_public is not None:
         rate = min(1.0, s.batch / privacy.n_public)
-        people = f"Each of {privacy.n_public:,} people is in a step with probability {rate:.3g}."
+        people = f"Each of {privacy.n_public:,} people takes part in a step with probability {rate:.3g}."
     return noise, people
 
 
@@ -119,13 +120,13 @@ EGRESS = (
 
 
 def flows(plan: Plan, tools: Tools) -> tuple[UnprotectedFlow, ...]:  # noqa: ARG001  # the signature of all such functions
-    """The ways of private text that a finished run has gone, in order."""
+    """The ways in which private text reached the release of a finished run, in order."""
     counted = (UnprotectedFlow("records", "cards", COUNTED),) if plan.dpsgd.cards else ()
     return (UnprotectedFlow("records", "training", TRAINED), *counted)
 
 
 def workload(plan: Plan, pack: Pack) -> Workload:
-    """What the trained model will be asked for; training is not in it."""
+    """How much the trained model will be asked to write; training is not included."""
     texts = math.ceil(OVERSAMPLE * plan.corpus.size)
     cards = CardModel.uniform(pack).draw(min(texts, 200), stream(plan.generation.seed, "preview"))
     words = sum(words_asked(pack, card.values) for card in cards) / len(cards)

@@ -1,7 +1,7 @@
-"""All that strict mode may ask before it has drafts: how many people there are, and the cards.
-
-In how much detail cards are counted follows from the noisy number of people. Shards are asked once, before
-there is such a number, so they count in every detail that is possible. Only one of these counts gets noise.
+"""All that strict mode may ask the private data before it has drafts: how many people there are, and the
+counts for cards. The level of detail of these counts follows from the noisy number of people. Shards are
+asked once, before that number is known, so they count at every possible level of detail. Only one of these
+counts is released, with noise.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""What a plan's languages mean for a run, by public facts: the pack, names of models, a declaration.
+"""What a plan's languages mean for a run, by public facts: the pack, the names of models, and the declared
+language.
 
-No private text is looked at, so neither a warning nor a refusal says anything about one.
+No private text is read, so neither a warning nor a refusal reveals anything about one.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _ENGLISH_EMBEDDER = re.compile(
     r"minilm|int8|static|(?:st|gguf):.*(?:all-minilm|all-mpnet|sentence-t5|-en\b)[^/]*", re.IGNORECASE
 )
 _ENGLISH_SENTIMENT = re.compile(r"vader|transformers:.*english[^/]*", re.IGNORECASE)
-#: What is better: without weights, and with those of a hub.
+#: Better embedders for other languages: one that needs no weights, and one with weights from a hub.
 LETTERS, MULTILINGUAL = "letters", "st:intfloat/multilingual-e5-small"
 
 
@@ -43,14 +44,14 @@ def check_language(plan: Plan) -> None:
     if pack.language not in ENGLISH and _ENGLISH_SENTIMENT.fullmatch(classifier):
         raise UsageError(
             f"The classifier {classifier} knows English only, and the pack {pack.name} is in "
-            f"{name_of(pack.language)}: its sentiments would be chance.",
+            f"{name_of(pack.language)}: its sentiments would be no better than chance.",
             hint="Name a classifier for that language, such as --sentiment transformers:FOLDER, or leave "
             "--sentiment out.",
         )
 
 
 def about_languages(plan: Plan, *, reads_private: bool) -> Iterator[str]:
-    """What to know of a run whose data, pack and models are not all for one language."""
+    """Cautions about a run whose data, pack and models are not all for one language."""
     pack = find_pack(plan.corpus.domain)
     declared, written = plan.data.language, pack.language
     if declared and written and declared != written:

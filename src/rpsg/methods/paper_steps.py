@@ -141,8 +141,8 @@ def histogram_step(
     """Step S6: what the second rewrite begins with, each with its seed.
 
     Without noise all variants are kept. With noise, abstracts and variants compete for the noisy votes of all
-    records: of each sentiment 90 % of the number of its abstracts are kept, at least one, and never more than
-    there are seeds. Abstract and variant of one seed may both be kept, as in the paper.
+    records: for each sentiment, as many texts are kept as 90 % of its abstracts (at least one), so there are
+        never more texts than seeds. Abstract and variant of one seed may both be kept, as in the paper.
     """
     by_number = {seed.number: seed for seed in seeds}
     tasks = [Task(c.id, by_number[c.parent or 0], c.text) for c in variants.alive()]
@@ -177,8 +177,8 @@ def some_abstracts(abstracts: Mapping[int, str]) -> Mapping[int, str]:
     if not abstracts:
         raise InfeasibleError(
             "No summary of any record passed the guard, so there is nothing to write from.",
-            hint="Raise [paper] guard_words and guard_characters, or use another --writer, with a new -o; "
-            "in split mode with the same -o, where the voters that were counted are not counted again.",
+            hint="Raise [paper] guard_words and guard_characters, or use another --writer, with a new -o. "
+            "In split mode keep the same -o, so that the voters are not counted a second time.",
         )
     return abstracts
 
@@ -191,9 +191,9 @@ def some_texts(pool: Pool) -> Pool:
     """
     if not pool.alive():
         raise ModelError(
-            "No text that was written can be used, so the run cannot continue.",
-            hint="Use another --writer or a larger [models] context, with a new -o; in split mode with the "
-            "same -o, where the voters that were counted are not counted again.",
+            "None of the written texts can be used, so the run cannot continue.",
+            hint="Use another --writer or a larger [models] context, with a new -o. In split mode keep the "
+            "same -o, so that the voters are not counted a second time.",
         )
     return pool
 

@@ -1,10 +1,10 @@
 """Methods of other packages, held to what they declare.
 
-A plug-in is code that the operator trusts with this machine: nothing here keeps it from reading a file. What
-is checked is what it says. Its functions see the plan without the place of the data, what they return must be
-what their fields promise, its rules of egress may be stricter than those of its kind and not looser, and its
-budget must be the plan's. A function that fails ends in a sentence that names it, never in a message of its
-own, which may quote private text.
+A plug-in is code that the operator trusts with this machine: nothing here keeps it from reading a file. Only
+what it declares is checked. Its functions see the plan without the path of the data. They must return what
+the fields of ``Method`` say. Its rules of egress may be stricter than those of its kind but not looser, and
+its budget must be the plan's. If a function fails, the message names the method and the function; the
+function's own message is never shown, because it may quote private text.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ KINDS = {
     "scorer": "scorers",
     "recogniser": "recognizers",
 }
-#: More than rounding can explain.
+#: A relative difference that is larger than rounding can explain.
 _ABOVE = 1e-9
 
 
@@ -94,7 +94,7 @@ def _are(kind: type, result: Any) -> bool:
 
 
 def _is_budget(_: Method, result: Any, plan: Plan, *__: Any) -> bool:
-    """Whether it promises what the plan promises, and its noise costs no more."""
+    """Whether the budget promises what the plan promises, and its noise costs no more than that."""
     wanted = plan.privacy
     if not isinstance(result, Budget):
         return False
@@ -126,7 +126,7 @@ def _are_rules(method: Method, result: Any, *_: Any) -> bool:
                 f"The method {method.name!r} does not declare correctly what its {least.role} is sent. "
                 "Nothing was read.",
                 hint=f"Give it a rule for the role {least.role!r} that is as strict as RPSG's own "
-                "(rpsg.privacy.egress), or leave its egress out.",
+                "(rpsg.privacy.egress), or define the method without egress.",
             )
     return True
 
@@ -140,7 +140,7 @@ def _is_pool(_: Method, result: Any, *__: Any) -> bool:
     return isinstance(result, Pool) and len({one.id for one in result}) == len(result)
 
 
-#: What each function of a method has to give.
+#: What each function of a method has to return.
 _FITS: dict[str, Callable[..., bool]] = {
     "synthesize": _is_pool,
     "budget": _is_budget,

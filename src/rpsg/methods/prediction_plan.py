@@ -1,4 +1,4 @@
-"""What the rest of RPSG has to know of private prediction: its price, its model, what it refuses."""
+"""What RPSG needs to know about private prediction: its cost, its model, what it refuses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.protocols import Contexts, LogitSource
 
-#: The only question: its share of mu squared, less a rounding error of the whole.
+#: The only question, and its share of mu squared: all of it, less a rounding error.
 STAGE, SHARE = "tokens", 1.0
 #: The model reads private texts, on this machine; what it is sent is not covered by the claim.
 EGRESS = (
@@ -42,9 +42,8 @@ def groups_of(plan: Plan) -> int:
 
 
 def budget(plan: Plan, pack: Pack) -> Budget:  # noqa: ARG001  # the signature of all budgets
-    """All of epsilon for the tokens of one text: each person takes part in one of them.
-
-    The clip w is the largest that the budget pays for; the noise of a draw is fixed.
+    """All of epsilon for the tokens of one text: each person takes part in one text only. The clip w is the
+    largest that the budget allows; the noise of a draw is fixed.
 
     Raises:
         InfeasibleError: not even a clip of one step can be paid for.
@@ -62,7 +61,9 @@ def budget(plan: Plan, pack: Pack) -> Budget:  # noqa: ARG001  # the signature o
 
 
 def clip_of(plan: Plan, planned: Budget) -> float:
-    """How far a person moves the average over ``batch`` people times the batch, in logits."""
+    """The clip in logits: how far a person can move a logit before the average over ``batch`` people is
+    taken.
+    """
     return planned.releases[0].w / SCALE * plan.prediction.batch * plan.prediction.temperature
 
 
@@ -106,7 +107,7 @@ class _Later:
 
 
 def models(plan: Plan) -> Mapping[str, Callable[[], Any]]:
-    """The model that takes the place of the writer, also as the one whose logits are read."""
+    """One model for two roles: it takes the place of the writer, and its logits are read."""
     return {"writer": partial(make_source, plan), "logits": partial(_Later, plan)}
 
 
@@ -133,7 +134,7 @@ def check(plan: Plan) -> None:
 
 
 def workload(plan: Plan, pack: Pack) -> Workload:  # noqa: ARG001  # the signature of all such functions
-    """Nothing is asked of a writer; what the model computes instead is told by ``explain``."""
+    """No writer is asked for anything; ``explain`` describes what the model computes instead."""
     size, s = plan.corpus.size, plan.prediction
     return Workload(
         candidates=size,

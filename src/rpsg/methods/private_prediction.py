@@ -1,10 +1,10 @@
 """Private prediction: tokens are drawn from a public model's logits, averaged over private examples.
 
-Each text is drawn token by token. The public model is asked what comes next after a public example and after
-each of some private ones; what these change, clipped for each person, is added up, and the next token is
-drawn from the result (Amin et al., 2024; with the difference to public logits of InvisibleInk, 2025). The
-draw is the noise, and the only way out of the private texts. What differs from what was published, and why,
-is in ``docs/private-prediction.md``.
+Each text is drawn token by token. The public model computes logits for the next token, after a public example
+and after each of some private ones. The differences that the private examples make are clipped for each
+person and added up, and the next token is drawn from the result (Amin et al., 2024; with the difference to
+public logits of InvisibleInk, 2025). The draw is the noise, and the only way out of the private texts. What
+differs from what was published, and why, is in ``docs/private-prediction.md``.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def source_of(job: Job) -> LogitSource:
 
 
 class _Following:
-    """Contexts of one text at a time, continued by what was written of it."""
+    """The contexts of one text at a time, continued by the tokens that were written so far."""
 
     def __init__(self, begin: Callable[[int], Contexts]) -> None:
         self._begin = begin
@@ -96,7 +96,7 @@ class _Following:
     def after(self, text: int, written: Sequence[Token]) -> Contexts:
         contexts = self._contexts
         if contexts is None or text != self._text or self._read != list(written[: len(self._read)]):
-            self._contexts = contexts = None  # the memory of one text at a time
+            self._contexts = contexts = None  # freed before the next text begins
             self._contexts = contexts = self._begin(text)
             self._text, self._read = text, []
         for token in written[len(self._read) :]:
@@ -106,7 +106,9 @@ class _Following:
 
 
 class _PublicPrompts:
-    """What comes next by the public prompt: an invented example of the pack, another for each text."""
+    """The logits after the public prompt, which has one invented example of the pack: a different one for
+    each text.
+    """
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -130,7 +132,7 @@ class _PublicPrompts:
         return Choices(tokens, logits[chosen] / settings.temperature)
 
     def _may_follow(self, *, begun: bool) -> npt.NDArray[np.bool_]:
-        """Which tokens can be drawn: a text does not begin with its end."""
+        """Which tokens can be drawn. The first token of a text cannot be one that ends it."""
         if begun not in self._usable:
             known = [
                 piece is not None and (begun or _ending(piece) != "") for piece in source_of(self._job).pieces
@@ -162,7 +164,7 @@ def person_tag(row: Document, key: bytes, draw: str) -> bytes:
 
 
 def group_of(tag: bytes, groups: int) -> int:
-    """The group of a person, by the tag alone: one person more or less moves nobody else."""
+    """The group of a person, by the tag alone: adding or removing one person moves nobody else."""
     return int.from_bytes(tag[:16], "big") % groups
 
 
@@ -191,7 +193,7 @@ def _references(job: Job, draw: str, rows: Sequence[Document], units: IntArray) 
 
 
 def _centred(differences: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Each row less its median: a constant changes no probability, and would use up the clip."""
+    """Each row minus its median: a constant changes no probability but would use up the clip."""
     if not differences.size:
         return differences
     with np.errstate(all="ignore"):  # a warning would say that some private text breaks the model
@@ -199,7 +201,7 @@ def _centred(differences: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return middle
 
 
-# -- what comes of them -----------------------------------------------------------------------------------
+# -- the drawn texts --------------------------------------------------------------------------------------
 
 
 def _candidate(number: int, tokens: Sequence[Token]) -> Candidate:

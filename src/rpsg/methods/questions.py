@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rpsg.stages.annotate import Landmarks
     from rpsg.stages.contributions import People
     from rpsg.stages.sketch import Features
+    from rpsg.storage.vectors import Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class SketchSum:
     """What a person's texts are like, in features of the drafts.
 
     ``label`` names the attribute whose values have separate sums, ``topics`` are the landmarks of the first
-    attribute of the schema; None where there is none.
+    attribute of the schema; None if there is none.
     """
 
     pack: Pack
@@ -78,7 +79,7 @@ class SketchSum:
         rows = people.embeddings, people.rows, people.units
         return sketch_vectors(*rows, self.features, people.embeddings.map(self._poor), own, self.blocks)
 
-    def _poor(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def _poor(self, rows: Stored) -> npt.NDArray[np.float32]:
         if self.topics is None:
             return np.zeros(len(rows), np.float32)
         return fits_none(rows, self.topics, self.pack.poor_fit)

@@ -36,11 +36,12 @@ def synthesize(job: Job) -> Pool:
 
 
 def _synthesize(job: Job) -> Pool:
-    # Records are drawn, and the writer says which of the attributes each tells: what is guarded from here on.
+    # Records are drawn. The writer says which of the attributes each one reveals; these are guarded from here
+    # on.
     posts = find_facts(job, draw_posts(job))
 
-    # Each is put in general words and scored; then it is edited, and of its edits the one with the best
-    # scores is kept: first that fewer guesses are right, then that its label is more certain.
+    # Each is rewritten in general words and scored, then edited. The edit with the best scores is kept: that
+    # with the fewest right guesses, and among equals that with the most certain label.
     history = [edit(job, posts, 0)]
     for number in range(1, job.plan.rupta.edits + 1):
         history.append(edit(job, history[-1], number))

@@ -1,4 +1,4 @@
-"""What the rest of RPSG has to know of the method rupta: settings, who sees what, what a release says."""
+"""What RPSG needs to know about the method rupta: settings, who sees what, what a release says."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from rpsg.methods.base import Tools
     from rpsg.plan import Plan
 
-#: Assumed, not measured: the share of the allowed edits that a text takes, and of the guesses that are right.
+#: Assumed, not measured: the share of the allowed edits that a text needs, and the share of guesses that are
+#: right.
 USUAL_EDITS, USUAL_RIGHT = 0.5, 0.5
 
 
@@ -86,13 +87,13 @@ def egress(plan: Plan) -> tuple[EgressRule, ...]:
         "anywhere" if plan.rupta.remote == "records" else "here",
         "private texts and what they tell about their writers, one record in a prompt",
         "raw_private",
-        'Choose a writer of this machine, or allow it in the plan: [rupta] remote = "records".',
+        'Choose a writer on this machine, or allow another one in the plan: [rupta] remote = "records".',
     )
     return (*here, writer)
 
 
 def flows(plan: Plan, tools: Tools) -> tuple[UnprotectedFlow, ...]:  # noqa: ARG001  # the signature of all such functions
-    """The ways of private text that a finished run has gone, in order."""
+    """The ways in which private text reached the release of a finished run, in order."""
     return (
         UnprotectedFlow("records", "seeds", SEEN),
         UnprotectedFlow("seeds", tools.writer.name, IN_PROMPTS),

@@ -1,4 +1,4 @@
-"""The roles of the method rupta: prompts are asked until their replies can be read, and texts are scored."""
+"""The roles of the method rupta: requests, repeated until a reply can be read, and scores of texts."""
 
 from __future__ import annotations
 
@@ -56,9 +56,8 @@ def asker_of(job: Job, seed: Seed) -> Asker:
 
 
 def ask(job: Job, stage: str, questions: Sequence[ParsedRequest[T]]) -> list[T | None]:
-    """What each reply says, or None; an unreadable one is asked for again, ``attempts`` times in all.
-
-    Only first attempts are shown: how many follow is private.
+    """What each reply says, or None. An unreadable reply is asked for again, up to ``attempts`` times in all.
+    Progress shows first attempts only, because the number of further attempts is private.
     """
     on_reply = tenths_of_replies(job.progress, stage, len(questions))
     found: list[T | None] = [None] * len(questions)
@@ -76,10 +75,10 @@ def ask(job: Job, stage: str, questions: Sequence[ParsedRequest[T]]) -> list[T |
 def evaluate(
     job: Job, texts: Sequence[tuple[Seed, Mapping[str, str], str]], stage: str
 ) -> list[EditScore | None]:
-    """The scores of each text, given its record and the guarded facts; None where a reply cannot be read.
+    """The scores of each text, given its record and the guarded facts; None if a reply cannot be read.
 
-    The privacy evaluator guesses each attribute, and is asked to confirm a right guess. A record that tells
-    nothing leaves nothing to guess.
+    The privacy evaluator guesses each attribute, and is asked to confirm a right guess. If a record reveals
+    nothing, there is nothing to guess.
     """
     askers = [asker_of(job, seed) for seed, _, _ in texts]
     shown = [text for _, _, text in texts]
@@ -143,7 +142,7 @@ def _confirmed(
 
 
 def try_roles(job: Job) -> None:
-    """Try the roles on invented examples of the pack, before anything private is read.
+    """Test the roles on invented examples of the pack, before anything private is read.
 
     Raises:
         ModelError: for fewer than two of eight examples all replies can be read.

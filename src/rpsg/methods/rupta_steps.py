@@ -54,7 +54,9 @@ def draw_posts(job: Job) -> list[Edited]:
 
 
 def find_facts(job: Job, posts: Sequence[Edited]) -> list[Edited]:
-    """The posts with the first attributes that the writer reads from each; unread ones are dropped."""
+    """The posts, each with the first few attributes that the writer found in it; a post with an unreadable
+    reply is dropped.
+    """
 
     def make() -> list[Edited]:
         seeding(job).unprotected.note(UnprotectedFlow("seeds", job.tools.writer.name, IN_PROMPTS))
@@ -133,7 +135,7 @@ def _versions(job: Job, post: Edited) -> list[Version]:
 
 
 def _after(post: Edited, text: str, score: EditScore | None, problem: str, number: int) -> Edited:
-    """A post after an edit of it; ``score`` is None where there was none, or it could not be scored."""
+    """A post after an edit of it; ``score`` is None if there was none, or it could not be scored."""
     if post.problem:
         return post
     if score is None:
@@ -169,7 +171,7 @@ def pool_of_posts(job: Job, posts: Sequence[Edited]) -> Pool:
 
 
 def keep_scores(job: Job, history: Sequence[Sequence[Edited]]) -> None:
-    """Write down for the operator what the evaluators said of the best edits, after each round of edits."""
+    """Write down for the operator, after each round, how the evaluators judged the best edits."""
     rounds = []
     for number, posts in enumerate(history):
         scores = [post.score for post in posts if not post.problem and post.score is not None]

@@ -36,14 +36,12 @@ from rpsg.storage.checkpoints import StageResult
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import numpy as np
-    import numpy.typing as npt
-
     from rpsg.methods.base import Job, Seeding
     from rpsg.plan import Plan
     from rpsg.protocols import Progress, Reply
     from rpsg.records import Document
     from rpsg.stages.abstraction import Abstracter
+    from rpsg.storage.vectors import Stored
 
 JUDGED_CHARACTERS = 1_000
 SEEN = "texts, sentiment, length and labels, without noise; sentiment and label go into the corpus"
@@ -58,14 +56,16 @@ ATTEMPT = ", attempt "
 def tenths_of_replies(
     progress: Progress, stage: str, total: int, attempt: int = 0
 ) -> Callable[[int, Reply], None]:
-    """A listener for ``total`` replies, which shows tenths; attempts after the first (0) show theirs."""
+    """A listener for ``total`` replies that shows progress in tenths; each attempt after the first (0) is
+    shown with its number.
+    """
     tenths = Tenths(progress, f"{stage}{ATTEMPT}{attempt + 1}" if attempt else stage)
     replies = count(1)
     return lambda *_: tenths.reached(next(replies) / total)
 
 
 def seeding(job: Job) -> Seeding:
-    """The part of a job that only methods with private seeds have."""
+    """The access to seeds, which only methods with private seeds have."""
     if job.seeding is None:
         raise PrivacyError(f"The method {job.plan.method.name} was given no access to its seeds.")
     return job.seeding
@@ -102,7 +102,10 @@ def usable_rows(job: Job) -> tuple[list[Document], int]:
             hint="Raise [split] donors, or name users in donor_list as the --user column has them.",
         )
     if not usable:
-        raise InfeasibleError("No record has words, so nothing can be a seed.", hint="Look at --text.")
+        raise InfeasibleError(
+            "No record has words, so nothing can be a seed.",
+            hint="Check that --text names the column with the texts.",
+        )
     return usable, len(rows) - len(usable)
 
 
@@ -110,8 +113,8 @@ def draw_seeds(job: Job, wanted: int, length: float, most: int | None = None) ->
     """Steps S0 and S1: ``wanted`` records without replacement, with sentiment and the length to ask for.
 
     Records without words are left out before the draw. The draw is by a keyed hash of the rows, so the order
-    of the file has no influence. ``length`` is a share of that of the record, of which at most the first
-    ``most`` words are taken.
+    of the file has no influence. ``length`` is a share of the record's length. At most the first ``most``
+    words of a record are used.
     """
 
     def make() -> StageResult:
@@ -133,7 +136,7 @@ def draw_seeds(job: Job, wanted: int, length: float, most: int | None = None) ->
 
 
 def sentiments_of(job: Job, texts: Sequence[str]) -> list[str]:
-    """The sentiment of each text; empty strings where the pack's texts have none."""
+    """The sentiment of each text; empty strings if the pack's texts have none."""
     if not job.pack.has_sentiments:
         return [""] * len(texts)
     return [found.value for found in judge(texts, job.tools.sentiment, job.tools.embedder)]
@@ -218,7 +221,7 @@ def _abstracter(job: Job, stage: str, seeds: int) -> Abstracter:
     paper, tools = job.plan.paper, job.tools
     passes = Passes(paper.candidates, paper.min_tokens, paper.max_tokens)
     if paper.abstracter == "summariser":
-        if tools.summariser is None:  # never the writer instead: it may be on another machine
+        if tools.summariser is None:  # the writer never takes its place, because it may be on another machine
             raise UsageError("The plan asks for a summariser, and there is none.")
         job.progress.start(stage)
         return SummarizerAbstracter(tools.summariser, passes, job.plan.generation.seed)
@@ -276,10 +279,10 @@ def _votes(job: Job, summaries: Sequence[Sequence[str]]) -> list[list[float]]:
     return [[float(next(counts)) for _ in texts] for texts in summaries]
 
 
-def private_vectors(job: Job, why: str) -> npt.NDArray[np.float32]:
+def private_vectors(job: Job, why: str) -> Stored:
     """The embeddings of all rows, read without protection; ``why`` is written down."""
     flow = UnprotectedFlow(records_of(job), why, EMBEDDINGS)
-    return cast("npt.NDArray[np.float32]", seeding(job).unprotected.read("embeddings", flow))
+    return cast("Stored", seeding(job).unprotected.read("embeddings", flow))
 
 
 def private_texts(job: Job, why: str) -> list[str]:

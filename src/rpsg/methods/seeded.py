@@ -70,7 +70,7 @@ def seed_models(plan: Plan) -> dict[str, Callable[[], Any]]:
 
 
 def paper_models(plan: Plan) -> dict[str, Callable[[], Any]]:
-    """The same for the method paper, with the surrogate that scores texts for its filters."""
+    """As ``seed_models``, and the surrogate that scores texts for the filters of the method paper."""
     return {**seed_models(plan), "surrogate": partial(_surrogate, plan)}
 
 
@@ -81,7 +81,7 @@ def seed_packages(plan: Plan) -> dict[str, str]:
 
 
 def paper_packages(plan: Plan) -> dict[str, str]:
-    """The same for the method paper."""
+    """As ``seed_packages``, for the method paper."""
     return {**seed_packages(plan), **(_TORCH if plan.paper.surrogate == "transformers" else {})}
 
 
@@ -108,7 +108,7 @@ def split_egress(plan: Plan) -> tuple[EgressRule, ...]:
 
 
 def paper_egress(plan: Plan) -> tuple[EgressRule, ...]:
-    """The same for the method paper."""
+    """Which model is sent what in the method paper, and where it may run."""
     sees = {
         "embedder": ALL_TEXTS,
         "sentiment": ALL_TEXTS,
@@ -137,7 +137,7 @@ def _writer_way(plan: Plan) -> EgressRule:
         "anywhere" if ALLOWED[plan.paper.remote] >= ALLOWED[needed] else "here",
         said,
         "raw_private" if sums_up(plan) else "abstracted_private",
-        f'Choose a writer of this machine, or allow it in the plan: [paper] remote = "{needed}".',
+        f'Choose a writer on this machine, or allow another one in the plan: [paper] remote = "{needed}".',
     )
 
 
@@ -147,15 +147,14 @@ def sums_up(plan: Plan) -> bool:
 
 
 def split_flows(plan: Plan, tools: Tools) -> tuple[UnprotectedFlow, ...]:
-    """The unprotected reads of a finished run of this plan, in order, as its journal has them.
-
-    Which of them there are does not depend on the texts.
+    """The unprotected reads of a finished run of this plan, in order, as in its journal. The list does not
+    depend on the texts.
     """
     return _seed_flows(plan, tools, "records of donors")
 
 
 def paper_flows(plan: Plan, tools: Tools) -> tuple[UnprotectedFlow, ...]:
-    """The same for the method paper."""
+    """The unprotected reads of a finished run of the method paper, in order, as in its journal."""
     records, paper = "records", plan.paper
     found = list(_seed_flows(plan, tools, records))
     if paper.histogram_sigma > 0:
@@ -203,8 +202,8 @@ def refuse_budget_words(plan: Plan) -> None:
     pack = find_pack(plan.corpus.domain)
     if speaks_of_a_budget(f"{pack.name} {plan.corpus.about or pack.about}"):
         raise UsageError(
-            f"The method {plan.method.name} gives no guarantee, so its release may not name an epsilon, and "
-            "the line about the corpus does.",
+            f"The method {plan.method.name} gives no guarantee, so its release may not name an epsilon, but "
+            "the line about the corpus names one.",
             hint="Say it in other words with --about.",
         )
 
@@ -223,7 +222,8 @@ def check_split(plan: Plan) -> None:
         )
     if plan.split.donor_list and plan.data.user is None:
         raise UsageError(
-            "A list of donors names users, and no column says whose a row is.", hint="Name it with --user."
+            "A list of donors names users, but no column says which user a row belongs to.",
+            hint="Name it with --user.",
         )
     if plan.paper.selection == "votes":
         raise UsageError(
@@ -244,14 +244,14 @@ def _check_recognizer(plan: Plan) -> None:
     if plan.paper.recogniser_model and plan.paper.recogniser == "patterns":
         raise UsageError(
             '[paper] names a recogniser_model, but the recogniser "patterns" has no model.',
-            hint='Set recogniser = "presidio" beside it, or leave recogniser_model out.',
+            hint='Set recogniser = "presidio" too, or leave recogniser_model out.',
         )
 
 
 def split_cautions(plan: Plan) -> tuple[str, ...]:
-    """A sentence for a plan whose guard and scrub cannot recognise names of people; none where they can.
+    """A caution for a plan whose guard and scrub cannot recognise names of people; else none.
 
-    What a recognizer of another package finds is not known.
+    It is not known what a recognizer of another package finds.
     """
     if plan.paper.recogniser_model or plan.paper.recogniser not in registry.built_in("recognizers"):
         return ()
@@ -264,7 +264,7 @@ def split_cautions(plan: Plan) -> tuple[str, ...]:
 
 
 def paper_cautions(plan: Plan) -> tuple[str, ...]:
-    """The same for the method paper, with sentences about settings that have no effect."""
+    """As ``split_cautions``, for the method paper: with sentences about settings that have no effect."""
     return (*split_cautions(plan), *_without_effect(plan))
 
 

@@ -41,20 +41,20 @@ if TYPE_CHECKING:
     from rpsg.stages.cards import CardModel
     from rpsg.stages.sketch import Floats, Target
 
-#: The most drafts that the features are fitted to; of more, every second, third and so on.
+#: The features are fitted to at most this many drafts: of a larger pool, to every second or third and so on.
 MOST_FITTED = 20_000
-#: The weight of the covariance relative to the mean at diversity 1. With less the choice prefers outlying
-#: texts, with more central ones (``benchmarks/people.py``).
+#: The weight of the covariance relative to the mean at diversity 1. With less weight the choice prefers
+#: outlying texts, with more weight central ones (``benchmarks/people.py``).
 WEIGHT_OF_SPREAD = 16.0
-#: The same for the shares of an attribute's values, and for roots of the shares of words.
+#: The weights of the shares of an attribute's values, and of the roots of the shares of words.
 WEIGHT_OF_SHARES, WEIGHT_OF_WORDS = 0.3, 1.0
-#: The same for the shares of columns' values, alone and together: readers will count these.
+#: The weight of the shares of columns' values, single and joint. It is high because readers will count these.
 WEIGHT_OF_COLUMNS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """The noisy answer, and what it was fitted to.
+    """The noisy answer, and the features in which it was asked.
 
     ``noisy`` (labels, dim) is the noisy sum of each label's vectors, ``people`` (labels,) the number of
     people behind each, ``sigma`` the standard deviation of an entry's noise, in steps.
@@ -86,10 +86,11 @@ def measure(
     """The noisy sketch of the private texts, one for each label, in features that are fitted to the pool."""
     drafts = pool.alive()
     if not drafts:
-        raise ModelError("No text that was written can be used.", hint=ANOTHER_WRITER)
+        raise ModelError("None of the written texts can be used.", hint=ANOTHER_WRITER)
     label = label_of(pack)
     labels = len(pack.attribute(label).values) if label else 0
-    # Some are enough to fit to: memory and time would grow, and the axes hardly change.
+    # A part of the drafts is enough: with all of them memory and time would grow, and the axes would hardly
+    # change.
     texts = [c.text for c in drafts[:: math.ceil(len(drafts) / MOST_FITTED)]]
     vectors = job.tools.embedder.embed(texts)
     features = Features.fit(vectors, texts, axes_wanted(labels), words_wanted(labels))
@@ -141,7 +142,7 @@ def _objective(
     vectors: npt.NDArray[np.float32],
     blocks: Sequence[Block],
 ) -> Objective:
-    """The objective for texts of the label with this index, with these further blocks."""
+    """The objective for texts of the label with this index, with ``blocks`` of further features."""
     target, features = sketch.target(code), sketch.features
     words = Block(word_roots(texts, features.words), target.words, WEIGHT_OF_WORDS)
     spread = WEIGHT_OF_SPREAD / job.plan.method.diversity
@@ -186,7 +187,7 @@ def _columns_wanted(
 ) -> list[Block]:
     """The noisy joint shares of the columns beside the text, and what the drafts' cards say.
 
-    Where a column was counted together with the label, its shares are those of the label with this index.
+    For a column that was counted together with the label, the shares are those of the label with this index.
     """
     blocks = []
     for index, (group, counted) in enumerate(zip(model.pack.marginals, model.marginals, strict=True)):
@@ -206,13 +207,15 @@ def _columns_wanted(
 
 
 def _normed(counts: Floats) -> Floats:
-    """The counts as shares; even ones where all are zero, as after much noise without an even part."""
+    """The counts as shares; equal shares if all are zero, which happens after much noise without an even
+    part.
+    """
     total = counts.sum()
     shares: Floats = counts / total if total > 0 else np.full(len(counts), 1 / len(counts))
     return shares
 
 
 def _codes_on_cards(pack: Pack, index: int, name: str, drafts: Sequence[Candidate]) -> Codes:
-    """Where each draft's card is along an attribute's axis of the marginal at ``index``."""
+    """The index of each draft's card along an attribute's axis of the marginal at ``index``."""
     values = {value: i for i, value in enumerate(pack.attribute(name).values)}
     return positions(pack, index, name)[[values[draft.card.values[name]] for draft in drafts]]

@@ -62,7 +62,7 @@ def synthesize(job: Job) -> Pool:
 def _synthesize(job: Job) -> Pool:
     pack, paper = job.pack.with_label(job.plan.data.label_values), job.plan.paper
 
-    # The number of voters decides how much their votes tell. Counting them is charged, so see first that
+    # What votes can decide depends on the number of voters. Counting them costs budget, so first check that
     # there are donors.
     usable_rows(job)
     n = count_people(job, split_voters(job.plan)).safe

@@ -84,5 +84,6 @@ METHOD = Method(
     check=check,
     sentiments_only=True,
     columns=True,
+    embeds=True,
     shards=True,
 )

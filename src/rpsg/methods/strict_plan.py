@@ -1,4 +1,4 @@
-"""What the rest of RPSG has to know of strict mode: what its stages can show, and what is lost in noise."""
+"""What RPSG needs to know about strict mode: what its stages can show, and what is lost in noise."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def check(plan: Plan) -> None:
     """Check that a plan asks only for what fits together.
 
     The drafts that most people vote for would be kept whatever their columns are, so the shares of the
-    columns in the release would not be those that were counted. And shards can count sums alone.
+    columns in the release would not be those that were counted. Shards can only count sums.
 
     Raises:
         UsageError: votes with columns beside the text, or with shards anything that compares people's rows.
     """
     if plan.method.select == "votes" and plan.data.columns:
         raise UsageError(
-            "Votes are cast by the texts alone, so columns beside the text would lose their shares.",
+            "Votes depend on the texts alone, so the columns beside the text would not keep their shares.",
             hint='Leave --columns out ([data] columns), or --select votes ([method] select = "votes").',
         )
     if plan.data.shards:
@@ -52,20 +52,20 @@ def check(plan: Plan) -> None:
 
 
 def cautions(plan: Plan) -> tuple[str, ...]:
-    """That undeclared label values are found with noise, and that sites must not share anybody."""
+    """Cautions: undeclared label values are found with noise, and nobody may have rows at two sites."""
     found = []
     if plan.data.label is not None and not plan.data.labels:
         found.append("Label values are found with noise: rare ones vanish. Declare them with --labels.")
     if plan.data.shards and plan.data.divided_by == "site":
         found.append(
-            "Nobody may have rows at two sites: they would count once for each, and would only be "
-            "protected like a group."
+            "Nobody may have rows at two sites: such a person would be counted once per site, and protected "
+            "only as a group of people is."
         )
     return tuple(found)
 
 
 def _check_shards(plan: Plan) -> None:
-    """Raise UsageError where a plan with shards asks for something that needs all rows in one place."""
+    """Raise UsageError if a plan with shards asks for something that needs all rows in one place."""
     data, wanted = plan.data, "With shards "
     refused: tuple[tuple[bool, str, str], ...] = (
         (
@@ -80,14 +80,14 @@ def _check_shards(plan: Plan) -> None:
         ),
         (
             plan.method.select == "votes",
-            "texts cannot be chosen by votes, of which each round is another question",
-            "Leave --select out: the sketch needs one question.",
+            "texts cannot be chosen by votes, because each round of votes is another question",
+            "Leave --select out: the sketch, which is the default, needs only one question.",
         ),
         (data.audit_holdout > 0, "nobody can be held out for an audit", "Leave --audit-holdout out."),
         (data.audit_canaries > 0, "no canaries can be planted", "Leave --audit-canaries out."),
         (
             data.unusable == "refuse",
-            "a row that cannot be used must not stop a shard, because whoever sees that learns of the row",
+            "a row that cannot be used must not stop a shard, because that would reveal the row to others",
             'Leave out [data] unusable = "refuse"; rpsg check shows such rows to you.',
         ),
         (
@@ -151,7 +151,7 @@ def _cards(pack: Pack, n: int, sigma: float) -> str:
 
 
 def _columns(pack: Pack, n: int, sigma: float) -> Iterator[str]:
-    """For each column beside the text how precisely its shares will be known, alone and with others."""
+    """For each column beside the text, how precisely its shares will be known: by itself and with others."""
     counted = thinned(pack, n, sigma)
     widths = [
         {a.name: len(a.groups) if a.has_levels else len(a.values) for a in map(counted.attribute, group)}
@@ -160,7 +160,8 @@ def _columns(pack: Pack, n: int, sigma: float) -> Iterator[str]:
     for first, *others in counted.marginals:
         if not (column := counted.attribute(first).column):
             continue
-        # Of the marginals that have it, the one with the fewest other combinations is the most precise.
+        # Of the marginals with this column, the most precise is the one with the fewest combinations of other
+        # values.
         beside = min(math.prod(held.values()) // held[first] for held in widths if first in held)
         alone, together = (CONFIDENT * sigma * root / n for root in (beside**0.5, 1.0))
         line = (
@@ -170,4 +171,5 @@ def _columns(pack: Pack, n: int, sigma: float) -> Iterator[str]:
         names = " and ".join(
             f"{a.name} groups" if a.has_levels else a.name for a in map(counted.attribute, others)
         )
-        yield f"{line}; those with {names} to within {together:.1%}." if others else f"{line}."
+        more = f"; those of its combinations with {names} to within {together:.1%}"
+        yield f"{line}{more if others else ''}."

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     Named = Embedder | Classifier
 
-#: How many texts are tried, and how many of them must be usable for the run to begin.
+#: How many texts are tested, and how many of them must be usable for the run to begin.
 TEXTS, LEAST = 8, 2
 NO_FORM = "no summary in the form that was asked for"
 _FIRST_WORDS, _LONGEST_REASON = 100, 300
@@ -68,7 +68,9 @@ class Trial:
     said: dict[str, str] = field(default_factory=dict)
 
     def add(self, pool: Pool, replies: Sequence[Reply]) -> None:
-        """Count the usable texts of ``pool`` and the others by reason; each text was made from its reply."""
+        """Count the usable texts of ``pool``, and the others by reason. ``replies`` has the reply of each
+        text.
+        """
         for candidate, reply in zip(pool, replies, strict=True):
             if candidate.dropped is None:
                 self.usable += 1
@@ -148,7 +150,7 @@ def require_readers(job: Job) -> None:
         ) from error
     if not np.any(quantized(vectors)):
         raise ModelError(
-            f"The embedder {job.tools.embedder.name} gives no rows of unit length, which are needed.",
+            f"The embedder {job.tools.embedder.name} does not give rows of unit length, which RPSG needs.",
             hint="Have it divide each row by its length, or choose another with --embedder.",
         )
 

@@ -65,7 +65,7 @@ def some_candidates(pool: Pool) -> tuple[Candidate, ...]:
     """The candidates of a vote; ModelError if there are none."""
     if not pool.alive():
         raise ModelError(
-            "No text that was written can be used, so there is nothing to vote for.",
+            "None of the written texts can be used, so there is nothing to vote for.",
             hint=ANOTHER_WRITER,
         )
     return pool.alive()
@@ -82,7 +82,7 @@ def noisy_votes(
 ) -> Codes:
     """Noisy votes for each candidate; with labels private records vote within their own.
 
-    All of it is one histogram, in which a record has the votes of one record whatever its label.
+    All of it is one histogram, in which every record has equally many votes, whatever its label.
     """
     labelled = label_of(pack) is not None
 
@@ -118,7 +118,7 @@ def label_traits(job: Job, pack: Pack) -> Private[Traits]:
 
 
 def number_to_choose(job: Job, candidates: int, round_number: int) -> int:
-    """How many texts the votes choose: what is wanted, but never more than half of the candidates."""
+    """How many texts the votes choose: the wanted number, but never more than half of the candidates."""
     last = round_number == job.plan.method.rounds - 1
     wanted = job.plan.corpus.size if last else candidates // 2
     return max(1, min(wanted, candidates // 2))

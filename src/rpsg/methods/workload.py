@@ -78,7 +78,7 @@ def split_workload(plan: Plan, pack: Pack) -> Workload:
 
 
 def _seed_workload(plan: Plan, pack: Pack, seeds: int, texts: int, rewrites: int) -> Workload:
-    """Tokens have no bound here, because those of private records have no public one."""
+    """Tokens have no bound here, because the tokens of private records have no public bound."""
     paper, words = plan.paper, typical_words(pack)
     typical = Seed(0, "word " * words, "positive", max(1, round(paper.length * words)))
     passes = Passes(paper.candidates, paper.min_tokens, paper.max_tokens)

@@ -50,10 +50,8 @@ def write_questions(asked: Sequence[Asked]) -> dict[str, Any]:
 
 
 def read_questions(told: Mapping[str, Any]) -> tuple[Asked, ...]:
-    """The questions that ``write_questions`` wrote.
-
-    Raises:
-        ValueError, LookupError, TypeError: these are none.
+    """The questions that ``write_questions`` wrote. Raises: ValueError, LookupError, TypeError: the values
+    are not such questions.
     """
     packs = [Pack.model_validate(pack) for pack in told["packs"]]
     landmarks = [{name: _read_landmarks(held) for name, held in marks.items()} for marks in told["landmarks"]]

@@ -119,7 +119,8 @@ def _on_server(name: str) -> tuple[Kind, str]:
     kind, _, model = name.partition(":")
     if not model or model in {"MODEL", "DEPLOYMENT"}:
         raise UsageError(
-            f"{name} names no model.", hint=f"Put the name that the server has for it after {kind}: instead."
+            f"{name} names no model.",
+            hint=f"Write the server's name of the model after the colon: {kind}:NAME.",
         )
     return ("azure" if kind == "azure" else "openai"), model
 
@@ -133,7 +134,9 @@ def minilm(name: str, *, threads: int | None) -> Embedder:
 
 
 def int8(name: str, *, threads: int | None) -> Embedder:
-    """``int8``: the default embedder's original weights; ``int8:FOLDER``: those of another BERT."""
+    """``int8``: the 8-bit embedder made from the default embedder's original weights; ``int8:FOLDER``: from
+    another BERT.
+    """
     from rpsg.models.onnx.int8 import Int8Embedder
 
     return Int8Embedder(_after_colon(name) or locate(INT8_ASSET), threads=threads)
@@ -187,7 +190,7 @@ def transformers_writer(
 
 
 def transformers_scorer(name: str, *, threads: int | None) -> Scorer:
-    """``transformers:NAME`` as for the writer, or a name of the catalogue."""
+    """The PyTorch scorer: ``transformers:NAME`` as for the writer, or a name of the catalogue."""
     from rpsg.models.transformers.scorer import TransformersScorer
 
     return TransformersScorer(_after_colon(name) or name, threads=threads)
@@ -216,7 +219,9 @@ def _after_colon(name: str) -> str:
 
 
 def sentiment(embedder: Embedder, name: str = "sentiment", **_: int | None) -> Classifier:  # noqa: ARG001  # there is one
-    """The probe if it was trained on this embedder, else the nearest of three descriptions."""
+    """The sentiment probe if it was trained on this embedder, else a classifier by the nearest of three
+    descriptions.
+    """
     from rpsg.models.sentiment import EmbeddingSentiment, NearestSentiment
 
     return EmbeddingSentiment() if EmbeddingSentiment.fits(embedder) else NearestSentiment(embedder)

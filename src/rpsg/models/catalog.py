@@ -4,8 +4,8 @@ Each file is specified by the packages it is made from, the member of each packa
 finished file. Sizes are in bytes.
 
 Somebody else's release may name only models whose weights are known here by digest. Any other name leads to
-something that its author chose: a server, a folder, a repository of a hub, a plug-in. Such models must be
-named by the person who verifies.
+something that its author chose: a server, a folder, a repository of a hub, a plug-in. The person who verifies
+must name such a model.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["writer", "embedder", "data"]
 Recipe = Literal["as it is", "fine foods", "rated snippets"]
-#: By role. The fakes and letters have no weights; static vectors are made from the default embedder.
+#: The models that somebody else's release may name, by role. The fakes and ``letters`` have no weights;
+#: static vectors are made from the default embedder.
 KNOWN = {
     "writer": frozenset({"gemma-3-270m", "qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b", "smollm2-135m", "fake"}),
     "embedder": frozenset({"minilm", "int8", "static", "letters", "e5-small", "fake"}),
@@ -56,9 +57,9 @@ class AssetFile:
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """Weights or data to pull by name. The result is a file, or a folder where there are several files.
+    """Weights or data to pull by name. The result is a file, or a folder if there are several files.
 
-    ``form`` is the best prompt form of a writer where the weights suggest another. ``terms`` summarises what
+    ``form`` is the best prompt form of a writer if the weights suggest another. ``terms`` summarises what
     must be accepted before a pull; empty for most licences.
     """
 
@@ -75,7 +76,7 @@ class Asset:
         return sum(file.size for file in self.files)
 
 
-#: A writer under Apache-2.0, for those who do not accept the terms of another.
+#: A writer under Apache-2.0, for users who do not accept the terms of the default writer.
 FREE_WRITER = "qwen2.5-coder-0.5b"
 
 GEMMA = Asset(
@@ -135,7 +136,8 @@ QWEN_SMALL = Asset(
 QWEN_LARGE = Asset(
     name="qwen2.5-coder-1.5b",
     kind="writer",
-    purpose="Qwen2.5-Coder-1.5B-Instruct, Q4_K_M. The best here at following a card; about ten times slower.",
+    purpose="Qwen2.5-Coder-1.5B-Instruct, Q4_K_M. The best of these at following a card; about ten times "
+    "slower.",
     licence="Apache-2.0 (of the model; the packages carry no text of it)",
     files=(
         AssetFile(
@@ -150,7 +152,7 @@ QWEN_LARGE = Asset(
 MINILM = Asset(
     name="minilm-onnx",
     kind="embedder",
-    purpose="The default embedder: all-MiniLM-L6-v2 with int8 weights, 384 numbers a text. English.",
+    purpose="The default embedder: all-MiniLM-L6-v2 with int8 weights, 384 numbers per text. English.",
     licence="Apache-2.0",
     files=(
         AssetFile(
@@ -276,7 +278,7 @@ def licence_of(writer: str) -> str:
 def check_known(
     plan: Plan, roles: Iterable[str], named: Collection[str] = (), plugins: Collection[str] = ()
 ) -> None:
-    """Check that the models of a plan of somebody else may be opened.
+    """Check that the models which somebody else's plan names may be opened.
 
     Args:
         plan: the plan with the caller's own models in it.
@@ -293,8 +295,9 @@ def check_known(
             continue
         shown = ascii(name if len(name) <= _SHOWN else f"{name[:_SHOWN]}...")
         raise VerificationError(
-            f"The {role} of this release is {shown}, which is not a model that is known here by its digest. "
-            "A release may not say what is opened, so nothing was.",
-            hint=f"If you have it and trust it, say where: --model {role}=PATH (or any name you would type). "
-            "A model of another package is allowed with --allow-plugin NAME.",
+            f"The {role} of this release is {shown}, which is not one of the models that RPSG knows by "
+            "digest. Somebody else's release must not decide which model is opened on this machine, so none "
+            "was opened.",
+            hint=f"If you have this model and trust it, name it yourself: --model {role}=PATH (or any other "
+            "name of a model). A model from another package is allowed with --allow-plugin NAME.",
         )

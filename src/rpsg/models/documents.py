@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 #: The form of the prompts: the chat template, documents, or whichever suits the weights.
 Form = Literal["auto", "chat", "text"]
-#: The end of a model's name if its weights have a chat template that is not used for documents.
+#: Appended to a model's name if its weights have a chat template that is not used for documents.
 MARK = "+text"
 
 _BREAK = "\n\n"
 _BLANK_LINES = re.compile(r"[ \t]*\n\s*")
-# A line of a header begins with a field, such as "Topic:". Longer beginnings are sentences.
+# A line of a header begins with a field, such as "Topic:". If more than 30 characters come before the colon,
+# the line is a sentence.
 _FIELD = re.compile(r"^[^\n:]{1,30}:", re.MULTILINE)
 
 

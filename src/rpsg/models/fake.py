@@ -1,7 +1,7 @@
 """Models without weights, for tests of RPSG and of its users.
 
-They keep the laws of the real ones (``rpsg.testing.laws``): the same request gives the same text, a text's
-row depends on that text alone.
+They pass the same tests as real models (``rpsg.testing.laws``): the same request gives the same text, and the
+row of a text depends on that text alone.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _number(*parts: object) -> int:
 class FakeWriter:
     """Writes words of the last message and filler, as a function of the whole request.
 
-    Where the last message ends with "Answer with JSON:" and a form, the form is filled in.
+    If the last message ends with "Answer with JSON:" and a form, the form is filled in.
 
     ``answer`` replaces that function; ``fails`` says which requests end in an error. ``requests`` has all
     requests, in order.
@@ -87,7 +87,7 @@ class FakeWriter:
 
 
 def _answered(request: Request, text: str) -> str:
-    """A turn of somebody else, where the examples of the prompt are conversations: else nothing."""
+    """A turn of the other speaker if the examples of the prompt are conversations, else nothing."""
     examples = [message.content for message in request.messages if message.role == "assistant"]
     turns = [TURN.match(line) for example in examples for line in example.splitlines()]
     names = dict.fromkeys(turn[1] for turn in turns if turn is not None)
@@ -98,7 +98,7 @@ def _answered(request: Request, text: str) -> str:
 
 
 def _filled_in(request: Request) -> str:
-    """The form of JSON at the end of the last message with values; empty where there is none."""
+    """The JSON form at the end of the last message, filled in; empty if there is none."""
     form = FORM.search(request.messages[-1].content)
     if form is None:
         return ""
@@ -135,7 +135,7 @@ def _words(request: Request) -> str:
 
 @lru_cache(maxsize=64)
 def _filler(examples: tuple[str, ...]) -> tuple[str, ...]:
-    """Words between those of the subject, in the language of the examples; English if it cannot be told."""
+    """Filler between the words of the subject, in the language of the examples (without any, English)."""
     shown = " ".join(examples)
     if language_of(shown) in ENGLISH:
         return FILLER
@@ -152,7 +152,7 @@ class FakeEmbedder:
         self.dim = dim
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        import numpy as np  # so that importing the fakes is light
+        import numpy as np  # so that importing the fakes is quick
 
         rows = np.zeros((len(texts), self.dim), np.float32)
         for i, text in enumerate(texts):
@@ -205,8 +205,8 @@ class FakeScorer:
 
 
 class FakeLogits:
-    """Words of ``FILLER``, likelier after some words than after others, and likelier still if the text of a
-    prompt has them. ``broken`` says which texts it cannot read: their logits are not numbers.
+    """Logits for the words of ``FILLER``. A word is more likely after some words than after others, and more
+    likely still if the text of the prompt has it. ``broken`` says for which texts the logits are not numbers.
     """
 
     endpoint: Endpoint = "local_model"
@@ -242,7 +242,7 @@ class FakeContexts:
         self._written.append(str(token))
 
     def scores(self, tokens: Sequence[int] | None = None) -> npt.NDArray[np.float32]:
-        import numpy as np  # so that importing the fakes is light
+        import numpy as np  # so that importing the fakes is quick
 
         chosen = range(len(self._source.pieces)) if tokens is None else tokens
         rows = [[self._logit(text, token) for token in chosen] for text in self._texts]

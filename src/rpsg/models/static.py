@@ -68,7 +68,8 @@ class StaticEmbedder:
             if not (path / name).is_file():
                 raise ModelError(
                     f"The static embedder's file {name} is not in {path}.",
-                    hint="Use --embedder static, which makes its own table, or a folder of model2vec.",
+                    hint="Use --embedder static, which makes its own table, or give a folder in the format "
+                    "of model2vec.",
                 )
         self._vectors = _read_table(path / TABLE)
         self._tokenizer, self._unknown = _open_tokenizer(path / TOKENIZER)

@@ -34,8 +34,8 @@ def account_view(plan: Plan, budget: Budget | None) -> AccountView:
     caution = account.statement().caution() if account is not None else ""
     lines = (caution,) if caution else ()
     if budget is None:
-        ever = "The account will remember for ever that this method read records without a bound."
-        return AccountView({}, (*lines, ever))
+        lasting = "The account will keep a lasting record that this method read records without any bound."
+        return AccountView({}, (*lines, lasting))
     try:
         total = account.total() if account is not None else Total(unit_of(plan))
     except BudgetError as error:
@@ -60,8 +60,7 @@ def _room(plan: Plan, budget: Budget, fit: int) -> Iterator[str]:
         )
     if budget.delta_fail:
         yield (
-            f"Each run that finds its labels or phrases takes {budget.delta_fail:.2g} of delta for its "
+            f"Each run that finds its labels or phrases uses {budget.delta_fail:.2g} of delta for its "
             f"thresholds, and all runs of an account together must remain below "
-            f"{plan.privacy.delta:g}: {fit} like this "
-            "one still fit."
+            f"{plan.privacy.delta:g}: {fit} more runs like this one are possible."
         )

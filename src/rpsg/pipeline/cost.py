@@ -1,4 +1,4 @@
-"""What runs cost: the price table, a file that users edit, and the bill of a run.
+"""The cost of runs: the price table, which is a file that users edit, and the bill of a run.
 
 RPSG ships a table without the prices of providers: they change, and a wrong price is worse than none.
 """
@@ -46,7 +46,7 @@ class PricedModel(BaseModel):
 
 
 class PriceTable(BaseModel):
-    """A currency and lines; the first line whose name matches counts."""
+    """A currency and lines; a writer has the price of the first line whose name matches."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -58,10 +58,10 @@ class PriceTable(BaseModel):
 
 
 def read_prices(path: str = "") -> PriceTable:
-    """The table in the file ``path``, or the one that comes with RPSG when no file is named.
+    """The table in the file ``path``, or the table that comes with RPSG if no file is named.
 
     Raises:
-        UsageError: the file is not there, or is no table of prices; names the wrong line.
+        UsageError: the file is not there, or is not a table of prices; the error names the wrong line.
     """
     file = Path(path).expanduser() if path else files("rpsg.models").joinpath(PACKAGED)
     found = read_toml_file(file, "table of prices")
@@ -85,19 +85,19 @@ def price_for(writer: str, *, here: bool, prices: str = "", needed: bool) -> Pri
     Args:
         writer: its name in the plan.
         here: whether it runs on this machine.
-        prices: the file of the table; empty for the one that comes with RPSG.
+        prices: the file of the table; empty for the table that comes with RPSG.
         needed: whether a cap on cost depends on it.
 
     Raises:
-        UsageError: the price is needed and not known; shows the lines to write.
+        UsageError: the price is needed and not known; the error shows the lines to write.
     """
     found = find_price(writer, here=here, table=read_prices(prices))
     if found is None and not here and needed:
         raise UsageError(
-            f"What {writer} costs is not known, so a limit of cost cannot be kept.",
+            f"The price of {writer} is not known, so the limit on cost cannot be kept.",
             hint=(
-                f"Ask your provider, write this into {prices or 'a file prices.toml'} with its numbers, "
-                f"and name the file with --prices:\n{example(writer)}"
+                f"Ask your provider for its prices, write these lines with them into "
+                f"{prices or 'a file prices.toml'}, and name the file with --prices:\n{example(writer)}"
             ),
         )
     return found.price if found else Price()
@@ -128,7 +128,8 @@ def bill_of(run: Path, public: CallReport, private: CallReport | None = None, pr
     plan = resolve(read_toml(run / PLAN))
     used = public.used + (private.used if private else Used())
     table = read_prices(prices or plan.limits.prices)
-    # Each call is stored with its host: all of a run's calls stay on this machine, or go to one server.
+    # Each call is stored with its host. Either all calls of a run stay on this machine, or all go to one
+    # server.
     hosts = (*public.hosts, *(private.hosts if private else ()))
     here = all(host.startswith(THIS_MACHINE) for host in hosts)
     found = find_price(plan.models.writer, here=here, table=table)

@@ -1,6 +1,6 @@
 """What works on this machine and what does not, each with the fix. No private text is read.
 
-The checks are independent: one that fails, or breaks, hides none of the others.
+The checks are independent: if one fails or breaks, all others are still shown.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ _LEAST_DISK = 1 << 30
 _LEAST_MEMORY = 1 << 30
 _DRAWS = 20_000
 _SIGMA = 12.0
-#: Standard errors that a mean or a variance may deviate: a correct source fails once in 10^9 examinations.
+#: The standard errors by which a mean or a variance may deviate: a correct source fails once in 10^9 checks.
 _BOUND = 6.0
 
 
 def examine(plan: Plan, run: Path | None = None) -> Iterator[Diagnosis]:
-    """The findings, one by one as they are made; ``run`` is a run folder whose file modes to check."""
+    """The findings, one by one as they are made; ``run`` is a run folder whose file modes are checked."""
     python = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     checks: tuple[tuple[str, Callable[[], Diagnosis]], ...] = (
         ("Python", lambda: Diagnosis("Python", "ok", python)),
@@ -79,7 +79,7 @@ def _isolated(name: str, check: Callable[[], Diagnosis]) -> Diagnosis:
 
 
 def _packages() -> Diagnosis:
-    """The version of RPSG and which extras are installed whole."""
+    """The version of RPSG, and which extras are completely installed."""
     missing: dict[str, list[str]] = {}
     for line in requires("rpsg") or ():
         requirement, _, condition = line.partition(";")
@@ -93,9 +93,9 @@ def _packages() -> Diagnosis:
         )
     here = [extra for extra, packages in missing.items() if not packages]
     not_here = [extra for extra, packages in missing.items() if packages]
-    detail = f"rpsg {VERSION}; extras here: {', '.join(here) or 'none'}"
+    detail = f"rpsg {VERSION}; extras installed: {', '.join(here) or 'none'}"
     if not_here:
-        detail += f"; not here, and needed only if you ask for them: {', '.join(not_here)}"
+        detail += f"; not installed, and only needed for features that you may not use: {', '.join(not_here)}"
     if "local" in not_here:
         return Diagnosis("packages", "warn", detail, "For models on this machine: pip install 'rpsg[local]'")
     return Diagnosis("packages", "ok", detail)
@@ -127,7 +127,7 @@ def _disk() -> Diagnosis:
 
 
 def _state() -> Diagnosis:
-    """Whether the state folder can be written, and is closed to others. It is tried where it would be."""
+    """Whether the state folder, or the one it will be made in, can be written and is closed to others."""
     if not is_able():
         return Diagnosis("state folder", "fail", CANNOT, WAY_ROUND)
     folder = state_folder()
@@ -144,22 +144,22 @@ def _state() -> Diagnosis:
 
 
 def modes(name: str, folder: Path, *, deep: bool) -> Diagnosis:
-    """Whether a folder is open to its owner alone; ``deep`` checks everything in it too."""
+    """Whether only its owner can open a folder; with ``deep``, everything in it is checked too."""
     if not folder.exists():
-        return Diagnosis(name, "ok", "not there yet; it is made for its owner alone")
+        return Diagnosis(name, "ok", "not there yet; it will be made so that only its owner can open it")
     paths = [folder, *(folder.rglob("*") if deep else ())]
     loose = [path for path in paths if not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) & 0o077]
     if loose:
         detail = f"people other than its owner can open {'parts of it' if folder not in loose else 'it'}"
         return Diagnosis(name, "fail", detail, f"chmod -R go= {folder}")
-    return Diagnosis(name, "ok", "opens only for its owner")
+    return Diagnosis(name, "ok", "only its owner can open it")
 
 
 def run_modes(run: Path) -> Diagnosis:
     """The modes of a run folder, of its evidence, and of everything in its private folder."""
     if not (run / RUN).is_file():
         return Diagnosis(
-            "run folder", "fail", "this is no run folder", "Name the folder after -o of rpsg run."
+            "run folder", "fail", "this is not a run folder", "Name the folder that was given to rpsg run -o."
         )
     parts = (
         modes("run folder", run, deep=False),
@@ -179,7 +179,7 @@ def _loopback() -> Diagnosis:
                 client.sendall(b"x")
                 came = other.recv(1) == b"x"
     if came:
-        return Diagnosis("loopback", "ok", "sockets of this machine work")
+        return Diagnosis("loopback", "ok", "loopback sockets work on this machine")
     return Diagnosis("loopback", "fail", "a byte was lost", "Check that no firewall blocks 127.0.0.1.")
 
 
@@ -210,7 +210,7 @@ def _noise() -> Diagnosis:
     off = abs(float(drawn.mean())) / math.sqrt(variance / _DRAWS)
     spread = abs(float(drawn.var()) / variance - 1) / math.sqrt(2 / _DRAWS)
     if max(off, spread) <= _BOUND:
-        detail = f"mean and variance of {_DRAWS:,} draws are as they should be"
+        detail = f"mean and variance of {_DRAWS:,} draws are as expected"
         return Diagnosis("noise", "ok", detail)
     return Diagnosis(
         "noise", "fail", "the noise is not normal", "Do not run anything private here; report this."
@@ -223,10 +223,10 @@ def _keys(plan: Plan) -> Diagnosis:
         return Diagnosis("keys", "ok", "none is needed: the writer runs on this machine")
     name = plan.server.key_env
     if os.environ.get(name):
-        return Diagnosis("keys", "ok", f"the environment holds {name}")
+        return Diagnosis("keys", "ok", f"{name} is set")
     if forecast.runs_here(plan, "writer"):
         return Diagnosis("keys", "ok", f"{name} is not set; a server on this machine may need none")
-    return Diagnosis("keys", "fail", f"the environment has no {name}", f"export {name}=...")
+    return Diagnosis("keys", "fail", f"{name} is not set", f"export {name}=...")
 
 
 def _ray(plan: Plan) -> Diagnosis:
@@ -244,4 +244,4 @@ def _ray(plan: Plan) -> Diagnosis:
 
 def _settings(plan: Plan) -> Diagnosis:
     method_of(plan).check_plan(plan)
-    return Diagnosis("settings", "ok", f"the method {plan.method.name} does what the plan asks for")
+    return Diagnosis("settings", "ok", f"the method {plan.method.name} supports all settings of the plan")

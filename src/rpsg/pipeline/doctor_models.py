@@ -41,19 +41,19 @@ def model_checks(plan: Plan) -> Iterator[tuple[str, Callable[[], Diagnosis]]]:
 
 
 def _weights(name: str, model: str) -> Diagnosis:
-    """Whether the files of a model are here, with the pinned digests if it is in the catalogue."""
+    """Whether the files of a model are here, and have the right digests if the model is in the catalogue."""
     if model in CATALOGUE:
         assets.check(model)
-        return Diagnosis(name, "ok", f"{model} is here, as its digest says")
+        return Diagnosis(name, "ok", f"{model} is here, and its digest is right")
     if model.endswith(".gguf"):
         assets.locate(model)
-        return Diagnosis(name, "ok", "the file is here; no digest is pinned for it")
-    return Diagnosis(name, "ok", f"{model} needs none that RPSG knows")
+        return Diagnosis(name, "ok", "the file is here; RPSG knows no digest for it")
+    return Diagnosis(name, "ok", f"{model} needs no weights that RPSG knows of")
 
 
 def _made(name: str, make: Callable[[], Model]) -> Diagnosis:
     """Make the model, which needs packages, weights in a safe format and memory for them."""
-    return Diagnosis(name, "ok", f"{make().name}: what it needs is here")
+    return Diagnosis(name, "ok", f"{make().name}: it can be loaded")
 
 
 def _made_embedder(plan: Plan) -> Embedder:
@@ -69,10 +69,13 @@ def _embedder(plan: Plan) -> Diagnosis:
     if rows.shape != (len(_SENTENCES), embedder.dim) or abs((rows**2).sum(axis=1) - 1).max() > 1e-3:
         return Diagnosis("embedder", "fail", "its rows are not of unit length", "Choose another --embedder.")
     near, far = float(rows[0] @ rows[1]), float(rows[0] @ rows[2])
-    detail = f"{embedder.name}: unit rows of {embedder.dim} in {took:.1f} s"
+    detail = f"{embedder.name}: rows of {embedder.dim} numbers in {took:.1f} s"
     if near <= far:
         return Diagnosis(
-            "embedder", "warn", f"{detail}, but similar texts are not near", "Try another --embedder."
+            "embedder",
+            "warn",
+            f"{detail}, but similar texts do not get similar rows",
+            "Try another --embedder.",
         )
     return Diagnosis("embedder", "ok", detail)
 
@@ -94,7 +97,7 @@ def _scorer(plan: Plan) -> Diagnosis:
     if plan.models.scorer is None:
         return Diagnosis("scorer", "ok", "the plan names none")
     scorer = registry.scorer(plan.models.scorer, threads=plan.models.threads)
-    if plan.models.scorer == "fake":  # all others were checked when they were made
+    if plan.models.scorer == "fake":  # all other scorers were checked when they were loaded
         check_scorer(scorer)
     return Diagnosis("scorer", "ok", f"{scorer.name}: its probabilities pass the check")
 
@@ -103,7 +106,7 @@ def _writer(plan: Plan) -> Diagnosis:
     """Whether the writer writes a few tokens, for a prompt in the form that a run has."""
     began = time.monotonic()
     models = plan.models
-    # One thread: two busy-wait for each other, which takes three times as long on a busy machine.
+    # One thread: two would busy-wait for each other, which takes three times as long on a busy machine.
     writer = registry.writer(
         models.writer, slots=1, threads=1, context=models.context, form=models.form, server=plan.server
     )
@@ -114,4 +117,4 @@ def _writer(plan: Plan) -> Diagnosis:
     if reply.finish == "error":
         reason = reply.error or "no reason was given"
         return Diagnosis("writer", "fail", f"{writer.name} failed: {reason}", hint_for(reason))
-    return Diagnosis("writer", "ok", f"{writer.name}: the first token after {took:.1f} s")
+    return Diagnosis("writer", "ok", f"{writer.name} wrote its first token after {took:.1f} s")

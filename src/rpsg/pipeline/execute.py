@@ -46,7 +46,7 @@ from rpsg.storage.layout import FLOOR_RUN, PACK, PRIVATE, RUN, UNRELEASED
 from rpsg.storage.public_vectors import PublicVectors
 from rpsg.storage.run_folder import AUDIT_RUN, RunFolder
 
-#: Public texts written for each canary, of which some are too short or begin alike.
+#: Public texts to write for each canary: more than one, since some are too short or begin alike.
 SPARE_BEGINNINGS = 2
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def execute(
     """Run the plan in ``out``, or resume it, and return the finished run.
 
     ``tools`` and ``noise`` replace what the plan names, for tests. With test noise the release says that it
-    is not private. ``side`` opens the private side, if not from the plan's file.
+    is not private. ``side`` opens the private data, if they are not in the plan's file.
     """
     log = logged(progress, "run")
     watch = Stopwatch(log)
@@ -101,8 +101,8 @@ def execute_unreleased(
 ) -> Iterator[RunFolder]:
     """As ``execute``, but no release is made: ``unreleased_texts`` reads the corpus from the run's vault.
 
-    The folder stays locked for this block, and can never hold a release: ``execute`` refuses it. Where the
-    plan names no texts that its canaries begin like, the writer writes some from the public pack alone.
+    The folder stays locked within the block. It can never hold a release, because ``execute`` refuses it. If
+    the plan names no texts for the beginnings of its canaries, the writer writes some from the public pack.
     """
     if plan.engine.kind == "ray":
         raise UsageError(
@@ -167,12 +167,12 @@ def _check_flows(plan: Plan, budget: Budget | None, tools: Tools) -> None:
     """Check what the method declares: who is sent what, what it spends, and how it counts people."""
     method = method_of(plan)
     egress.check(method.egress_of(plan), roles(tools), private=method.reads_private)
-    method.flows_of(plan, tools)  # a plug-in whose flows are of no use must fail before it reads anything
+    method.flows_of(plan, tools)  # a plug-in that declares unusable flows must fail before it reads anything
     check_declared(plan, budget, method.people(plan))
 
 
 def _prepare(run: RunParts, pack: Pack, ending: Ending) -> None:
-    """Make all that has to be there before the writer is tried or anything private is read."""
+    """Make everything that must exist before the writer is tried or anything private is read."""
     check_room(run.plan, run.budget, run.folder)
     keep_pack(run.folder, run.plan, pack)
     for note in notes_before(run.plan, pack, run.budget):
@@ -184,7 +184,7 @@ def _prepare(run: RunParts, pack: Pack, ending: Ending) -> None:
 def _synthesize(
     run: RunParts, pack: Pack, private: PrivateSide, calls: CallStore, price: Price, ending: Ending
 ) -> None:
-    """Let the method make its texts, with stored replies and vectors, and end the run with them."""
+    """Let the method make its texts, with stored replies and vectors, and end the run with these texts."""
     method = method_of(run.plan)
     writer = writer_over(run.plan, run.folder, run.tools, calls, price, run.progress)
     settled = SettledWriter(writer, failed_texts(run.folder, calls), calls.key_of)
@@ -192,7 +192,7 @@ def _synthesize(
     stored = replace(run.tools, writer=settled)
     if not method.has_seeds:
         stored = replace(stored, embedder=vectors)
-    seen_plan = run.plan.without_data()  # methods reach the data only by kernel or recorded reads
+    seen_plan = run.plan.without_data()  # methods reach the data only through the kernel or recorded reads
     sides = (private.people, private.kernel, stored, run.progress)
     job = Job(seen_plan, pack, run.budget, *sides, run.folder.key, private.seeding, private.engine)
     pool = method.synthesize(job)
@@ -203,16 +203,16 @@ def _synthesize(
 
 
 def _beginnings(run: RunParts, ending: Ending) -> Sequence[str]:
-    """Public texts that canaries begin like: those that the plan names, else the writer's, from the pack.
+    """Public texts for the beginnings of canaries: those that the plan names, or texts from the writer.
 
-    The latter only where there is no release: what is sent to a writer belongs into its table of requests.
+    The writer is only asked in a run without a release, because a release has to list all requests to it.
     """
     plan = run.plan
     if plan.data.canary_texts:
         return public_texts(plan)
     if ending is RELEASED:
         raise UsageError(
-            "Canaries begin with words of public texts of the same kind, and no such texts are named.",
+            "Canaries begin with words of public texts of the same kind, but no such texts are named.",
             hint="Name them with --canary-texts FILE. No private text may be among them.",
         )
     data = {"path": "", "audit_holdout": 0.0, "audit_canaries": 0}
@@ -233,7 +233,7 @@ def seal_texts(folder: RunFolder, pool: Pool) -> None:
 
 
 def unreleased_texts(folder: RunFolder) -> list[str]:
-    """The texts of a run that has no release, in their order; RunError where its vault does not hold them."""
+    """The texts of a run that has no release, in their order; RunError if its vault does not have them."""
     return [str(text) for text in json.loads(folder.vault.read(UNRELEASED))["texts"]]
 
 
@@ -268,7 +268,7 @@ def open_tried(run: RunParts, pack: Pack, price: Price) -> Iterator[CallStore]:
             elif method.tries_writer:
                 require_writer(trial, from_examples=method.has_seeds)
         except (ModelError, PlugInError):
-            calls.forget(writer.asked)  # so that a repaired server is asked again
+            calls.forget(writer.asked)  # so that these prompts are sent again once the server is repaired
             raise
         settled.settle()
         yield calls

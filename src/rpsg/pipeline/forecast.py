@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 #: Prefixes of the names of models that are asked over a network, at the address in ``[server]``.
 SERVED = ("openai", "azure")
 PROVIDER = "the provider's own address"
-UNKNOWN_PLACE = "wherever its package runs it"
+UNKNOWN_PLACE = "a place that its package decides"
 
 
 def unencrypted(plan: Plan) -> Iterator[str]:
-    """Who can read requests on their way to a server; nothing where they are encrypted or stay here."""
+    """A warning that others can read requests on their way to the server, if they are not encrypted."""
     server = plan.server
     served = (str(name or "").partition(":")[0] in SERVED for _, name in plan.models)
     if server.plain_http and server.base_url.startswith("http:") and any(served):
@@ -104,8 +104,8 @@ def refusals(plan: Plan) -> Iterator[str]:
     for way in method_of(plan).egress_of(plan):
         if way.place == "here" and place_of(plan, way.role) and not runs_here(plan, way.role):
             yield (
-                f"The {way.role} would be sent {way.sees} at {place_of(plan, way.role)}. "
-                "The run will refuse that: choose one that runs on this machine."
+                f"The {way.role} would be sent {way.sees}, but does not run on this machine "
+                f"({place_of(plan, way.role)}). The run will refuse that: choose one that does."
             )
 
 
@@ -118,7 +118,7 @@ def place_of(plan: Plan, role: str) -> str:
         "sentiment": ("classifiers", plan.models.sentiment or "sentiment"),
     }
     if role not in names:
-        return egress.THIS_MACHINE  # mechanisms, and models that only methods with seeds have
+        return egress.THIS_MACHINE  # a mechanism, or a model that only methods with seeds have
     kind, name = names[role]
     place = _place(plan, kind, name) if name else ""
     if role == "writer" and plan.engine.is_elsewhere:
@@ -134,7 +134,7 @@ def _place(plan: Plan, kind: Kind, name: str) -> str:
             return f"{egress.THIS_MACHINE} ({host}, {egress.BY_THE_PLAN})"
         return host or PROVIDER
     if registry.is_plain(name) and name not in registry.names(kind):
-        return ""  # no such model: the obstacles of the plan say so
+        return ""  # no such model: that is one of the plan's obstacles
     known = {entry.partition(":")[0] for entry in registry.built_in(kind)}
     built_in = beginning in known or "/" in name or beginning == "hf"
     return egress.THIS_MACHINE if built_in or name.endswith(".gguf") else UNKNOWN_PLACE

@@ -1,4 +1,4 @@
-"""Progress where somebody sees it: a block of a notebook that is updated, lines at a prompt, else nothing."""
+"""Progress for a user of Python: an updated block in a notebook, lines at a prompt, nothing in a script."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-#: Finished stages and notes that a notebook shows, and the seconds between two updates of a public stage.
+#: How many finished stages and notes a notebook shows, and the seconds between updates of a public stage.
 MOST_LINES = 16
 EVERY = 0.5
 STOPPED = "Stopped. The same call resumes: nothing is charged or written twice."
 
 
 def default_progress(*, quiet: bool = False) -> Silent:
-    """The progress of a function that was given none: nothing in a script, or if ``quiet``."""
-    ipython = sys.modules.get("IPython")  # the one that runs this; it is not imported for that
+    """The progress that a function shows by default: none in a script, or if ``quiet``."""
+    ipython = sys.modules.get("IPython")  # only if it runs already: it is not imported to find out
     shell = None if ipython is None else ipython.get_ipython()
     if quiet or (shell is None and not hasattr(sys, "ps1")):
         return Silent()
     if getattr(shell, "kernel", None) is None:
-        return Lines(lambda line: print(visible(in_python(line)), file=sys.stderr, flush=True))  # noqa: T201  # a prompt has no screen of ours
+        return Lines(lambda line: print(visible(in_python(line)), file=sys.stderr, flush=True))  # noqa: T201  # at a Python prompt there is no ``Screen``
     display = import_module("IPython.display").display
     return InNotebook(lambda block: display(block, display_id=True))
 
@@ -54,10 +54,10 @@ class NotebookView:
 
 
 class InNotebook(Reporting):
-    """One block that is shown again whenever something happened.
+    """One block of a notebook, which is updated whenever something happens.
 
-    A private stage has the same updates however long it takes, as it has the same lines in ``Lines``: a saved
-    notebook keeps the last update.
+    A private stage has the same updates however long it takes, like the lines of ``Lines``: the last update
+    is saved with the notebook, and must not reveal the time.
     """
 
     def __init__(

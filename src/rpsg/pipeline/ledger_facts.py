@@ -1,9 +1,9 @@
 """What the ledger of a release says about it, besides what the kernel has charged.
 
-A release from private seeds holds no prompts and replies, because they were made from private texts, so only
-the operator can derive the corpus again. Each of its rows carries the claim. The number of its texts is
-public; in split mode the ledger also has the number of candidates, all made from donors, that the voters were
-asked about.
+A release from private seeds contains no prompts and no replies, because these were made from private texts.
+So only the operator can derive the corpus again. Each of its rows carries the claim. The number of its texts
+is public; in split mode the ledger also has the number of candidates, all made from donors, that the voters
+were asked about.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def named_models(plan: Plan) -> list[tuple[registry.Kind, str]]:
 
 
 def _protects_against(made: Made) -> tuple[str, ...]:
-    """Whom the claim covers: not the model that writes where it reads private text."""
+    """The attackers against whom the claim holds; a writer that reads private text is not among them."""
     ways = made.method.egress_of(made.plan)
     reads = made.method.claim == "end_to_end_dp" and any(
         way.role == "writer" and way.kind == "private" for way in ways
@@ -104,7 +104,7 @@ def short_claim(made: Made) -> str:
 
 
 def _egress(made: Made) -> Iterator[Egress]:
-    """Which model was sent what, where a ledger lists it."""
+    """Which model was sent what, as far as a ledger lists it."""
     models: Mapping[str, Any] = roles(made.tools)
     # A run that continued here may have begun on a cluster, with the same writer.
     left = {name for host, name in made.earlier if host.startswith(RAY_CLUSTER)}
@@ -123,7 +123,7 @@ def _bounding(plan: Plan, method: Method) -> Bounding:
 
 
 def _claim_words(made: Made) -> str:
-    """The sentences of a run that claims nothing."""
+    """What the ledger says in words about a run that claims nothing."""
     if made.method.claim_words is not None:
         return made.method.claim_words(made.plan, made.tools)
     where = f"{made.tools.writer.name} on {host_of(made.tools.writer)}"
@@ -166,7 +166,7 @@ def _public_inputs(made: Made) -> Iterator[PublicInput]:
 
 
 def _changed_inputs(outputs: Mapping[str, str]) -> Iterator[PublicInput]:
-    """A line where the evidence says that writer or prompts were changed after the first noisy answers."""
+    """A line that says so, if writer or prompts were changed after the first noisy answers."""
     if f"{EVIDENCE}/{CHANGED}" in outputs:
         role = "changed after the first noisy answers, before any vote, without looking at the private data"
         yield PublicInput("writer, prompts or settings of generation", role)

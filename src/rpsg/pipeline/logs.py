@@ -1,7 +1,7 @@
 """The log of a run, an evaluation or a check: the standard library's logger ``rpsg``, silent unless asked.
 
-It has what progress has, and nothing more: stages, notes, and facts that are public. The time of a stage is
-in it only where that may be shown (see ``rpsg.pipeline.progress``). Its records are written when something
+The log contains what the progress shows, and nothing more: stages, notes, and public facts. It contains the
+time of a stage only if that may be shown (see ``rpsg.pipeline.progress``). Records are written when something
 happens, so a handler that adds the time of day to them reveals how long private stages took.
 """
 
@@ -28,8 +28,8 @@ def tell(what: str, level: int, event: str, message: str, **fields: object) -> N
 class Logged:
     """Progress that forwards everything and logs it under ``rpsg.<what>``.
 
-    A stage has a record at its start, at each quarter where its length is known, and at its end: for a
-    private stage always the same records, whatever it reads.
+    A stage is logged at its start, at each quarter if its length is known, and at its end. So a private stage
+    has the same records whatever it reads.
     """
 
     def __init__(self, progress: Progress, what: str) -> None:
@@ -85,7 +85,7 @@ class Logged:
 
 
 def logged(progress: Progress | None, what: str) -> Progress:
-    """``progress``, or none, with a log under ``rpsg.<what>``; one that is logged already stays as it is."""
+    """``progress`` (or none) with a log under ``rpsg.<what>``; unchanged if it is logged already."""
     inner = progress.progress if isinstance(progress, Stopwatch) else progress
     if progress is not None and isinstance(inner, Logged):
         return progress

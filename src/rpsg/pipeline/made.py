@@ -30,14 +30,15 @@ if TYPE_CHECKING:
 class Made:
     """All that a release is built from: public settings, models by name, and what a run made with them.
 
-    ``plan`` is the public plan, as in ``evidence/plan.toml``. Of ``tools`` only names and places are used.
-    ``evidence`` is the folder with the noisy answers and the pack; ``replies`` are the writer's replies that
-    the corpus was made from, by key, ``failed`` the keys of texts that it could not write, and ``vectors``
-    the rounded embeddings of its texts: all are empty where prompts held private text. ``earlier`` counts
-    requests to writers that were replaced by this one, by host and model. For methods with private seeds,
-    ``noise`` is the source of noise, ``sigma`` the noise of a choice that bounds nothing, and ``flows`` the
-    unprotected reads. ``readers`` are the machines whose models read the private texts, if not this one.
-    ``first_form`` is for releases of 0.1.0, which list a sentiment classifier even if it reads no text.
+    ``plan`` is the public plan, as in ``evidence/plan.toml``. Of ``tools``, only the names of models and
+    where they run are used. ``evidence`` is the folder with the noisy answers and the pack; ``replies`` are
+    the writer's replies, by key, from which the corpus was made, ``failed`` are the keys of texts that the
+    writer could not write, and ``vectors`` are the rounded embeddings of its texts. All three are empty if
+    prompts held private text. ``earlier`` counts requests to writers that were replaced by this one, by host
+    and model. For methods with private seeds, ``noise`` is the source of noise, ``sigma`` the noise of a
+    choice that bounds nothing, and ``flows`` the unprotected reads. ``readers`` are the machines whose models
+    read the private texts, if not this one. ``first_form`` is for releases of 0.1.0, which list a sentiment
+    classifier even if it reads no text.
     """
 
     plan: Plan
@@ -64,7 +65,7 @@ class Made:
 
     @property
     def seen(self) -> list[EgressRecord]:
-        """What each host saw. The number of requests is private where they held private text."""
+        """What each host saw. The number of requests is private if they held private text."""
         method, models, writer = self.method, roles(self.tools), self.tools.writer
         ways = method.egress_of(self.plan) if self.first_form else method.shown_egress(self.plan, self.pack)
         if method.has_seeds:
@@ -79,5 +80,5 @@ def roles(tools: Tools) -> dict[str, object]:
 
 
 def public_plan(plan: Plan, pack: Pack) -> Plan:
-    """The plan as a release holds it: without places, and without what its method does not read."""
+    """The plan as a release has it: without paths, accounts and limits, and what its method does not read."""
     return resolve(tomllib.loads(public_toml(plan, pack, method_of(plan))))

@@ -37,7 +37,8 @@ def load_tools(plan: Plan, writer: Writer | None = None) -> Tools:
         writer = make_writer()
     embedder = registry.embedder(models.embedder, threads=models.threads, server=plan.server)
     return Tools(
-        # Not "writer or ...": a writer that replays no replies has length 0 and would count as none.
+        # Not "writer or ...": a writer that replays no replies has length 0, so Python would treat it as
+        # false.
         writer=writer_of(plan) if writer is None else writer,
         embedder=embedder,
         sentiment=registry.sentiment(embedder, models.sentiment, threads=models.threads),
@@ -62,7 +63,7 @@ def writer_of(plan: Plan) -> Writer:
 
 
 def embedder_of_public_texts(tools: Tools) -> Embedder:
-    """The run's embedder; on the workers where these write. No private text may be given to it."""
+    """The run's embedder; on the workers, if these write. No private text may be given to it."""
     if isinstance(tools.writer, RayWriter):
         return RayEmbedder(tools.embedder, tools.writer.workers)
     return tools.embedder
@@ -113,7 +114,8 @@ def writer_over(
 def open_calls(plan: Plan, folder: RunFolder) -> CallStore:
     """The store of the writer's replies; in the private folder if prompts hold private text.
 
-    So are those of an audit run: its corpus is made of them, and must not be readable anywhere.
+    The replies of an audit run are kept there too, because its corpus, which is made of them, must be
+    readable nowhere.
     """
     if method_of(plan).has_seeds or purpose_of(folder.path) == AUDIT_RUN:
         vault = folder.vault
@@ -133,7 +135,7 @@ def price_of(plan: Plan, writer: Writer) -> Price:
 
 
 def note_sending(folder: RunFolder, writer: Writer, stage: str, requests: int | None) -> None:
-    """Note in the journal which host is about to get how many requests; of private ones no number."""
+    """Note in the journal which host will now get how many requests; no number if they hold private text."""
     facts: dict[str, object] = {"stage": stage, "host": egress.host_of(writer), "model": writer.name}
     if requests is None and any(facts.items() <= e.items() for e in folder.journal.events("sending")):
         return
@@ -145,4 +147,4 @@ def note_sending(folder: RunFolder, writer: Writer, stage: str, requests: int | 
 def report_refused_settings(writer: Writer, progress: Progress) -> None:
     """Report settings that the writer's server refused and that were therefore left out."""
     if learned := getattr(writer, "learned", ()):
-        progress.note(f"The server refused some settings and was asked with: {'; '.join(learned)}.")
+        progress.note(f"The server refused some settings, so it was asked with: {'; '.join(learned)}.")

@@ -1,4 +1,4 @@
-"""Why a run of a plan would stop here and now, before it spends anything. Nothing is opened for it."""
+"""Why a run of a plan would stop here and now, before it spends anything. No file is opened to find out."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 
 
 def obstacles(plan: Plan) -> Iterator[str]:
-    """Each with the way out of it."""
+    """Each sentence says what is wrong, and what to do."""
     if method_of(plan).reads_private:
         if not plan.data.path:
             yield "No data is named. Name the file: rpsg plan reviews.csv --text review"
         elif plan.data.path == STDIN and not plan.data.account.strip():
-            yield "Standard input has no path that could name its account. Name one with --account."
-        if not os.access(nearest(state_folder()), os.W_OK):
+            yield "Texts from standard input have no path to name their account. Name it with --account."
+        above = nearest(state_folder())
+        if not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
             yield f"{state_folder()} cannot be written. Name another folder: export RPSG_HOME=FOLDER"
     yield from packages.missing(plan)
     roles = (
@@ -54,7 +55,7 @@ def obstacles(plan: Plan) -> Iterator[str]:
 
 
 def _server(plan: Plan, role: str) -> Iterator[str]:
-    """What is missing before the first request can be sent."""
+    """What is still missing for the first request to a server."""
     server = plan.server
     kind: Kind = "azure" if getattr(plan.models, role).startswith("azure:") else "openai"
     try:
@@ -66,4 +67,4 @@ def _server(plan: Plan, role: str) -> Iterator[str]:
         return
     needs_key = kind == "azure" or not server.base_url
     if needs_key and not headers & {"authorization", "api-key"}:
-        yield f"{address.host} wants a key, and {server.key_env} is not set: export {server.key_env}=..."
+        yield f"{address.host} needs a key, but {server.key_env} is not set: export {server.key_env}=..."

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _LLAMA = {"xllamacpp": "local"}
 _ONNX = {"onnxruntime": "local", "tokenizers": "local"}
 _TORCH = {"torch": "hf", "transformers": "hf"}
-#: By the part of a model's name before the colon: the modules it needs, each with the extra that brings it.
+#: By the part of a model's name before the colon: the modules that are needed, each with its extra.
 _BY_FORM: Mapping[str, Mapping[str, str]] = {
     "openai": {"h11": "server", "truststore": "server"},
     "azure": {"h11": "server", "truststore": "server"},
@@ -51,7 +51,7 @@ def missing(plan: Plan) -> Iterator[str]:
 
 
 def _needed(plan: Plan) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """What needs packages, and each of their modules with the extra that brings it."""
+    """Each part of the plan that needs packages, with the modules it needs and the extra of each."""
     models, method = plan.models, method_of(plan)
     yield f"The method {method.name}", method.packages(plan)
     named = {"embedder": models.embedder, "sentiment": models.sentiment, "scorer": models.scorer}
@@ -83,5 +83,5 @@ def _of_model(role: str, name: str) -> Mapping[str, str]:
 def _is_installed(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except (ImportError, ValueError):  # a module that is there in name only
+    except (ImportError, ValueError):  # its package is not there, or is broken
         return False

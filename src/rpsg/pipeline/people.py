@@ -58,7 +58,8 @@ def people_of(
 def bounds_of(plan: Plan, *, bounded: bool) -> tuple[int | None, int]:
     """The most rows of a person, None for all, and the words of a passage that long rows are cut into.
 
-    Long rows are cut into passages only where nothing but noisy answers is read; seeds are whole records.
+    Long rows are cut into passages only for methods that read nothing but noisy answers, since seeds are
+    whole records.
     """
     words = 0 if method_of(plan).has_seeds else plan.data.passage_words
     return plan.records_per_unit if bounded else None, words
@@ -96,7 +97,7 @@ def held_out_and_used(
 ) -> tuple[Private[PrivateCorpus], Private[PrivateCorpus]]:
     """The rows of people whom the run's secret key holds out for an audit, and those that the run uses.
 
-    The commitment is to both, so whoever audits the run can show that neither was changed since.
+    The commitment covers both groups, so whoever audits the run can show that neither was changed since.
     """
     share = plan.data.audit_holdout
     if not share:
@@ -108,7 +109,7 @@ def held_out_and_used(
 def donors_and_voters(
     plan: Plan, folder: RunFolder, corpus: Private[PrivateCorpus]
 ) -> tuple[Private[PrivateCorpus], Private[PrivateCorpus]]:
-    """The donors' rows and the voters', split by the plan's list or by the run's secret key.
+    """The rows of donors and the rows of voters, split by the plan's list or by the run's secret key.
 
     Raises:
         UsageError: a list is named and cannot be read.
@@ -136,7 +137,7 @@ def _tag_of(folder: RunFolder, corpus: Private[PrivateCorpus]) -> bytes:
 
 
 def forget_other_rows(folder: RunFolder, corpus: Private[PrivateCorpus]) -> None:
-    """Keep a keyed hash of a run's rows; if they have changed, delete the embeddings of the earlier ones.
+    """Keep a keyed hash of a run's rows; if the rows have changed, delete the embeddings of the earlier rows.
 
     A run may resume with changed rows. Each noisy answer protects the people in the rows that it was drawn
     from, so the costs add up for a person in any of them. An error instead would reveal for certain whether
@@ -145,12 +146,12 @@ def forget_other_rows(folder: RunFolder, corpus: Private[PrivateCorpus]) -> None
     file, value = folder.private_path(ROWS_TAG), _tag_of(folder, corpus)
     if file.exists() and file.read_bytes() != value:
         for name in (EMBEDDINGS, DONORS):
-            folder.vault.path(name).unlink(missing_ok=True)
+            Vectors(folder.vault, name, 1).forget()
     write_atomic(file, value)
 
 
 def same_seeds(folder: RunFolder, seeds: Private[PrivateCorpus]) -> None:
-    """Refuse to resume with other seeds: checkpoints fit no others, and seeds are not protected.
+    """Refuse to resume with other seeds: the checkpoints are of these seeds, and seeds are not protected.
 
     Raises:
         RunError: the records that give seeds changed since the run began.
@@ -171,7 +172,7 @@ def _same(file: Path, value: str, what: str) -> None:
 
 
 def nobody(tools: Tools, progress: Progress, error: str) -> People:
-    """The people of a job that must not use private data: a PrivacyError with this message says so."""
+    """The people of a job that must not use private data: asking for them is refused with ``error``."""
 
     def refuse() -> NoReturn:
         raise PrivacyError(error)

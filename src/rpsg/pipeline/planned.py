@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 def planned(
     data: object, config: str | Path | None, layer: dict[str, Any], *, pays: bool = True
 ) -> Iterator[Plan]:
-    """The plan of a call: ``data`` is a plan, a path, or a table, which has a path within the block.
+    """The plan of a call: ``data`` is a plan, a path, or a table, which gets a path within the block.
 
-    ``pays``: the call spends from an account, or shows what one would.
+    ``pays``: the call spends from an account, or shows what a run would spend.
 
     Raises:
-        UsageError: a plan and settings beside it, a table without an account, or a setting that does not fit.
+        UsageError: settings are given besides a plan, a table has no account, or a setting does not fit.
     """
     file = {} if config is None else read_toml(path_of(config, "config"))
     if isinstance(data, Plan):

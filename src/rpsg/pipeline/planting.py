@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.disk.files import write_atomic
 from rpsg.disk.json_text import canonical_json
-from rpsg.errors import PrivacyError, RunError, UsageError
+from rpsg.errors import PrivacyError, RpsgError, RunError, UsageError
 from rpsg.privacy.private import open_private
 from rpsg.records import Document, PrivateCorpus
 from rpsg.stages.canaries import Canaries, Canary, extracted, make_canaries
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rpsg.storage.vault import Vault
 
 FORMAT = "rpsg-canaries/1"
-#: Files of a release that hold no words: embeddings, and the table that is the corpus once more.
+#: Files of a release that are not searched: embeddings have no words, and the table is a copy of the corpus.
 NO_WORDS = {".bin", ".parquet"}
 _ESCAPED = re.compile(r"\\(?:[nrtfb]|u[0-9a-f]{4})")
 
@@ -36,14 +36,15 @@ def draw_canaries(plan: Plan, folder: RunFolder, beginnings: Callable[[], Sequen
     """Draw the plan's canaries and their coins once, and keep them in the vault; a resumed run keeps its own.
 
     Raises:
-        RunError: private data were asked already, and the canaries of that time are gone.
+        RunError: noisy answers were drawn already, but the canaries that they include are gone.
         UsageError: there are too few public texts for the canaries to begin with.
     """
     if not plan.data.audit_canaries or folder.vault.exists(CANARIES):
         return
     if folder.private_path(ANSWERS).exists():
         raise RunError(
-            "The canaries of this run are gone, and its noisy counts include them, so new ones would not do.",
+            "The canaries of this run are gone. Its noisy counts include them, so new canaries cannot "
+            "replace them.",
             hint="Restore the private folder, or start a new run in another folder with -o.",
         )
     drawn = make_canaries(plan.data.audit_canaries, beginnings())
@@ -55,17 +56,17 @@ def draw_canaries(plan: Plan, folder: RunFolder, beginnings: Callable[[], Sequen
 
 
 def kept_canaries(vault: Vault) -> Canaries:
-    """The canaries of a run and their coins; RunError where its vault does not hold them."""
+    """The canaries of a run and their coins; RunError if its vault does not have them."""
     rows = json.loads(vault.read(CANARIES))["canaries"]
     made = tuple(Canary(row["beginning"], tuple(row["end"]), row["code"]) for row in rows)
     return Canaries(made, tuple(row["is_in"] for row in rows))
 
 
 def planted_among(rows: PrivateCorpus, canaries: Canaries, plan: Plan, key: bytes) -> PrivateCorpus:
-    """The rows, and after them one row for each planted canary, by a separate person.
+    """The rows, followed by one row for each planted canary; each canary is by a separate person.
 
-    Its label, and its values in the columns beside the text, are declared ones, by a keyed hash: nothing of a
-    canary depends on a private text.
+    Its label, and its values in the columns beside the text, are chosen by a keyed hash from the declared
+    ones. So nothing about a canary depends on a private text.
     """
     labels, first = plan.data.label_values, 1 + max((row.id for row in rows), default=-1)
     columns = plan.data.column_values
@@ -85,12 +86,13 @@ def _drawn(values: Sequence[str], secret: bytes) -> str:
 
 
 def refuse_canaries(vault: Vault, plan: Plan, release: Path) -> None:
-    """Refuse a release that holds a canary, in whichever file, and block the run for good.
+    """Refuse a release that has a canary in any of its files, and block the run for good.
 
     Whether it was planted does not matter, so that a refusal says nothing about the coins.
 
     Raises:
-        PrivacyError: it holds one. No second corpus is made: by chance it could be without one.
+        PrivacyError: a canary is in the release. No second corpus may be made, since by chance it could be
+            without canaries.
     """
     if not (plan.data.audit_canaries and vault.exists(CANARIES)):
         return
@@ -104,19 +106,19 @@ def refuse_blocked(folder: Path) -> None:
     if (folder / BLOCKED).exists():
         raise PrivacyError(
             "A canary is in the corpus: the run has copied a text of one person. Nothing is released.",
-            hint="Do not publish what this run made. Delete its folder, and look at how the method reads "
-            "texts.",
+            hint="Do not publish what this run made. Delete its folder, and find out how the method could "
+            "copy a text.",
         )
 
 
 def tested_plan(plan: Plan, pack: Pack) -> str:
-    """A hash that is the same for a plan and for the audit run that tests it, on whichever account."""
+    """A hash that is the same for a plan and for the audit run that tests it, whatever their accounts."""
     data = plan.data.model_copy(update={"audit_canaries": 0, "audit_holdout": 0.0})
     return plan.model_copy(update={"data": data}).fingerprint(pack=pack.sha256)
 
 
 def public_texts(plan: Plan) -> list[str]:
-    """The public texts that the plan names for canaries to begin like.
+    """The public texts that the plan names for the beginnings of canaries.
 
     Raises:
         UsageError: they are the private texts, so that two canaries and a person would share words.
@@ -127,12 +129,17 @@ def public_texts(plan: Plan) -> list[str]:
             "The public texts that canaries begin with are the private texts themselves.",
             hint="Name a file of public texts with --canary-texts, or leave it out: the writer makes some.",
         )
-    corpus = read_corpus(plan.data.canary_texts, text=plan.data.text)
+    data = plan.data
+    try:
+        corpus = read_corpus(data.canary_texts, text=data.text, encoding=data.canary_encoding)
+    except RpsgError as error:
+        error.hint = error.hint.replace("--encoding", "--canary-encoding")
+        raise
     return [row.text for row in open_private(corpus)]
 
 
 def _words_of(release: Path) -> Iterator[str]:
-    """The lines of all files that hold words; in JSON a text is one line, and its own breaks are escapes."""
+    """The lines of all files with words. In JSON a text is on one line, since its line breaks are escaped."""
     for file in sorted(release.rglob("*")):
         if file.is_file() and file.suffix not in NO_WORDS:
             is_json = file.suffix in {".json", ".jsonl"}

@@ -193,7 +193,10 @@ def _warnings(plan: Plan, budget: Budget | None) -> tuple[str, ...]:
     if budget is None:
         return tuple(lines)
     if plan.data.user is None:
-        lines.append("No --user column: what is protected is one row. Name it if people have several rows.")
+        lines.append(
+            "No --user column is named, so what is protected is one row. Name the column if people "
+            "have several rows."
+        )
     if plan.privacy.n_public is not None and plan.privacy.delta > 0.1 / plan.privacy.n_public:
         lines.append("Delta is large for this number n of people: keep it below 0.1 / n.")
     if not plan.corpus.about:

@@ -51,14 +51,14 @@ LEFT_OUT = (
     f"Unusable rows are treated as the plan says; how many there are is written only to {PRIVATE}/{ROWS}."
 )
 
-#: How the notes for the operator begin, and what is added where they say something about the rows.
+#: How the notes for the operator begin, and what is added if they say something about the rows.
 NOTES_HEAD = "# Notes for the operator\n\n"
 IS_PRIVATE = "This file is private: whether two files hold the same rows is a fact about the rows.\n\n"
 
 
 @dataclass(frozen=True, slots=True)
 class RunParts:
-    """A plan in its folder, and what works on it; ``noise`` replaces the plan's source, for tests."""
+    """A plan in its folder, and the tools for it; ``noise`` replaces the plan's source, for tests."""
 
     plan: Plan
     budget: Budget | None
@@ -73,8 +73,8 @@ class PrivateSide:
     """What a run holds of the private data: bounded rows, the kernel, and the account to charge.
 
     ``seeding`` is the unprotected access of methods with private seeds: it bounds nothing. ``engine`` adds up
-    what people contribute, if not this process, and ``readers`` are the machines that read their texts, in
-    words, if not this one.
+    what people contribute, if this process does not. ``readers`` says in words which machines read their
+    texts, if this one does not.
     """
 
     people: People
@@ -103,7 +103,7 @@ class NoQuestions:
     """The kernel of a method without a budget: every query is refused."""
 
     def release(self, query: Query, *_: Any, **__: Any) -> NoReturn:
-        raise PrivacyError(f"This method has no budget, and asked for {query.stage}.")
+        raise PrivacyError(f"This method has no budget, but asked for {query.stage}.")
 
     sample = select = release
 
@@ -118,21 +118,21 @@ def check_data(plan: Plan) -> None:
     if not method_of(plan).reads_private:
         return
     if plan.data.shards:
-        return  # each is read where it is counted
+        return  # each shard is read where it is counted
     if not plan.data.path:
         raise UsageError(
             "No data was named.", hint="Name the file: rpsg run reviews.csv --text review -o RUN"
         )
     if plan.data.path == STDIN and not plan.data.account.strip():
         raise UsageError(
-            "Standard input has no path that could name its privacy account.",
+            "Texts from standard input have no path that could name their privacy account.",
             hint="Name the account of these people with --account, and use that name for them every time.",
         )
     check_readable(plan.data.path, plan.data.format)
 
 
 def check_file(plan: Plan) -> None:
-    """Check the private file of a new run, up to the names of its columns; errors as ``check_columns``."""
+    """Check the private file of a new run, up to its column names; with the errors of ``check_columns``."""
     check_data(plan)
     if method_of(plan).reads_private and not plan.data.shards:
         check_columns(plan.data)
@@ -141,13 +141,13 @@ def check_file(plan: Plan) -> None:
 def open_side(run: RunParts) -> PrivateSide:
     """Reserve the budget, read the private file and open the kernel on it.
 
-    The account refuses before anything is read. All errors in the file show before noise is drawn, and then
-    the reservation is released.
+    The account refuses before anything is read. All errors in the file are found before noise is drawn; after
+    an error the reservation is released.
     """
     plan, folder = run.plan, run.folder
     method = method_of(plan)
     if not method.reads_private:
-        undeclared = f"The method {method.name!r} declares that it reads nothing, and asked for private data."
+        undeclared = f"The method {method.name!r} declares that it reads nothing, but asked for private data."
         return PrivateSide(nobody(run.tools, run.progress, undeclared), NoQuestions())
     check_data(plan)
     account = reported_account(run)
@@ -166,8 +166,8 @@ def open_side(run: RunParts) -> PrivateSide:
             everybody = gathered(corpus, EMBEDDINGS, bounded=False)
             seeding = open_seeding(folder, everybody, source)
             around = (
-                f"The method {method.name!r} reads records, and asked for them in a way that leaves no "
-                "record: each read must go through job.seeding.unprotected."
+                f"The method {method.name!r} asked for private records in a way that leaves no trace: each "
+                f"read must go through job.seeding.unprotected."
             )
             people = nobody(run.tools, run.progress, around)
             return PrivateSide(people, NoQuestions(), account, commitment, seeding)
@@ -266,9 +266,9 @@ def keep_notes(folder: RunFolder, account: Account, corpus: Private[PrivateCorpu
 
 
 def on_accounts(account: str, others: list[str]) -> str:
-    """What the operator is told of other accounts under which the same rows were read."""
+    """The note for the operator about other accounts under which the same rows were read."""
     if not others:
-        return f"No other account than {account!r} has held exactly these rows.\n"
+        return f"No other account than {account!r} was used for exactly these rows.\n"
     listed = "".join(f"- {name!r}\n" for name in others)
     return (
         f"The rows of this run were also read under other accounts than {account!r}:\n\n"

@@ -3,7 +3,7 @@
 A time may be shown if it follows from public settings and noisy answers. The time of any other stage depends
 on the number and length of private records. Stages that are not named here count as private: their times are
 kept in the private folder of a run and shown nowhere, neither on the screen, in a log or in JSON, nor as a
-rate or a remaining time. So there is no total either.
+rate or a remaining time. For the same reason no total time is shown.
 """
 
 from __future__ import annotations
@@ -85,4 +85,4 @@ def timings(folder: RunFolder) -> Mapping[str, float]:
         kept = json.loads(folder.private_path(TIMINGS).read_bytes())
         return {str(stage): float(seconds) for stage, seconds in kept.items()}
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):
-        return {}  # they are for information alone
+        return {}  # they are only for information

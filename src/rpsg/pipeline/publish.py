@@ -23,6 +23,7 @@ from rpsg.privacy.egress import host_of
 from rpsg.privacy.kernel import Kernel
 from rpsg.privacy.ledger import build_private_ledger, build_public_ledger, new_free
 from rpsg.registry import built_in
+from rpsg.release.history import as_read
 from rpsg.report.files import write_release_report
 from rpsg.storage.checkpoints import table
 from rpsg.storage.layout import (
@@ -125,8 +126,10 @@ def build_release(target: Path, made: Made, free: Free, *, parquet: bytes | None
         return ledger
 
     # Words and report are made from the ledger, and the ledger names them by their hashes. So three ledgers
-    # are written in turn: one for the words, one that names them, for the report, and one that names all.
+    # are written in turn: the first for the words, the second, which names the words, for the report, and the
+    # third names all files.
     write_ledger(outputs)
-    outputs |= write_words(target)
+    pool = None if made.method.has_seeds else as_read(made.pool)
+    outputs |= write_words(target, pool)
     write_ledger(outputs)
-    return write_ledger({**outputs, REPORT: write_release_report(target)})
+    return write_ledger({**outputs, REPORT: write_release_report(target, pool)})

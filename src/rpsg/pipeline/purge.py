@@ -1,8 +1,8 @@
 """``rpsg purge``: destroys what was private in a published run; its claim and its release remain.
 
-A run that is counted in shards can be purged before its release too: its key opens the files of the shards.
-The key is destroyed first: without it nothing that was encrypted can be read, wherever copies are. The
-account book is not in the run folder and is not changed: what was spent remains spent.
+A run that is counted in shards can be purged even before its release, because its key opens the files of the
+shards. The key is destroyed first: without it nothing that was encrypted can be read, wherever copies are.
+The account book is not in the run folder and is not changed: what was spent remains spent.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 KEPT = (COMMITMENT, MARK, PURGED)
 NOT_REACHED = (
     f"copies and backups of the run folder: those that hold {VAULT} can still be opened",
-    "what a drive keeps of deleted blocks, above all a solid-state drive",
+    "blocks of deleted files that a drive keeps, above all a solid-state drive",
     "memory that was swapped to the disk",
     "the private file that the run read",
 )
@@ -70,9 +70,9 @@ def is_published(run: Path) -> bool:
 
 
 def require_finished_or_shards(run: Path) -> None:
-    """Raise RunError unless the folder holds a published run, or one that waits for its shards."""
+    """Raise RunError unless the folder has a published run, or a run that waits for its shards."""
     if not (run / RUN).is_file():
-        raise RunError(f"{run} is no run folder.", hint="Name the folder that was given to -o.")
+        raise RunError(f"{run} is not a run folder.", hint="Name the folder that was given to -o.")
     if not is_published(run) and not (run / QUESTION.format(1)).is_file():
         raise RunError(
             f"The run in {run} has not been published, and without its private part it never could be.",

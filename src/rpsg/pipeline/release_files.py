@@ -62,8 +62,9 @@ def synthetic_texts(pool: Pool, speakers: Sequence[str] = ()) -> list[SyntheticT
 
 
 def rows_of(made: Made) -> list[SyntheticText]:
-    """The rows of the release. Those from private seeds carry the claim and are renumbered: gaps would show
-    what was dropped.
+    """The rows of the release.
+
+    Rows from private seeds contain the claim. They are renumbered, because gaps would show what was dropped.
     """
     rows = synthetic_texts(made.pool, made.pack.speakers)
     if not made.method.has_seeds:
@@ -135,9 +136,14 @@ def write_metadata(folder: Path, made: Made, outputs: Mapping[str, str]) -> str:
     return write_croissant(folder, metadata)
 
 
-def write_words(folder: Path) -> dict[str, str]:
-    """Write summary and data card of the release in ``folder``; returns SHA-256 by file name."""
+def write_words(folder: Path, pool: Pool | None = None) -> dict[str, str]:
+    """Write summary and data card of the release in ``folder``; returns SHA-256 by file name.
+
+    ``pool``: its candidates, which then need not be read.
+    """
     release = Release(folder, in_place=True)
+    if pool is not None:
+        release.pool = pool
     words = {SUMMARY: summary(release), CARD: card(release)}
     return {name: write_atomic(folder / name, text.encode(), PUBLIC_MODE) for name, text in words.items()}
 

@@ -1,4 +1,4 @@
-"""The progress of a run as lines: stages, their counts, and their times where these may be shown.
+"""The progress of a run as lines: stages, their counts, and their times if these may be shown.
 
 A stage that may read private text shows no time and nothing that reveals it: no rate, no time left, and no
 line that depends on elapsed time (see ``rpsg.pipeline.progress``).

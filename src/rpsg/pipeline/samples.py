@@ -36,7 +36,7 @@ def samples(plan: Plan, count: int = 5) -> Samples:
 
 
 def _sample(candidate: Candidate, reply: Reply, request: Request) -> Sample:
-    """What became of one reply; an unusable one is shown as it came."""
+    """The sample from one reply; a reply that cannot be used is shown unchanged."""
     dropped = candidate.dropped
     text = candidate.text if dropped is None else reply.text.strip()
     reason = "" if dropped is None else reply.error or dropped.reason

@@ -90,11 +90,11 @@ def _checked(name: str, values: tuple[str, ...]) -> tuple[str, ...]:
             "or edges of numbers (18<65)"
         )
     if len(values) > MOST_VALUES:
-        raise ValueError(f"the column {name!r} has more than {MOST_VALUES} values: put some together")
+        raise ValueError(f"the column {name!r} has more than {MOST_VALUES} values: combine some of them")
     if len(set(values)) < len(values):
         raise ValueError(f"the column {name!r} declares a value twice")
     if not all(value and value.isprintable() and not is_text(value) for value in values):
-        raise ValueError(f"the column {name!r} declares a value that is empty or no short name")
+        raise ValueError(f"the column {name!r} declares a value that is empty or is not a short name")
     return values
 
 
@@ -114,10 +114,13 @@ def _periods(name: str, period: Period, first: str, last: str) -> tuple[str, ...
     """The names of all periods from ``first`` to ``last``."""
     ends = [_number(period, end) for end in (first, last)]
     if None in ends or ends[0] >= ends[1]:  # type: ignore[operator]  # None is excluded by the first half
-        raise ValueError(f"the column {name!r} needs two days of the calendar, the earlier one first")
+        raise ValueError(f"the column {name!r} needs two dates that exist, the earlier one first")
     start, stop = (int(end or 0) for end in ends)
     if stop - start >= MOST_VALUES:
-        raise ValueError(f"the column {name!r} has more than {MOST_VALUES} periods: count longer ones")
+        raise ValueError(
+            f"the column {name!r} has more than {MOST_VALUES} periods: declare longer ones, "
+            f"such as months instead of days"
+        )
     return tuple(_name(period, number) for number in range(start, stop + 1))
 
 
@@ -171,7 +174,7 @@ def as_texts(given: Any) -> Any:
 
 def _of_table(name: str, rule: Any) -> str:
     if "=" in name:
-        raise ValueError("the name of a column has no sign =; give it another name in your file")
+        raise ValueError("the name of a column cannot contain the sign =; rename the column in your file")
     if isinstance(rule, str):
         return f"{name}={rule}"
     if isinstance(rule, Mapping):
@@ -179,11 +182,13 @@ def _of_table(name: str, rule: Any) -> str:
             return f"{name}={rule['from']}..{rule['to']}"
         if set(rule) == {"edges"} and isinstance(rule["edges"], Sequence):
             return f"{name}={'<'.join(map(str, rule['edges']))}"
-        raise ValueError(f"the column {name!r} is a table, and not one of {{from, to}} or {{edges}}")
+        raise ValueError(
+            f"the column {name!r} is declared by a table, which must have either from and to, or edges"
+        )
     if isinstance(rule, Sequence):
         values = [str(value) for value in rule]
         if any("|" in value for value in values):
-            raise ValueError(f"the column {name!r} has a value with the sign |, which separates values")
+            raise ValueError(f"the column {name!r} has a value with the sign | in it, which separates values")
         return f"{name}={'|'.join(values)}"
     raise ValueError(f'the column {name!r} is declared with its values: ["low", "high"]')
 
@@ -192,7 +197,7 @@ def checked(texts: Iterable[str], read: Iterable[str | None]) -> tuple[str, ...]
     """The declarations in their one form. ``read``: the names of columns that are read for something else.
 
     Raises:
-        ValueError: one cannot be read, or they do not go together.
+        ValueError: a declaration cannot be read, or two of them contradict each other.
     """
     columns = [declared(text) for text in texts]
     names = [column.name for column in columns]

@@ -20,25 +20,30 @@ Columns = Annotated[
 ]
 
 
-class DataSection(Section):
-    """Where the private texts are and how to read them. A plan never contains any of them.
+#: The settings that name files and accounts of the operator, as they are where nobody may see them.
+OWN_FILES = {"path": "", "account": "", "canary_texts": "", "canary_encoding": ""}
 
-    All runs on the same people must share one ``account``, wherever the files are; the operator declares it.
+
+class DataSection(Section):
+    """Where the private texts are and how to read them. A plan never contains a private text.
+
+    All runs on the same people must share one ``account``, wherever their files are. The operator declares
+    its name.
 
     ``columns`` may also be a table of names and values: ``priority = ["low", "high"]``, ``opened = { from =
     "2025-01", to = "2025-12" }``, ``age = { edges = [18, 40] }``.
 
-    ``unusable`` and ``unlisted`` are decided row by row, so no row changes what happens to another one. A run
-    that ``unusable = "refuse"`` stops has revealed that such a row exists, and no claim covers that.
+    ``unusable`` and ``unlisted`` apply to each row by itself, so no row changes what happens to another one.
+    If ``unusable = "refuse"`` stops a run, this reveals that an unusable row exists, and no claim covers it.
 
-    ``passage_words`` cuts texts that are more than one and a half times as long. Each passage then counts as
-    a row, and each person still contributes only as many rows as the plan allows.
+    ``passage_words`` cuts texts that have more than one and a half times this number of words. Each passage
+    then counts as a row, and each person still contributes only as many rows as the plan allows.
 
-    ``audit_holdout`` is decided for each person by a keyed hash, before any of their texts is used. A claim
-    holds for everybody in the file: people who are held out are not used at all.
+    With ``audit_holdout`` a keyed hash decides who is held out, before any of their texts is used. A claim
+    holds for everybody in the file: the texts of people who are held out are not used at all.
 
-    ``audit_canaries`` are made-up texts. Coin tosses add about half of them to the private texts, each as one
-    more person, and noisy counts include them. No release is made that contains a canary.
+    ``audit_canaries`` sets the number of made-up texts (canaries). Coin tosses add about half of them to the
+    private texts, each as one more person, and noisy counts include them. No release contains a canary.
     """
 
     panel: ClassVar[str] = "The private texts"
@@ -59,12 +64,12 @@ class DataSection(Section):
     label: Name | None = setting(None, "Column that holds each text's label.", option="--label COLUMN")
     labels: tuple[Name, ...] = setting(
         (),
-        'Values that a label can have, if public: A,"B, C". Otherwise finding them costs budget.',
+        'Possible labels, if they are public: A,"B, C". Without this list, finding them costs budget.',
         option="--labels A,B,C",
     )
     user: Name | None = setting(
         None,
-        "Column that names each text's person: whole people are protected, not just single rows.",
+        "Column that identifies the person of each text: then people are protected, not just single rows.",
         option="--user COLUMN",
     )
     columns: Columns = setting(
@@ -100,7 +105,7 @@ class DataSection(Section):
     )
     unlisted: Literal["drop", "other"] = setting(
         "drop",
-        "Rows whose label or column is missing or undeclared: drop skips them, other counts them as other.",
+        "Rows with a missing or undeclared label or column: drop skips them, other counts them as other.",
         option="--unlisted RULE",
     )
     passage_words: int = setting(
@@ -113,7 +118,7 @@ class DataSection(Section):
 
     audit_holdout: float = setting(
         0.0,
-        "Share of the people, drawn in secret, whom the run never uses, for rpsg audit RUN; 0: nobody.",
+        "Share of the people, drawn in secret, whom the run leaves out, for rpsg audit RUN; 0: nobody.",
         option="--audit-holdout SHARE",
         added_later=True,
         ge=0,
@@ -121,7 +126,7 @@ class DataSection(Section):
     )
     audit_canaries: int = setting(
         0,
-        "Made-up texts to draw for an audit; coin tosses plant about half of them; 0: none.",
+        "Number of made-up texts for an audit; coin tosses add about half to the private texts; 0: none.",
         option="--audit-canaries N",
         added_later=True,
         ge=0,
@@ -129,22 +134,30 @@ class DataSection(Section):
     )
     shards: int = setting(
         0,
-        "Number of parts in which the private texts are counted, with rpsg shards (at least 2); 0: together.",
+        "Number of parts (at least 2) in which rpsg shards counts the private texts; 0: all together.",
         added_later=True,
         ge=0,
         le=100_000,
     )
     divided_by: Literal["person", "site"] = setting(
         "person",
-        "With shards: person, when all read one file; site, when each has a file with people of its own.",
+        "With shards: person, if all read one file; site, if each reads its own file, of other people.",
         added_later=True,
     )
     canary_texts: Name = setting(
         "",
-        "Public texts of the same kind, for the beginnings of canaries: a file and column as for DATA.",
+        "Public texts of the same kind with which canaries begin: a file with the same column as DATA.",
         option="--canary-texts FILE",
         identity=False,
         added_later=True,
+    )
+    canary_encoding: str = setting(
+        "",
+        "Encoding of the file of --canary-texts, if it is not UTF-8.",
+        option="--canary-encoding NAME",
+        identity=False,
+        added_later=True,
+        pattern=r"^[A-Za-z0-9_.:-]{0,40}$",
     )
 
     @model_validator(mode="after")
@@ -168,17 +181,17 @@ class DataSection(Section):
             )
         if not all(label.isprintable() for label in self.labels):
             raise ValueError(
-                "a declared label holds a character that nobody sees; the release would hold it too"
+                "a declared label contains an invisible character, and so would the release; remove it"
             )
         if self.audit_canaries and self.label and not self.labels:
             raise ValueError(
                 "audit_canaries need declared labels: a made-up text must not have a label from a private one"
             )
         if self.shards == 1:
-            raise ValueError("one shard is no division; use at least 2, or leave shards out")
+            raise ValueError("one shard does not divide anything; use at least 2, or leave shards out")
         if self.unlisted == "other" and not (self.labels or self.columns):
             raise ValueError(
-                'unlisted = "other" needs declared labels or columns; what is undeclared counts as other'
+                'unlisted = "other" needs declared labels or columns; without them no value is undeclared'
             )
         return self
 
@@ -189,7 +202,7 @@ class DataSection(Section):
 
     @property
     def label_values(self) -> tuple[str, ...]:
-        """Every label that a row may have, where they are declared; and "other" if rows are counted as it."""
+        """Every label that a row may have, if labels are declared; with "other" if rows may count as it."""
         more = self.unlisted == "other" and self.labels and OTHER not in self.labels
         return (*self.labels, OTHER) if more else self.labels
 

@@ -10,9 +10,9 @@ from rpsg.plan.setting import Section, setting
 class EngineSection(Section):
     """Where the writer writes and public texts are embedded: in this process, or by workers on a Ray cluster.
 
-    The texts are the same. Private text is never sent to a worker: methods whose prompts hold some are
-    refused with ``ray``. With ``reads_private`` workers open the private file themselves, to count shards of
-    it. Whoever reaches the ports of a cluster can run code on its nodes.
+    Both engines give the same texts. Private text is never sent to a worker: with ``ray``, methods whose
+    prompts contain private text are refused. With ``reads_private`` the workers open the private file
+    themselves, to count shards of it. Anybody who can reach the ports of a cluster can run code on its nodes.
     """
 
     panel: ClassVar[str] = "Models and speed"
@@ -25,7 +25,7 @@ class EngineSection(Section):
     )
     address: str = setting(
         "",
-        "Ray cluster: HOST:PORT, or auto for the one of this machine. Empty: one is started for the run.",
+        "Ray cluster: HOST:PORT, or auto for the one on this machine. Empty: one is started for the run.",
         option="--ray-address ADDRESS",
         identity=False,
         added_later=True,
@@ -50,7 +50,7 @@ class EngineSection(Section):
     )
     gpus: float = setting(
         0.0,
-        "GPUs of each worker; a part of one, such as 0.5, is shared with others.",
+        "GPUs of each worker; with a fraction such as 0.5, several workers share one GPU.",
         identity=False,
         added_later=True,
         ge=0,
@@ -66,5 +66,5 @@ class EngineSection(Section):
 
     @property
     def is_elsewhere(self) -> bool:
-        """Whether workers may be on other machines: on all clusters but one that the run starts itself."""
+        """Whether workers may be on other machines: with Ray, unless the run starts the cluster itself."""
         return self.kind == "ray" and bool(self.address)

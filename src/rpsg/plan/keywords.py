@@ -46,6 +46,7 @@ class Keywords(TypedDict, total=False):
     audit_holdout: float | None
     audit_canaries: int | None
     canary_texts: str | PathLike | None
+    canary_encoding: str | None
     about: str | None
     domain: str | PathLike | None
     size: int | None
@@ -107,8 +108,8 @@ def layer_of(given: Mapping[str, Any], function: str) -> dict[str, Any]:
     """The keywords of a call of ``function`` as settings by section.
 
     Raises:
-        UsageError: a name that there is not, with the nearest one; a setting that is given twice; a section
-            that is no dictionary.
+        UsageError: there is no such keyword (the error suggests a similar one), a setting is given twice, or
+            a section is not a dictionary.
     """
     single: dict[str, Any] = {}
     sections: dict[str, Any] = {}
@@ -151,7 +152,7 @@ def _names_in(section: str) -> tuple[str, ...]:
 def _unknown(name: str, function: str) -> UsageError:
     """What was probably meant; a name that may be text is not repeated."""
     if is_text(name) or not name.isidentifier() or len(name) > 40:
-        return UsageError(f"{function} was given a keyword that is no name.", hint=_ALL)
+        return UsageError(f"{function} was given a keyword that is not a name.", hint=_ALL)
     homes = [section for section in Plan.model_fields if name in _names_in(section) and section != "data"]
     near = get_close_matches(name, [*keys(), *Plan.model_fields], n=1)
     hint = _ALL

@@ -53,7 +53,7 @@ def resolve(*layers: Mapping[str, Any]) -> Plan:
     for layer in layers:
         if not isinstance(layer, Mapping):
             raise UsageError(
-                f"Settings are given as a dictionary of sections, and this is a {type(layer).__name__}.",
+                f"Settings must be a dictionary of sections, but this is a {type(layer).__name__}.",
                 hint='For instance: {"data": {"path": "notes.csv", "text": "note"}}',
             )
     try:
@@ -61,7 +61,8 @@ def resolve(*layers: Mapping[str, Any]) -> Plan:
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
         problems = "; ".join(map(_setting_and_problem, details))
-    # Raised out here, so that it is not chained to pydantic's error, which holds all the values.
+    # Raised after the except block, so that the error is not chained to pydantic's, which holds all the
+    # values.
     raise UsageError(f"The plan is not valid: {problems}.")
 
 
@@ -74,7 +75,7 @@ def _setting_and_problem(item: ErrorDetails) -> str:
 
 def _key(part: int | str) -> str:
     """A key for a message: an unknown one is not repeated, because it may be misplaced private text."""
-    return str(part) if _WORD.fullmatch(str(part)) else "(something that is no name)"
+    return str(part) if _WORD.fullmatch(str(part)) else "(something that is not a name)"
 
 
 def _meant(path: Sequence[int | str]) -> str:

@@ -10,7 +10,7 @@ from pydantic import field_validator
 
 from rpsg.plan.setting import Name, Section, setting
 
-#: What every request has, in lower case: its headers, and the fields of its body.
+#: What RPSG itself puts into every request, in lower case: headers, and fields of the body.
 OWN_HEADERS = frozenset({"host", "content-type", "content-length", "accept-encoding", "transfer-encoding"})
 OWN_FIELDS = frozenset(
     {
@@ -32,7 +32,8 @@ OWN_FIELDS = frozenset(
 class ModelsSection(Section):
     """Which models write and compare: by name, path or hub id.
 
-    On a server ``form`` decides which API is used, whatever ``api`` of ``[server]`` says.
+    If ``form`` is auto, ``api`` in ``[server]`` decides which API of a server is used; otherwise ``form``
+    decides.
     """
 
     panel: ClassVar[str] = "Models and speed"
@@ -66,7 +67,7 @@ class ModelsSection(Section):
     )
     context: int = setting(
         2048,
-        "Tokens that a local writer can hold; a server has its own limit.",
+        "Context length of a local writer, in tokens; a server has its own limit.",
         only_generation=True,
         ge=256,
         le=131072,
@@ -84,11 +85,11 @@ class ServerSection(Section):
     The host of the server is part of the writer's name, and so of the run's identity.
 
     A loopback address does not prove that a server runs on this machine: a tunnel or a proxy looks the same.
-    So without ``this_machine`` no private text is sent to it.
+    So without ``this_machine`` no private text is sent to a server.
 
     With ``plain_http`` requests go unencrypted to another machine. Anybody who can listen on the network in
     between (in a cluster its administrators, and every host on the same segment) can read each prompt, each
-    text and the key. In most methods no prompt holds private text: ``rpsg plan`` says what the writer is
+    text and the key. In most methods no prompt contains private text; ``rpsg plan`` says what the writer is
     sent.
     """
 
@@ -96,7 +97,7 @@ class ServerSection(Section):
     only_generation: ClassVar[bool] = True
     base_url: str = setting(
         "",
-        "Server of openai:MODEL, as in http://127.0.0.1:11434/v1. Empty: https://api.openai.com/v1.",
+        "Address of the server, such as http://127.0.0.1:11434/v1. Empty: https://api.openai.com/v1.",
         option="--base-url URL",
         identity=False,
     )
@@ -141,7 +142,7 @@ class ServerSection(Section):
     project: str = setting("", "Sent as the header OpenAI-Project.", identity=False)
     concurrency: int = setting(
         64,
-        "Maximum number of requests at once; fewer while the server is slow.",
+        "Maximum number of requests at once; RPSG sends fewer while the server is slow.",
         identity=False,
         ge=1,
         le=4096,
@@ -157,11 +158,11 @@ class ServerSection(Section):
         for header in value:
             if not re.fullmatch(r"[A-Za-z0-9-]{1,60}=[A-Za-z_][A-Za-z0-9_]{0,99}", header):
                 raise ValueError(
-                    "a header is NAME=VARIABLE, where the environment variable holds the value: it may be "
-                    "secret, and plans are not"
+                    "a header is NAME=VARIABLE, the name of an environment variable that holds its value: "
+                    "the value may be secret, but a plan is public"
                 )
             if header.partition("=")[0].lower() in OWN_HEADERS:
-                raise ValueError("a header is set that every request has already")
+                raise ValueError("a header is set that RPSG itself puts into every request; leave it out")
         return value
 
     @field_validator("body")
@@ -174,12 +175,14 @@ class ServerSection(Section):
         if not isinstance(fields, dict):
             raise ValueError('it must be one JSON object, such as {"top_k": 20}')  # noqa: TRY004  # pydantic wants it
         if own := OWN_FIELDS & fields.keys():
-            raise ValueError(f"{', '.join(sorted(own))}: this is set by the plan or the pack, and not here")
+            raise ValueError(
+                f"{', '.join(sorted(own))}: set by the plan or the pack, so it cannot be set here"
+            )
         return value
 
 
 class LimitsSection(Section):
-    """Caps on what the writer may use. At a cap the run stops cleanly; raise the cap to resume it."""
+    """Limits on what the writer may use. A run stops cleanly at a limit; raise the limit to resume it."""
 
     panel: ClassVar[str] = "Limits (a run stops cleanly at one; raise it to resume)"
     tokens: int | None = setting(
@@ -215,10 +218,10 @@ class LimitsSection(Section):
 
 
 class GenerationSection(Section):
-    """The public random stream of prompts and sampling. It never touches the noise.
+    """The public randomness of prompts and sampling. The noise does not depend on it.
 
-    A prompt shows those of the pack's ``examples`` whose length is nearest to the wanted one, and fewer if
-    they would fill the context.
+    A prompt shows those of the pack's ``examples`` whose length is closest to the length to write, and fewer
+    if they would fill the context.
     """
 
     panel: ClassVar[str] = "The method"
@@ -241,8 +244,9 @@ class GenerationSection(Section):
 class VaultSection(Section):
     """How a run's private files are encrypted on this machine.
 
-    "file" is ``vault.key`` in the state folder, "env" the variable RPSG_VAULT_KEY, "keyring" the desktop's
-    keyring. "none" leaves the files unencrypted, which the release then says.
+    The key is in ``vault.key`` in the state folder ("file"), in the environment variable RPSG_VAULT_KEY
+    ("env") or in the desktop's keyring ("keyring"). With "none" the files are not encrypted, and the release
+    says so.
     """
 
     panel: ClassVar[str] = "The private texts"

@@ -12,20 +12,20 @@ from rpsg.plan.setting import Name, Section, setting
 class PaperSection(Section):
     """The methods paper and split: the paper's hyperparameters, with its values.
 
-    Split uses the settings of seeds, summaries and the first rewrite; then private voters choose, as in
-    strict mode. It has no surrogate, representatives or filters, and refuses ``selection = "votes"`` and the
-    histogram.
+    The method split uses the settings of seeds, summaries and the first rewrite; then private voters choose,
+    as in strict mode. Split has no surrogate, representatives or filters, and refuses ``selection = "votes"``
+    and the histogram.
 
-    ``nominal_epsilon`` is no budget and bounds nothing, so no release names it. The early, middle and late
-    ``filters`` keep 0.60, 0.65 and all of the texts by the cosine, and drop those below the 50th, 55th and
-    10th percentile of the NLL.
+    ``nominal_epsilon`` is not a budget and bounds nothing, so no release names it. With early, middle and
+    late ``filters`` the cosine filter keeps 0.60, 0.65 and all of the texts, and the NLL filter drops those
+    below the 50th, 55th and 10th percentile.
     """
 
     only_generation: ClassVar[bool] = True
     seeds: int | None = setting(
         None, "Private records that become seeds; by default as many as corpus.size.", ge=1, le=10_000_000
     )
-    seed_words: int | None = setting(None, "Words used of each record; by default all.", ge=1)
+    seed_words: int | None = setting(None, "How many words of each record are used; by default all.", ge=1)
     abstracter: Literal["writer", "summariser"] = setting(
         "writer", "What summarises a record: the writer, or a separate summariser."
     )
@@ -43,13 +43,13 @@ class PaperSection(Section):
     )
     recogniser: str = setting(
         "patterns",
-        "What finds identifying details, for guard and scrub: patterns, presidio, or another package's.",
+        "What finds identifying details, for guard and scrub: patterns, presidio, or the name of a plug-in.",
     )
     recogniser_model: str = setting(
         "", "An installed spaCy model with which presidio finds names; empty: none."
     )
     similarity_weight: float = setting(
-        0.75, "Weight of similarity in a summary's score; the rest is sentiment.", ge=0, le=1
+        0.75, "Weight of similarity in a summary's score; sentiment has the rest of the weight.", ge=0, le=1
     )
     flip_penalty: float = setting(
         0.15, "Subtracted from the score of a summary whose sentiment differs from its record's.", ge=0, le=1
@@ -58,13 +58,15 @@ class PaperSection(Section):
         0.55, "How certain the sentiment of a summary must be, 0 to 1.", ge=0, le=1
     )
     selection: Literal["argmax", "votes"] = setting(
-        "argmax", "How a summary is chosen: argmax (best noisy score) or votes (noisy, of all records)."
+        "argmax", "How a summary is chosen: argmax (best noisy score) or votes (noisy votes of all records)."
     )
     sensitivity: Literal["paper", "sound"] = setting(
         "paper", "How far one record can move the scores: paper (1) or sound (square root of candidates)."
     )
     nominal_epsilon: float = setting(
-        4.0, "Sets the noise of that choice by the paper's formula; 0: no noise. It bounds nothing.", ge=0
+        4.0,
+        "Sets the noise of the choice of a summary by the paper's formula; 0: no noise. It bounds nothing.",
+        ge=0,
     )
     length: float = setting(0.8, "Length to ask for, as a share of the words of the record.", gt=0, le=4)
     sentiment_attempts: int = setting(
@@ -79,8 +81,10 @@ class PaperSection(Section):
     surrogate_model: str = setting(
         "prajjwal1/bert-small", "The model that is trained on the rewritten texts (transformers)."
     )
-    surrogate_epochs: int = setting(3, "How many passes over these texts it is trained for.", ge=1, le=100)
-    representatives: int = setting(250, "How many scores represent all private ones.", ge=1)
+    surrogate_epochs: int = setting(
+        3, "Number of passes over the rewritten texts in this training (transformers).", ge=1, le=100
+    )
+    representatives: int = setting(250, "How many scores represent the scores of all private texts.", ge=1)
     filters: Literal["early", "middle", "late"] = setting(
         "late", "Which version of the authors' code the filters follow: early, middle or late."
     )
@@ -88,13 +92,16 @@ class PaperSection(Section):
         None, "Share of texts that the cosine filter keeps; the default depends on `filters`.", gt=0, le=1
     )
     nll_percentile: float | None = setting(
-        None, "Percentile below which the NLL filter drops; the default depends on `filters`.", ge=0, le=100
+        None,
+        "The NLL filter drops texts below this percentile; the default depends on `filters`.",
+        ge=0,
+        le=100,
     )
     nll_distance: Literal["max", "min"] = setting(
         "max", "Distance to the farthest representative (max, as published) or the nearest (min)."
     )
     remote: Literal["never", "abstracts", "records"] = setting(
-        "never", "What a writer on another machine may be sent: never private text, abstracts, or records."
+        "never", "What private text a writer elsewhere may be sent: never (none), abstracts, or records."
     )
 
     @model_validator(mode="after")
@@ -117,7 +124,7 @@ class AugpeSection(Section):
     """The method augpe: the hyperparameters of AUG-PE, with its published values.
 
     The writer is asked for ``corpus.size`` texts, and then, ``iterations`` times, for ``variations - 1``
-    more for each of them. With the published values that is 61 texts for each text of the release.
+    variations of each of them. With the published values that is 61 texts for each text of the release.
     """
 
     read_by: ClassVar[frozenset[str]] = frozenset({"augpe"})
@@ -125,10 +132,13 @@ class AugpeSection(Section):
         10, "How often the private texts vote; all votes together cost epsilon.", ge=1, le=100
     )
     variations: int = setting(
-        7, "Candidates in a vote for each text to select: a text and its variations.", ge=2, le=64
+        7, "Candidates in a vote, per text to select: the text and its variations.", ge=2, le=64
     )
     lookahead: int = setting(
-        0, "Compare a text by the mean of this many further variations; 0: by its own.", ge=0, le=16
+        0,
+        "Compare a text by the mean embedding of this many further variations; 0: by its own embedding.",
+        ge=0,
+        le=16,
     )
     neighbours: int = setting(
         1, "For how many texts each record votes; more votes need more noise.", ge=1, le=16
@@ -146,38 +156,46 @@ class AugpeSection(Section):
         0.5, "Share of the words that become blanks (prompt = fill_in_the_blanks).", gt=0, lt=1
     )
     length_spread: float = setting(
-        0.25, "How much the length of a variation differs from its text's, as a share; 0: none.", ge=0, le=1
+        0.25,
+        "How much the length of a variation differs from that of its text, as a share; 0: not at all.",
+        ge=0,
+        le=1,
     )
 
 
 class PredictionSection(Section):
     """The method private-prediction: how tokens are drawn from the private texts.
 
-    ``corpus.size`` texts are drawn, and each person takes part in one of them. Each person's change of
-    a token's logit is clipped before the average is taken. The clip is the largest that ``[privacy] epsilon``
-    and ``delta`` allow; it grows with ``batch``.
+    The method draws ``corpus.size`` texts, and the texts of each person are used for one of them. Each
+    person's change of a token's logit is clipped before the average is taken. The clip is the largest that
+    ``[privacy] epsilon`` and ``delta`` allow; it grows with ``batch``.
     """
 
     read_by: ClassVar[frozenset[str]] = frozenset({"private-prediction"})
 
     batch: int = setting(
         32,
-        "The sum over the people of a text is divided by this: about the number of people per text.",
+        "About the number of people per text; the sum over the people of a text is divided by this.",
         ge=1,
         le=4096,
     )
-    tokens: int = setting(50, "Tokens of a text at most; epsilon covers all of them.", ge=1, le=1024)
+    tokens: int = setting(
+        50, "Maximum number of tokens of a text; epsilon covers all of them.", ge=1, le=1024
+    )
     temperature: float = setting(
         1.0,
-        "Temperature of the draws: higher values use more of each person, but are less coherent.",
+        "Temperature of the draws: higher values use more of each person, but give less coherent texts.",
         ge=0.1,
         le=4,
     )
     choices: int = setting(
-        100, "How many tokens can come next: the most likely after the public prompt.", ge=2, le=1000
+        100,
+        "How many tokens can come next: those that are most likely after the public prompt.",
+        ge=2,
+        le=1000,
     )
     reference_tokens: int = setting(
-        96, "Tokens of a private text that are read; the rest is cut off.", ge=8, le=1024
+        96, "How many tokens of a private text are read; the rest is cut off.", ge=8, le=1024
     )
     precision: Literal["float32", "bfloat16"] = setting(
         "float32",
@@ -185,7 +203,7 @@ class PredictionSection(Section):
     )
 
 
-#: What the paper has guessed about the writers of posts.
+#: What the paper's privacy evaluator guesses about the writer of a post.
 ATTRIBUTES = (
     *("age", "sex", "place of residence", "place of birth"),
     *("education", "income", "relationship status"),
@@ -208,9 +226,14 @@ class RuptaSection(Section):
         1, "How many attributes to guard: the first in this list that a text reveals.", ge=1, le=16
     )
     guesses: int = setting(3, "How many guesses the privacy evaluator has for an attribute.", ge=1, le=20)
-    match: float = setting(0.7, "A guess counts as right from this cosine to the truth.", gt=0, le=1)
+    match: float = setting(
+        0.7, "A guess counts as right if its cosine to the truth is at least this.", gt=0, le=1
+    )
     confidence: int = setting(
-        90, "The utility evaluator must be more certain than this of the label, 0 to 100.", ge=0, lt=100
+        90,
+        "The utility evaluator must be more certain of the label than this, 0 to 100.",
+        ge=0,
+        lt=100,
     )
     history: int = setting(3, "How many earlier edits, with their scores, a prompt shows.", ge=0, le=5)
     attempts: int = setting(
@@ -220,7 +243,7 @@ class RuptaSection(Section):
         "keep", "What happens to a text that still reveals an attribute after the last edit: keep or drop."
     )
     remote: Literal["never", "records"] = setting(
-        "never", "Whether a writer on another machine may be sent private texts: never, or records."
+        "never", "Whether a writer on another machine may be sent private texts: never (no) or records (yes)."
     )
 
     @model_validator(mode="after")
@@ -236,7 +259,8 @@ class DpsgdSection(Section):
     """The method dpsgd: how a copy of the writer is trained on the private texts.
 
     ``[models] writer`` names the weights that are trained. The noise is set by ``[privacy] epsilon`` and
-    ``delta``, unless ``noise_multiplier`` is given. The figure is for research: the release claims nothing.
+    ``delta``, unless ``noise_multiplier`` is given. This epsilon is for research only: the release claims
+    nothing.
     """
 
     read_by: ClassVar[frozenset[str]] = frozenset({"dpsgd"})
@@ -252,14 +276,20 @@ class DpsgdSection(Section):
         None, "Learning rate of AdamW; by default 0.001 for lora and 0.0001 for full.", gt=0, le=1
     )
     tokens: int = setting(
-        192, "Tokens of a training example, control codes included; the rest is cut off.", ge=16, le=8192
+        192,
+        "Maximum number of tokens of a training example, with its control codes; the rest is cut off.",
+        ge=16,
+        le=8192,
     )
     cards: float = setting(
         0.1,
-        "Share of mu squared for counting attributes, which decide the control codes; 0: drawn evenly.",
+        "Share of mu squared for counting the attributes that decide the control codes; 0: drawn evenly.",
         ge=0,
         lt=1,
     )
     noise_multiplier: float | None = setting(
-        None, "Noise divided by clip, instead of what [privacy] epsilon gives; 0: no noise.", ge=0, le=1e4
+        None,
+        "Noise divided by clip, instead of the noise that [privacy] epsilon gives; 0: no noise.",
+        ge=0,
+        le=1e4,
     )

@@ -12,7 +12,7 @@ from pydantic import model_validator
 
 from rpsg.disk.json_text import canonical_ascii_json
 from rpsg.display import Overview, Shown, counted
-from rpsg.plan.data import DataSection
+from rpsg.plan.data import OWN_FILES, DataSection
 from rpsg.plan.engine import EngineSection
 from rpsg.plan.machines import (
     GenerationSection,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class Plan(Shown, Section):
-    """The plan of a run. Everything in it is public, and is fixed before anyone looks at the private data."""
+    """The plan of a run. Everything in it is public and is fixed before anyone looks at the private data."""
 
     data: DataSection = DataSection()
     corpus: CorpusSection = CorpusSection()
@@ -61,7 +61,7 @@ class Plan(Shown, Section):
         try:
             self.to_toml().encode()
         except UnicodeEncodeError:
-            raise ValueError("a setting holds half a character; write it in UTF-8") from None
+            raise ValueError("a setting contains an incomplete character; write it in UTF-8") from None
         return self
 
     @model_validator(mode="after")
@@ -85,7 +85,7 @@ class Plan(Shown, Section):
 
     @property
     def records_per_unit(self) -> int:
-        """The most rows of one person that are used."""
+        """How many rows of one person are used at most."""
         return self.privacy.max_records_per_user if self.data.user else 1
 
     def _overview(self) -> Overview:
@@ -104,16 +104,14 @@ class Plan(Shown, Section):
 
     def without_data(self) -> Plan:
         """The plan as a method sees it: without the path of the private file and the account."""
-        return self.model_copy(
-            update={"data": self.data.model_copy(update={"path": "", "account": "", "canary_texts": ""})}
-        )
+        return self.model_copy(update={"data": self.data.model_copy(update=OWN_FILES)})
 
     def fingerprint(self, **public: str) -> str:
-        """SHA-256 of all that determines the output; ``public`` holds the hashes of pack and models."""
+        """SHA-256 of all that determines the output; ``public`` has the hashes of pack and models."""
         return _sha256("rpsg-plan/1", self._identity(), public)
 
     def questions(self, **public: str) -> str:
-        """SHA-256 of what all noisy answers before the votes depend on; ``public`` as above."""
+        """SHA-256 of everything on which the noisy answers before the votes depend; ``public`` as above."""
         settings = self._identity()
         for section, keys in GENERATION.items():
             if section in settings:
@@ -124,14 +122,14 @@ class Plan(Shown, Section):
         settings = self.written()
         for section in settings.keys() & NOT_IDENTITY.keys():
             for key in NOT_IDENTITY[section]:
-                settings[section].pop(key, None)  # one that was added later is absent at its default
+                settings[section].pop(key, None)  # absent if it was added later and has its default
         return _without_new_sections(settings)
 
     def written(self, *, exclude_none: bool = False) -> dict[str, Any]:
-        """The settings by section as JSON values, as they are written down and hashed.
+        """The settings by section, as the JSON values that are stored and hashed.
 
-        Left out, as long as they hold their defaults, are sections of other methods (``Section.read_by``) and
-        settings that were added later (``ADDED_LATER``).
+        Sections of other methods (``Section.read_by``) and settings that were added later (``ADDED_LATER``)
+        are left out as long as they have their defaults.
         """
         sections: dict[str, Section] = {name: getattr(self, name) for name in type(self).model_fields}
         unread = {
@@ -147,7 +145,7 @@ class Plan(Shown, Section):
         return _without_new_sections(settings)
 
     def to_toml(self) -> str:
-        """The resolved plan as TOML, which reads back to the same plan."""
+        """The resolved plan as TOML. Reading it gives the same plan."""
         lines: list[str] = []
         _write_table(lines, "", self.written(exclude_none=True))
         return "\n".join(lines).strip() + "\n"
@@ -189,7 +187,7 @@ def _by_section(keys: Iterator[str]) -> dict[str, set[str]]:
 
 #: Not part of a run's identity, by section: locations and speed, never what determines the output.
 NOT_IDENTITY = _by_section(s.key for s in described(Plan) if not s.identity)
-#: Settings that are written down only where they differ from their default, by section.
+#: Settings that are written down only if they differ from their default, by section.
 ADDED_LATER = _by_section(s.key for s in described(Plan) if s.added_later)
 #: Sections all of whose settings were added later.
 NEW_SECTIONS = frozenset(ADDED_LATER) - {

@@ -50,11 +50,11 @@ class Forecast:
 class Preview(Shown):
     """What a run would do. Nothing was spent, and no private row was used.
 
-    Epsilons are for one person, or for one row where no user column is named. ``attributes`` are name, kind,
-    number of values and values; ``cells`` is the number of noisy counts; ``seconds`` are of writing alone;
-    ``odometer`` has what the account has paid. ``candidates``, ``llm_calls``, ``prompt_tokens`` and
-    ``new_tokens`` are None for a method that does not declare its workload. ``obstacles`` are why a run of
-    this plan would stop here and now, before it spends anything.
+    Epsilons are for one person, or for one row if no user column is named. Each of ``attributes`` has a name,
+    a kind, the number of values and the values. ``cells`` is the number of noisy counts, ``seconds`` is the
+    time of writing alone, and ``odometer`` says what the account has paid so far. ``candidates``,
+    ``llm_calls``, ``prompt_tokens`` and ``new_tokens`` are None for a method that does not declare its
+    workload. ``obstacles`` are the reasons why a run of this plan would stop now, before it spends anything.
     """
 
     method: str

@@ -44,18 +44,18 @@ class CorpusSection(Section):
 
 
 class SharesSection(Section):
-    """How the budget is divided, as shares of mu squared. Unused shares go to the others in proportion."""
+    """How the budget (mu squared) is divided. Unused shares are divided among the others in proportion."""
 
     size: Share = setting(0.05, "Counting the people; unused if n_public is set.")
     labels: Share = setting(0.05, "Finding the values of the label; unused if labels are declared.")
     cards: Share = setting(0.35, "Counting attributes of the texts, which decide what to write about.")
-    keyphrases: Share = setting(0.0, "Finding phrases that many people use; 0 leaves them out.")
-    sketch: Share = setting(0.60, "One noisy sum that shows where the private texts lie (select = sketch).")
-    votes: Share = setting(0.60, "Votes of the private texts for candidates (select = votes).")
+    keyphrases: Share = setting(0.0, "Finding phrases that many people use; 0: no phrases are looked for.")
+    sketch: Share = setting(0.60, "One noisy sum that describes the private texts (select = sketch).")
+    votes: Share = setting(0.60, "Votes of the private texts for drafts (select = votes).")
 
 
 class PrivacySection(Section):
-    """What is promised, to whom, and at what cost. Fix it before you look at the data."""
+    """What is promised, to whom, and at what cost. Decide this before you look at the data."""
 
     panel: ClassVar[str] = "The privacy guarantee"
     epsilon: float = setting(
@@ -78,7 +78,7 @@ class PrivacySection(Section):
         option="--adjacency KIND",
     )
     max_records_per_user: int = setting(
-        1, "Maximum number of texts used of one person.", option="--max-records-per-user C", ge=1, le=1000
+        1, "Maximum number of texts used per person.", option="--max-records-per-user C", ge=1, le=1000
     )
     n_public: int | None = setting(
         None,
@@ -86,7 +86,8 @@ class PrivacySection(Section):
         option="--n-public N",
         ge=1,
     )
-    # Under another account a run may resume: that account is charged anew for everything that was drawn.
+    # Like the account, its limit is not part of the identity: a run may resume under another account, which
+    # is then charged for everything that the run has drawn.
     lifetime_epsilon: float = setting(
         8.0,
         "Maximum epsilon that all runs on one account may spend together.",
@@ -102,7 +103,9 @@ class PrivacySection(Section):
     @model_validator(mode="after")
     def _replace_one_knows_n(self) -> Self:
         if self.adjacency == "replace_one" and self.n_public is None:
-            raise ValueError("replace_one adjacency makes n public: declare it as n_public")
+            raise ValueError(
+                "replace_one adjacency makes the number of people public: declare it as n_public"
+            )
         return self
 
 
@@ -115,12 +118,12 @@ class MethodSection(Section):
     )
     select: Literal["sketch", "votes"] = setting(
         "sketch",
-        "What chooses among the candidates: sketch (one noisy sum, for few people) or votes (thousands).",
+        "What chooses among the drafts: sketch (one noisy sum) or votes (only for thousands of people).",
         option="--select WHAT",
     )
     diversity: float = setting(
         1.0,
-        "Above 1: choose texts that differ more; below 1: more typical ones (select = sketch).",
+        "Above 1: choose texts that differ more from each other; below 1: typical ones (select = sketch).",
         option="--diversity X",
         only_generation=True,
         gt=0,
@@ -131,19 +134,21 @@ class MethodSection(Section):
     )
     oversample: float = setting(
         3.0,
-        "Candidates written for each text of the release.",
+        "Number of drafts written for each text of the release.",
         option="--oversample X",
         only_generation=True,
         ge=1,
         le=100,
     )
-    votes_per_record: int = setting(1, "Candidates that each record votes for (select = votes).", ge=1, le=16)
+    votes_per_record: int = setting(
+        1, "Number of drafts that each record votes for (select = votes).", ge=1, le=16
+    )
     hub_correction: float = setting(
-        0.6, "How much candidates that are close to everything are marked down, 0 to 1.", ge=0, le=1
+        0.6, "How much the score of a draft is lowered for being close to everything, 0 to 1.", ge=0, le=1
     )
     uniform_mix: float = setting(
         0.15,
-        "Share of seed cards drawn evenly, so that rare combinations occur, 0 to 1.",
+        "Share of the cards that are drawn evenly, so that rare combinations occur too, 0 to 1.",
         only_generation=True,
         ge=0,
         le=1,

@@ -23,7 +23,7 @@ T = TypeVar("T")
 def _no_text(value: str) -> str:
     """``value`` if it can be a path or a column's name; a whole text is refused and not repeated."""
     if is_text(value):
-        raise ValueError("this is text, and a path or a short name of one line is wanted")
+        raise ValueError("this is text, but it must be a path, or a short name of one line")
     return value
 
 
@@ -37,9 +37,9 @@ class Section(BaseModel):
     The first paragraph of a section's docstring is shown to users. ``panel`` is the heading of its options;
     ``only_generation`` says that no noisy answer before the votes depends on any of its settings.
 
-    ``read_by`` names the methods for which alone a section exists that was added later. In the plan of any
-    other method it is neither written down nor part of the identity while it holds its defaults, so plans
-    made before it are what they were. Empty: the section is in every plan.
+    ``read_by`` is for a section that was added later: it names the methods that read the section. In the plan
+    of any other method, the section is neither written down nor part of the identity while it has its
+    defaults, so plans made before it keep their identity. Empty: the section is in every plan.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
@@ -60,7 +60,7 @@ class _Traits:
     added_later: bool
 
     def __call__(self, schema: dict[str, Any]) -> None:
-        """Add nothing; ``json_schema_extra`` is only where pydantic keeps these facts."""
+        """Add nothing to the schema: pydantic has no other place for these facts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,8 @@ def setting(
     Args:
         default: its value if it is not set.
         about: one sentence for the user.
-        option: its option and the name of the value, such as ``--size N``; for an argument only the latter.
+        option: its option and the placeholder of its value, such as ``--size N``; an argument has only the
+            placeholder.
         identity: False for locations and speed, which never determine the output.
         only_generation: only the writing of texts depends on it, and no noisy answer before the votes.
         added_later: runs were made before this setting existed. At its default it is neither written nor

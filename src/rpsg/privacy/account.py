@@ -104,8 +104,8 @@ class Account:
     ) -> bool:
         """Charge a draw before it is made. True if the account already had one for this stage of the run.
 
-        It is paid from the run's reservation. What exceeds it needs free room in the account: several copies
-        of one run folder share one reservation.
+        It is paid from the run's reservation. What exceeds the reservation must be free in the account,
+        because several copies of one run folder share one reservation.
 
         Raises:
             BudgetError: there is no room, or the account holds charges for another unit; nothing is charged.
@@ -123,10 +123,9 @@ class Account:
             return again
 
     def draw_token(self, draw: str, text: int, most: int, again: Draw) -> bool:
-        """Count a token of a text before it is drawn; the charge ``draw`` pays for ``most`` of each text.
-
-        The book counts, and not the run folder, which may be copied or set back. A token beyond ``most`` is
-        charged on top, as ``again`` says. True if it was charged.
+        """Count a token of a text before it is drawn; the charge ``draw`` pays for ``most`` tokens of each
+        text. The count is in the book because a run folder may be copied or restored. A token beyond ``most``
+        is charged in addition, as the draw ``again``; True if it was.
 
         Raises BudgetError, and counts nothing, if there is no room for another token.
         """
@@ -225,10 +224,10 @@ class Account:
 
     def _too_many_thresholds(self, held: float, each: float) -> BudgetError:
         left = runs_left(held, each, self.cap.delta)
-        fits = f" A run like this one adds {each:.2g}: {left} more of them fit." if left is not None else ""
+        fits = f" A run like this one adds {each:.2g}; {left} more of them fit." if left is not None else ""
         return BudgetError(
             f"The threshold failures of all runs of the account {self.name!r} must stay below delta "
-            f"{self.cap.delta:g}, and {held:.2g} of it is taken.{fits}",
+            f"{self.cap.delta:g}, and {held:.2g} of this is already used.{fits}",
             hint="Declare the label values as public with --labels a,b,c, and give keyphrases no share: "
             "without thresholds nothing fails."
             if each

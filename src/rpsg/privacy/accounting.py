@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 SIGMA_STEP = 1_000_000  # sigmas are multiples of 1e-6
-UNKNOWN_DIM = 1_000_000  # cells assumed for the sampler's error where a stage's size is not known yet
+UNKNOWN_DIM = 1_000_000  # cells assumed for the sampler's error if a stage's size is not known yet
 HIGHEST_DELTA = 1e-4
 
 
@@ -32,8 +32,8 @@ class StagePlan:
 
     ``selects`` marks partition selection (an open set of strings). ``dim`` may stay 0 when the
     number of cells is not known yet. ``words`` say in previews what is read ("how long the texts are"), and
-    ``needs`` gives the smallest number of people whose answer tells something under noise of a given sigma;
-    without it that number is not known. Neither is part of a release.
+    ``needs`` gives the smallest number of people whose answer is useful under noise of a given sigma; if it
+    is missing, that number is not known. Neither field is part of a release.
     """
 
     stage: str

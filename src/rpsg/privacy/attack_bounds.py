@@ -1,7 +1,7 @@
 """What the outcome of an attack proves about epsilon, and what a claim would have allowed.
 
 Every lower bound holds with confidence 1 - ``level``. Nothing here reads a text: counts go in, figures come
-out. If several tests are made, ``level`` is divided by their number (Bonferroni) by whoever makes them.
+out. If several tests are made, the caller divides ``level`` by their number (Bonferroni).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 #: Beyond this no number of people can show a bound, and e^epsilon is no longer a useful number.
 LARGEST_EPSILON = 40.0
-#: What a detection limit promises.
+#: The probability with which a leak of the size of a detection limit is detected.
 POWER = 0.95
 _HALVINGS = 60
 #: How many people an attack with scores names as members, besides half of all; each size is a test.
@@ -54,7 +54,9 @@ def at_least(n: int, share: float, k: int) -> float:
 
 
 def _root(is_below: Callable[[float], bool], low: float, high: float) -> float:
-    """Where ``is_below`` changes from true to false between ``low`` and ``high``; the true side of it."""
+    """The value between ``low`` and ``high`` at which ``is_below`` changes from true to false; it is still
+    true there.
+    """
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         low, high = (middle, high) if is_below(middle) else (low, middle)
@@ -74,7 +76,7 @@ def clopper_pearson(k: int, n: int, level: float = 0.05) -> tuple[float, float]:
 
 
 def zero_of(n: int, level: float = 0.05) -> float:
-    """How often something may still happen that was seen in none of ``n`` independent trials."""
+    """An upper bound on the probability of something that was seen in none of ``n`` independent trials."""
     return 1 - float(level ** (1 / n))
 
 
@@ -110,7 +112,7 @@ def one_run_epsilon(
     level: float = 0.05,
     by_chance: float = 0.5,
 ) -> float:
-    """The largest epsilon that the guesses refute with confidence 1 - ``level``; 0 where they refute none."""
+    """The largest epsilon that the guesses refute with confidence 1 - ``level``; 0 if they refute none."""
 
     def is_refuted(epsilon: float) -> bool:
         return one_run_p_value(units, guesses, right, epsilon, delta, by_chance) < level
@@ -123,7 +125,9 @@ def one_run_epsilon(
 def fewest_right(
     units: int, guesses: int, epsilon: float, *, delta: float, level: float, by_chance: float
 ) -> int | None:
-    """The fewest right guesses of ``guesses`` that refute ``epsilon``; None where not even all do."""
+    """The smallest number of right guesses, out of ``guesses``, that refutes ``epsilon``; None if not even
+    all do.
+    """
 
     def refutes(right: int) -> bool:
         return one_run_p_value(units, guesses, right, epsilon, delta, by_chance) < level
@@ -143,7 +147,7 @@ def detection_limit(
     """How many members must have leaked for one of the tests to refute ``epsilon`` in 95 of 100 cases.
 
     The best case: a leaked member outranks everybody else, and all others are ranked by chance. An attack
-    that sees a leak less clearly needs more of it. None where no number is enough.
+    that detects a leak less clearly needs a larger one. None if no number is enough.
     """
     found = []
     for guesses in guess_sets:
@@ -160,11 +164,11 @@ def detection_limit(
 
 
 def extraction_p_value(chances: Sequence[float], epsilon: float, delta: float, hits: int = 1) -> float:
-    """The chance that ``hits`` of the secrets or more come out of an (epsilon, delta)-DP run.
+    """The probability that an (epsilon, delta)-DP run reveals at least ``hits`` of the secrets.
 
-    ``chances`` has for each secret the chance that it comes out of a run that never saw it. By the union
-    bound, and Markov's inequality for more than one: sum(e^epsilon q_i + delta) / hits. Each secret is its
-    own neighbour, so the epsilon of groups does not come in.
+    ``chances`` has for each secret the probability that it is in the output of a run that never saw it. By
+    the union bound, and Markov's inequality for more than one: sum(e^epsilon q_i + delta) / hits. Each secret
+    is added or removed alone, so the epsilon of groups plays no role.
     """
     total = math.fsum(min(1.0, math.exp(min(epsilon, 700.0)) * q + delta) for q in chances)
     return min(1.0, total / max(hits, 1))

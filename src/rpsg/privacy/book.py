@@ -63,7 +63,7 @@ class Book:
         self._folder = private_dir(folder.resolve())  # the folder may be a link
         self._database, key_file = self._folder / BOOK, self._folder / KEY
         if key_file.exists() and not self._database.exists():
-            raise _lost("book")
+            raise _lost("database")
         if key_file.exists() and self._database.stat().st_size == 0:
             raise _damaged(self._folder, "is empty")
         with contextlib.suppress(FileExistsError):
@@ -118,7 +118,7 @@ class Book:
         waiting = self._folder / f"{KEY}.new"
         if known is None:
             if (self._folder / KEY).exists():
-                raise _lost("book")
+                raise _lost("database")
             waiting.unlink(missing_ok=True)  # left by a process that was killed before its book was there
             create_private(waiting, secrets.token_bytes(32))
             key = read_private(waiting)
@@ -184,15 +184,17 @@ def _check(key: bytes) -> bytes:
 
 def _lost(what: str) -> BudgetError:
     return BudgetError(
-        f"The {what} of the odometer is missing or was replaced, so earlier charges cannot be seen.",
-        hint=f"Restore {BOOK} and {KEY} from a backup, or move both away to count from zero knowingly.",
+        f"The {what} of the account book is missing or was replaced, so earlier charges cannot be seen.",
+        hint=f"Restore {BOOK} and {KEY} from a backup. If you accept that counting starts again from zero, "
+        "move both away.",
     )
 
 
 def _damaged(folder: Path, how: str) -> BudgetError:
     return BudgetError(
         f"The account book {folder / BOOK} {how}, so earlier charges cannot be seen.",
-        hint=f"Restore {BOOK} and {KEY} from a backup, or move both away to count from zero knowingly.",
+        hint=f"Restore {BOOK} and {KEY} from a backup. If you accept that counting starts again from zero, "
+        "move both away.",
     )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 WEAK = 8.0
 #: Delta should stay below this share of one over the number of people.
 DELTA_SHARE = 0.1
-#: Of rows that each site counted apart.
+#: The caution for rows that were counted at several sites.
 TWO_SITES = (
     "Each site counted its own rows. Nobody can check that no one has rows at two sites: somebody who does "
     "counted once for each site, and is only protected like a group."

@@ -79,7 +79,7 @@ def sensitivities(ledger: Ledger) -> Iterator[str]:
         if (m["kind"] == TOKENS) != (s["rule"] == RULE):
             yield f"{m['stage']}: tokens are drawn by the rule {RULE}, and nothing else is"
         elif m["kind"] == TOKENS and (m["sigma"] > TOKEN_SIGMA or m["dim"] is None):
-            yield f"{m['stage']}: drawing tokens is worth less noise than sigma {m['sigma']:g}"
+            yield f"{m['stage']}: drawing tokens counts as less noise than sigma {m['sigma']:g}"
 
 
 def thresholds(ledger: Ledger) -> Iterator[str]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rpsg.privacy.sensitivity import Adjacency
 
-#: The versions whose releases have the form of the first one, which never changes.
+#: The versions whose releases have the same form as those of the first version. That form never changes.
 FIRST_FORM = frozenset({"0.1.0"})
 GROUPS = (2, 3, 5, 10)
 NOT_PRIVATE = "NOT PRIVATE. The noise came from a test source. There is no guarantee of any kind."
@@ -34,7 +34,7 @@ DONORS = "The records of seed donors are not protected."
 IN_THE_CLEAR = "private files of the run, which lie without encryption on the machine that made it"
 
 
-#: Whom a claim covers, unless a method lets one of them read private text.
+#: The adversaries against whom a claim holds, unless a method lets one of them read private text.
 ADVERSARIES = ("release_recipient", "llm_provider", "log_reader")
 #: What a claim is about.
 _COVERED = {
@@ -56,8 +56,8 @@ class PrivacyUnit:
 
     ``unusable_rows`` says what the plan does with a row that cannot be used: leave it out, or end the run.
     ``shards`` is the number of parts in which the rows were counted, and ``divided_by`` says what decides
-    which part a unit is in; None where they were counted together. Shards get the key that chooses a unit's
-    rows in a public file.
+    which part a unit is in; None if they were counted together. Shards get the key that chooses a unit's rows
+    in a public file.
     """
 
     unit: Literal["user", "record"]
@@ -198,7 +198,9 @@ def paper_claim_text(
 
 
 def assumptions(unit: Mapping[str, Any], *, on_data: bool = True) -> list[dict[str, str]]:
-    """Assumptions of the claim that this program cannot check; without private data that of public inputs."""
+    """Assumptions of the claim that this program cannot check. Without private data, the only assumption is
+    about public inputs.
+    """
     first = (
         {"id": "A1", "text": "the user column identifies the protected person", "checked_by": "operator"}
         if unit["unit"] == "user"
@@ -218,7 +220,7 @@ def assumptions(unit: Mapping[str, Any], *, on_data: bool = True) -> list[dict[s
 
 
 def _of_shards(unit: Mapping[str, Any]) -> list[dict[str, str]]:
-    """What the claim assumes where the rows were counted in parts."""
+    """What the claim assumes if the rows were counted in parts."""
     if (shards := unit.get("shards")) is None:
         return []
     who = unit["unit"]
@@ -236,12 +238,14 @@ def _of_shards(unit: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def rests_on_data(reads: str, version: str) -> bool:
-    """Whether a ledger says what rests on private data: 0.1.0 said it for methods that read nothing, too."""
+    """Whether a ledger has the statements about private data. Version 0.1.0 wrote them even for methods that
+    read none.
+    """
     return reads != "nothing" or version in FIRST_FORM
 
 
 def taken_at_its_word(extension: Mapping[str, str]) -> str:
-    """That nothing checks a method or model of another package, in words."""
+    """The sentence that says that nothing checks what a method or model of another package does."""
     return (
         f"what the {extension['kind']} {extension['name']} does besides what it declares: it is code of the "
         f"package {extension['package']} {extension['version']}, and was taken at its word"
@@ -249,9 +253,8 @@ def taken_at_its_word(extension: Mapping[str, str]) -> str:
 
 
 def not_covered(unit: Mapping[str, Any], *, claims: bool = True, on_data: bool = True) -> list[str]:
-    """What the claim does not cover, for every ledger; unless it ``claims`` something, that is all.
-
-    Without private data there is nothing about people, their rows or their file.
+    """What the claim of a ledger does not cover. If the ledger ``claims`` nothing, the list says what is not
+    bounded at all. Without private data there is nothing about people, their rows or their file.
     """
     who = unit["unit"]
     if not on_data:

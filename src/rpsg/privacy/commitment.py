@@ -57,7 +57,9 @@ def commit_to(corpus: Private[PrivateCorpus], nonce: bytes | None = None) -> Com
 
 
 def commit_to_readings(readings: Private[list[RowsRead]], nonce: bytes | None = None) -> Commitment:
-    """The hiding commitment to the files that shards were counted from, each time that they were."""
+    """The hiding commitment to the files from which shards were counted, for each question that they
+    answered.
+    """
     secret = secrets.token_bytes(32) if nonce is None else nonce
     lines = (
         canonical_ascii_json({"question": reading.question, "rows_sha256": reading.rows}) + b"\n"

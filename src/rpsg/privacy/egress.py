@@ -37,8 +37,8 @@ _LAST_PORT = 65535
 class EgressRule:
     """One line of a method's table: what the model of a role is sent, and where it may run.
 
-    ``carries`` is the same in the words of a ledger, None for a model that ledgers do not list. ``way_out``
-    is the hint for a user who wants such a model elsewhere.
+    ``carries`` says what it is sent in the words of a ledger; None for a model that ledgers do not list.
+    ``way_out`` is the hint for a user who wants such a model elsewhere.
     """
 
     stage: str
@@ -89,9 +89,9 @@ class EgressRecord:
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine's own loopback.
 
-    Accepted are ``localhost``, an IPv4 address, or an IPv6 address in brackets, each with or without a port.
-    Anything else that might lead here (a URL, a login before an ``@``, a short form like ``127.1``, a name in
-    capitals) counts as another machine, because this decides where private text may go.
+    Only ``localhost``, an IPv4 address, or an IPv6 address in brackets can be one, each with or without a
+    port. Anything else that might lead here (a URL, a login before an ``@``, a short form like ``127.1``, a
+    name in capitals) counts as another machine, because this decides where private text may go.
     """
     found = _LOOPBACK.fullmatch(host)
     if found is None or int(found["port"] or 0) > _LAST_PORT:
@@ -158,7 +158,7 @@ def check(rules: Iterable[EgressRule], models: Mapping[str, Any], *, private: bo
             kind = "classifiers" if rule.role == "sentiment" else f"{rule.role}s"
             raise PrivacyError(
                 f"The {rule.role} {model.name} runs on {host_of(model)}. It would be sent {rule.sees}, "
-                "and those stay on this machine. Nothing was read.",
+                "which must stay on this machine. Nothing was read.",
                 hint=rule.way_out or f"{how_to_stay(model)} See: rpsg list {kind}",
             )
 
@@ -167,7 +167,7 @@ def how_to_stay(model: Any) -> str:
     """A hint for a model that is not on this machine, or whose server was not declared to be."""
     if is_loopback(str(getattr(model, "host", ""))):
         return "If that server runs on this machine, say so in the plan: [server] this_machine = true."
-    return "Choose one of this machine."
+    return "Choose a model on this machine."
 
 
 def egress_table(

@@ -1,8 +1,8 @@
 """Exact sums over parts of the people, which add up to the exact sum over everybody.
 
-The contribution rule bounds what one person, with all rows, adds. Each part is checked for it alone.
-So the whole keeps it only if nobody is in two parts, and rows must be divided by person. All sums are
-of whole numbers, so how people are divided does not change the result.
+The contribution rule bounds what one person, with all rows, adds. Each part is checked against this rule by
+itself. The whole keeps the rule only if nobody is in two parts, so rows must be divided by person. All sums
+are of whole numbers, so how people are divided does not change the result.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class UnprotectedFlow:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything in the ledger of a run besides its account.
+    """Everything in the ledger of a run except its account.
 
     ``claim_words`` is for methods without a formal claim, which describe themselves. ``noise_source`` names a
     noise source outside of the ledger's mechanisms. ``in_the_clear``: private files were not encrypted.

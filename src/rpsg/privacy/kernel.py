@@ -108,12 +108,11 @@ class Kernel:
             raise
 
     def close(self, *, give_back: bool = True) -> None:
-        """End the reservation, unless the run only waits, and unlock the run folder.
-
-        Otherwise the reservation stays until the run is resumed or `rpsg budget` gives it back.
+        """Unlock the run folder, and end the reservation unless the run only waits. The reservation of a run
+        that waits stays until the run is resumed or `rpsg budget` gives it back.
         """
         if give_back and self._close.alive and self._account is not None:
-            with suppress(BudgetError):  # it stays reserved, which is safe
+            with suppress(BudgetError):  # the budget then stays reserved, which is safe
                 self._account.give_back(self._run_id)
         self._close()
 
@@ -136,7 +135,7 @@ class Kernel:
         for evidence in unknown:
             self._account.record(evidence.draw, self._run_id, evidence.stage, *self._cost(evidence.seq))
         if stages := ", ".join(e.stage for e in unknown):
-            told = f"The account {self._account.name!r} did not know noisy answers that are in this folder"
+            told = f"This folder has noisy answers for which the account {self._account.name!r} had no charge"
             self._tell(f"{told} ({stages}); they were charged to it now.")
 
     def _reserve(self, kept: Mapping[int, Evidence]) -> None:

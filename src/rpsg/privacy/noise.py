@@ -56,9 +56,10 @@ _FRACTION = 384  # bits after the point while the table is built
 _ONE = 1 << _FRACTION
 _HALF = _ONE >> 1
 _NEGLIGIBLE = _FRACTION - 180  # terms below 2^-180 are left out
-_STEPS_FROM = 16.0  # sigmas from here on: each entry is computed from the last; x stays below 14.1
+_STEPS_FROM = 16.0  # from this sigma on each entry is computed from the one before; x stays below 14.1
 _NEGLIGIBLE_IN_STEP = _FRACTION - 200
-TOLD_APART = 1 << (_FRACTION - 148)  # closer than this to a whole number, the first series is used
+# If an entry is closer than this to a whole number, the first series is used.
+TOLD_APART = 1 << (_FRACTION - 148)
 _FAR = 16  # 1 - Phi(16) is below 2^-180 and neglected
 _DIGITS = 140
 _CHUNK = 1 << 16  # draws at a time: 1 MiB of random bytes

@@ -25,7 +25,8 @@ from rpsg.privacy.units import Entry, Statement, Unit, totals
 if TYPE_CHECKING:
     import sqlite3
 
-#: A comparison of public texts has an account for each cell, "comparison DATA: CELL", which begins so.
+#: How the name of an account of a comparison of public texts begins: each cell has one, "comparison DATA:
+#: CELL".
 COMPARISON = "comparison "
 
 _OLD_CHARGES = (

@@ -90,7 +90,8 @@ def withheld(function: Callable[..., U], *contents: object) -> U:
         raise
     except BaseException as error:  # noqa: BLE001  # whatever it says may be private text; a panic of a library in Rust is no Exception
         where = place_of(error)
-    # Raised out here so that the first error, its message and its frames are not chained to this one.
+    # Raised outside the except block so that the first error, its message and its frames are not chained to
+    # this one.
     raise PrivacyError(f"A step on private data failed ({where}); its message is withheld.")
 
 

@@ -2,7 +2,7 @@
 
 Its counts were read from private texts without noise. A verifier cannot count again, but it recomputes
 every bound from the counts and every verdict from the bounds, and the claim must be the ledger's. Whether
-they fit the release too is looked at in ``rpsg.pipeline.verification.audited``.
+they also fit the release is checked in ``rpsg.pipeline.verification.audited``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ WORDS = (
     "was seen proves nothing."
 )
 NOT_COVERED = "the figures of the published audit: they were counted in private texts without noise"
-#: What no verifier can show about it: always, and where another corpus was attacked.
+#: What no verifier can show about a published audit: in every case, and if another corpus was attacked.
 CANNOT_SHOW = (
     "that the counts of the published audit were counted, in these private texts: the publisher says so",
     "that no other audit of these texts was made, of which the best was published",
@@ -50,7 +50,7 @@ _EXTRACTED = ("kind", "tests", "planted", "chance", "right", "epsilon_lower", "e
 
 
 def published(found: Mapping[str, Any], *, of: str) -> dict[str, Any]:
-    """The block for a ledger from what an audit kept; of attacks that were not run only that.
+    """The block for a ledger, from the stored results of an audit; an attack that was not run is only named.
 
     Raises:
         UsageError: the audit did not count, or did not test a claim.
@@ -62,7 +62,8 @@ def published(found: Mapping[str, Any], *, of: str) -> dict[str, Any]:
         )
     if unknown := [e["name"] for e in found["findings"] if not e["basis"] and e["verdict"] != "not run"]:
         raise UsageError(
-            f"Nobody could check the bounds of {', '.join(unknown)}: they do not say what they follow from.",
+            f"Nobody could check the bounds of {', '.join(unknown)}: those attacks do not say from what "
+            "their bounds follow.",
             hint="Audit without them: rpsg audit RUN --attacks A,B",
         )
     base, about, counts = found["baseline"], found["about"], found["counts"]
@@ -76,7 +77,8 @@ def published(found: Mapping[str, Any], *, of: str) -> dict[str, Any]:
             "members": counts["members"],
             "held_out": counts["held out"],
             "share_held_out": about["held out"],
-            # Else an audit of many equal texts would seem to be one of other, fewer people.
+            # Otherwise an audit in which many texts are equal would seem to be about fewer, and other,
+            # people.
             **({"left_out": counts["members left out"]} if counts.get("members left out") else {}),
         },
         "verdict": found["verdict"],
@@ -115,7 +117,7 @@ def audit_holds(ledger: Ledger) -> Iterator[str]:
 
 
 def _told(ledger: Ledger, found: Line) -> Iterator[str]:
-    """Where the ledger and its audit say different things."""
+    """The points in which the ledger and its audit contradict each other."""
     claim = ledger["claim"]
     if "epsilon" not in claim or (claim["epsilon"], claim["delta"]) != (
         found["claim"]["epsilon"],
@@ -129,7 +131,7 @@ def _told(ledger: Ledger, found: Line) -> Iterator[str]:
 
 
 def _outcome(found: Line) -> Iterator[str]:
-    """Where verdicts, bounds and counts do not fit together."""
+    """The points in which verdicts, bounds and counts do not fit together."""
     if len({line["name"] for line in found["attacks"]}) != len(found["attacks"]):
         yield "an attack is named twice"
     run = [line for line in found["attacks"] if line["verdict"] != "not run"]
@@ -148,7 +150,7 @@ def _outcome(found: Line) -> Iterator[str]:
 
 
 def _of_all_people(run: Sequence[Line], people: Line) -> Iterator[str]:
-    """Where an attack counted other people, or other canaries, than the audit had."""
+    """The points in which an attack counted other people, or other canaries, than the audit had."""
     planted = {line["planted"] for line in run if line["kind"] == "extraction"}
     sides = (people["members"] + people["held_out"], people["members"])
     for line in run:
@@ -209,7 +211,8 @@ def _named(line: Line, delta: float, level: float) -> Iterator[str]:
 
     if not _is_bound(line["epsilon_lower"], p_value(guesses, right), level):
         yield "its lower bound does not follow from its counts"
-    # The largest of several: each is refuted at most up to it, and one of them up to it.
+    # The stated epsilon is the largest of several: no test refutes more, and one test refutes exactly this
+    # much.
     most = [p_value(size, min(size, members)) for size in sizes]
     told = line["epsilon_most"]
     if not any(_is_bound(told, each, level) for each in most) or any(

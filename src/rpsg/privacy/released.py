@@ -1,4 +1,4 @@
-"""What a kernel answers, and what it says of its answers."""
+"""The answers of a kernel, and the facts about them that go into the ledger."""
 
 from __future__ import annotations
 

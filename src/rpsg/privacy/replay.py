@@ -64,7 +64,7 @@ class ReplayKernel:
             Query.of(p, q.what, q.dim) == q for p, (q, _) in zip(planned, done, strict=True)
         )
         if not as_planned or budget.sha256() != self._plan:
-            raise VerificationError("What was asked is not what this plan and its budget ask.")
+            raise VerificationError("The queries of this run are not those that its plan and budget ask for.")
         releases = (Released(i, q, p, sha) for i, (p, (q, sha)) in enumerate(zip(planned, done, strict=True)))
         return Performed(budget, tuple(releases), source)
 
@@ -139,7 +139,7 @@ def _same(line: Mapping[str, Any], query: Query) -> bool:
 class OpeningKernel:
     """Answers as the run did, from ``evidence`` and ``ledger``, and tests the noise of each answer.
 
-    Errors as ``ReplayKernel``, and PrivacyError where the rows break a contribution rule.
+    Errors as ``ReplayKernel``, and PrivacyError if the rows break a contribution rule.
     """
 
     def __init__(self, evidence: Path, ledger: Mapping[str, Any]) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MARK = b"rpsg-shard/1\n"
 _HEAD = struct.Struct("<32sII")
 _TAG = 16
-#: The largest entry of a total. No real one comes near, and floating-point numbers hold it exactly.
+#: The largest entry of a total. No real total comes close to it, and floating-point numbers hold it exactly.
 LARGEST_TOTAL = 1 << 48
 _KEY_BYTES = _DIGEST_BYTES = 32
 #: A key encrypts one file only, so the nonce need not differ.
@@ -40,7 +40,7 @@ _NONCE = bytes(12)
 
 @dataclass(frozen=True, slots=True)
 class ShardAddress:
-    """What is written on a sealed file: which question it answers, and for which shard of how many."""
+    """The label of a sealed file: the question that it answers, its shard, and the number of shards."""
 
     question: bytes
     shard: int
@@ -105,8 +105,8 @@ def sealed_sums(address: ShardAddress, held: ShardSums, recipient: bytes) -> byt
 def opened_sums(content: bytes, key: bytes, queries: Sequence[Query]) -> ShardSums:
     """The sums in a file that was sealed for this private key, one for each query.
 
-    Each file is judged alone, whatever the others hold, and none that is accepted can make their total too
-    large to be added: otherwise whoever made up one file could tell from an error what the others counted.
+    Each file is judged alone, whatever the others hold, and no accepted file can make the total too large to
+    be added. Otherwise somebody who made up one file could learn from an error what the others counted.
 
     Raises:
         DataError: the file was changed, cut off, or sealed for another key or other queries, or it holds

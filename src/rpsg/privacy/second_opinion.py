@@ -23,7 +23,8 @@ TOLERANCE = 1e-3
 
 
 def disagreements(ledger: Mapping[str, Any]) -> Iterator[str]:
-    """Where the claim of a ledger and the other accountant disagree; the ledger must match the schema.
+    """The points in which the claim of a ledger and the other accountant disagree; the ledger must match the
+    schema.
 
     Raises:
         MissingExtraError: dp-accounting is not installed.

@@ -14,9 +14,9 @@ may be equal, hence c^2; in S5 and S6 a unit is bounded after its rows are added
 Replace-one doubles the square if contributions are never negative: |a - b|^2 <= |a|^2 + |b|^2. In S6 two
 units may point in opposite directions, |a - b| <= |a| + |b|, and the square is four times as large.
 
-S7 is no sum with noise: k tokens are drawn in proportion to exp of a sum of scores, and what is known of a
-draw is no more than of a sum with Gaussian noise that a unit changes by w c (see ``token_sampling``). Scores
-have either sign, so replacing makes the square four times as large.
+S7 is no sum with noise: k tokens are drawn in proportion to exp of a sum of scores, and a draw reveals no
+more than a sum with Gaussian noise which a unit changes by w c (see ``token_sampling``). Scores have either
+sign, so replacing makes the square four times as large.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ ADJACENCIES: tuple[Adjacency, ...] = get_args(Adjacency)
 LONGEST, LONGEST_SUM = 1 << 15, 1 << 20
 #: The rules with contributions of either sign.
 SIGNED = frozenset({"S6_bounded_vector", "S7_token_scores"})
-#: The rules whose draw is exact: no noise source is near to it only.
+#: The rules whose draw is exact, so that no error of a noise source is added.
 EXACT = frozenset({"S7_token_scores"})
 
 

@@ -67,7 +67,7 @@ def noisy_answers(ledger: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def sampler_tv(mechanisms: Sequence[Mapping[str, Any]], source: str) -> float:
-    """The total variation of all noise; with an open vocabulary, of the 2k strings that can differ.
+    """The total variation of all noise; with an open vocabulary, only that of the 2k strings that can differ.
 
     Tokens are drawn exactly.
     """

@@ -1,9 +1,10 @@
 """The account book's counts of tokens: how many were drawn of each text under one charge, and from whom.
 
-The charge covers the tokens of one division of people among texts. A person who is in another text after
-a while could give twice that number, so the book keeps a keyed digest of the division that the first token
-was drawn from, and no token is drawn from another one. The run folder, which may be edited, has no part in
-this. The book also has the run, stage and cost of each charge, so no other charge covers the tokens.
+The charge covers the tokens of one division of people among texts. If the division changed later, a person
+could contribute to a second text and so to twice that number of tokens. Therefore the book keeps a keyed
+digest of the division that the first token was drawn from, and no token is drawn from another one. The run
+folder, which may be edited, has no part in this. The book also has the run, stage and cost of each charge, so
+no other charge covers the tokens.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from rpsg.privacy.book import Book
     from rpsg.privacy.private import Private
 
-NOT_PAID = "The account book has no charge for tokens with the number that this folder names."
-DIVIDED_ANEW = "The tokens in this folder were drawn from rows that were divided in another way."
+NOT_PAID = "The account book has no charge for tokens under the id that this folder names."
+DIVIDED_ANEW = "The tokens in this folder were drawn when the rows were divided in another way."
 #: Made with the first token, so that a book without any remains one that earlier versions can use.
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS token (account INTEGER NOT NULL, draw TEXT NOT NULL, text INTEGER NOT NULL, "
@@ -58,10 +59,10 @@ class Draw:
 
 
 def count_token(rows: sqlite3.Connection, account: int, draw: str, text: int, most: int, again: str) -> bool:
-    """Count a token of a text. True if the charge ``draw``, which pays for ``most``, and what was paid for on
-    top do not pay for it: then one more of every text counts as paid, and the caller has to charge it in the
-    same transaction, as the draw ``again``. That draw counts as begun, so it pays for no division of its own,
-    also where texts have one token and its price is that of them all.
+    """Count a token of a text. True if neither the charge ``draw``, which pays for ``most`` tokens of each
+    text, nor an additional charge pays for it. Then one more token of every text counts as paid, and the
+    caller has to charge it in the same transaction, as the draw ``again``. That draw counts as begun, so it
+    cannot pay for a division of its own, not even if texts have one token and it costs as much as ``draw``.
     """
     rows.execute(_TABLE)
     (number,) = rows.execute(_COUNT, (account, draw, text)).fetchone()
@@ -76,7 +77,7 @@ def count_token(rows: sqlite3.Connection, account: int, draw: str, text: int, mo
 def require_same_division(book: Book, account: int, paid: Draw, division: Private[bytes]) -> None:
     """Check that people are divided as they were when the first token was drawn under the charge ``paid``.
 
-    The first division is written down. Tokens of an earlier version, which wrote none down, have another.
+    The first division is written down. Earlier versions wrote none down, so their tokens never fit.
 
     Raises:
         RunError: the division is another one, or the book has no such charge: a run folder may name one of

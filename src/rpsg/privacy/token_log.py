@@ -5,9 +5,9 @@ division of the rows among the texts; every other line is a token.
 
 Texts that are drawn token by token take hours, so a run may stop in one. Their charge pays for
 a number of tokens of each text. Each token is counted in the account book before it is drawn, and is in the
-private folder before the next one depends on it. So a resumed run goes on after the last token; one that a
-crash lost, or that a copy of the folder draws again, is counted too, and charged on top where the count
-exceeds what was paid.
+private folder before the next one depends on it. So a resumed run continues after the last token. A token
+that a crash lost, or that a copy of the folder draws again, is counted too, and charged in addition if the
+count exceeds what was paid.
 """
 
 from __future__ import annotations
@@ -98,7 +98,8 @@ def draw_texts(
     references: Private[References],
     before: Callable[[int], None],
 ) -> Texts:
-    """The texts, of which ``log`` holds those tokens that were drawn before, and gets each as it is drawn.
+    """The finished texts. ``log`` has the tokens that were drawn before, and gets every further one as it is
+    drawn.
 
     ``before`` is called with the number of a text before a token of it is drawn.
     """

@@ -12,9 +12,9 @@ by at most c w at each token.
 What a draw costs. Removing the unit multiplies the odds of every pair of tokens by a factor between e^-x and
 e^x with x = 2 c w / SCALE: the draw has bounded range x (Durfee and Rogers, 2019), and whoever sees it learns
 no more than from one coin with the chances p and q whose log odds differ by x. Such a coin is mu-GDP for
-mu = Phi^-1(p) - Phi^-1(q), because the trade-off of a coin is made of two straight lines, which are above
-the convex Gaussian one if their common corner is. With g(t) = Phi^-1(1 / (1 + e^-t)), mu is at most x times
-the largest slope of g, which is F (1 - F) / phi for F = Phi(z). The square [-z, z]^2 holds the disc of
+mu = Phi^-1(p) - Phi^-1(q), because the trade-off curve of a coin consists of two straight lines, which are
+above the convex Gaussian curve if their common corner is. With g(t) = Phi^-1(1 / (1 + e^-t)), mu is at most x
+times the largest slope of g, which is F (1 - F) / phi for F = Phi(z). The square [-z, z]^2 holds the disc of
 radius z, so (2 F - 1)^2 >= 1 - e^(-z^2/2), that is F (1 - F) <= e^(-z^2/2) / 4, and the slope is at most
 sqrt(2 pi) / 4. So mu <= c w sqrt(pi / 2) / SCALE: a token costs no more than Gaussian noise of deviation
 
@@ -58,8 +58,8 @@ SCALE = 1 << 15
 TOKEN_SIGMA = (math.floor(math.sqrt(2.0 / math.pi) * SCALE * 1e6) - 1) / 1e6
 #: Public scores are at most this far below their maximum; tokens further below cannot be drawn.
 DEEPEST = 64 * SCALE
-#: The sum of the private scores of a token is brought into -MOST_MOVED..MOST_MOVED, which changes no
-#: difference to more than it was.
+#: The sum of the private scores of a token is clipped to -MOST_MOVED..MOST_MOVED, which makes no difference
+#: between two sums larger.
 MOST_MOVED = 64 * SCALE
 _BITS = 512
 _EXACT = Context(prec=120)
@@ -75,7 +75,8 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """The private rows: ``units`` (rows,) whose each is, ``texts`` (rows,) which text it takes part in.
+    """The private rows: ``units`` (rows,) is the unit of each row, ``texts`` (rows,) the text in which it
+    takes part.
 
     ``tags`` names the person of each row, so that two rows of one person, now or in a later process, have the
     same tag. ``scores`` takes the number of a text, what is written of it, and the choices, and returns
@@ -102,9 +103,8 @@ def require_bounded(query: Query, rows: References) -> None:
 
 
 def division(query: Query, plan_sha256: str, rows: References) -> bytes:
-    """A digest of who is in which text, and of what the tokens are priced by. Private.
-
-    The order of the rows is no part of it: no draw depends on it.
+    """A digest of who is in which text, and of the numbers that decide the cost of a token. Private. It does
+    not depend on the order of the rows, because no draw does.
     """
     who = sorted(tag + int(text).to_bytes(8, "big") for tag, text in zip(rows.tags, rows.texts, strict=True))
     priced = canonical_json({"plan_sha256": plan_sha256, "query": asdict(query)})
@@ -166,7 +166,7 @@ def chances(scores: Sequence[int]) -> list[Fraction]:
 
 
 def draw(scores: Sequence[int], below: Callable[[int], int] = secrets.randbelow) -> int:
-    """A place of ``scores``, drawn with ``chances``. ``below`` gives a uniform number below another."""
+    """An index into ``scores``, drawn with ``chances``. ``below`` gives a uniform number below another."""
     each = weights(scores)
     left = below(sum(each))
     for index, weight in enumerate(each):

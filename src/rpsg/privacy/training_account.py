@@ -1,4 +1,5 @@
-"""What DP-SGD costs by an accountant: a figure for research, on which no claim of a release is built.
+"""The privacy cost of DP-SGD as an accountant computes it: a figure for research, on which no claim of a
+release is built.
 
 A step takes each person with the same probability (Poisson sampling), adds up clipped gradients and noise.
 Steps are composed by privacy-loss distributions (Koskela et al., 2020; Doroshenko et al., 2022), which
@@ -15,15 +16,14 @@ from rpsg.errors import InfeasibleError, needed
 
 #: The noise multiplier is found to this relative precision, and is never below what the target needs.
 PRECISION = 1e-4
-#: With a smaller noise multiplier nothing is bounded; a larger one is not looked for.
+#: The range in which a noise multiplier is searched; a smaller one bounds nothing.
 LEAST_NOISE, MOST_NOISE = 0.05, 1e4
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """The public numbers of a training: how likely a person is in a step, how many steps there are.
-
-    ``counted`` is mu of a Gaussian mechanism that was asked of the same people besides; 0 where none was.
+    """The public numbers of a training: the probability that a person takes part in a step, and the number of
+    steps. ``counted`` is the mu of another Gaussian mechanism over the same people; 0 if there was none.
     """
 
     rate: float

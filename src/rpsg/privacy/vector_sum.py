@@ -170,7 +170,8 @@ def _squares(rows: IntArray) -> IntArray:
 
 
 def _nearest(numerators: IntArray, divisors: IntArray, w: int) -> IntArray:
-    """The quotients rounded to nearest; in rows that would be longer than w, some toward zero.
+    """The quotients, rounded to nearest; in rows that would then be longer than w, some are rounded toward
+    zero.
 
     The exact quotients of a row must not be longer than ``w``.
     """

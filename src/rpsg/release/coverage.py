@@ -1,7 +1,7 @@
 """Coverage of the corpus: for each value of the public schema, its noisy count and its number of texts.
 
 The counts are noisy answers from the evidence. A value whose count is within its noise may be absent or
-common: noise hides rare values, and the report shows which ones.
+common. So noise hides rare values, and the report shows which values it hides.
 """
 
 from __future__ import annotations
@@ -101,7 +101,8 @@ class Coverage:
     def moved(self) -> tuple[float, float] | None:
         """Total variation between the noisy shares and uniform ones, and its expectation under noise alone.
 
-        The latter is half the mean of |N(0, sigma)|, sigma * sqrt(2 / pi), summed over values, per count.
+        The expectation is half of sigma * sqrt(2 / pi), the mean of |N(0, sigma)|, summed over the values and
+        divided by the sum of the counts.
         """
         total, even = self.counted, 1 / len(self.values)
         noisy = [value.noisy for value in self.values if value.noisy is not None]
@@ -113,7 +114,7 @@ class Coverage:
 
 
 def coverage(pack: Pack, counts: NoisyCounts | None, texts: Sequence[Candidate]) -> tuple[Coverage, ...]:
-    """Each counted attribute of the pack, with label and columns; ``texts``: those released."""
+    """Each counted attribute of the pack, with label and columns. ``texts`` are the released texts."""
     return tuple(_covered(a, counts, texts) for a in pack.attributes if a.counted)
 
 
@@ -124,7 +125,7 @@ def people(evidence: Mapping[str, Evidence], ledger: Mapping[str, Any]) -> Noisy
 
 
 def without_topic(plan: Plan, ledger: Mapping[str, Any], evidence: Mapping[str, Evidence]) -> str:
-    """A sentence on the private texts that fit no topic, from the sketch; empty if there is none."""
+    """A sentence about the private texts that fit no topic, from the sketch; "" without a sketch."""
     found, counted = evidence.get("sketch"), people(evidence, ledger)
     number = plan.privacy.n_public if counted is None else counted.count
     if found is None or found.values is None or number is None:
@@ -164,7 +165,8 @@ def noisy_counts(
     for marginal, (group, cells) in enumerate(zip(pack.marginals, tables, strict=True)):
         for axis, name in enumerate(group):
             if axis and pack.attribute(name).has_levels and pack.attribute(group[0]).column:
-                continue  # of its values' counts; here they are put together in groups for a column's sake
+                # Counted by group here, for the sake of the column; another marginal counts its values.
+                continue
             attribute, by_group = pack.attribute(name), is_coarse(pack, marginal, name)
             spread = sigma * math.sqrt(cells.size / cells.shape[axis])
             if spread < noise.get(name, math.inf):
@@ -196,7 +198,7 @@ def _tables(
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """Two columns beside the text that were counted together: for both values the noisy count and the texts.
+    """Two columns that were counted together: for each pair of values, the noisy count and the texts.
 
     ``counted`` is the sum of the positive noisy counts, at least one.
     """
@@ -218,7 +220,7 @@ def columns_together(
 ) -> tuple[Together, ...]:
     """Each pair of columns that one marginal has; the later column comes first.
 
-    ``texts`` are the released ones. Empty where nothing was counted.
+    ``texts`` are the released texts. Empty if nothing was counted.
     """
     counted = counted_pack(plan, pack, evidence)
     found = _tables(plan, counted, ledger, evidence) if plan.data.columns else None

@@ -21,13 +21,13 @@ def read_run(path: Path, timings: Mapping[str, float] | None = None) -> Run:
 
     Raises:
         RunError: there is no finished release, or a file of it is missing or damaged.
-        VerificationError: the release holds a file that no release has.
+        VerificationError: the release contains a file that does not belong in a release.
     """
     release = Release(path)
     try:
         texts = tuple(str(record["text"]) for record in release.records)
     except (LookupError, TypeError):
-        raise RunError(f"{release.path / CORPUS} holds a row without a text.", hint=CHECK_IT) from None
+        raise RunError(f"{release.path / CORPUS} has a row without a text.", hint=CHECK_IT) from None
     return Run(
         path=release.path.parent,
         release=release.path,

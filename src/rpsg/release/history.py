@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rpsg.disk.files import PUBLIC_MODE, write_chunks
-from rpsg.disk.json_text import canonical_json
+from rpsg.disk.json_text import canonical_json, whole
 from rpsg.errors import RunError
 from rpsg.records import Candidate, Card, Drop, Pool
 
@@ -54,9 +54,18 @@ def read_history(path: Path, texts: Mapping[int, str]) -> Pool:
         raise RunError(f"{path.name} is damaged.", hint="Check the release with: rpsg verify RUN") from None
 
 
+def as_read(pool: Pool) -> Pool:
+    """The pool as ``read_history`` reads it after ``write_history``, for a run that has it in memory.
+
+    The texts are the same objects, so they are not in memory twice.
+    """
+    shared, texts = Shared(), {c.id: whole(c.text) for c in pool.alive()}
+    return Pool(tuple(_candidate(json.loads(canonical_json(_line(c))), texts, shared) for c in pool))
+
+
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """Cards and reasons that were read: equal ones are one object, as there are few for many candidates."""
+    """Cards and reasons that were read. Equal ones are one object, because many candidates share a few."""
 
     cards: dict[tuple[Any, ...], Card] = field(default_factory=dict)
     drops: dict[Drop, Drop] = field(default_factory=dict)

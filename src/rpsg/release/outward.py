@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _OWN = ("id", "text", "label", "claim", "turns")
-#: The claims that cover all people behind a release, or say that there are none.
+#: The claims of releases that protect everybody in the data, or that read no data.
 _FOR_EVERYBODY = {"end_to_end_dp", "no_private_data"}
 
 
@@ -30,12 +31,12 @@ def columns_of(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
 
 
 def to_pandas(records: Sequence[Mapping[str, Any]]) -> Any:
-    """A ``pandas.DataFrame`` with one row a text; MissingExtraError without pandas."""
+    """A ``pandas.DataFrame`` with one row per text; MissingExtraError without pandas."""
     return _needed("frames", "pandas").DataFrame(columns_of(records))
 
 
 def to_arrow(records: Sequence[Mapping[str, Any]]) -> Any:
-    """A ``pyarrow.Table`` with one row a text; MissingExtraError without pyarrow."""
+    """A ``pyarrow.Table`` with one row per text; MissingExtraError without pyarrow."""
     return _needed("parquet", "pyarrow").table(columns_of(records))
 
 
@@ -44,11 +45,13 @@ def push(
 ) -> str:
     """Upload a release folder as a data set ``OWNER/NAME`` of the Hugging Face hub; gives its address.
 
-    The files of the release go up as they are, so that ``rpsg verify`` of a download checks the same bytes.
+    The files of the release are uploaded unchanged, so that ``rpsg verify`` of a download checks the same
+    bytes.
 
     Raises:
         PrivacyError: no guarantee covers all people behind the release, and ``without_guarantee`` is False.
-        VerificationError: the folder holds a link or a file that no release has; nothing was uploaded.
+        VerificationError: the folder has a link, or a file that does not belong in a release; nothing was
+            uploaded.
         ModelError: the hub refuses (token, name, network).
         MissingExtraError: huggingface-hub is not installed.
     """
@@ -58,7 +61,8 @@ def push(
             hint="If all of them agree that it is published: run.push(..., without_guarantee=True)",
         )
     hub = _needed("hf", "huggingface_hub")
-    # Somebody may have put notes or an evaluation beside the corpus, so only a copy that is checked goes up.
+    # Somebody may have put notes or an evaluation beside the corpus, so only a copy of checked files is
+    # uploaded.
     try:
         with copied(release) as copy:
             api = hub.HfApi(token=token)
@@ -73,10 +77,16 @@ def push(
         raise
     except Exception as error:  # noqa: BLE001  # of which library, differs by version
         status = getattr(getattr(error, "response", None), "status_code", None)
+        if status is None and re.search("Connect|Timeout|Unreachable", type(error).__name__):
+            raise ModelError(
+                f"The hub {api.endpoint} cannot be reached ({type(error).__name__}).",
+                hint="Check the network, and HF_ENDPOINT if you use another hub. Or upload the folder "
+                f"{release} yourself.",
+            ) from None
         reason = f"HTTP {status}" if status else type(error).__name__
         raise ModelError(
             f"The hub did not take {repository} ({reason}).",
-            hint="Sign in with `hf auth login`, or give token=...; a name is OWNER/NAME.",
+            hint="Sign in with `hf auth login`, or give token=.... The name must have the form OWNER/NAME.",
         ) from None
     return f"{api.endpoint}/datasets/{repository}"
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from rpsg.methods.named import find_method
 from rpsg.plan import EngineSection, LimitsSection, ServerSection, VaultSection
+from rpsg.plan.data import OWN_FILES
 from rpsg.registry import built_in
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 PLACE = re.compile(r"[/~.]|[A-Za-z]:[/\\]")
 _FORM = re.compile(r"([a-z][a-z0-9_-]+):(.+)", re.DOTALL)
 _HUB = re.compile(r"[\w.-]+/[\w.-]+(?:@[\w.-]+)?")
-#: Forms of names that never hold a path of this machine.
+#: Beginnings of model names that never contain a path of this machine.
 _ELSEWHERE = {"openai", "azure", "hf"}
 #: The account at the provider, and the variables that hold keys and headers, are private too.
 ACCOUNT = {
@@ -34,7 +35,7 @@ ACCOUNT = {
     "certificate_env": "",
     "key_env": ServerSection().key_env,
 }
-#: A number in a formula of the paper that bounds nothing: readers would take it for a budget.
+#: Numbers in a formula of the paper. They bound nothing, but readers would take them for a budget.
 NEVER = {"paper.nominal_epsilon"}
 
 
@@ -89,7 +90,7 @@ def _placeless(plan: Plan, pack: Pack) -> Plan:
     }
     return plan.model_copy(
         update={
-            "data": plan.data.model_copy(update={"path": "", "account": "", "canary_texts": ""}),
+            "data": plan.data.model_copy(update=OWN_FILES),
             "corpus": plan.corpus.model_copy(update={"domain": pack.name}),
             "models": plan.models.model_copy(update=models),
             "server": plan.server.model_copy(update={**ACCOUNT, "base_url": _host_of(plan.server.base_url)}),
@@ -103,14 +104,14 @@ def _placeless(plan: Plan, pack: Pack) -> Plan:
 
 
 def public_engine(engine: EngineSection) -> EngineSection:
-    """What a release tells of the engine: that prompts went to a cluster, but not where it is."""
+    """What a release says about the engine: that prompts went to a cluster, but not where the cluster is."""
     if not engine.is_elsewhere:
         return EngineSection()
     return EngineSection(kind="ray", address="auto", reads_private=engine.reads_private)
 
 
 def _host_of(base_url: str) -> str:
-    """A server's address with its host alone: a path may name the customer, or contain a key."""
+    """A server's address without its path, because a path may name the customer or contain a key."""
     parts = urlsplit(base_url.strip())
     if not parts.netloc or parts.path.rstrip("/") in {"", "/v1"}:
         return base_url
@@ -118,7 +119,7 @@ def _host_of(base_url: str) -> str:
 
 
 def without_place(name: str) -> str:
-    """A model's name; of a path only the last part, with the prefix of its form.
+    """A model's name. Only the last part of a path is kept, with the prefix of its form.
 
     ``OWNER/REPO`` of a hub stays as it is, unless a folder of that name is here.
     """

@@ -26,7 +26,7 @@ COMPARED = 1000
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Figures of released texts. ``words`` is the mean length; ``self_bleu`` is None for less than two texts.
+    """Figures of released texts. ``words`` is the mean length; ``self_bleu`` is None for one text.
 
     ``echoing``, ``unfilled`` and ``repeating`` count texts that contain words of their prompt, a placeholder
     such as [LINK], or repetitions (of themselves, or of eight words in a row of another text). ``compared``

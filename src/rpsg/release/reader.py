@@ -75,7 +75,7 @@ def release_folder(path: Path) -> Path:
     hint = "Name the folder that was given to rpsg run -o, or its release."
     if (path / RUN).is_file():
         hint = way_to_finish(path)
-    raise RunError(f"{path} holds no finished run.", hint=hint)
+    raise RunError(f"There is no finished run in {path}.", hint=hint)
 
 
 def _part(read: Callable[[Release], T]) -> cached_property[T]:
@@ -96,22 +96,22 @@ def _part(read: Callable[[Release], T]) -> cached_property[T]:
 
 
 class Release:
-    """A finished release, by its own folder or that of its run; each part is read once, when needed.
+    """A finished release, from its own folder or that of its run; each part is read once, when it is needed.
 
     A release may be untrusted. Unless its run began on this installation, it is copied first, under the rules
-    of ``storage.untrusted``, and only the copy is read, which is deleted with this object. Nothing that a
-    release names, such as a model or a server, is opened. Only ``rpsg verify`` checks the evidence against
-    the ledger.
+    of ``storage.untrusted``. Then only the copy is read, and it is deleted together with this object. Nothing
+    that a release names, such as a model or a server, is opened. Only ``rpsg verify`` checks the evidence
+    against the ledger.
 
     Each part raises RunError if its file is missing or damaged.
     """
 
     def __init__(self, path: Path, *, in_place: bool = False) -> None:
-        """``in_place``: this process wrote the folder, so it is read without a copy.
+        """``in_place`` says that this process wrote the folder, so that no copy is needed.
 
         Raises:
             RunError: there is no finished release.
-            VerificationError: the folder holds a file that no release has.
+            VerificationError: the folder has a file that does not belong in a release.
         """
         self.path = release_folder(path)
         self._folder = self.path
@@ -159,7 +159,7 @@ class Release:
     def pool(self) -> Pool:
         """All candidates, the dropped ones without texts; only the released ones unless ``is_whole``."""
         if self.is_whole:
-            texts = {int(row["id"]): str(row["text"]) for row in self.records}
+            texts = {int(row["id"]): str(row["text"]) for row in _lines(self._folder / CORPUS)}
             return read_history(self._folder / EVIDENCE / CANDIDATES, texts)
         return Pool(tuple(Candidate(int(r["id"]), str(r["text"]), Card(_values(r))) for r in self.records))
 
@@ -248,9 +248,9 @@ class Release:
 
     @_part
     def labels(self) -> tuple[str, ...]:
-        """The published labels: declared, selected with noise, or those of its texts."""
-        carried = sorted({str(row.get("label") or "") for row in self.records})
-        return labels_of(self.plan, self.answers) or tuple(label for label in carried if label.strip())
+        """The published labels: declared, selected with noise, or else the labels of its texts."""
+        carried = (str(row.get("label") or "") for row in _lines(self._folder / CORPUS))
+        return labels_of(self.plan, self.answers) or tuple(sorted({text for text in carried if text.strip()}))
 
     @_part
     def people(self) -> Noisy | None:
@@ -269,12 +269,12 @@ class Release:
 
     @_part
     def poor_fit(self) -> str:
-        """A sentence on the private texts that fit no topic of the pack; empty if they were not counted."""
+        """A sentence about the private texts that fit no topic of the pack; "" if they were not counted."""
         return without_topic(self.plan, self.ledger, self.answers)
 
     @_part
     def quality(self) -> Quality:
-        """Quality figures that need the texts alone."""
+        """Quality figures that need only the texts."""
         return quality_of(self.texts, self.pack)
 
     @property
@@ -282,7 +282,7 @@ class Release:
         return counted_pack(self.plan, self.pack, self.answers)
 
     def plan_with_models(self) -> Plan:
-        """The plan; if the run is ours, with the models of its run, whose paths are not published."""
+        """The plan. If the run began here, it has the paths of its models, which are not published."""
         if self.own_run is None:
             return self.plan
         return self.plan.model_copy(update={"models": resolve(read_toml(self.own_run / PLAN)).models})

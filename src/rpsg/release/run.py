@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What a run has used so far. ``cost`` is None where no price is known.
+    """What a run has used so far. ``cost`` is None if no price is known.
 
     ``lost`` requests were in flight when a process died; ``unsure_tokens`` is the most that these, and
-    replies without a count of tokens, may have used in addition. ``seconds`` of writing are None where
-    prompts held private text.
+    replies without a count of tokens, may have used in addition. ``seconds`` of writing are None if prompts
+    held private text.
     """
 
     requests: int
@@ -38,10 +38,11 @@ class Bill:
     prices: str
 
 
-#: What must be known of a release before anything else, by the type of its claim.
+#: What a reader must know about a release before anything else, by the type of its claim.
 _FIRST = {
-    "no_formal_guarantee": "No guarantee covers these texts: private ones may show in them. Do not publish.",
-    "voters_only_dp": "The donors of this run are not protected: their texts may show in these.",
+    "no_formal_guarantee": "No guarantee covers these texts, and they may contain private ones. Do not "
+    "publish them.",
+    "voters_only_dp": "The donors of this run are not protected, and these texts may contain theirs.",
 }
 
 
@@ -49,9 +50,9 @@ _FIRST = {
 class Run(Shown):
     """A finished run: ``path`` is its folder, ``release`` the folder that may be shared.
 
-    ``records`` are the rows of the corpus, ``ledger`` is the public ledger, ``timings`` are the seconds of
-    the stages that wrote texts. The time of stages that read private texts is private, and only in the
-    private folder.
+    ``records`` are the rows of the corpus, ``ledger`` is the public ledger, and ``timings`` are the seconds
+    of the stages that wrote texts. The time of stages that read private texts is private; it is stored in the
+    private folder only.
     """
 
     path: Path
@@ -68,12 +69,23 @@ class Run(Shown):
 
     @property
     def epsilon(self) -> float | None:
-        """The epsilon of the claim, for one person or row; None where nothing is claimed."""
+        """The epsilon of the claim, for one person or row; None if nothing is claimed."""
         value = self.ledger.get("claim", {}).get("epsilon")
         return None if value is None else float(value)
 
+    @property
+    def delta(self) -> float | None:
+        """The delta of the claim; None where nothing is claimed."""
+        value = self.ledger.get("claim", {}).get("delta")
+        return None if value is None else float(value)
+
+    @property
+    def claim(self) -> str:
+        """The claim in words; what it does not cover is in ``summary``."""
+        return str(self.ledger.get("claim", {}).get("text", ""))
+
     def to_pandas(self) -> Any:
-        """The corpus as a ``pandas.DataFrame``: one row a text, with its label, columns and attributes."""
+        """The corpus as a ``pandas.DataFrame``: one row per text, with its label, columns and attributes."""
         return outward.to_pandas(self.records)
 
     def to_arrow(self) -> Any:
@@ -90,9 +102,9 @@ class Run(Shown):
     ) -> str:
         """Upload the release as the data set ``OWNER/NAME`` of the Hugging Face hub; gives its address.
 
-        The release goes up as it is, with its ledger, evidence and data card; nothing beside it does. Raises
-        a PrivacyError for a release that does not protect everybody, unless ``without_guarantee`` is set, and
-        a ModelError if the hub refuses.
+        The release is uploaded unchanged, with its ledger, evidence and data card, and nothing else. Raises a
+        PrivacyError for a release that does not protect everybody, unless ``without_guarantee`` is set, and a
+        ModelError if the hub refuses.
         """
         claim = str(self.ledger.get("claim", {}).get("type", ""))
         return outward.push(
@@ -135,8 +147,8 @@ _PRIVATE = "Private: noise was tested against exact counts. Do not pass this on.
 class Verification(Shown):
     """All checks of a release, and what no check can show.
 
-    ``claims`` says whether the release makes a differential-privacy claim; a release of the method ``paper``
-    or ``floor`` can pass every check and claim nothing. ``private`` says whether checks read private data.
+    ``claims`` says whether the release makes a differential-privacy claim. A release of the method ``paper``
+    or ``floor`` can pass every check without making one. ``private`` says whether a check read private data.
     """
 
     path: Path
@@ -155,7 +167,7 @@ class Verification(Shown):
         """The outcome in one sentence."""
         failed = sum(not check.ok for check in self.checks)
         if not self.checks:
-            return "Nothing was checked, so nothing is shown."
+            return "Nothing was checked, so nothing about this release is proved."
         if failed:
             return f"The release does not hold: {failed} of {len(self.checks)} checks failed."
         if not self.claims:

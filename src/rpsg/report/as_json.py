@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def facts_of(release: Release, scores: Report | None) -> dict[str, Any]:
-    """JSON-ready facts, without a text of the corpus; figures of a budget only where there is a guarantee."""
+    """JSON-ready facts, without a text of the corpus; figures of a budget only if there is a guarantee."""
     words = [word_count(text.text) for text in release.texts]
     return {
         "texts": len(release.texts),
@@ -77,5 +77,5 @@ def _score(line: Line) -> dict[str, Any]:
     told = asdict(line)
     for measure in (told["corpus"], told["floor"], told["ceiling"]):
         if measure is not None:
-            del measure["name"]  # the line has it
+            del measure["name"]  # that of the line
     return {**told, "informative": line.informative, "normalised": line.score}

@@ -1,4 +1,4 @@
-"""The curves of an audit: how many members are found, for how many people who are wrongly accused."""
+"""The curves of an audit: how many members an attack finds, against how many people it accuses wrongly."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from rpsg.display import Html
 
-#: The smallest share on the axes, and where the curves are read off for the table.
+#: The smallest share on the axes, and the shares at which the table reads the curves.
 LEAST = 0.001
 READ_AT = (0.001, 0.01, 0.1)
-#: Curves beside the claim's; more could not be told apart.
+#: How many attacks have a curve; more curves could not be told apart.
 MOST_CURVES = 3
 
 
@@ -45,7 +45,7 @@ def curves_of(found: Mapping[str, Any]) -> Html | None:
     picture = curve(
         "audit-roc",
         [guess, *([most] if claim["is_made"] else []), *reversed(lines)],
-        title="Members found, for the people wrongly accused",
+        title="Members found, against people wrongly accused",
         desc="Both axes are logarithmic. The curves of the attacks that proved most, the curve that the "
         "claim allows against one person, and the diagonal of guessing.",
         axes=("people held out and accused", "members found"),

@@ -1,7 +1,7 @@
 """The outcome of an audit for the data's owner: attacks, their curves, the canaries, the closest texts.
 
-It is made from ``audit.json``, and from nothing else but the closest texts, which are shown only where the
-run still has them. All of it is private.
+It is made only from ``audit.json`` and the closest texts. The closest texts are shown only if the run still
+has them. All of it is private.
 """
 
 from __future__ import annotations
@@ -38,21 +38,22 @@ if TYPE_CHECKING:
 MOST_MATCHES = 20
 #: Shares of wrong accusations at which an attack says how many members it finds.
 RATES = (0.01, 0.001)
-#: Characters of one of the closest texts before the rest is folded, and what may be left over unfolded.
+#: Of the closest texts: the characters that are shown before the rest is folded, and how long a rest is not
+#: folded.
 SHOWN, REST = 400, 100
 WRONGLY = "Found at 1 % is the share of members found if 1 % of the people held out are wrongly accused. "
 TITLE = "Does the corpus reveal who was in its data?"
 MARK = "PRIVATE: never share this page. An audit reads private texts without noise, and no budget covers it."
 PROOF = (
-    "An audit can refute a claim and can never prove one. Each figure here is an answer to a question about "
+    "An audit can refute a claim, but never prove one. Each figure here is an answer to a question about "
     "private texts: publishing one is a release of its own."
 )
 
 
 def audit_page(found: str, matches: Sequence[Found] = ()) -> str:
-    """The page of an audit that has no release to be shown beside; ``found`` is the text of ``audit.json``.
+    """The page of an audit that is not part of the report of a run; ``found`` is the text of ``audit.json``.
 
-    Without ``matches``, which are those of ``audit_part``, it holds no text of anybody.
+    ``matches`` are those of ``audit_part``; without them the page shows nobody's text.
     """
     body = joined(
         tag("a", "To the report", href="#main", class_="skip"),
@@ -68,7 +69,7 @@ def audit_part(found: Found, matches: Sequence[Found]) -> Html:
     return part(
         "audit",
         "The audit",
-        "For the privacy officer. Private: nothing of it is in a release, unless it is published on purpose.",
+        "For the privacy officer. Private: no release contains any of it, unless it is published on purpose.",
         _verdict(found),
         _attacks(found),
         curves_of(found),
@@ -83,7 +84,7 @@ def _verdict(found: Found) -> Html:
     tested = (
         f"epsilon {claim['epsilon']:.3g}, delta {claim['delta']:g}"
         if claim["is_made"]
-        else "nothing; the test is that members cannot be told from the others"
+        else "nothing, so the test is whether members can be told from the others"
     )
     heading, *reasons = found["words"]
     kind = f"block verdict {_VERDICTS.get(found['verdict'], '')}".strip()
@@ -99,13 +100,13 @@ _VERDICTS = {"refuted": "refuted", "no violation seen": "unrefuted"}
 
 
 def _attacks(found: Found) -> Html:
-    """A row for each attack that has figures; if none of them counts, only the reasons."""
+    """A row for each attack that has figures; only the reasons if no attack could be run."""
     counting = [each for each in found["findings"] if each["verdict"] != "not run"]
     if not counting:
         return block("The attacks", _quiet(found))
     rates = [rate for rate in RATES if any(_is_known(each, rate) for each in counting)]
     columns = (
-        *("attack", "verdict", "epsilon at least", "right of named", "AUC"),
+        *("attack", "verdict", "epsilon at least", "right guesses", "AUC"),
         *(f"found at {100 * rate:g}\u00a0%" for rate in rates),
         "sees a leak of",
     )
@@ -131,7 +132,7 @@ def _is_known(each: Found, rate: float) -> bool:
 
 
 def _row(each: Found, rates: Sequence[float]) -> tuple[Child, ...]:
-    """The figures of an attack; none for one that does not count."""
+    """The figures of an attack; no figures for an attack that was not run."""
     about = built_in("attacks").get(each["name"])
     name = each["name"] if about is None else joined(each["name"], tag("small", about[1]))
     if each["verdict"] == "not run":
@@ -167,13 +168,13 @@ def _quiet(found: Found) -> Html | None:
             reasons.setdefault(each["reason"], []).append(each["name"])
     if not reasons:
         return None
-    told = "Some attacks do not count here:"
+    told = "Some attacks were not run:"
     lines = [f"{reason} ({', '.join(names)})" for reason, names in reasons.items()]
     return joined(paragraph(told), listed(map(_with_code, lines)))
 
 
 def _with_code(words: str) -> Html:
-    """Words of RPSG, with what is in backticks as code."""
+    """A sentence of RPSG; what it has in backticks is shown as code."""
     parts = words.split("`")
     return joined(*(tag("code", part) if i % 2 else isolate(part) for i, part in enumerate(parts)))
 
@@ -199,7 +200,8 @@ def _canaries(found: Found) -> Html | None:
         None
         if zero is None
         else paragraph(
-            f"None was found. So each has a chance below {percent(zero, 1)} of coming out again, with 95 % "
+            f"None was found. So each canary has a chance below {percent(zero, 1)} of being repeated in the "
+            f"corpus, with 95 % "
             "confidence."
         )
     )
@@ -221,9 +223,10 @@ def _matches(matches: Sequence[Found]) -> Html | None:
         for rank, each in enumerate(matches[:MOST_MATCHES], start=1)
     ]
     told = (
-        f"The {counted(len(rows), 'pair')} that are most similar, from the attacks that look for copies. "
-        "These are private texts, word for word. The similarity of a copy is 1. Two texts on one subject "
-        "may be somewhat similar without a leak."
+        f"The {counted(len(rows), 'pair')} that are most similar, as found by the attacks that look for "
+        f"copies. These are private texts, word for word. The similarity of a copy is 1. Two texts about "
+        f"the same "
+        "subject can be rather similar without a leak."
     )
     columns = ("rank", "attack", "similarity", "private text", "synthetic text")
     return block(
@@ -232,7 +235,7 @@ def _matches(matches: Sequence[Found]) -> Html | None:
 
 
 def _shortened(text: str) -> Html:
-    """The text, the end of a long one to be unfolded."""
+    """The text; the end of a long one can be unfolded."""
     if len(text) <= SHOWN + REST:
         return isolate(text)
     end = text.rfind(" ", 0, SHOWN)
@@ -245,7 +248,7 @@ def _compared(found: Found) -> Html:
     apart = f"AUC {base['auc']:.2f}, where 0.5 is chance"
     facts = [
         *((name, f"{count:,}") for name, count in found["counts"].items()),
-        ("told apart without the corpus", apart),
+        ("members found without the corpus", apart),
     ]
     return block(
         "What was compared", pairs(facts), table("Corpora that leak for certain", _CONTROLS, _controls(found))

@@ -139,7 +139,7 @@ def _up(value: float) -> str:
 
 
 def _delta_up(value: float, *, first: bool) -> str:
-    """Two digits, never rounded down; as a power of ten, but in the first form of the page as 1e-06."""
+    """Two digits, never rounded down: a power of ten today, 1e-06 in the first form of the page."""
     short = f"{value:.2g}"
     short = short if float(short) >= value else f"{1.05 * value:.2g}"
     digits, _, exponent = short.partition("e")

@@ -1,4 +1,4 @@
-"""Columns beside the text: what was counted of two columns together, next to the texts that have it."""
+"""Columns beside the text: the noisy counts of two columns together, next to the numbers of texts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rpsg.release.coverage import Noisy, Together
     from rpsg.release.reader import Release
 
-#: Combinations that are shown before the others are folded.
+#: How many combinations are shown; the others are folded.
 SHOWN = 12
 HOW = (
     "Columns of the release, two together. The private rows were counted as their file has them, with noise; "

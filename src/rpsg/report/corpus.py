@@ -24,7 +24,7 @@ EXAMPLES = 4
 def corpus_part(release: Release, shown: ShowText, *, first: bool = False) -> Html:
     """The section about the texts.
 
-    ``shown`` isolates a text, perhaps with marks in it. ``first``: in the words of the first form
+    ``shown`` isolates a text, perhaps with marks in it. With ``first``, the words are those of the first form
     of the page.
     """
     return part(
@@ -61,7 +61,7 @@ def evenly(count: int, most: int) -> list[int]:
 
 
 def _examples(release: Release, shown: ShowText, *, first: bool) -> Html:
-    """Some texts; in today's form not those of the first screen, if there are enough."""
+    """Some texts; today's form leaves out those of the first screen, if there are enough others."""
     count = len(release.texts)
     between = dict.fromkeys((2 * i + 1) * count // (2 * EXAMPLES) for i in range(min(EXAMPLES, count)))
     chosen = [release.texts[i] for i in (evenly(count, EXAMPLES) if first else between)]

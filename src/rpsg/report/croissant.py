@@ -94,9 +94,9 @@ def croissant(
         attributes: the names of the values that cards hold, without the label.
         label: whether texts have a label.
         columns: the names of the columns beside the text.
-        seeded: whether texts were made from private records; then each carries the claim with it.
-        license_name: the licence of the release, if its owner has named one: the address of it where SPDX
-            lists it, otherwise its name.
+        seeded: whether texts were made from private records; then each row contains the claim.
+        license_name: the licence of the release, if its owner has named one. It is written as its address if
+            SPDX lists it, otherwise as its name.
         language: the ISO 639 code of the texts' language, if the domain pack has it.
     """
     source = "each was made from a private record" if seeded else "none is a record of a person"
@@ -120,7 +120,7 @@ def croissant(
 
 
 def _license(name: str) -> str | dict[str, str]:
-    """The address of a licence; one without a known address is a work with a name."""
+    """The address of a licence in the list of SPDX; for one that is not listed, a work with its name."""
     return _SPDX.get(name.lower()) or {"@type": "sc:CreativeWork", "name": name}
 
 

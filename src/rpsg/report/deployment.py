@@ -24,7 +24,7 @@ _UNITS = {"user": "User-level", "record": "Record-level"}
 
 
 def deployment(release: Release) -> dict[str, Any]:
-    """The entry as JSON values. Only the form of the ledger is checked here; ``rpsg verify`` checks the rest.
+    """The entry as JSON values. Of the ledger only the schema is checked; ``rpsg verify`` checks the rest.
 
     Raises:
         VerificationError: the ledger or the plan of the release cannot be read.
@@ -92,13 +92,13 @@ def deployment(release: Release) -> dict[str, Any]:
 
 
 def _claiming(release: Release) -> tuple[Mapping[str, Any], str]:
-    """The ledger of a release that claims differential privacy, and what its texts are about."""
+    """The ledger of a release, which must claim differential privacy, and what its texts are about."""
     try:
         ledger = release.ledger
         broken = next(violations(ledger, ledger_schema()), "")
         about = release.plan.corpus.about or release.pack.about
     except (ValueError, RecursionError, RpsgError):
-        broken = "a file is missing or is not in its form"
+        broken = "a file is missing or does not fit its schema"
     if broken:
         raise VerificationError(
             f"The ledger or the plan of this release cannot be read ({broken}).",

@@ -1,4 +1,4 @@
-"""Reports as files: the public one for anybody, the private one for the owner of the data alone."""
+"""Reports as files: the public one for anybody, the private one only for the owner of the data."""
 
 from __future__ import annotations
 
@@ -33,20 +33,26 @@ if TYPE_CHECKING:
 
     from rpsg.measures import Report
     from rpsg.protocols import Embedder
+    from rpsg.records import Pool
     from rpsg.report.nearness import Floats
     from rpsg.report.private_page import PrivateExtras
     from rpsg.storage.vault import Vault
 
-#: In English in every locale, as the page is.
+#: In English in every locale, like the page.
 MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
 
 
-def write_release_report(folder: Path) -> str:
-    """Write the report of the release that is assembled in ``folder`` into it; gives the file's SHA-256."""
+def write_release_report(folder: Path, pool: Pool | None = None) -> str:
+    """Write the report of the release that is assembled in ``folder`` into it; gives the file's SHA-256.
+
+    ``pool``: its candidates, which then need not be read.
+    """
     release = Release(folder, in_place=True)
+    if pool is not None:
+        release.pool = pool
     page = first_report(release) if has_first_form(release) else report(release)
     return write_atomic(folder / REPORT, page.encode(), PUBLIC_MODE)
 
@@ -67,18 +73,19 @@ def write_public(release: Release, out: Path | None) -> tuple[Path, Report | Non
     Returns the file, and the evaluation that it shows.
 
     Raises:
-        RunError: the release is damaged, or ``out`` lies in a release, which is never changed.
+        RunError: the release is damaged, or ``out`` is in a release, which is never changed.
         UsageError: the release has no run folder, and ``out`` is None.
     """
     if out is None and release.run is None:
         raise UsageError(
-            "This is a release without its run, so it is not clear where the report should go.",
-            hint=f"Say it with -o {REPORT}. (The release holds the report it was made with.)",
+            "This is a release without its run folder, so it is not clear where to write the report.",
+            hint=f"Name a file outside the release: -o {REPORT}. (The release also contains the report that "
+            f"was made with it.)",
         )
     target = out or release.path.parent / REPORT
     if _in_release(target):
         raise RunError(
-            "A release is never changed, and this file would be in one.",
+            "A release is never changed, but this file would be in one.",
             hint=f"Write it somewhere else with -o {REPORT}.",
         )
     scores = None if release.own_run is None else read_scores(release.own_run / PRIVATE / PUBLIC_RESULTS)
@@ -87,19 +94,19 @@ def write_public(release: Release, out: Path | None) -> tuple[Path, Report | Non
 
 
 def write_private(release: Release, out: Path | None) -> tuple[Path, Report | None]:
-    """Write the private report into the private folder of the run, or to ``out``, for its owner's eyes only.
+    """Write the private report into the private folder of the run, or to ``out``; only its owner can read it.
 
     Returns the file, and the evaluation that it shows.
 
     Raises:
         UsageError: the run folder is not here.
-        PrivacyError: ``out`` lies in a release.
+        PrivacyError: ``out`` is in a release.
     """
     run = release.own_run
     if run is None:
         raise UsageError(
-            "A private report needs the run folder, and that the run began here, with this RPSG_HOME.",
-            hint="Name the folder of a run of yours: rpsg report RUN --private",
+            "A private report needs the folder of a run that began on this machine, with this RPSG_HOME.",
+            hint="Name the folder of a run that you made here: rpsg report RUN --private",
         )
     target = out or run / PRIVATE / REPORT
     if _in_release(target):
@@ -141,14 +148,14 @@ def _audit(file: Path) -> dict[str, Any] | None:
         return None
     try:
         found = json.loads(file.read_bytes())
-        audit_part(found, ())  # a file of another version is no reason to show nothing else
+        audit_part(found, ())  # the rest of the report is shown even if this file is of another version
     except (ValueError, LookupError, TypeError, AttributeError):
         return None
     return dict(found)
 
 
 def _matches(run: Path) -> list[dict[str, Any]]:
-    """The closest texts that the audit kept in the vault; none if it is closed."""
+    """The closest texts that the audit kept in the vault; none if the vault cannot be opened."""
     try:
         vault = open_vault(run)
         return list(json.loads(vault.read(MATCHES))["matches"]) if vault.exists(MATCHES) else []
@@ -157,7 +164,7 @@ def _matches(run: Path) -> list[dict[str, Any]]:
 
 
 def _stages(file: Path) -> list[list[str]]:
-    """The rows of the stage table, which only runs with private seeds have."""
+    """The rows of the table of stages, which only runs with private seeds have."""
     if not file.is_file():
         return []
     lines = file.read_text(encoding="utf-8").splitlines()[2:]
@@ -165,7 +172,7 @@ def _stages(file: Path) -> list[list[str]]:
 
 
 def _embeddings(run: Path, release: Release) -> tuple[Floats, Floats]:
-    """The run's own embeddings of the private texts, and the same model's of the synthetic ones."""
+    """The embeddings of the private texts that the run kept, and of the synthetic texts by its model."""
     from rpsg import registry
 
     vault, plan = open_vault(run), release.plan_with_models()

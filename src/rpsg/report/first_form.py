@@ -1,8 +1,8 @@
 """The page that version 0.1.0 put into releases.
 
-``rpsg verify`` makes a release again and compares every file, the page among them, so the page of that
-version has to come out as it did then, byte for byte. Nothing here changes any more, nor does what the parts
-do with ``first=True``; pages of today are in ``page``.
+``rpsg verify`` makes a release again and compares every file, including the page. So the page of that version
+must come out as it did then, byte for byte. Nothing here changes any more, and neither does what the parts do
+with ``first=True``. Pages of today are in ``page``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def has_first_form(release: Release) -> bool:
 
 
 def first_report(release: Release) -> str:
-    """The page inside a release of these versions."""
+    """The page inside a release that version 0.1.0 made."""
     parts = [
         ("claim", "The claim: for the privacy officer", claim_part(release, first=True)),
         ("texts", "The texts: for the analyst", corpus_part(release, isolate, first=True)),

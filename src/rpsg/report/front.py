@@ -1,4 +1,4 @@
-"""The first screen: what the corpus is, three of its texts, and the facts to decide by whether to use it."""
+"""The first screen: what the corpus is, three of its texts, and what a reader must know before using it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _language(release: Release) -> str:
 
 
 def _writer(release: Release) -> str:
-    """The writer's usual name. The full one, with runtime and digest, is in the part on how it was made."""
+    """The writer's usual name. The full name, with runtime and digest, is in the part ``provenance``."""
     asked = release.plan.models.writer
     if asked in CATALOGUE:
         return asked
@@ -75,7 +75,7 @@ def _writer(release: Release) -> str:
 
 
 def _guided(release: Release) -> str:
-    """What the writer had from the private texts, in a clause."""
+    """What the writer got from the private texts, in a clause."""
     if not release.reads_private:
         return "which had public knowledge alone."
     if release.is_seeded:
@@ -153,7 +153,7 @@ def promise(release: Release) -> Child:
 
 
 def _nothing(release: Release) -> tuple[Child, ...]:
-    """What a release without a guarantee says in place of one."""
+    """What a release without a guarantee says in place of a guarantee."""
     if not release.reads_private:
         return tag("strong", "Nothing private inside."), " ", release.claim["text"]
     if release.claim["text"] == NOT_PRIVATE:

@@ -1,4 +1,4 @@
-"""Histograms of the synthetic texts, from the corpus alone: their lengths, and sentiments of their cards."""
+"""Histograms from the corpus alone: lengths of the synthetic texts, and sentiments of their cards."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def bins_of(words: Sequence[int]) -> list[Bin]:
 def lengths(texts: Sequence[Candidate], *, first: bool = False, name: str = "lengths") -> Html | None:
     """How many words the texts have: a sentence, a picture and a table; ``first`` as for ``sentiments``.
 
-    ``name`` is that of the picture, which no other on the page may have.
+    ``name`` is the picture's name, which no other picture on the page may have.
     """
     words = sorted(word_count(text.text) for text in texts)
     if not words:
@@ -88,7 +88,7 @@ def _rows(names: Sequence[str], counts: Sequence[int]) -> list[tuple[Child, ...]
 def sentiments(release: Release, *, first: bool = False) -> list[Html]:
     """For each sentiment attribute, the texts by the sentiment on their card, which is not measured.
 
-    ``first``: in the words of the first form of the page.
+    With ``first``, the words are those of the first form of the page.
     """
     found = {a.name for a in release.pack.attributes if a.kind == "sentiment"}
     return [

@@ -89,7 +89,7 @@ def paragraph(*children: Child) -> Html:
 
 
 def folded(summary: str, *children: Child) -> Html:
-    """Content to unfold without a script; on paper it is unfolded."""
+    """Content that a reader can unfold, without a script; on paper it is always unfolded."""
     return tag("details", tag("summary", summary), *children)
 
 
@@ -104,7 +104,7 @@ def commands(*lines: str) -> Html:
 
 
 def percent(share: float, decimals: int = 0) -> str:
-    return f"{round(100 * share, decimals) + 0.0:.{decimals}f}\u00a0%"  # + 0.0: never "-0 %"
+    return f"{round(100 * share, decimals) + 0.0:.{decimals}f}\u00a0%"  # adding 0.0 avoids "-0 %"
 
 
 def percent_up(share: float, decimals: int = 1) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def life_steps(release: Release, text: Candidate, shown: ShowText, *, first: bool = False) -> Iterator[Child]:
     """The steps of a released text, in order, from the values that it was written from to the text itself.
 
-    ``first``: in the words of the first form of the page.
+    With ``first``, the words are those of the first form of the page.
     """
     if release.is_seeded:
         yield from _seeded_steps(release, text, shown)
@@ -53,7 +53,7 @@ def life_steps(release: Release, text: Candidate, shown: ShowText, *, first: boo
 
 
 def _seeded_steps(release: Release, text: Candidate, shown: ShowText) -> Iterator[Child]:
-    """The steps of a text that was made from a private record; which one is not published."""
+    """The steps of a text that was made from a private record; which record is not published."""
     whose = "a seed donor's record" if release.ledger["reads"] == "donors" else "a private record"
     values = [joined(isolate(name), ": ", isolate(value)) for name, value in sorted(text.card.values.items())]
     yield joined(tag("strong", "Record"), f": the values of {whose}, without noise.", listed(values))

@@ -1,7 +1,7 @@
 """Names and dates in synthetic texts, marked so that nobody takes them for those of a real person.
 
-They are found by patterns and by capital letters alone: a name that is also a word of the corpus in small
-letters is missed, and the name of a firm or a place is marked as that of a person would be.
+They are found only by patterns and by capital letters. So a name that the corpus also has as a word in small
+letters is missed, and the name of a firm or a place is marked like that of a person.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     #: Isolates a text on the page, perhaps with marks in it.
     ShowText = Callable[[str], Html]
 
-#: Whether a word is ever written in small letters is looked up in at most this many texts, evenly spaced.
+#: At most this many texts, evenly spaced, are searched for words that are ever written in small letters.
 LOOKED_AT = 2000
 _MONTH = (
     r"(?:Jan(?:uary|\.)?|Feb(?:ruary|\.)?|Mar(?:ch|\.)?|Apr(?:il|\.)?|May|June?|July?|Aug(?:ust|\.)?"
@@ -35,12 +35,12 @@ DATES = re.compile(
 )
 _PLACEHOLDER = re.compile(r"\[(?:EMAIL|LINK|MAC|IP|IBAN|ID|NUMBER|ACCOUNT|NAME|ZIP)\]")
 _CAPITAL = re.compile(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)?\b")
-#: Words in capitals beside each other, unless they say who speaks, as in Doctor: hello.
+#: Capitalised words in a row, unless they say who speaks, as in Doctor: hello.
 _CAPITALS = re.compile(rf"{_CAPITAL.pattern}(?: {_CAPITAL.pattern})*+(?!:)")
 _SMALL = re.compile(r"\b[a-z]{2,}\b")
-#: What stands before the first word of a sentence, a line, a quotation or a bracket.
+#: What comes before the first word of a sentence, a line, a quotation or a bracket.
 _OPENS = re.compile(r"(?:\A|[.!?:;\n\"\u201c\u2018(\[*>\u2014-])[\s'\"\u201c\u2018(*_]*\Z")
-#: Capital letters in English that name nobody: languages, peoples, days, titles.
+#: Words that English writes with capital letters, but that name nobody: languages, peoples, days, titles.
 _COMMON = frozenset(
     (
         *(
@@ -78,7 +78,7 @@ class Marks:
     """Shows texts of one corpus with their names and dates marked."""
 
     def __init__(self, texts: Sequence[str], language: str) -> None:
-        """``language`` is that of the pack. Capitals are read as names if it is English or empty."""
+        """``language`` is the pack's. Capitalised words are read as names if it is English or empty."""
         self._reads_capitals = not language or language.lower().startswith("en")
         step = -(-len(texts) // LOOKED_AT) or 1
         looked_at = texts[::step]
@@ -88,7 +88,7 @@ class Marks:
             self._names = {found[0] for text in looked_at for found in self._inside(text)}
 
     def __call__(self, text: str) -> Html:
-        """The text, isolate, with names and dates in ``mark`` elements."""
+        """The text in a ``bdi`` element, with names and dates in ``mark`` elements."""
         parts: list[Html | str] = []
         last = 0
         for start, end in self.spans(text):
@@ -97,7 +97,7 @@ class Marks:
         return tag("bdi", *parts, text[last:], dir="auto")
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Start and end of each name, date and placeholder, in order; neighbours are one."""
+        """Start and end of each name, date and placeholder, in order; adjacent ones are joined."""
         found = [match.span() for match in (*DATES.finditer(text), *_PLACEHOLDER.finditer(text))]
         found += [
             match.span(1) for kind, pattern in NAMED if kind == "[NAME]" for match in pattern.finditer(text)
@@ -113,7 +113,7 @@ class Marks:
         return merged
 
     def _named(self, text: str) -> Iterator[tuple[int, int]]:
-        """Names with the words in capitals that follow them, as in United States."""
+        """Names with the capitalised words that follow them, as in United States."""
         for match in _CAPITALS.finditer(text):
             words = _CAPITAL.finditer(text, *match.span())
             start = next((word.start() for word in words if word[0] in self._names), None)
@@ -136,7 +136,7 @@ def marks_of(release: Release) -> Marks:
 
 
 def told_of_marks(release: Release, shown: ShowText, texts: Sequence[Candidate]) -> Html | None:
-    """What a mark means; None if none of these texts, as they are shown, has one."""
+    """What a mark means; None if no mark is shown in these texts."""
     if not any("</mark>" in shown(text.text) for text in texts):
         return None
     whose = (

@@ -26,8 +26,8 @@ READ_AT = 10
 def nearest(real: Floats, synthetic: Floats) -> tuple[Floats, Floats]:
     """For each of the real texts the cosine of the nearest synthetic text, and of the nearest other real one.
 
-    Both are the nearest of the same number of texts, since among more texts there is a closer one: the number
-    of synthetic texts, or of other real ones if those are fewer.
+    Both are the nearest among the same number of texts, because among more texts there is a closer one. That
+    number is the smaller one of the synthetic texts and of the other real texts.
     """
     real, synthetic = _unit(real), _unit(synthetic)
     size = min(len(synthetic), len(real) - 1)
@@ -41,8 +41,8 @@ def nearest(real: Floats, synthetic: Floats) -> tuple[Floats, Floats]:
 def _nearest_other(near: Floats, others: list[int]) -> Floats:
     """The largest cosine of each row.
 
-    A row that is itself among the others is not compared with itself. The rest would have one text more to
-    choose from, so their last one is left out.
+    A row that is itself among the others is not compared with itself. All other rows would have one text more
+    to choose from, so the last text is left out for them.
     """
     is_other = np.zeros(len(near), dtype=bool)
     is_other[others] = True
@@ -51,7 +51,7 @@ def _nearest_other(near: Floats, others: list[int]) -> Floats:
 
 
 def _unit(rows: Floats) -> Floats:
-    """At most MOST_ROWS finite rows, of length 1; only these are read from a stored file."""
+    """At most MOST_ROWS finite rows, scaled to length 1; if they are in a file, only these rows are read."""
     chosen = np.asarray(rows[evenly(len(rows), MOST_ROWS)], np.float32)
     chosen = chosen[np.isfinite(chosen).all(axis=1)]
     return np.asarray(chosen / np.maximum(np.linalg.norm(chosen, axis=1, keepdims=True), 1e-12), np.float32)

@@ -32,10 +32,11 @@ def report(
     *,
     day: str = "",
 ) -> str:
-    """The page of a release; with ``private`` the page for its owner alone, marked as such.
+    """The page of a release; with ``private`` it is only for the owner of the data, and says so.
 
     ``scores`` are shown only if no real texts were read for them. ``day`` is the day on which the page is
-    made, in words; the page inside a release has none, since anybody can make that again.
+    made, in words; the page inside a release has no day, because others must be able to make the same page
+    again.
     """
     skip = tag("a", "To the report", href="#main", class_="skip")
     body = joined(skip, report_body(release, scores, private, day=day), footer(release))

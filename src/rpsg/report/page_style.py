@@ -8,7 +8,7 @@ from importlib.resources import files
 
 @cache
 def page_style(*, is_private: bool) -> str:
-    """The style of a page; on paper, every sheet of a private one says what it is."""
+    """The style of a page. When a private page is printed, every sheet says that it is private."""
     style = _read("style.css")
     if not is_private:
         return style

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from rpsg.release.coverage import Coverage, Value
     from rpsg.release.reader import Release
 
-#: Values that are shown before the others are folded, and hidden values that are named. In the first form of
-#: the page: more.
+#: How many values are shown before the others are folded, and how many hidden values are named. The first
+#: form of the page has more.
 SHOWN, FIRST_SHOWN = 6, 12
 NAMED, FIRST_NAMED = 10, 30
 HEAD = ("value", "synthetic texts", "private texts, with noise")
@@ -31,9 +31,9 @@ HOW = (
 
 
 def people(release: Release, *, first: bool) -> Iterator[Html]:
-    """A table for each attribute; those with the most rows come first, so that two beside each other fit.
+    """A table for each attribute; the longest come first, so that similar ones are side by side.
 
-    The first form of the page said how to read it at each of them, in the order of the pack.
+    In the first form of the page they are in the order of the pack, and each says how to read it.
     """
     shown = [c for c in release.coverage if c.texts or c.counted is not None]
     if first:
@@ -47,7 +47,7 @@ def people(release: Release, *, first: bool) -> Iterator[Html]:
 
 
 def _by(covered: Coverage, *, seeded: bool) -> str:
-    """How the value of a text is known."""
+    """How it is known which value a text has."""
     if covered.attribute.startswith(COLUMN):
         said = "A column of the release; private rows were counted as their file has it."
     elif covered.measured:
@@ -82,7 +82,7 @@ def _edges(covered: Coverage) -> str:
 
 
 def _how(covered: Coverage, *, seeded: bool) -> str:
-    """The words of the first form."""
+    """How to read a table, in the words of the first form of the page."""
     asked = "as the record of each text has it" if seeded else "as the card of each text asked for it"
     texts, edges = "as the texts are" if covered.measured else asked, _edges(covered)
     if covered.counted is None:

@@ -1,4 +1,4 @@
-"""The part for the owner of the data only: internal metrics, what the corpus reaches, and times."""
+"""The part for the owner of the data only: internal metrics, nearness to real texts, and times."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ if TYPE_CHECKING:
     from rpsg.measures import Report
     from rpsg.report.nearness import Floats
 
-#: Real texts that a picture needs at least.
+#: The fewest real texts for which a picture is drawn.
 FEWEST = 3
-MARK = "PRIVATE: never share this page. It was made from the private texts and no budget covers that."
+MARK = "PRIVATE: never share this page. It shows what was read from private texts without a budget."
 TOLD = "Private texts were read for these numbers. Do not use them to choose anything that is released."
 
 
 @dataclass(frozen=True, slots=True)
 class PrivateExtras:
-    """What a private report adds to the public one. ``no_picture`` says why their nearness is
-    not drawn.
+    """What a private report adds to the public one.
 
-    ``stages`` are the lines of a seeded run's table: stage, in, out, dropped, seconds. ``audit`` is what the
-    run's audit found, and ``matches`` the closest texts that it kept.
+    ``no_picture`` says why there is no picture of the nearness to real texts.
+
+    ``stages`` are the lines of a seeded run's table: stage, in, out, dropped, seconds. ``audit`` is the
+    outcome of the run's audit, and ``matches`` are the closest texts that the audit kept.
     """
 
     scores: Report | None = None
@@ -51,7 +52,7 @@ def private_part(private: PrivateExtras) -> Html:
     return part(
         "private",
         "Only for the owner of the data",
-        "Private. Nothing of this part is in the release.",
+        "Private. The release contains nothing of this part.",
         _scores(private),
         _lengths(private),
         _sentiments(private),
@@ -74,7 +75,7 @@ def _lengths(private: PrivateExtras) -> Html | None:
         return None
     edges = [*(f"up to {edge}" for edge in found["up to words"]), "more"]
     rows = list(zip(edges, found["corpus"], found["real"], strict=True))
-    # The scale is made for texts of any length: what is empty at both ends says nothing about these.
+    # The scale is made for texts of any length, so empty bins at both ends are left out.
     filled = [place for place, (_, mine, real) in enumerate(rows) if mine or real]
     return _side_by_side("Lengths", "words", rows[filled[0] : filled[-1] + 1]) if filled else None
 
@@ -127,7 +128,7 @@ def _times(private: PrivateExtras) -> Html | None:
         (stage, joined(bar(seconds / total), f"{seconds:,.1f} s ({percent(seconds / total)})"))
         for stage, seconds in private.seconds.items()
     ]
-    told = "How long reading takes follows from how many texts there are, so it is private."
+    told = "These times are private, because the time that reading takes shows how many texts there are."
     return block(
         "Where the time went", paragraph(told), table("Seconds by stage", ("step", "time"), rows, ("time",))
     )

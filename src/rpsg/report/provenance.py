@@ -40,7 +40,7 @@ def provenance_part(release: Release, shown: ShowText, *, first: bool = False) -
 
 
 def _particulars(release: Release, *, first: bool) -> Iterator[Html]:
-    """Models, settings, files and program; in the first form each was a block that is not folded."""
+    """Models, settings, files and program, folded; in the first form each is a block that is not folded."""
     models = listed(
         [joined("Embedder: ", isolate(release.embedder)), joined("Writer: ", isolate(release.writer))]
     )
@@ -161,7 +161,7 @@ def _settings(release: Release) -> Html:
 
 
 def _said(value: object) -> str:
-    """A setting in words; of a path only the last part, since paths of the operator are private."""
+    """A setting in words; only the last part of a path, because the operator's paths are private."""
     if isinstance(value, dict):
         return ", ".join(f"{key} {inner}" for key, inner in value.items())
     if isinstance(value, list):
@@ -174,7 +174,7 @@ def _files(release: Release) -> Html:
     rows = [
         (output["name"], tag("code", output["sha256"]))
         for output in release.ledger["outputs"]
-        if output["name"] != REPORT  # it cannot hold its own hash; the ledger does
+        if output["name"] != REPORT  # a page cannot contain its own hash; that is in the ledger
     ]
     return table("Files that the ledger names", ("file", "SHA-256"), rows)
 

@@ -1,7 +1,7 @@
 """The questions that metrics answer about a corpus, and an answer to each in plain words.
 
-A measure counts for an answer only where real texts are better than texts without private data by more than
-chance, and where the interval of the corpus is shorter than the distance between these two.
+A measure counts for an answer only on two conditions: real texts are better than texts made without private
+data by more than chance, and the interval of the corpus is shorter than the distance between these two.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class QualityQuestion:
-    """A question, what its measures look at, and their names, the most telling ones first."""
+    """A question, what its measures look at, and their names, the most important first."""
 
     asked: str
     told: str
@@ -29,7 +29,7 @@ class QualityQuestion:
 
 QUESTIONS = (
     QualityQuestion(
-        "Does it read like them?",
+        "Does it read like real texts?",
         "Whether words, lengths and style are those of the real texts, and whether a classifier can tell "
         "the two apart.",
         (
@@ -39,7 +39,7 @@ QUESTIONS = (
     ),
     QualityQuestion(
         "Is it on topic?",
-        "Whether the texts have the topics of real texts, in the same shares.",
+        "Whether the texts have the same topics as real texts, each about as often.",
         (
             *("knn_precision", "density", "kl", "tv", "sentiment_distance"),
             *("column_distance", "attribute_distance", "attribute_coverage"),
@@ -47,7 +47,7 @@ QUESTIONS = (
     ),
     QualityQuestion(
         "Is it varied?",
-        "Whether it reaches all kinds of real texts, and repeats itself no more than they do.",
+        "Whether the corpus has all kinds of real texts, and repeats itself no more than they do.",
         (
             *("coverage", "knn_recall", "knn_f1", "self_bleu", "self_similarity", "repetition_rate"),
             *("distinct_1", "distinct_2", "distinct_3", "vocabulary"),
@@ -55,27 +55,27 @@ QUESTIONS = (
     ),
     QualityQuestion(
         "Does it make sense?",
-        "Whether sentences follow from each other, and texts are what their prompts asked for, without words "
-        "of the prompt.",
+        "Whether sentences follow from each other, and texts are what their prompts asked for, but do not "
+        "contain words of the prompt.",
         ("coherence", "word_order", "sentiment_agreement", "echo_rate"),
     ),
     QualityQuestion(
         "Can a model learn from it?",
-        "Whether what learns from it does well on real texts.",
+        "Whether a model that is trained on the corpus does well on real texts.",
         ("downstream_accuracy", "downstream_f1", "next_word_accuracy", "perplexity"),
     ),
 )
 OTHERS = QualityQuestion(
     "Other measures", "Measures of other packages, and those kept for comparison with papers.", ()
 )
-#: The least share of the way from texts without private data to real ones for each answer.
+#: Each answer, with the smallest share for it of the way from texts without private data to real texts.
 ANSWERS = ((0.9, "Yes"), (0.6, "Mostly"), (0.35, "Half-way"), (0.1, "Hardly"))
 UNKNOWN = "Unclear"
 
 
 @dataclass(frozen=True, slots=True)
 class QualityAnswer:
-    """An answer in a word or two, the sentence for it, and the lines of the measures that it rests on."""
+    """An answer in a word or two, a sentence that explains it, and the lines of the measures behind it."""
 
     word: str
     said: str
@@ -92,7 +92,7 @@ def asked(scores: Report) -> list[tuple[QualityQuestion, tuple[Line, ...]]]:
 
 
 def answer(lines: Iterable[Line]) -> QualityAnswer:
-    """The answer by the middle one of the measures that count."""
+    """The answer by the median of the measures that count."""
     lines = tuple(lines)
     counted = tuple(line for line in lines if counts(line))
     if not counted:
@@ -116,7 +116,7 @@ def answer(lines: Iterable[Line]) -> QualityAnswer:
 
 
 def counts(line: Line) -> bool:
-    """Whether a line tells more about the corpus than chance alone would."""
+    """Whether a line says more about the corpus than chance would."""
     if line.informative is not True or line.score is None or line.corpus.interval is None:
         return False
     ends = [line.scaled(end) for end in line.corpus.interval]
@@ -126,8 +126,8 @@ def counts(line: Line) -> bool:
 def way_of(line: Line) -> float | None:
     """How far the corpus has come from texts made without private data (0) to real texts (1).
 
-    If higher or lower is better, a corpus that is better than real texts has 1. If neither is
-    better, a corpus above the value of real texts has as much as one that is below it by the same distance.
+    If higher (or lower) is better, a corpus that is better than real texts gets 1. Otherwise only the
+    distance to the value of real texts matters, not its direction.
     """
     score = line.score
     if score is None or line.corpus.higher_is_better is not None:
@@ -148,7 +148,7 @@ def _why_not(lines: Sequence[Line]) -> str:
     if not any(_has_value(line.floor) for line in valued):
         return "There are no texts made without private data to compare with"
     if all(line.informative is None for line in valued):
-        return "There are too few texts to know how much of a difference is chance"
+        return "There are too few texts to tell a difference from chance"
     return (
         "By these measures real texts and texts made without private data are too similar, or too few, to "
         "place this corpus between them"

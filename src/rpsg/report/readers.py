@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def readers(release: Release, scores: Report | None, others: Sequence[tuple[str, str]]) -> Html:
-    """Three cards, each with a link to its part; ``others`` are more parts of the page to link to."""
+    """Three cards, each with a link to its part; ``others`` are further parts that the page links to."""
     also = listed((tag("a", title, href=f"#{name}") for name, title in others), kind="also")
     return tag(
         "nav",

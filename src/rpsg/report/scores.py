@@ -40,7 +40,7 @@ ARROWS = {True: "higher is better", False: "lower is better", None: "nearer to r
 
 
 def gained(scores: Report) -> Iterator[str]:
-    """The gain over the floor in words, for the headline metrics that tell more than chance would."""
+    """In words, the gain over the floor, for those headline metrics that differ from chance."""
     by_name = {line.name: line for line in scores.lines}
     for name in HEADLINES:
         line = by_name.get(name)
@@ -99,7 +99,7 @@ def scores_block(scores: Report, title: str, told: str) -> Html:
 
 
 def _question(question: QualityQuestion, lines: Sequence[Line], *, judged: bool) -> Html:
-    """A question with its answer. Measures that are shown count for it, or have no ceiling."""
+    """A question with its answer. The measures that are shown count for the answer, or have no ceiling."""
     given = answer(lines) if judged and question is not OTHERS else None
     counting = lines if given is None else given.counted
     telling = [
@@ -142,7 +142,7 @@ def _table(caption: str, lines: Sequence[Line]) -> Html:
 
 
 def _silent(question: QualityQuestion, lines: Sequence[Line]) -> Html:
-    """Measures that do not count, with the reason of each."""
+    """Measures that do not count for an answer, each with the reason."""
     valued = [line for line in lines if line.corpus.value is not None]
     missing = [
         joined(metric_name(line.name), ": ", isolate(line.corpus.reason))
@@ -156,7 +156,7 @@ def _silent(question: QualityQuestion, lines: Sequence[Line]) -> Html:
 
 
 def _sizes(scores: Report) -> str:
-    """The conditions that every number depends on; numbers under other conditions cannot be compared."""
+    """The conditions on which every number depends. Numbers under different conditions cannot be compared."""
     real = "" if scores.n_real is None else f", against {counted(scores.n_real, 'real one')}"
     split = f", split {scores.split}" if scores.split else ""
     return (

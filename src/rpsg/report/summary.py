@@ -57,7 +57,7 @@ def _writer_licence(plan: Plan) -> str:
 
 
 def _planted(release: Release) -> str:
-    """What canaries have shifted."""
+    """What the planted canaries have changed."""
     drawn = release.plan.data.audit_canaries
     if not drawn or not release.reads_private:
         return ""
@@ -122,7 +122,7 @@ def _who_saw(release: Release) -> str:
 
 
 def _drops(release: Release) -> str:
-    if release.is_seeded:  # what was dropped, and how often, depends on private records
+    if release.is_seeded:  # what was dropped, and how often, would depend on private records
         return ""
     rows = [
         f"| {stage} | {reason} | {count} |" for (stage, reason), count in sorted(release.pool.drops().items())
@@ -152,7 +152,7 @@ def _disclosed(release: Release) -> str:
 
 
 def _cautions(release: Release) -> str:
-    """What weakens the claim; printed next to it."""
+    """What weakens the claim, to be printed next to it."""
     lines = [f"- {line}" for line in release.ledger["cautions"]]
     return "\n".join(["## Before you rely on it", "", *lines]) if lines else ""
 
@@ -245,8 +245,8 @@ def _front(release: Release) -> list[str]:
 def _config_name(release: Release) -> str:
     """A name of the corpus that no other corpus has.
 
-    ``datasets.load_dataset`` keeps what it has read by the name of the folder and this one, so with one name
-    for all it would give the rows of one release for another.
+    ``datasets.load_dataset`` caches rows by the name of the folder and this name. If all corpora had one
+    name, it could return the rows of another release.
     """
     if release.ledger["code"]["version"] in FIRST_FORM:
         return "default"

@@ -26,7 +26,7 @@ def bar(share: float, *, kind: str = "first") -> Html:
 
 
 def compared(share: float, other: float | None, low: float = 0.0, high: float = 0.0) -> Html:
-    """A bar, and a mark where ``other`` is, with a band from ``low`` to ``high`` around it."""
+    """A bar, and a mark at ``other`` with a band from ``low`` to ``high`` around the mark."""
     parts = [_rect(0.0, share, 2.0, 6.0, "first bar")]
     if other is not None:
         parts += [
@@ -45,7 +45,7 @@ def between(value: float, low: float, high: float) -> Html:
 
 
 def strip(found: int, count: int) -> Html:
-    """A field for each of ``count`` things, the first ``found`` of them filled; of more than 400 a share."""
+    """A field for each of ``count`` things, the first ``found`` of them filled; a share for more than 400."""
     fields = min(count, 400)
     filled = math.ceil(found * fields / max(count, 1))
     width = 1 / max(fields, 1)
@@ -75,7 +75,7 @@ def _in_cell(*shapes: Html) -> Html:
     )
 
 
-def curve(  # two by place, the rest by name
+def curve(  # two arguments by position, the rest by keyword
     name: str,
     lines: Sequence[tuple[str, Sequence[Point]]],
     *,
@@ -95,7 +95,7 @@ def curve(  # two by place, the rest by name
     return picture(name, shapes, title=title, desc=desc)
 
 
-def columns(  # two by place, the rest by name
+def columns(  # two arguments by position, the rest by keyword
     name: str,
     shares: Sequence[float],
     *,
@@ -141,7 +141,7 @@ class Series:
     is_level: bool = False
 
 
-def chart(  # two by place, the rest by name
+def chart(  # two arguments by position, the rest by keyword
     name: str,
     series: Sequence[Series],
     *,
@@ -150,9 +150,9 @@ def chart(  # two by place, the rest by name
     across: str,
     ticks: tuple[Sequence[tuple[float, str]], Sequence[tuple[float, str]]],
 ) -> Html:
-    """Series in one frame. Each has a letter next to its last point, so that none depends on its colour.
+    """Series in one frame. A letter next to the last point of each tells them apart without their colour.
 
-    The name of the upright axis is in the title alone: long labels of ticks take its place.
+    The name of the vertical axis is only in the title, because long labels of ticks take its place.
     """
     shapes, taken = [_frame(*ticks, (across, ""))], list[Point]()
     for one in series:
@@ -174,7 +174,7 @@ def chart(  # two by place, the rest by name
 
 
 def _free(x: float, y: float, taken: Sequence[Point]) -> Point:
-    """A place for a letter near a point, on no other letter and inside the picture."""
+    """A place for a letter near a point, inside the picture and not on another letter."""
     for away in range(12):
         for side, up in ((6.0, 4.0), (6.0, -7.0), (6.0, 15.0), (-13.0, 4.0), (-13.0, -7.0), (-13.0, 15.0)):
             shift = 11.0 * away * (1 if up >= 0 else -1)

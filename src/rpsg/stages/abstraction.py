@@ -40,7 +40,7 @@ TONES = {"positive": "Keep positive tone: ", "negative": "Keep negative tone: "}
 class Seed:
     """One private record. ``number`` is its position in the sample and identifies it in all later stages.
 
-    ``sentiment`` is "" where texts have none. ``words`` is the wanted length of the synthetic text.
+    ``sentiment`` is "" if texts have none. ``words`` is the wanted length of the synthetic text.
     """
 
     number: int

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from rpsg.protocols import Classifier, Embedder
     from rpsg.records import Document
     from rpsg.stages.contributions import People
+    from rpsg.storage.vectors import Stored
 
 Codes = npt.NDArray[np.int64]
 Traits = Mapping[str, Codes]
@@ -53,7 +55,7 @@ def annotate(
     """
     counted = [a for a in pack.attributes if a.counted and (only is None or a.name in only)]
 
-    def codes(rows: tuple[Document, ...], vectors: npt.NDArray[np.float32]) -> Traits:
+    def codes(rows: tuple[Document, ...], vectors: Stored) -> Traits:
         empty = empty_rows(vectors)
         traits = {a.name: codes_of(a, rows, vectors, landmarks, sentiment) for a in counted}
         return {name: np.where(empty, -1, values) for name, values in traits.items()}
@@ -64,7 +66,7 @@ def annotate(
 def codes_of(
     attribute: Attribute,
     rows: Sequence[Document],
-    vectors: npt.NDArray[np.float32],
+    vectors: Stored,
     landmarks: Mapping[str, Landmarks],
     sentiment: Classifier,
 ) -> Codes:
@@ -80,17 +82,28 @@ def codes_of(
     if attribute.kind == "column":
         held = (dict(row.columns).get(attribute.column, "") for row in rows)
         return np.array([index.get(value, -1) for value in held], np.int64)
-    said = each_or_none(
-        len(rows), lambda part: sentiment.classify([row.text for row in rows[part]], vectors[part])
-    )
-    return np.array([index.get(value or "", -1) for value in said], np.int64)
+    out = np.empty(len(rows), np.int64)
+    for start in range(0, len(rows), CHUNK):  # a classifier may need several times the memory of its rows
+        block = slice(start, start + CHUNK)
+        texts, own = [row.text for row in rows[block]], np.asarray(vectors[block], np.float32)
+        said = each_or_none(len(texts), partial(_classified, sentiment, texts, own))
+        out[block] = [index.get(value or "", -1) for value in said]
+        drop_pages(vectors)
+    return out
+
+
+def _classified(
+    sentiment: Classifier, texts: Sequence[str], rows: npt.NDArray[np.float32], part: slice
+) -> list[str]:
+    return sentiment.classify(texts[part], rows[part])
 
 
 def describe(pack: Pack, embedder: Embedder) -> dict[str, Landmarks]:
     """The embedded values of each attribute of the kind "nearest", by the attribute's name.
 
-    The mean of all descriptions only says what kind of text it is. A value whose description says little
-    more would be near to every text, so each value's similarity to that mean is subtracted from its score.
+    The mean of all descriptions only says what kind of text it is. A value whose description says little more
+    than the mean would be close to every text, so each value's similarity to that mean is subtracted from its
+    score.
     """
     rows = {
         a.name: embedder.embed(a.descriptions or tuple(a.describe.format(value=v) for v in a.values))
@@ -103,12 +116,10 @@ def describe(pack: Pack, embedder: Embedder) -> dict[str, Landmarks]:
     return {name: Landmarks(values, values @ common) for name, values in rows.items()}
 
 
-def fits_none(
-    vectors: npt.NDArray[np.float32], landmarks: Landmarks, threshold: float
-) -> npt.NDArray[np.float32]:
-    """1.0 for each row that is near to no value, 0.0 for every other; shape (rows,).
+def fits_none(vectors: Stored, landmarks: Landmarks, threshold: float) -> npt.NDArray[np.float32]:
+    """1.0 for each row that is close to no value, 0.0 for every other; shape (rows,).
 
-    A row is near to none when its cosine with every description is below ``threshold``, a public number
+    A row is close to none if its cosine with every description is below ``threshold``, a public number
     (``Pack.poor_fit``). Computed in whole numbers, for each row alone. A zero row gives 0.0.
     """
     exact, border = quantized(landmarks.rows).T, np.float32(np.rint(threshold * SQUARE))
@@ -116,21 +127,19 @@ def fits_none(
     return far.astype(np.float32)
 
 
-def empty_rows(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+def empty_rows(vectors: Stored) -> npt.NDArray[np.bool_]:
     """Which rows are zero when quantized, shape (rows,)."""
     return _by_blocks(vectors, lambda block: ~np.any(block, axis=1)).astype(np.bool_)
 
 
-def nearest(vectors: npt.NDArray[np.float32], landmarks: Landmarks) -> Codes:
+def nearest(vectors: Stored, landmarks: Landmarks) -> Codes:
     """For each row the index of the value with the highest score; ties go to the first."""
     exact = quantized(landmarks.rows).T
     off = np.rint(landmarks.common * np.float32(SQUARE))
     return _by_blocks(vectors, lambda block: (block @ exact - off).argmax(axis=1))
 
 
-def _by_blocks(
-    vectors: npt.NDArray[np.float32], of: Callable[[npt.NDArray[np.float32]], npt.NDArray[Any]]
-) -> Codes:
+def _by_blocks(vectors: Stored, of: Callable[[npt.NDArray[np.float32]], npt.NDArray[Any]]) -> Codes:
     """One number for each row from its quantized block; a memory-mapped file is read in blocks."""
     out = np.empty(len(vectors), np.int64)
     for start in range(0, len(vectors), CHUNK):

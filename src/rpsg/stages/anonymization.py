@@ -201,7 +201,7 @@ def read_guesses(reply: Reply, count: int) -> list[str] | None:
 
 
 def read_confirmed(reply: Reply, text: str) -> tuple[bool, list[str]] | None:
-    """Whether a text tells a guess, and those of the named words that it holds; None if unreadable."""
+    """Whether a text reveals a guessed value, and which of the named words it has; None if unreadable."""
     found = _object(reply, "]}")
     if found is None or found.keys() != {"reveals", "words"}:
         return None
@@ -277,7 +277,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _quoted(words: str) -> str:
-    """Words from a record outside of its marked lines, as a string that they cannot end."""
+    """Words from a record, for use outside of its marked lines: a string that these words cannot end."""
     return json.dumps(_line(words), ensure_ascii=False)
 
 

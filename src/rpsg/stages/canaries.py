@@ -1,8 +1,8 @@
 """Canaries: made-up texts of which a coin decides whether they go into the data.
 
 A canary begins like the texts around it, or a generator would ignore it, and ends in words that nobody would
-write (Meeus et al. 2025): six words drawn from a list of 8,192 and a code of 60 bits. So the chance that its
-end comes out of a run that never saw it is computed, not assumed.
+write (Meeus et al. 2025): six words drawn from a list of 8,192 and a code of 60 bits. So the probability that
+a run which never saw the canary writes its end is computed, not assumed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rpsg.textstats.words import words
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-#: Words of an end, words in a row of them that make a hit, and the size of the list.
+#: The number of words of an end; how many of them in a row make a hit; and the size of the list of words.
 END_WORDS, HIT_WORDS, LIST_SIZE = 6, 4, 8192
 #: Letters and digits that are not taken for one another; twelve of them have 60 bits.
 CODE_SIGNS, CODE_LENGTH = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ", 12
@@ -46,7 +46,7 @@ class Canary:
 
 @dataclass(frozen=True, slots=True)
 class Canaries:
-    """All canaries, and which of them a coin put into the data. Private until the corpus is gone."""
+    """All canaries, and which of them a coin put into the data. Private until the corpus is deleted."""
 
     canaries: tuple[Canary, ...]
     is_in: tuple[bool, ...]
@@ -58,7 +58,7 @@ class Canaries:
 
 
 def word_list() -> tuple[str, ...]:
-    """The 8,192 words of all ends: they can be said and mean nothing, so no text has them by chance."""
+    """The 8,192 words of all ends: they can be pronounced but mean nothing, so no text has them by chance."""
     found = [
         begin + middle + close + last
         for last in _LAST
@@ -81,7 +81,7 @@ def make_canaries(count: int, beginnings: Sequence[str], *, least: int = 12, mos
     rows = list({" ".join(row[:least]): row for row in rows if len(row) >= least}.values())
     if len(rows) < count or count < 1:
         raise UsageError(
-            f"{count} canaries begin with the words of {count} public texts, each of at least {least} words.",
+            f"{count} canaries need {count} public texts to begin with, each of at least {least} words.",
             hint="Give more public texts of the same kind, or ask for fewer canaries.",
         )
     known, dice = word_list(), secrets.SystemRandom()
@@ -113,11 +113,10 @@ def extracted(canaries: Canaries, texts: Iterable[str]) -> tuple[bool, ...]:
 
 
 def chance_of_hit(synthetic: Sequence[str]) -> float:
-    """The chance that a canary that no run has seen is in this corpus; a bound.
-
-    Each of its three runs of four random words equals one of the corpus' runs with a chance of runs / 8192^4,
-    its code one of the corpus' rows of twelve signs with rows / 32^12. This
-    holds for every corpus, because the canary was drawn without it.
+    """An upper bound on the probability that a canary which the run never saw is found in this corpus. Each
+    of the three runs of four words in its end equals one of the corpus' runs with a probability of at most
+    runs / 8192^4, and its code equals one of the corpus' rows of twelve signs with at most rows / 32^12. This
+    holds for every corpus, because the canary was drawn independently of the corpus.
     """
     runs = sum(max(len(words(text)) - HIT_WORDS + 1, 0) for text in synthetic)
     starts = sum(len(text) + 1 for text in synthetic)

@@ -14,7 +14,7 @@ from rpsg.stages.clean_reply import tidy
 from rpsg.stages.echo import REASON, repeats_prompt
 from rpsg.stages.prompts import by_prefix, candidate_request, variant_request
 
-#: The most requests that a writer is given at once.
+#: The maximum number of requests given to a writer at once.
 AT_ONCE = 20_000
 
 if TYPE_CHECKING:

@@ -69,7 +69,7 @@ def positions(pack: Pack, index: int, name: str) -> Codes:
 def card_row_cells(
     traits: Private[Traits], units: Private[npt.NDArray[np.int64]], pack: Pack
 ) -> Private[RowCells]:
-    """Each row's cell in each marginal, numbered over all marginals; -1 where the row lacks a value."""
+    """Each row's cell in each marginal, numbered over all marginals; -1 if the row lacks a value."""
 
     def row_cells(values: Traits, unit: npt.NDArray[np.int64]) -> RowCells:
         columns, offset = [], 0
@@ -144,7 +144,9 @@ class CardModel:
         return told
 
     def draw(self, count: int, rng: np.random.Generator) -> list[Card]:
-        """``count`` cards: the first attribute by systematic sampling, each other one given those before."""
+        """``count`` cards. The first attribute is drawn by systematic sampling, each further one given those
+        before it.
+        """
         known: dict[str, Codes] = {}
         for index, (group, table) in enumerate(zip(self.pack.marginals, self.marginals, strict=True)):
             for axis, name in enumerate(group):

@@ -1,12 +1,13 @@
 """Step 6, choose: the texts whose mean features come nearest to the sketch (post-processing).
 
-First greedily, each time the text that brings the mean of those chosen nearest to the target (kernel herding;
-Welling, 2009; Chen, Welling and Smola, 2010), then by exchanges of a chosen text for another while they
-help. Products of coordinates are never stored: the inner product of two texts' products is the square of that
-of their coordinates. So memory is one number for each text and axis.
+First texts are chosen greedily: each time the text that brings the mean of the chosen ones nearest to the
+target (kernel herding; Welling, 2009; Chen, Welling and Smola, 2010). Then chosen texts are exchanged for
+others as long as that helps. Products of coordinates are never stored: the inner product of two texts'
+products is the square of that of their coordinates. So memory is one number for each text and axis.
 
 Every choice looks at every text, so the time is quadratic. This is why more than ``MOST_TOGETHER`` texts are
-divided into parts, and the choice in a part makes up for what those before it left between mean and target.
+divided into parts, and the choice in each part corrects the distance from the target that the parts before it
+left.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class Objective:
         return out
 
     def all_columns(self) -> Columns:
-        """As ``columns``, from a table of shape (texts, texts): many times as fast, and more memory."""
+        """As ``columns``, from a table of shape (texts, texts): many times faster, but with more memory."""
         table = self.columns(np.arange(len(self.towards)))
         return lambda which: table[which].T
 
@@ -137,8 +138,8 @@ def choose_in_parts(
 ) -> tuple[Numbers, Floats]:
     """Choose ``size`` texts of a pool, in parts if it is large.
 
-    ``objective_of`` gives the objective of a part. Returns the indices of the chosen, rising, and the inner
-    product of every text with the target, which is its score.
+    ``objective_of`` gives the objective of a part. Returns the indices of the chosen texts in rising order,
+    and the inner product of every text with the target, which is its score.
     """
     parts, before = parts_of(texts, size), None
     chosen, scores = [], []
@@ -154,7 +155,8 @@ def choose_in_parts(
 
 
 def choose(objective: Objective, size: int, before: Chosen | None = None) -> Numbers:
-    """The indices of ``size`` texts whose mean is near the target, rising; all where there are fewer.
+    """The indices, in rising order, of ``size`` texts whose mean is close to the target; all if there are
+    fewer.
 
     With ``before`` the mean is that of those texts and the chosen ones together. Ties go to the first text,
     so the choice is deterministic.
@@ -188,7 +190,7 @@ def _exchange(
     size: int,
     towards: Floats,
 ) -> int:
-    """Exchange, in place, each chosen text for the best other one where that helps; gives their number."""
+    """Exchange, in place, each chosen text for the best other one if that helps; gives their number."""
     exchanged = 0
     tolerance = 1e-9 * size
     held = np.flatnonzero(chosen)

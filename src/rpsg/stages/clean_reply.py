@@ -46,7 +46,7 @@ LEAD_IN = re.compile(
 )
 _TASKS = r"(?:review|post|note|message|ticket|abstract|text|story|article|email|letter)"
 NOT_A_TEXT = re.compile(
-    r"\bas an? (?:ai|artificial intelligence|(?:large |ai )?language model)\b"
+    r"\bas an? (?:responsible |helpful )?(?:ai|artificial intelligence|(?:large |ai )?language model)\b"
     r"(?=,|\.| language| model| i\b| assistant)"
     r"|\bi(?:['\u2019]m| am) (?:just |only |merely )?an? "
     r"(?:ai|(?:large |ai )?language model|virtual assistant)\b"
@@ -60,7 +60,8 @@ NOT_A_TEXT = re.compile(
 #: "I'm sorry, but the soup was cold" and "I can't help but love it" are texts.
 _DECLINES = (
     r"i(?: can(?:['\u2019]?t|not| not)| won['\u2019]t| will not|(?: am|['\u2019]m) (?:unable|not able) to"
-    r"| must decline| have to decline| (?:do not|don['\u2019]t) feel comfortable)"
+    r"| (?:must|have to|need to|will have to) (?:respectfully |politely )?decline"
+    r"| (?:do not|don['\u2019]t) feel comfortable)"
 )
 REFUSAL = re.compile(
     r"\A\W*(?:[^.!?\n]{0,60}\b(?:sorry|apologi[sz]e|unfortunately|afraid|understand)\b[^\n]{0,20}?)?\b"
@@ -71,12 +72,19 @@ REFUSAL = re.compile(
     r"\b(?:request|content|conversation|prompt|task|instruction|material|question"
     rf"|(?:that|this|such|(?:such )?an?) (?:\w+ )?{_TASKS}"
     r"(?= ?(?:[.,;!]|\Z|as |because |for |about |on )))s?\b"
-    r"|\b(?:write|provide|create|generate|answer|discuss) (?:that|this)(?=[.!]|\Z)|\bdo (?:that|this)\W*\Z)",
+    r"|\b(?:writ|provid|creat|generat|answer|discuss)(?:e|ing)? (?:that|this)(?=[.!]|\Z)"
+    r"|\bdo (?:that|this)\W*\Z"
+    r"|(?<=decline)(?:\W*\Z| (?:this|that|your|the) (?:request|task|prompt)\b))"
+    r"|\A\W*(?:sorry\W{1,3})?(?:that|this)(?: is|['\u2019]s) (?:not )?something"
+    r" i (?:can|cannot|can['\u2019]t) (?:help|assist)(?: you)? with\W*\Z"
+    r"|\A[^.!?\n]{0,80}\b(?:against|violates?) my (?:content |usage )?"
+    r"(?:guidelines|programming|policy|policies)\b",
     re.IGNORECASE,
 )
-#: The same in German, French and Spanish, in which writers decline if the pack is in these languages.
+#: The words of a refusal in other languages: with packs in these languages writers decline in them.
 _REGRETS = (
     r"\A\W*(?:[^.!?\n]{0,30}\b(?:tut mir (?:wirklich )?leid|entschuldigung|leider"
+    r"|mi dispiace|desculpe|het spijt me|sorry"
     r"|d\u00e9sol\u00e9e?|malheureusement|lo siento|lamentablemente)\b[^.!?\n]{0,20}?)?"
 )
 _DECLINES_ELSEWHERE = (
@@ -87,8 +95,23 @@ _DECLINES_ELSEWHERE = (
     r"|g\u00e9n\u00e9rer|r\u00e9diger) (?:\u00e0 )?(?:ce|cet|cette|de tel))"
     r"|\bno puedo (?:ayudar(?:te|le)?(?: con (?:eso|esto|esa|esta|ese)\b|\W*\Z)"
     r"|(?:escribir|crear|generar|redactar|responder a) (?:ese|esa|este|esta|eso|esto)\b)"
+    r"|\bnon posso (?:aiutar(?:ti|la|vi)(?: con (?:questo|questa|quest[aeo])\b|\W*\Z)"
+    r"|(?:scrivere|creare|generare) (?:questo|questa)\b)"
+    r"|\bn\u00e3o posso (?:ajudar(?: voc\u00ea)?(?: com (?:isso|isto|esse|essa)\b|\W*\Z)"
+    r"|(?:escrever|criar|gerar) (?:isso|esse|essa|este|esta)\b)"
+    r"|\b(?:ik kan|kan ik) (?:je|jou|u) (?:hier|daar)?\s?(?:mee |bij )?niet (?:mee |bij )?helpen\b"
 )
-REFUSAL_ELSEWHERE = re.compile(rf"{_REGRETS}(?:{_DECLINES_ELSEWHERE})", re.IGNORECASE)
+#: In Chinese and Japanese, which have no blanks between words.
+_DECLINES_WITHOUT_BLANKS = (
+    r"\A\W*[^\u3002\uff01\uff1f\n]{0,20}(?:\u62b1\u6b49|\u5bf9\u4e0d\u8d77|\u5c0d\u4e0d\u8d77)"
+    r"[^\u3002\uff01\uff1f\n]{0,10}(?:\u65e0\u6cd5|\u4e0d\u80fd|\u7121\u6cd5)"
+    r"(?:\u5e2e\u52a9|\u534f\u52a9|\u6ee1\u8db3|\u5b8c\u6210|\u5354\u52a9)(?:\u60a8|\u4f60|\u8be5|\u8fd9)"
+    r"|\A[^\u3002\n]{0,30}(?:\u8981\u671b|\u4f9d\u983c|\u30ea\u30af\u30a8\u30b9\u30c8)\u306b\u306f?"
+    r"(?:\u304a\u7b54\u3048|\u304a\u5fdc\u3048|\u5bfe\u5fdc)(?:\u3067\u304d\u307e\u305b\u3093|\u3044\u305f\u3057\u304b\u306d)"
+)
+REFUSAL_ELSEWHERE = re.compile(
+    rf"{_REGRETS}(?:{_DECLINES_ELSEWHERE})|{_DECLINES_WITHOUT_BLANKS}", re.IGNORECASE
+)
 #: A reply that is a JSON object with one text: {"review": "..."}.
 OBJECT = re.compile(r'\A\{\s*"[\w -]{1,40}"\s*:\s*("(?:[^"\\]|\\.)*")\s*\}\Z', re.DOTALL)
 NUMBER = re.compile(r"\d[\d.,:/-]*")
@@ -127,7 +150,8 @@ def _no_text(reply: str, begins: str) -> str:
     parts = [reply, reply[len(begins) :]] if begins and reply.startswith(begins) else [reply]
     if any(refuses(part) for part in parts):
         return "refused politely"
-    return "talks about its task" if NOT_A_TEXT.search(reply) else ""
+    announces = LEAD_IN.fullmatch(f"{reply}\n")  # and nothing follows
+    return "talks about its task" if announces or NOT_A_TEXT.search(reply) else ""
 
 
 def _too_little(text: str) -> str:
@@ -170,14 +194,16 @@ LEAST_DIFFERENT = 0.8
 
 
 def repeats_itself(text: str) -> bool:
-    """Whether too few of the text's 4-grams are distinct; so are under one in a thousand of real texts."""
+    """Whether too few of the text's 4-grams are distinct; fewer than one in a thousand of real texts are like
+    that.
+    """
     words = pieces(text.lower())
     grams = list(runs_of(words, 4))
     return len(grams) >= 8 and len(set(grams)) < LEAST_DIFFERENT * len(grams)
 
 
 def says_a_sentence_twice(text: str) -> bool:
-    """Whether a sentence of three words or more is there twice, apart from its numbers."""
+    """Whether a sentence of three words or more occurs twice, even with other numbers in it."""
     parts = (NUMBER.sub("0", part).strip() for part in SENTENCE_END.split(text))
     sentences = [part for part in parts if word_count(part) >= 3]
     return len(set(sentences)) < len(sentences)

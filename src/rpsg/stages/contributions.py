@@ -1,8 +1,8 @@
 """Step 1, bound: the private rows, at most c of each person, read only when a mechanism asks for them.
 
 Long records can be split into passages of about a given length. A public rule cuts each text by itself, at
-the end of a sentence where one is near. The contribution bound then applies to passages, which are drawn as
-rows are, so no sensitivity changes.
+the end of a sentence if there is one close by. The contribution bound then applies to passages, which are
+drawn as rows are, so no sensitivity changes.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy.typing as npt
 from rpsg.errors import PlugInError, RpsgError, RunError
 from rpsg.protocols import Tenths
 from rpsg.stages.partition import content_tag
+from rpsg.storage.vectors import halves
 from rpsg.textstats.words import is_simple, piece_spans
 
 if TYPE_CHECKING:
@@ -31,10 +32,10 @@ if TYPE_CHECKING:
     from rpsg.privacy.private import Private
     from rpsg.protocols import Embedder, Progress
     from rpsg.records import Document, PrivateCorpus
-    from rpsg.storage.vectors import Vectors
+    from rpsg.storage.vectors import Halves, Stored, Vectors
 
 EMBED_CHUNK = 128
-#: So many embeddings are stored at once, and lost at most if a run is stopped.
+#: This many embeddings are stored at once, so at most this many are lost if a run is stopped.
 PART = 8_192
 _ENDS_SENTENCE = re.compile(r"[.!?\u2026\u3002\uff01\uff1f][\"'\u201d\u2019\u00bb)\]]*$")
 T = TypeVar("T")
@@ -80,18 +81,22 @@ class People:
         return self.rows.map(unit_numbers)
 
     @cached_property
-    def embeddings(self) -> Private[npt.NDArray[np.float32]]:
-        """Unit rows, shape (rows, dim); computed once and stored in the run's vault."""
+    def embeddings(self) -> Private[Stored]:
+        """Unit rows, shape (rows, dim); computed once and stored in the run's vault.
+
+        They are rounded to 16 bits at once, whether they are stored or not, so that a run in one process, one
+        on a cluster and one in shards count the same.
+        """
         return self.rows.map(self._embed)
 
-    def _embed(self, rows: tuple[Document, ...]) -> npt.NDArray[np.float32]:
+    def _embed(self, rows: tuple[Document, ...]) -> Stored:
         # Shown even if all rows are stored already: in a resumed run the absence of this stage would reveal
         # that no row changed.
         tenths = Tenths(self._progress, "reading the private texts")
         if not rows:  # an empty shard must look like any other
             tenths.reached(1.0)
         if self._cache is None:
-            found = np.empty((len(rows), self._embedder.dim), np.float32)
+            found = np.empty((len(rows), self._embedder.dim), np.float16)
             blocks = self._blocks(rows, slice(0, len(rows)), tenths)
             for start, block in zip(count(0, EMBED_CHUNK), blocks, strict=False):
                 found[start : start + len(block)] = block
@@ -113,9 +118,7 @@ class People:
             raise ValueError("rows that are not finite")
         return rows
 
-    def _parts(
-        self, cache: Vectors, rows: tuple[Document, ...], tenths: Tenths
-    ) -> Iterator[npt.NDArray[np.float32]]:
+    def _parts(self, cache: Vectors, rows: tuple[Document, ...], tenths: Tenths) -> Iterator[Halves]:
         """The rows of all texts. A run that is stopped keeps the parts that it had finished."""
         for number, start in enumerate(range(0, len(rows), PART)):
             some = rows[start : start + PART]
@@ -128,14 +131,14 @@ class People:
             yield part
             tenths.reached((start + len(some)) / len(rows))
 
-    def _blocks(
-        self, rows: tuple[Document, ...], part: slice, tenths: Tenths
-    ) -> Iterator[npt.NDArray[np.float32]]:
+    def _blocks(self, rows: tuple[Document, ...], part: slice, tenths: Tenths) -> Iterator[Halves]:
         for start in range(part.start, part.stop, EMBED_CHUNK):
             chunk = [row.text for row in rows[start : min(start + EMBED_CHUNK, part.stop)]]
             found = each_or_none(len(chunk), partial(self._rows_of, chunk))
             nothing = np.zeros(self._embedder.dim, np.float32)
-            yield np.stack([nothing if row is None or row.shape != nothing.shape else row for row in found])
+            yield halves(
+                np.stack([nothing if row is None or row.shape != nothing.shape else row for row in found])
+            )
             tenths.reached((start + len(chunk)) / len(rows))
 
 
@@ -253,7 +256,8 @@ def _cut(ends: list[int], wanted: int, reach: int) -> int:
 
 
 def each_or_none(count: int, ask: Callable[[slice], Iterable[T]]) -> list[T | None]:
-    """One result of ``ask`` for each of ``count`` texts; None for a text on which it fails even alone.
+    """One result of ``ask`` for each of ``count`` texts; None for a text for which ``ask`` fails even if
+    asked for this text only.
 
     Raises:
         RpsgError: as ``ask`` raises it, for a reason that does not depend on a text.

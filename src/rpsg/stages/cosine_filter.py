@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.records import Pool
     from rpsg.stages.text_rows import TextRows
+    from rpsg.storage.vectors import Stored
 
 DUPLICATE = 0.95
-#: Consecutive words that make a copy. In other languages than English small writers copy more, and the first
-#: words of an example, which other texts have too, do not count there.
+#: The number of consecutive words that make a copy: in English, and in other languages, in which small
+#: writers copy more. There the first words of an example do not count, because other texts begin with them
+#: too.
 COPIED_WORDS, COPIED_WORDS_ELSEWHERE = 8, 5
 BLOCK = 2_048
 
@@ -38,9 +40,9 @@ def drop_near_duplicates(
     """Among texts closer than ``threshold`` (cosine) the one with the lowest id is kept.
 
     ``vectors`` are the unit rows of ``pool.alive()``, in that order. Cosines are of quantized rows, so every
-    machine drops the same texts. Of more than ``MOST_COMPARED`` texts each is compared with some, and a few
-    near-duplicates are missed (``neighbours.py``). A text that could not be embedded is close to none, not
-    even to the same text, so equal texts are found as text.
+    machine drops the same texts. If there are more than ``MOST_COMPARED`` texts, each is compared with only
+    some of them, and a few near-duplicates are missed (``neighbours.py``). A text that could not be embedded
+    is close to none, not even to the same text, so equal texts are found by comparing them as texts.
     """
     limit = threshold * SQUARE
     many = len(vectors) > MOST_COMPARED
@@ -82,7 +84,7 @@ def drop_closest_to_private(pool: Pool, closeness: npt.NDArray[np.float64], reta
     return pool.drop("cosine filter", {alive[i].id: "most like a private text" for i in order[kept:]})
 
 
-def closest(vectors: npt.NDArray[np.float32], private: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def closest(vectors: npt.NDArray[np.float32], private: Stored) -> npt.NDArray[np.float64]:
     """The highest cosine of each row of ``vectors`` with a row of ``private``, shape (rows,); exact."""
     mine = quantized(vectors)
     best = np.full(len(vectors), -np.inf)

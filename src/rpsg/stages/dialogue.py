@@ -1,4 +1,4 @@
-"""Texts that are conversations: one turn a line, each with the name of its speaker before a colon.
+"""Texts that are conversations: one turn per line, each with the name of its speaker before a colon.
 
 A pack names its speakers. A draft without a turn of at least two of them is dropped; what a small model
 writes after the conversation is cut off.
@@ -43,7 +43,7 @@ def turns_of(text: str, speakers: Sequence[str]) -> tuple[Turn, ...]:
 
 
 def as_conversations(pool: Pool, speakers: Sequence[str]) -> Pool:
-    """The pool with each text as its turns alone; one in which fewer than two people speak is dropped."""
+    """The pool with each text reduced to its turns; one in which fewer than two people speak is dropped."""
     if not speakers:
         return pool
     spoken = {c.id: turns_of(c.text, speakers) for c in pool.alive()}
@@ -53,7 +53,7 @@ def as_conversations(pool: Pool, speakers: Sequence[str]) -> Pool:
 
 
 def in_lines(turns: Sequence[Turn]) -> str:
-    """The turns as text, one a line: "Doctor: Where does it hurt?"."""
+    """The turns as text, one per line: "Doctor: Where does it hurt?"."""
     return "\n".join(f"{speaker}: {words}" for speaker, words in turns)
 
 

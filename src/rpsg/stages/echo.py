@@ -74,7 +74,7 @@ class _PromptPart:
 
 @lru_cache(maxsize=1024)
 def _part(shown: str) -> _PromptPart:
-    """Kept for a while, because thousands of prompts share their examples."""
+    """Cached, because thousands of prompts share their examples."""
     words = _words(shown)
     sentences = (_words(sentence) for sentence in _SENTENCES.split(shown))
     return _PromptPart(
@@ -99,7 +99,7 @@ def _repeats(words: Sequence[str], parts: Sequence[_PromptPart]) -> bool:
 
 
 def _instructions(sentences: Iterator[list[str]]) -> Iterator[list[str]]:
-    """Those that order to write or to answer: other short sentences may be a coincidence."""
+    """The sentences that say what to write or to answer; other short sentences may be a coincidence."""
     return (one for one in sentences if one and (one[0] in _ORDERS or one[:2] == ["you", "write"]))
 
 

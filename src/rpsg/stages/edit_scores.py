@@ -18,8 +18,8 @@ class EditScore:
     """The two scores of an edit, which compare lexicographically: a larger one is the better edit.
 
     Attributes:
-        privacy: the place of the right guess, 1 for the likeliest. If none was right, or the evaluator does
-            not confirm it, the number of guesses plus one. The worst value of several attributes.
+        privacy: the rank of the right guess, 1 for the likeliest. If no guess was right, or the evaluator
+        does not confirm it, the number of guesses plus one. Of several attributes, the worst value counts.
         confidence: how certain the utility evaluator is of the label, 0 to 100.
         told: the attributes that the text tells, each with the words that give it away.
     """
@@ -36,9 +36,8 @@ class EditScore:
 def ranks_of_truth(
     truths: Sequence[str], guesses: Sequence[Sequence[str]], embedder: Embedder, match: float
 ) -> list[int]:
-    """For each truth the rank of the guess that is nearest to it, from 1, or 0 if that is not near enough.
-
-    Near enough is a cosine of at least ``match``, or the same words.
+    """For each true value, the rank of the guess that is nearest to it, from 1, or 0 if that is not close
+    enough. Close enough is a cosine of at least ``match``, or the same words.
     """
     flat = [*truths, *(guess for own in guesses for guess in own)]
     if not truths:

@@ -12,7 +12,7 @@ holds exactly up to 2^24: the product is the same in any order of adding, with a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,8 +27,8 @@ SQUARE = STEPS * STEPS
 TOO_LONG = 1 << 24
 
 
-def quantized(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Rows of at most unit length as whole numbers, same shape.
+def quantized(rows: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
+    """Rows of about unit length as whole numbers, same shape; also if they were rounded to 16 bits.
 
     A row that is not finite, or too long for a unit row, becomes zero.
     """

@@ -210,6 +210,6 @@ def _draw(choices: Sequence[tuple[str, int]], rng: np.random.Generator) -> tuple
 
 
 def labels_found(selected: Iterable[tuple[str, int]]) -> tuple[str, ...]:
-    """The values of a selection, in order; none where there are fewer than two."""
+    """The values of a selection, in order; none if there are fewer than two."""
     found = tuple(sorted(value for value, _ in selected if value.strip()))
     return found if len(found) > 1 else ()

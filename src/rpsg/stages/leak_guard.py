@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rpsg.protocols import Recognizer
 
-#: Words of names that are searched for; shorter ones are mostly initials.
+#: A word of a name that is searched for: of three letters or more, because shorter ones are mostly initials.
 NAME_WORD = re.compile(r"[^\W\d_]{3,}")
 #: Kinds of which every word may identify a person or a place.
 NAMES = frozenset({"name", "person", "place", "location", "organisation", "organization"})
@@ -57,9 +57,10 @@ FEWEST_CHARACTERS = 8
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A candidate passes if it shares with its source fewer than ``words`` consecutive words (and not all
-    words of a shorter source), no run of more than ``characters`` characters (half of a short source), and no
-    identity that ``recognizer`` or the patterns find, and has no links, markup or instructions to a model.
+    """A candidate passes if it has no links, markup or instructions to a model, and shares none of the
+    following with its source: ``words`` consecutive words (of a shorter source, all of them); a run of more
+    than ``characters`` characters (of a short source, more than half of it); an identity that ``recognizer``
+    or the patterns find.
 
     Both are compared in all their ``readings``, so other characters that look the same do not hide a copy.
     """

@@ -2,10 +2,10 @@
 
 Attributes are counted jointly if there are enough people for every combination of their values; otherwise
 each is counted separately, by its values if there are enough people for those, else by its groups. A column
-beside the text is counted with as many of the columns before it as there are people for. "Enough"
-is relative to the standard deviation of the noise and the same for every pack. It depends only on public
-numbers and DP outputs, and the number of marginals never changes, so the planned budget remains right. Every
-attribute is always counted; the fit (``shrinking``) discards what is only noise.
+beside the text is counted together with columns before it: with as many as the number of people allows.
+"Enough" is relative to the standard deviation of the noise and the same for every pack. It depends only on
+public numbers and DP outputs, and the number of marginals never changes, so the planned budget remains right.
+Every attribute is always counted; the fit (``shrinking``) discards what is only noise.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
     from rpsg.domains import Pack
 
-#: People for each value, and for each combination of values, in standard deviations of the noise. Below that
-#: the coarser count was nearer to the truth in simulations (``benchmarks/card_levels.py``).
+#: The minimum number of people for each value, and for each combination of values, in standard deviations of
+#: the noise. With fewer, the coarser count was closer to the truth in simulations
+#: (``benchmarks/card_levels.py``).
 PER_VALUE, PER_COMBINATION = 0.25, 1.0
-#: The same for each combination of a column beside the text with others: readers look at its own shares, and
-#: these lose more (``benchmarks/column_levels.py``). For a column with the groups of topics alone: only this
-#: ties texts to their columns, so it is worth more noise (``benchmarks/column_topics.py``).
+#: The same minimum for each combination of a column beside the text with others. It is higher, because
+#: readers look at the column's own shares, which lose precision by such combinations
+#: (``benchmarks/column_levels.py``). It is lower for a column with only the groups of topics: nothing else
+#: ties texts to their columns, so this count is worth more noise (``benchmarks/column_topics.py``).
 PER_COLUMN, PER_COLUMN_AND_TOPIC = 2.0, 0.5
 #: Bounds on the number of groups assumed: the commonest values of a longer list are still significant.
 LEAST_GROUPS, MOST_GROUPS = 8, 16
@@ -64,7 +66,7 @@ def every_level(pack: Pack, sigma: float) -> tuple[Pack, ...]:
 
 
 def _between(pack: Pack, sigma: float, low: int, high: int) -> Iterator[Pack]:
-    """Those for ``low`` to ``high`` people. With more people there is never less detail."""
+    """The packs for ``low`` to ``high`` people. With more people there is never less detail."""
     coarse, fine = thinned(pack, low, sigma), thinned(pack, high, sigma)
     if coarse == fine:
         yield coarse
@@ -80,8 +82,8 @@ def _between(pack: Pack, sigma: float, low: int, high: int) -> Iterator[Pack]:
 def _of_column(pack: Pack, group: tuple[str, ...], people: float) -> tuple[str, ...]:
     """The marginal of a column, without its last attributes if there are too few people for them.
 
-    ``people`` is their number, in standard deviations of the noise. The column itself always stays; the
-    others are counted elsewhere too.
+    ``people`` is their number, in standard deviations of the noise. The column itself is always kept; the
+    other attributes are counted in other marginals too.
     """
     held = [pack.attribute(name) for name in group]
     while len(held) > 1:
@@ -103,7 +105,7 @@ def fewest_people(pack: Pack, sigma: float) -> int:
 def _homes(pack: Pack) -> dict[str, int]:
     """For each attribute the marginal that must keep it: one that begins with it, else the smallest.
 
-    The marginal of a column beside the text is home to that column alone.
+    The marginal of a column beside the text must keep that column only.
     """
     homes: dict[str, int] = {}
     for index, group in enumerate(pack.marginals):

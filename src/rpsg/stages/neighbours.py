@@ -1,7 +1,7 @@
 """Which texts have no near-duplicate before them: comparing all with all, or each with some.
 
-Comparing all takes quadratic time. Of more than ``MOST_COMPARED`` texts, some at even distances become
-centres, and each text belongs to the cell of the nearest centre. A text is then compared with its block, and
+Comparing all takes quadratic time. If there are more than ``MOST_COMPARED`` texts, every n-th one becomes a
+centre, and each text belongs to the cell of the nearest centre. A text is then compared with its block, and
 with the texts kept earlier in the ``PROBES`` cells whose centres are nearest to it. There are about as many
 cells as texts in a cell, so the time grows like n to the power 1.5, with a small factor. A near-duplicate is
 missed if it is in none of these cells. That is rare, because two such texts have almost the same distances to

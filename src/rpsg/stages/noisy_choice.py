@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from rpsg.protocols import NoiseSource
+    from rpsg.storage.vectors import Stored
 
     Floats = npt.NDArray[np.float32]
 
@@ -127,7 +128,7 @@ def second_is_better(first: Judged, second: Judged) -> bool:
     return surer or second.similarity > first.similarity
 
 
-def vote_counts(private: Floats, candidates: Floats) -> npt.NDArray[np.int64]:
+def vote_counts(private: Stored, candidates: Floats) -> npt.NDArray[np.int64]:
     """How many private rows are nearest to each candidate, shape (candidates,)."""
     handicap = np.zeros(len(candidates), np.float32)
     cells = nearest_candidates(private, candidates, handicap, 1)[:, 0]

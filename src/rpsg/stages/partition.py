@@ -1,8 +1,8 @@
 """Divides people into donors of seeds, voters, and people held out, each person alone, before data are used.
 
-A keyed hash of the user (of the row, where it names no user) decides who is a donor and who is held out. Its
-key comes from the operating system's generator, for this run. A list may name donors. Nobody is both donor
-and voter, and a person's part does not depend on other people or on the order of the rows.
+A keyed hash of the user (of the row, if it names no user) decides who is a donor and who is held out. Its key
+comes from the operating system's generator, for this run. A list may name donors. Nobody is both donor and
+voter, and a person's part does not depend on other people or on the order of the rows.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def by_draw(key: bytes, share: float, purpose: str = "donor") -> Callable[[Docum
 def in_shard(run: str, shard: int, shards: int) -> Callable[[Document], bool]:
     """A test whether a row's person is in this shard, from 1 on, by a public hash of the user.
 
-    So all rows of a person are in one shard. Of a row without a user the content is hashed. ``run`` is the
+    So all rows of a person are in one shard. For a row without a user, the content is hashed. ``run`` is the
     public id of the run.
     """
     key = hashlib.sha256(f"rpsg-shard/1\0{run}".encode()).digest()
@@ -68,7 +68,7 @@ def in_shard(run: str, shard: int, shards: int) -> Callable[[Document], bool]:
 
 
 def listed(plan: Plan) -> frozenset[str]:
-    """The users in the plan's list of donors, one a line; those who are not in the data are ignored.
+    """The users in the plan's list of donors, one per line; users who are not in the data are ignored.
 
     Raises:
         UsageError: the list cannot be read.

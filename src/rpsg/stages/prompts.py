@@ -27,9 +27,10 @@ PREFIXES, TEXTS_A_PREFIX = 4, 60
 #: The maximum number of words of examples, so that a prompt fits into the context of a small model.
 SHOWN_WORDS = 640
 DEFAULT_WORDS = 80
-#: The room for a word, in tokens. With the default writer nine in ten examples of the pack ``clinical`` have
-#: at most 1.71, and of the German, French and Spanish packs 2.06; with SmolLM2 of the last two 2.34. Its 3.15
-#: for the German pack are too much to give to all. See python benchmarks/languages.py --writers NAME,NAME
+#: The room for a word, in tokens. With the default writer, nine in ten examples have at most 1.71 tokens per
+#: word in the pack ``clinical``, and 2.06 in the German, French and Spanish packs. With SmolLM2 it is 2.34 in
+#: the French and Spanish packs and 3.15 in the German one, which would be too much room for all languages.
+#: See python benchmarks/languages.py --writers NAME,NAME
 TOKENS_A_WORD, TOKENS_A_WORD_ELSEWHERE = 1.7, 2.4
 
 
@@ -42,7 +43,7 @@ def words_asked(pack: Pack, values: Mapping[str, str]) -> int:
 
 
 def tokens_for(pack: Pack, words: float) -> int:
-    """The room for so many words in the pack's language, in tokens."""
+    """The room for this number of words in the pack's language, in tokens."""
     return int(words * (TOKENS_A_WORD if pack.language in ENGLISH else TOKENS_A_WORD_ELSEWHERE))
 
 
@@ -90,15 +91,17 @@ def prefix(pack: Pack, plan: Plan, values: Mapping[str, str], number: int) -> tu
 
 @lru_cache(maxsize=256)
 def _same(turns: tuple[Message, ...]) -> tuple[Message, ...]:
-    """One object for equal prefixes: of many thousand prompts each would hold some kilobytes of its own."""
+    """One object for all equal prefixes; otherwise each of many thousand prompts would hold some kilobytes of
+    its own.
+    """
     return turns
 
 
 def _examples(pack: Pack, plan: Plan, values: Mapping[str, str], which: int) -> list[Example]:
     """Example set ``which`` for a text of these values.
 
-    The nearest examples are dealt out like cards, and again in another order when too few are left for a set.
-    So all are used, and the sets differ.
+    The nearest examples are divided among the sets, in another order each time that too few are left for a
+    set. So all are used, and the sets differ.
     """
     wanted = plan.generation.examples
     length = _bucket(pack, values)
@@ -141,12 +144,13 @@ _word_count = lru_cache(maxsize=1024)(word_count)
 
 
 def _turn(pack: Pack, values: Mapping[str, str], about: str, phrases: Sequence[str] = ()) -> str:
-    """The header before a text. Where the pack has no field for columns, they stand before its last line."""
+    """The header before a text. If the pack has no field for columns, they come before its last line."""
     fields, template = fields_of(pack, values, about, phrases), pack.prompts["candidate.txt"]
     header = fill(template, fields)
     if not fields["columns"] or "{columns}" in template:
         return header
-    above, line, last = header.rpartition("\n")  # of what is filled: a template's line may be in a segment
+    # Divided after filling, because in the template the last line may be part of a segment.
+    above, line, last = header.rpartition("\n")
     return f"{above}{line}{fields['columns']}\n{last}"
 
 

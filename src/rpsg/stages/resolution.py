@@ -38,14 +38,14 @@ def is_measured(attribute: Attribute) -> bool:
 
 
 def value_of(attribute: Attribute, text: str, card: Mapping[str, str]) -> str | None:
-    """The value of a text; None where neither the text nor its card has one."""
+    """The value of a text; None if neither the text nor its card has one."""
     if is_measured(attribute):
         return attribute.values[bisect_right(attribute.edges, word_count(text))]
     return card.get(attribute.name)
 
 
 def poor_fit_line(share: float, standard_error: float) -> str:
-    """A sentence about a noisy share of texts that are near to no topic, with its 95 % margin.
+    """A sentence about a noisy share of texts that are close to no topic, with its 95 % margin.
 
     Args:
         share: the noisy share; clipped to [0, 1].

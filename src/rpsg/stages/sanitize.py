@@ -61,7 +61,7 @@ def plain(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """The text without control, bidirectional and invisible characters, but for ``KEPT_CONTROLS``."""
+    """The text without control, bidirectional and invisible characters, except ``KEPT_CONTROLS``."""
     if not _DOUBTFUL.search(text):
         return text
     return "".join(map(_readable, text.replace("\r\n", "\n")))

@@ -53,17 +53,23 @@ def _may_be_phone(found: str) -> bool:
 #: repetition is bounded or possessive, so that none takes quadratic time on a long run of letters.
 PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ("[EMAIL]", re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)++"), bool),
+    (  # as people write it so that no program finds it
+        "[EMAIL]",
+        re.compile(r"(?<![\w.+-])[\w.+-]++ ?[(\[]at[)\]] ?[\w-]++(?:\.[\w-]++)++", re.IGNORECASE),
+        bool,
+    ),
     (
         "[LINK]",
         re.compile(
-            r"\b(?:https?://|www\.|(?:t\.me|telegram\.me|wa\.me|discord\.gg|bit\.ly)/(?=\w))\S+",
+            r"\b(?:(?:https?|ftp)://|www\.|(?:t\.me|telegram\.me|wa\.me|discord\.gg|bit\.ly"
+            r"|(?:instagram|facebook|fb|linkedin|tiktok|twitter|x|youtube)\.com)/(?=[\w@]))\S+",
             re.IGNORECASE,
         ),
         bool,
     ),
     (
         "[MAC]",
-        re.compile(r"(?<![\w:-])[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}(?![\w:-])"),
+        re.compile(r"(?<![\w:-])[0-9A-Fa-f]{2}([:.-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}(?![\w:-])"),
         bool,
     ),
     ("[MAC]", re.compile(r"(?<![\w.])[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?![\w.])"), bool),
@@ -75,19 +81,37 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ("[IP]", re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)"), _is_address),
     (
         "[IBAN]",
-        re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?!\w)"),
+        re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?!\w)"),
+        _is_account,
+    ),
+    (  # in small letters each group but that of the bank has a digit, as a word has none
+        "[IBAN]",
+        re.compile(
+            r"(?<!\w)[a-z]{2}\d{2}[ -]?[a-z0-9]{4}(?:[ -]?(?=[a-z]{0,3}\d)[a-z0-9]{4}){1,6}"
+            r"(?:[ -]?(?=[a-z]{0,2}\d)[a-z0-9]{1,3})?(?!\w)",
+            re.IGNORECASE,
+        ),
         _is_account,
     ),
     ("[ID]", re.compile(r"(?<!\w)[A-Z]{1,2}\d{6,9}[A-Z]?(?!\w)"), bool),
     (
         "[ID]",
         re.compile(
-            r"(?<=passport )(?:(?:no|number|nr)\b\.?)?[:#\s]{0,3}(?=[A-Z]{0,3}\d)[A-Z0-9]{6,10}(?!\w)",
+            r"(?<=passport[ :#])(?:(?:no|number|nr)\b\.?)?[:#\s]{0,3}(?=[A-Z]{0,3}\d)[A-Z0-9]{6,10}(?!\w)",
             re.IGNORECASE,
         ),
         bool,
     ),
-    ("[NUMBER]", re.compile(r"(?<![\w.])(?:\(\+?|\+\(?)?\d(?:[\s().-]{0,2}\d){6,}(?!\w)"), _may_be_phone),
+    (  # a code of a city before a slash
+        "[NUMBER]",
+        re.compile(r"(?<![\w./])(?:\+\d{1,3}\s?)?\(?0\d{1,5}\)?\s?/\s?\d(?:[\s-]?\d){4,11}(?!\w)"),
+        bool,
+    ),
+    (
+        "[NUMBER]",
+        re.compile(r"(?<![\w.])(?:\(\+?|\+\(?)?\d(?:[\s().-]{0,2}\d){6,}(?:,\d{1,2}(?!\d))?(?!\w)"),
+        _may_be_phone,
+    ),
     ("[ACCOUNT]", re.compile(r"(?<![\w/])[@~][A-Za-z]\w{2,}"), bool),
 )
 _NAME = (  # Anna, J. Smith, van der Berg, O'Hara Lopez
@@ -114,7 +138,7 @@ NAMED = (
         "[NAME]",
         re.compile(rf"\b(?:[Mm]y name(?: is|['\u2019]s)|[Ii] am called|[Cc]all me)\s{{1,3}}({_NAME})"),
     ),
-    (  # in small letters a second word is a surname only where nothing else follows that belongs to it
+    (  # in lower case a second word is taken for a surname only if the clause ends after it
         "[NAME]",
         re.compile(
             rf"\b[Mm]y name(?: is|['\u2019]s)\s{{1,3}}(?!{_NO_NAME})([a-z][a-z'\u2019-]{{1,40}}"
@@ -140,7 +164,7 @@ _NUMBER = (
 )
 _SCALE = r"(?:[\s-]?(?P<{0}>k|thousand|m|mn|million|bn|billion)\b)?"
 _SIGN = r"[$\u20ac\u00a3\u00a5\uffe5\u20b9]"
-# In capitals only, and none that is a word.
+# Codes of currencies: only in capitals, and only codes that are not also words.
 _CODE = r"(?-i:USD|EUR|GBP|CHF|JPY|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|INR|CNY|RMB|HKD|SGD|MXN|BRL|ZAR|KRW)"
 _DASH = r"[-\u2010-\u2014]"
 _LOW, _LOW2 = (rf"{_NUMBER}{_SCALE.format(name)}\s?" for name in ("low", "low2"))
@@ -171,7 +195,7 @@ SIGNS = {
     "franc": "CHF",
     "rupee": "\u20b9",
 }
-SCALES = {"": 1.0, "k": 1e3, "t": 1e3, "m": 1e6, "b": 1e9}  # by their first letter
+SCALES = {"": 1.0, "k": 1e3, "t": 1e3, "m": 1e6, "b": 1e9}  # by the first letter of the word
 
 
 def scrub_text(text: str, language: str = "") -> str:

@@ -1,6 +1,6 @@
 """Formats of identifiers in German, French, Spanish and Chinese texts, which ``scrub`` does not know.
 
-They are for texts in another language than English only, so that English corpora remain what they were.
+They are used only for texts in other languages than English, so that English corpora remain what they were.
 Numbers of seven digits or more, IBANs, e-mail addresses and links are found by ``scrub`` in any language.
 """
 
@@ -107,9 +107,9 @@ NAMES: tuple[re.Pattern[str], ...] = (
 )
 _AFTER_DEGREE = rf"\b(?:Dra?|Prof)\b\.?\s{{1,3}}{_DEGREES}(?!{_NOBODY})"
 DOCTOR, DOCTOR_DE = re.compile(f"{_AFTER_DEGREE}({_NAME})"), re.compile(f"{_AFTER_DEGREE}({_SURNAME})")
-#: In French alone: in German "M. Crohn" is a disease.
+#: Used in French only, because in German "M. Crohn" is a disease.
 MONSIEUR = re.compile(rf"\b(?:M|Pr)\.\s{{1,3}}({_NAME})")
-#: Other patterns than those for every language, by language.
+#: Patterns in addition to those for every language, by language.
 _OWN = {"de": (DOCTOR_DE,), "fr": (DOCTOR, MONSIEUR)}
 
 
@@ -129,7 +129,7 @@ def scrub_names(text: str, language: str) -> str:
 
 
 def replaced(tag: str, found: re.Match[str]) -> str:
-    """The text of a match with its first group replaced by ``tag``; the tag where it has no group."""
+    """The text of a match with its first group replaced by ``tag``; the tag if it has no group."""
     if not found.re.groups:
         return tag
     start, end = found.start(1) - found.start(), found.end(1) - found.start()

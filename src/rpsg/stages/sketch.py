@@ -30,10 +30,9 @@ if TYPE_CHECKING:
 
     from rpsg.privacy.private import Private
     from rpsg.records import Document
+    from rpsg.storage.vectors import Stored
 
-    _Rows = tuple[
-        npt.NDArray[np.float32], tuple[Document, ...], npt.NDArray[np.int64], npt.NDArray[np.float32]
-    ]
+    _Rows = tuple[Stored, tuple[Document, ...], npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
 Floats = npt.NDArray[np.float64]
 Vectors = npt.NDArray[np.float32]
@@ -41,7 +40,7 @@ Numbers = npt.NDArray[np.int64]
 
 #: The maximum length of a person's vector, in steps: w in the rule of the query.
 LENGTH = 128
-#: The number of principal axes, and that number where each of several labels has a separate sum.
+#: The number of principal axes, and that number if each of several labels has a separate sum.
 AXES, AXES_BY_LABEL = 128, 64
 FEW_LABELS = 4
 #: The weight of the products relative to the coordinates.
@@ -50,11 +49,12 @@ PRODUCTS = 2.0
 WHOLE = 0.95
 #: Axes with a variance below this fraction of the first axis's are rounding errors.
 FLAT = 1e-9
-#: Means and scale are rounded to these steps, far above differences between libraries in floating-point sums.
+#: Means and scale are rounded to these steps, which are far larger than differences between libraries in
+#: floating-point sums.
 FINE_STEPS = 1 << 20
-#: The last entry of a text that fits no topic, as a fraction of the length.
+#: The last entry of the vector of a text that fits no topic, as a fraction of the maximum length.
 POOR_FIT = 0.25
-#: The fraction of the squared length for words; the rest is for the embedding.
+#: The fraction of the squared length that words get; the rest is for the embedding.
 OF_WORDS = 0.3
 OF_EMBEDDING = 1 - OF_WORDS - POOR_FIT**2
 
@@ -129,7 +129,7 @@ class Features:
         """The number of entries of a vector: coordinates, products of two, words, and one for a poor fit."""
         return len(self.base) + len(self.words) + 1
 
-    def coordinates(self, vectors: Vectors) -> Floats:
+    def coordinates(self, vectors: Stored) -> Floats:
         """The coordinates of ``vectors`` along the axes, shape (rows, axes); exact but for one division."""
         z: Floats = (quantized(vectors).astype(np.float64) - self.centre) @ self.axes / SQUARE
         return z
@@ -158,7 +158,7 @@ class Features:
         one, two, weight = self._pairs
         return np.concatenate([z, z[:, one] * z[:, two] * weight], axis=1)
 
-    def of(self, vectors: Vectors, texts: Sequence[str], poor: Vectors) -> Floats:
+    def of(self, vectors: Stored, texts: Sequence[str], poor: Vectors) -> Floats:
         """Feature vectors, shape (rows, dim). ``poor`` (rows,) is 1 for a text that fits no topic, else 0.
 
         A text that could not be embedded has a zero vector.
@@ -183,7 +183,7 @@ def _rounded(numbers: Floats) -> Floats:
 
 
 def sketch_vectors(
-    embeddings: Private[Vectors],
+    embeddings: Private[Stored],
     texts: Private[tuple[Document, ...]],
     units: Private[Numbers],
     features: Features,

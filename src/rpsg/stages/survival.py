@@ -1,4 +1,4 @@
-"""Which texts of a generation are kept, which AUG-PE decides from noisy votes: post-processing throughout."""
+"""How AUG-PE decides from noisy votes which texts of a generation are kept: post-processing throughout."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def survivors(
 def quotas_of_labels(heard: npt.NDArray[np.float64], size: int) -> Codes:
     """``size`` texts shared out by the noisy votes of each label, at least one for each if there are enough.
 
-    ``heard`` are the sums of all votes so far; a label that lost all its texts would never be voted for
-    again, and a negative sum counts as none.
+    ``heard`` has the sum of all votes of each label so far; a negative sum counts as zero. A label that lost
+    all its texts would never get votes again, so each keeps one if possible.
     """
     found = shares(np.maximum(heard, 0.0), size)
     if size >= len(found):

@@ -36,5 +36,5 @@ class TextRows:
         return self.embedder.embed(some)
 
     def blocks(self) -> Iterator[slice]:
-        """Slices of so many rows as an embedder is given at once, one after the other."""
+        """Successive slices, each of as many rows as an embedder is given at once."""
         return (slice(start, start + AT_ONCE) for start in range(0, len(self.texts), AT_ONCE))

@@ -1,8 +1,8 @@
 """Variations of a text, as AUG-PE asks for them: a paraphrase, or the text again with blanks filled in.
 
 Each request shows two invented pairs first and then the text, every one under its own header, so that a base
-model continues the document and a chat model answers the last turn. The text is shown as a turn of the
-writer's own: then its lines ("Patient: ...") are no headers at which a writer would be stopped.
+model continues the document and a chat model answers the last turn. The text is shown as an earlier answer of
+the writer. So its lines ("Patient: ...") do not count as headers, at which a writer would be stopped.
 
 All of it is public or a DP output: texts come from the writer, and the votes decide which are varied.
 """
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.protocols import Embedder, Progress, Writer
 
-#: The fewest words that are asked for, and the most, as a multiple of the longest text of the pack.
+#: The minimum number of words that are asked for, and the maximum as a multiple of the longest text of the
+#: pack.
 SHORTEST, LONGEST = 12, 2
 TOKENS_BESIDE = 16
 BLANK = "_"
@@ -93,7 +94,8 @@ def variation_request(
 
 
 def _pairs(pack: Pack, plan: Plan) -> Sequence[Pair]:
-    """What is shown before the text, the same for all texts, so that a server computes it once.
+    """The part of the prompt before the text. It is the same for all texts, so that a server computes it
+    once.
 
     A paraphrase has to be invented; a text with its blanks filled in is any example of the pack. The shortest
     are shown, so that the text itself fits into the context of a small model too.
@@ -127,7 +129,7 @@ def _asked(pack: Pack, shown: str, style: str, words: int, fills: bool) -> list[
 
 
 def longest(pack: Pack) -> int:
-    """The most words that a variation is asked to have."""
+    """The maximum number of words that is asked for in a variation."""
     known = [words for attribute in pack.attributes for words in attribute.words]
     return max(LONGEST * max(known, default=DEFAULT_WORDS), SHORTEST)
 
@@ -135,7 +137,7 @@ def longest(pack: Pack) -> int:
 def blanked(text: str, share: float, draw: np.random.Generator) -> str:
     """The text with about a ``share`` of its words replaced by blanks; lines, and names before a colon, stay.
 
-    At least one word becomes a blank where there is one that may.
+    At least one word becomes a blank if there is one that may.
     """
     spans = [match.span() for match in _WORD.finditer(text.strip()) if not match.group().endswith(":")]
     gone = draw.random(len(spans)) < share
@@ -160,7 +162,7 @@ def write_variations(
 ) -> Pool:
     """The pool with ``count`` variations of ``parents``, in turn; a parent that is named twice gets twice.
 
-    What cannot be used, or says what another text of the pool says, is dropped with the reason.
+    A variation that cannot be used, or says the same as another text of the pool, is dropped with the reason.
     """
     first, fills = len(pool), plan.augpe.prompt == "fill_in_the_blanks"
     chosen = [parents[i % len(parents)] for i in range(count)] if parents else []
@@ -180,7 +182,9 @@ def write_variations(
 
 
 def _without_text(request: Request) -> Request:
-    """The request without the text that was varied: of a variation its words are no echo of the prompt."""
+    """The request without the text that was varied, because a variation that has words of it does not echo
+    the prompt.
+    """
     return replace(request, messages=(*request.messages[:-2], request.messages[-1]))
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from rpsg.privacy.private import Private
     from rpsg.records import Candidate, Pool
+    from rpsg.storage.vectors import Stored
 
 Floats = npt.NDArray[np.float32]
 CHUNK = 2_048
@@ -60,7 +61,7 @@ def hubness(candidates: Floats, neighbours: int = NEIGHBOURS) -> Floats:
 
 
 def vote_row_cells(
-    embeddings: Private[Floats],
+    embeddings: Private[Stored],
     units: Private[npt.NDArray[np.int64]],
     candidates: Floats,
     *,
@@ -76,10 +77,10 @@ def vote_row_cells(
     """
     handicap = (hub_correction * hubness(candidates)).astype(np.float32)
 
-    def row_cells(vectors: Floats, unit: npt.NDArray[np.int64]) -> RowCells:
+    def row_cells(vectors: Stored, unit: npt.NDArray[np.int64]) -> RowCells:
         return RowCells(units=unit, cells=nearest_candidates(vectors, candidates, handicap, votes))
 
-    def within_label(own: npt.NDArray[np.int64], all_votes: tuple[Floats, npt.NDArray[np.int64]]) -> RowCells:
+    def within_label(own: npt.NDArray[np.int64], all_votes: tuple[Stored, npt.NDArray[np.int64]]) -> RowCells:
         vectors, unit = all_votes
         cells = np.full((len(vectors), votes), -1, np.int64)
         for label in np.unique(np.asarray(candidate_labels, np.int64)):
@@ -94,7 +95,7 @@ def vote_row_cells(
 
 
 def nearest_candidates(
-    vectors: Floats,
+    vectors: Stored,
     candidates: Floats,
     handicap: Floats,
     votes: int,

@@ -38,13 +38,13 @@ class CachedWriter:
     Args:
         writer: receives the requests whose replies are not in the store.
         store: the cache.
-        meter: limits the requests; a batch that does not fit is sent in parts, each as large as is sure to
-            fit. LimitError if nothing more fits; replies that arrived are kept.
+        meter: limits the requests; a batch that does not fit is sent in parts, each so large that it fits for
+            certain. LimitError if nothing more fits; replies that arrived are kept.
         stage: returns the name of the current stage, for the bill.
         sending: called before a batch is sent, with the stage and the number of requests (None if the
             store is private).
-        at_once: the most requests that a writer on another machine has in flight, if it does not say so
-            itself: that many replies may be lost, and charged, when this process dies. Default: all.
+        at_once: the most requests that a writer on another machine has in flight, if the writer does not say.
+            When this process dies, up to this many replies may be lost, and still be charged. Default: all.
         clock: seconds, for the cap on time.
     """
 
@@ -113,8 +113,9 @@ class CachedWriter:
 
         def keep(index: int, reply: Reply) -> None:
             key, after = keys[index], self._clock() - began
-            landed[key] = replace(reply, text=whole(reply.text))  # exactly as it is stored
-            is_free = reply.finish == "error" and is_here(self._writer)  # a failure of this machine
+            landed[key] = replace(reply, text=whole(reply.text))  # returned exactly as it is stored
+            # A failure of this machine costs nothing.
+            is_free = reply.finish == "error" and is_here(self._writer)
             owed = (0, 0) if is_free else most[index]
             self._store.land(batch, key, requests[index], landed[key], most=owed, seconds=after)
             told(key, landed[key])
@@ -124,11 +125,11 @@ class CachedWriter:
         try:
             replies = self._writer.write(requests, keep)
         except (ModelError, MissingExtraError):
-            if not landed:  # no request can succeed: nothing is in flight
+            if not landed:  # the writer says that no request can succeed, so nothing is in flight
                 self._store.end(batch)
             raise
         for index, (key, reply) in enumerate(zip(keys, replies, strict=True)):
-            if key not in landed:  # a writer may call back only at the end
+            if key not in landed:  # a writer may report all its replies only at the end
                 keep(index, reply)
         self._store.end(batch)
         return landed
@@ -152,7 +153,7 @@ class CachedWriter:
     def _at_once(self, otherwise: int) -> int:
         """The most requests that may be charged without being stored, if this process dies now.
 
-        Each slot of the writer has one in flight, and may just have returned another.
+        Each slot of the writer has one request in flight, and may have just returned another.
         """
         if is_here(self._writer):
             return 0
@@ -189,7 +190,7 @@ class ReplayWriter:
         key = request_key(self.name, request)
         if key not in self._replies:
             raise VerificationError(
-                f"{self._path.name} has no reply with the key {key}; this release needs one.",
+                f"{self._path.name} has no reply with the key {key}, but this release needs it.",
                 hint="Check that the plan, the ledger and the replies belong to the same release.",
             )
         return self._replies[key]
@@ -204,7 +205,7 @@ def read_replies(path: Path) -> Iterator[tuple[str, Reply]]:
     """The (key, reply) pairs of a file that ``write_replies`` wrote.
 
     Raises:
-        VerificationError: the file cannot be read, or a line (which is named) is not as it was written.
+        VerificationError: the file cannot be read, or a line is not as it was written; the error names it.
     """
     previous = ""
     for number, line in enumerate(_lines(path), start=1):
@@ -240,6 +241,6 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 
 def _fault(path: Path, what: str) -> NoReturn:
     raise VerificationError(
-        f"{path.name} is not a whole file of replies: {what}.",
-        hint="Get the release again; every file in it must be as it was written.",
+        f"{path.name} is not a complete file of replies: {what}.",
+        hint="Get the release again: this file is incomplete or was changed.",
     )

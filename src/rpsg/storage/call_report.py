@@ -1,4 +1,4 @@
-"""The requests to a run's writers, read from its call stores for display, without private text."""
+"""The requests to a run's writers, read from its call stores to be shown; private text is left out."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ORDER BY calls.number
 _BY_STAGE = """
 SELECT batches.stage, count(*) FROM calls JOIN batches ON batches.number = calls.batch GROUP BY batches.stage
 """
-#: Each reply that came back: its key, who asked for it, and its share of the seconds of its batch.
+#: Each reply: its key, the stage that asked for it, and its share of the seconds of its batch.
 _SHARES = """
 SELECT calls.key, batches.stage, batches.seconds / max(batches.landed, 1) FROM calls
 JOIN batches ON batches.number = calls.batch WHERE calls.finish != 'error'
@@ -87,7 +87,8 @@ def read_public_calls(run: Path) -> CallReport:
         return CallReport(Used(), {}, {})
     if not path.is_file():
         raise RunError(
-            f"{run} holds no calls.", hint="Name the folder of a run, not its release: rpsg calls RUN"
+            f"{run} has no calls to a writer.",
+            hint="Name the folder of a run, not its release: rpsg calls RUN",
         )
     with _reading(path) as connection:
         rows = connection.execute(_ROWS).fetchall()
@@ -114,14 +115,14 @@ def used_in(path: Path) -> Used:
 def replies_by_stage(run: Path, *, idle: bool) -> Mapping[str, int]:
     """How many public requests of each stage came back in the run folder ``run``.
 
-    ``idle``: no process works in the run, so nothing has to be written beside the store to read it.
+    ``idle`` says that no process works in the run: then the store is read without writing a file beside it.
 
     Raises:
         RunError: no public request was sent there, or the store is damaged.
     """
     path = run / EVIDENCE / CALLS
     if not path.is_file():
-        raise RunError(f"{run} holds no public calls.")
+        raise RunError(f"{run} has no public calls to a writer.")
     with _reading(path, idle=idle) as connection:
         return dict(connection.execute(_BY_STAGE).fetchall())
 
@@ -145,14 +146,15 @@ def seconds_of_others(path: Path, keys: Iterable[str], stage: str) -> float:
 def _reading(path: Path, *, idle: bool = False) -> Iterator[sqlite3.Connection]:
     """A read-only connection, which does not disturb a running process.
 
-    The folder may be untrusted. A database can hold views and triggers in place of tables, which run code of
-    their author while they are read; only one that holds exactly our tables is read.
+    The folder may be untrusted. In place of tables a database can have views and triggers, and reading these
+    runs code of whoever wrote them. So a database is read only if it has exactly our tables.
     """
     if path.is_symlink() or path.parent.is_symlink():
         raise RunError(
-            f"{path.name} is a link; it is not followed.", hint="Name the folder that holds the run."
+            f"{path.name} is a link, and RPSG does not follow it.", hint="Name the folder that holds the run."
         )
-    # SQLite writes beside the file even to read it, unless the file is said never to change.
+    # SQLite writes a file beside the database even to read it, unless it is told that the database never
+    # changes.
     waiting = path.with_name(f"{path.name}-wal")
     is_fixed = (idle or not os.access(path.parent, os.W_OK)) and not waiting.exists()
     how = "immutable=1" if is_fixed else "mode=ro"
@@ -160,7 +162,7 @@ def _reading(path: Path, *, idle: bool = False) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True)) as connection:
             connection.execute("PRAGMA trusted_schema = OFF")
             if not _holds_calls_alone(connection):
-                raise RunError(f"{path.name} is not a store of calls.", hint="Name the folder of a run.")
+                raise RunError(f"{path.name} is not a call store of RPSG.", hint="Name the folder of a run.")
             yield connection
     except sqlite3.Error as error:
         raise RunError(
@@ -170,7 +172,7 @@ def _reading(path: Path, *, idle: bool = False) -> Iterator[sqlite3.Connection]:
 
 
 def _holds_calls_alone(connection: sqlite3.Connection) -> bool:
-    """Whether the tables are ours, word for word, with nothing beside them but the indexes of their keys."""
+    """Whether the database has our tables, word for word, the indexes of their keys, and nothing else."""
     found = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
     ours = {" ".join(table.replace("IF NOT EXISTS ", "").split()) for table in TABLES}
     return {" ".join(str(sql).split()) for (sql,) in found} == ours

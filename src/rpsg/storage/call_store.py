@@ -1,8 +1,8 @@
 """The call store: every reply of a writer by its request, so that nothing is generated twice.
 
 Each reply is one commit. In SQLite's write-ahead mode with synchronous=NORMAL a killed process loses nothing
-committed; a power cut may lose the last commits but never damages the file. Lost replies are requested again,
-which costs time and no privacy, since the noise is already drawn.
+committed; a power cut may lose the last commits but never damages the file. Lost replies are requested again.
+That costs time but no privacy, since the noise is already drawn.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def reply_line(kept: tuple[str, Reply]) -> bytes:
 class CallStore:
     """Replies by key in one SQLite file. Safe to use from several threads of one process.
 
-    With ``key`` it is a store for requests that hold private text: ``path`` must lie in a private folder, and
+    With ``key`` it is a store for requests with private text: ``path`` must be in a private folder, and
     ``seal`` encrypts the replies.
     """
 
@@ -72,9 +72,10 @@ class CallStore:
         self._path = path
         self._key, self._seal = key, seal
         self._lock = threading.Lock()
-        # Taken before private records are read: the date of a call could reveal how long they took.
+        # The date is taken before private records are read, because the date of a call could reveal how long
+        # reading took.
         self._day = "" if self.is_private else datetime.now(UTC).date().isoformat()
-        ensure_private(path)  # SQLite would make the file with the umask's mode and would follow a link
+        ensure_private(path)  # SQLite would make the file with the mode of the umask, and would follow a link
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             self._prepare()
@@ -126,7 +127,7 @@ class CallStore:
     def _refused(self, error: sqlite3.OperationalError) -> RunError:
         if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
             return RunError(
-                f"The disk is full: cannot write {self._path.name}. Nothing was left half-written.",
+                f"The disk is full: cannot write {self._path.name}. Nothing incomplete is left behind.",
                 hint="Free some space and run the same command again; it resumes where it stopped.",
             )
         return RunError(
@@ -146,9 +147,7 @@ class CallStore:
         return found
 
     def put(self, key: str, reply: Reply) -> None:
-        """Store a reply; the first one for a key is kept. A failure is not stored, so it is "
-        "requested again.
-        """
+        """Store a reply; the first one for a key is kept. A failure is not stored, but requested again."""
         if reply.finish == "error":
             return
         with self._database() as connection:

@@ -18,8 +18,8 @@ CREATE TABLE IF NOT EXISTS replies (
     completion_tokens INTEGER NOT NULL
 ) STRICT
 """,
-    # A batch: the number of requests, the most that the writer has in flight at a time, and the most that one
-    # of them may cost. If a batch never ended, the replies that were in flight may be lost.
+    # A batch: the number of requests, how many the writer has in flight at most, and the most tokens of one
+    # request. If a batch never ended, the replies that were in flight may be lost.
     """
 CREATE TABLE IF NOT EXISTS batches (
     number INTEGER PRIMARY KEY,
@@ -53,7 +53,7 @@ CREATE TABLE IF NOT EXISTS calls (
 ) STRICT
 """,
 )
-#: Replies that an earlier version kept were paid for by this run too.
+#: Replies that an earlier version stored without a call were paid for by this run too.
 FROM_VERSION_1 = """
 INSERT INTO calls (batch, key, finish, reason, prompt_tokens, completion_tokens, most_prompt, most_completion,
     at, prompt)
@@ -92,8 +92,9 @@ class Used:
     """What a run has used: tokens as counted by the writer, and seconds of writing.
 
     ``lost`` requests were in flight when a process died: their replies never arrived, but may have been
-    charged. ``unsure_prompt`` and ``unsure_completion`` bound the tokens of these requests, and of those
-    whose replies did not say. ``stretch`` is the largest ratio of actual tokens to their expected maximum.
+    charged. ``unsure_prompt`` and ``unsure_completion`` bound the tokens of these requests, and of requests
+    whose replies did not say how many they used. ``stretch`` is the largest ratio of actual tokens to their
+    expected maximum.
     """
 
     requests: int = 0

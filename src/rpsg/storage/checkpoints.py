@@ -79,7 +79,7 @@ class StageCheckpoints:
             return kept["value"]
         except (ValueError, KeyError, TypeError):
             raise RunError(
-                f"What the stage {name} left in the private folder is damaged.",
+                f"The result of the stage {name} in the private folder is damaged.",
                 hint="Start a new run in another folder with -o.",
             ) from None
 

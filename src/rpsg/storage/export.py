@@ -1,7 +1,7 @@
 """Writes the synthetic corpus as JSON Lines, CSV and Parquet, with the same bytes every time.
 
 JSON Lines is the canonical file and loses nothing. CSV is made safe to open in a spreadsheet, which
-changes cells that would run as a formula. Every text shown on a terminal goes through ``printable``.
+changes cells that would run as a formula. Texts that are shown on a terminal go through ``printable`` first.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _CHUNK = 1 << 20
 class SyntheticText:
     """One row of a release; a row that is not an output of mechanisms says so in ``claim``.
 
-    ``turns`` are those of a conversation: (speaker, words) each. ``columns`` are those beside the text, under
-    their own names; ``attributes`` are the other card values.
+    ``turns`` are those of a conversation: (speaker, words) each. ``columns`` are the columns beside the text,
+    under their own names; ``attributes`` are the other card values.
     """
 
     id: int
@@ -119,7 +119,7 @@ def _columns(rows: Sequence[SyntheticText]) -> dict[str, list[Any]]:
 
 
 def neutral(cell: str) -> str:
-    """The cell as it is, or with a leading apostrophe if a spreadsheet would run it as a formula.
+    """The cell, with a leading apostrophe if a spreadsheet would run it as a formula.
 
     Spreadsheets skip spaces and invisible characters before the sign, so the first visible one counts.
     The list of signs is that of OWASP ASVS 1.2.10, with ``|``, line feed and the full-width forms.
@@ -133,9 +133,10 @@ def neutral(cell: str) -> str:
 
 
 def write_parquet(path: Path, rows: Sequence[SyntheticText]) -> str:
-    """The same columns as the CSV, texts as they are, and the turns of conversations; gives its SHA-256.
+    """The same columns as the CSV, with unchanged texts and the turns of conversations; gives its SHA-256.
 
-    The same bytes for the same rows and the same version of pyarrow, which writes its name into the file.
+    The bytes are the same for the same rows and the same version of pyarrow, which writes its name into the
+    file.
     """
     return write_atomic(path, _parquet(rows)[0])
 
@@ -165,7 +166,7 @@ def same_table(content: bytes, rows: Sequence[SyntheticText]) -> bool:
             and told.metadata == kept.metadata
             and 0 <= sizes[0] <= 2 * sizes[1] + _CHUNK
             and theirs.schema_arrow.equals(ours.schema_arrow, check_metadata=True)
-            and _summed_up(told) == _summed_up(kept)  # readers use these to skip rows
+            and _summed_up(told) == _summed_up(kept)  # readers of Parquet use statistics to skip rows
             and len(content) <= 2 * len(made) + _CHUNK
         )
         return bool(alike and theirs.read().equals(table, check_metadata=True))

@@ -22,10 +22,10 @@ ALL_OF = 10
 
 
 class SettledWriter:
-    """Passes requests to ``writer``, except those whose keys ``file`` lists, which fail without being sent.
+    """Passes requests to ``writer``. Requests whose keys are listed in ``file`` fail without being sent.
 
-    ``key_of`` is that of the call store: a plain hash of a private prompt would confirm a guess.
-    With ``later`` failures become final only when ``settle`` is called.
+    ``key_of`` is that of the call store, because a plain hash of a private prompt would let others test a
+    guess. With ``later`` failures become final only when ``settle`` is called.
 
     Raises:
         ModelError: ten requests or more failed and none succeeded; they are sent again next time.

@@ -8,8 +8,9 @@
         release/         what may be shared
             evidence/    what lets anyone make the release again
 
-They are here and nowhere else, except for those that the privacy package, which lies below this one, writes
-by itself: noisy answers (``privacy.evidence``) and the signature. Names inside a pack are in ``domains``.
+No other module has such names, except for files that the privacy package writes by itself, because it may not
+import this one: noisy answers (``privacy.evidence``) and the signature. Names inside a pack are in
+``domains``.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ CANDIDATES = "candidates.jsonl"
 VECTORS = "vectors.bin"
 FAILED = "failed.txt"
 CHANGED = "changed.json"
-#: The writer's answers; in the private folder where prompts held private text.
+#: The writer's answers; they are in the private folder if prompts held private text.
 CALLS = "calls.sqlite"
 
 # -- in the private folder --------------------------------------------------------------------------------
@@ -54,7 +55,7 @@ PURGED = "purged.json"
 SHARDS_KEY = "shards.key"
 #: Digests of the files that shards were counted from, for each question.
 SHARDS_ROWS = "shards-rows.json"
-#: What is kept of stages on private text, and the unprotected reads of a run.
+#: Results of stages on private text, and the unprotected reads of a run.
 STAGES = "stages"
 SEEDS = f"{STAGES}/00-seeds.json"
 DISCLOSURES = "disclosures.jsonl"
@@ -86,9 +87,11 @@ UNRELEASED = "unreleased.json"
 MATCHES = "audit-matches.json"
 #: A canary was in the corpus of this run, so it has no release and never gets one.
 BLOCKED = "blocked-by-canary"
-#: Embeddings of the records that vote, and of those that are seeds.
-EMBEDDINGS = "embeddings.f32"
-DONORS = "donors.f32"
+#: Embeddings of the records that vote, and of the records that are seeds; and the endings of their files: for
+#: numbers of 16 bits, or of 32 bits in a run that an earlier version began.
+EMBEDDINGS = "embeddings"
+DONORS = "donors"
+HALVES, SINGLES = ".f16", ".f32"
 
 # -- in the folder of a comparison ------------------------------------------------------------------------
 #: The comparison as it was read, the outcome of one cell, and everything together.
@@ -96,7 +99,7 @@ MATRIX = "matrix.json"
 CELL = "cell.json"
 COMPARISON = "comparison.json"
 COMPARISON_PAGE = "comparison.html"
-#: How a data set was split, the texts that no run sees, and real texts in place of a corpus.
+#: How a data set was split, the texts that no run sees, and the real texts that stand in for a corpus.
 SPLIT = "split.json"
 HELD_OUT = "held-out.jsonl"
 CEILING_TEXTS = "ceiling.jsonl"

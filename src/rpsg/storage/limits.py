@@ -1,8 +1,8 @@
 """Caps on what a run may use, checked before a request is sent.
 
-A request is sent only if the caps hold in the worst case for it and for all requests sent with it: as many
-tokens as its prompt has bytes, and all the tokens it may write. Usage is read from the call store, so that
-nothing is forgotten when a process is killed.
+A request is sent only if the caps hold in the worst case, for it and for all requests sent with it. In the
+worst case a prompt has as many tokens as bytes, and the reply all the tokens that it may have. Usage is read
+from the call store, so that nothing is forgotten when a process is killed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _AROUND_A_MESSAGE = 16
 _AROUND_A_PROMPT = 64
 #: The first batch under a cap on time; later ones are as large as the measured speed allows.
 _FIRST_BATCH = 16
-#: The share of the time left that a batch may plan to use: texts differ in length.
+#: The share of the remaining time that a batch may plan to use. It is below 1 because texts differ in length.
 _OF_THE_TIME = 0.8
 _KEPT = "Every text that came back is kept."
 
@@ -66,7 +66,7 @@ def most_of(request: Request) -> Most:
 
 @dataclass(frozen=True, slots=True)
 class UsageCap:
-    """One cap: its option, what is used of it, and the most that a request can take of it."""
+    """One cap: its option, how much of it is used, and how much of it a request can use at most."""
 
     unit: str
     option: str
@@ -90,7 +90,7 @@ class UsageCap:
         """The same error without figures that depend on private texts."""
         return LimitError(
             f"The run stopped before its limit of {_number(self.size)} {self.unit}. {_KEPT}",
-            hint=f"The same command resumes it with a larger limit: {self.option}.",
+            hint=f"To resume it, run the same command with a larger {self.option}.",
         )
 
 
@@ -168,7 +168,7 @@ class Meter:
 
 
 def _stretched(most: Most, stretch: float) -> Most:
-    """``most`` for a writer that was seen to take up to ``stretch`` times the expected maximum."""
+    """``most`` for a writer whose requests took up to ``stretch`` times the expected maximum so far."""
     if stretch <= 1:
         return most
     return Most(math.ceil(most.prompt * stretch), math.ceil(most.completion * stretch))
@@ -177,7 +177,7 @@ def _stretched(most: Most, stretch: float) -> Most:
 def _reached(what: str, option: str, enough: float) -> LimitError:
     return LimitError(
         f"The run stopped before its limit of {what}. {_KEPT}",
-        hint=f"The same command resumes it with a larger limit: {option} {enough:.15g} covers this step.",
+        hint=f"To resume it, run the same command with a larger limit: {option} {enough:.15g} is enough now.",
     )
 
 

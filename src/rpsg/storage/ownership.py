@@ -50,7 +50,7 @@ def is_own(run: Path) -> bool:
 
 @contextmanager
 def readable(release: Path) -> Iterator[Path]:
-    """The release itself if its run was created here, else a copy; errors as ``copy_release``."""
+    """The release itself if its run was created here, else a copy; with the errors of ``copy_release``."""
     if release.name == RELEASE and is_own(release.absolute().parent):
         yield release
     else:

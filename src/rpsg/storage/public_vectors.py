@@ -33,7 +33,7 @@ TOLERANCE = 8
 _HASH = 32
 #: The rows that are written and read at once.
 A_CHUNK = 4096
-#: The most texts that an embedder is given at once: rounding needs several times the memory of its rows.
+#: The most texts that an embedder gets at once, because rounding needs several times the memory of the rows.
 AT_ONCE = 16_384
 
 
@@ -84,17 +84,18 @@ class PublicVectors:
         kept = (self._kept or {}).get(key)
         if kept is None or kept.shape != row.shape or np.abs(kept.astype(np.int32) - row).max() > TOLERANCE:
             raise VerificationError(
-                f"The evidence has other embeddings than {self.name} gives here.",
-                hint="If the release was made with another version of its libraries, verify it with that.",
+                f"The embeddings in the evidence are not those that {self.name} gives here.",
+                hint="If the release was made with another version of its libraries, verify it with that "
+                "version.",
             )
         return kept
 
     def chunks(self) -> Iterator[bytes]:
-        """All rows so far, as the file's bytes."""
+        """All rows so far, as the file's bytes. They are forgotten: publishing needs their memory."""
         keys = sorted(self._rows)
         for start in range(0, len(keys), A_CHUNK):
             some = keys[start : start + A_CHUNK]
-            yield b"".join(key + self._rows[key].astype("<i2").tobytes() for key in some)
+            yield b"".join(key + self._rows.pop(key).astype("<i2").tobytes() for key in some)
 
 
 def _rounded(rows: npt.NDArray[np.float32]) -> Row:

@@ -68,7 +68,7 @@ class RunFolder:
         vault: VaultKey = "file",
         purpose: str = "",
     ) -> Self:
-        """Open the run of this plan in ``path``, beginning it if the folder is new or empty.
+        """Open the run of this plan in ``path``, or begin it if the folder is new or empty.
 
         Args:
             path: the folder, made if it is not there.
@@ -81,8 +81,8 @@ class RunFolder:
             purpose: what the run is for, if not for a release; a folder keeps the one it was begun for.
 
         Raises:
-            RunError: the folder belongs to another plan, is no run folder, is in use by another
-                process, is damaged or cannot be written, or the key of its private files is not there.
+            RunError: the folder belongs to another plan, is not a run folder, is in use by another process,
+                is damaged or cannot be written, or the key of its private files is not there.
         """
         folder = Path(path)
         _refuse_strangers(folder)
@@ -122,7 +122,7 @@ class RunFolder:
 
     @property
     def vault(self) -> Vault:
-        """The private files; those of a released run are opened at first use.
+        """The private files. In a run that is released, they are opened only when they are first needed.
 
         Raises:
             RunError: the run was purged, or its key is not there.
@@ -133,7 +133,7 @@ class RunFolder:
 
     @property
     def key(self) -> bytes:
-        """32 secret bytes of this run alone, never released."""
+        """32 secret bytes that only this run has, and that are never released."""
         return self.vault.run_key
 
     @property
@@ -168,7 +168,7 @@ class RunFolder:
         if self.is_released:
             raise RunError(
                 f"{self.release} is already there, and a release is never changed.",
-                hint="Use it as it is, or make a new run in another folder with -o.",
+                hint="Use it unchanged, or start a new run in another folder with -o.",
             )
         partial = self.path / "release.partial"
         with file_errors("assemble the release"):
@@ -202,7 +202,7 @@ class RunFolder:
 
 
 def run_id_of(folder: Path) -> str:
-    """The id of the run in this folder; RunError where there is no run."""
+    """The id of the run in this folder; RunError if there is no run."""
     return str(read_about(folder)["run_id"])
 
 
@@ -218,12 +218,12 @@ def way_to_finish(folder: Path) -> str:
 
 
 def purpose_of(folder: Path) -> str:
-    """What the run in this folder is for; "" for a release. RunError where there is no run."""
+    """What the run in this folder is for; "" for a release. RunError if there is no run."""
     return str(read_about(folder).get("purpose", ""))
 
 
 def _refuse_strangers(folder: Path) -> None:
-    """RunError for a folder that is no run folder, which is not touched: no lock, no other mode."""
+    """RunError for a folder that is not a run folder; nothing in it is changed, not even its mode."""
     with file_errors(f"open the folder {folder}"):
         names = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
     if RUN in names:
@@ -237,7 +237,7 @@ def _refuse_strangers(folder: Path) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Lock the run folder for this block; RunError if another process works in it."""
+    """Lock the run folder within the block; RunError if another process works in it."""
     lock = hold_lock(folder / LOCK)
     try:
         yield
@@ -253,7 +253,7 @@ def open_vault(run: Path) -> Vault:
     """
     if (run / PRIVATE / PURGED).is_file():
         raise RunError(
-            "What was private in this run was destroyed with rpsg purge.",
+            "The private files of this run were destroyed with rpsg purge.",
             hint="Its release is unchanged: rpsg verify and rpsg report work with it."
             if (run / RELEASE).is_dir()
             else "It has no release, and cannot continue. Start a new run in another folder with -o.",
@@ -269,7 +269,7 @@ def open_vault(run: Path) -> Vault:
 
 
 def _layout(folder: Path, plan_toml: str, key: VaultKey) -> Vault | None:
-    """Make missing folders and files; gives the vault, or None for a released run, which may lack it."""
+    """Make missing folders and files. Gives the vault, or None for a released run, which may have none."""
     is_begun = (folder / JOURNAL).exists()
     for part in (folder, private_dir(folder / PRIVATE), private_dir(folder / EVIDENCE)):
         remove_parts(part)
@@ -281,7 +281,8 @@ def _layout(folder: Path, plan_toml: str, key: VaultKey) -> Vault | None:
     vault = Vault.create(folder / PRIVATE, key) if fresh else open_vault(folder)
     if key != "none" and not vault.is_sealed:
         raise RunError(
-            f"The plan wants private files encrypted, and {PRIVATE}/{VAULT} says that they are not.",
+            f"The plan asks for encrypted private files, but {PRIVATE}/{VAULT} says that they are not "
+            f"encrypted.",
             hint="Somebody changed that file. Start a new run in another folder with -o.",
         )
     if not is_begun:

@@ -1,12 +1,12 @@
-"""Which plan a run folder belongs to, and what becomes of it when the plan changes.
+"""Which plan a run folder belongs to, and what happens to the run when the plan changes.
 
-    nothing charged, only trial prompts sent             starts over
+    nothing charged, only trial prompts sent             starts over; embeddings stay if the questions do
     charged, no question about texts, same questions     continues with the noisy answers already paid for
     a sketch, votes or tokens charged, other questions   refused
 
 Noisy answers depend on the data, the budget, the schema and the models that read private texts, but not on
 the writer and its prompts; except for a sketch and votes, which are about the texts that were written, and
-for tokens, which are drawn from what the model in the writer's place makes of private texts.
+tokens, which private-prediction draws from what the writer's model makes of private texts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from rpsg.errors import RunError
 from rpsg.plan import NOT_IDENTITY, flat
 from rpsg.storage.layout import (
     ANSWERS,
+    CANARIES,
     CHANGED,
+    EMBEDDINGS,
     EVIDENCE,
     FAILED,
     JOURNAL,
@@ -35,8 +37,11 @@ from rpsg.storage.layout import (
     PLAN,
     PRIVATE,
     RELEASE,
+    ROWS_TAG,
     RUN,
+    SEEDS_TAG,
     STAGES,
+    VAULT,
 )
 
 if TYPE_CHECKING:
@@ -45,20 +50,20 @@ if TYPE_CHECKING:
 
 _FORMAT = 2
 _MOST_DIFFERENCES = 8
-#: The stage in which the writer is tried on public prompts.
-TRIAL = "trying the writer"
+#: The stage in which the writer is tested on public prompts.
+TRIAL = "testing the writer"
 #: Stages whose queries are about the texts that were written, or draw them.
 ABOUT_TEXTS = ("sketch", "votes", "tokens")
 _CHANGED_FORMAT = "rpsg-changed/1"
 
 
 def make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str, purpose: str) -> tuple[str, ...]:
-    """Check that the folder can hold a run of this plan, and put away files of a plan that was changed.
+    """Check that the folder can be used for a run of this plan, and set aside files of a changed plan.
 
     Returns the stages that were charged before the writer or its prompts were changed.
 
     Raises:
-        RunError: the folder holds a run of another plan, which is left as it is.
+        RunError: the folder belongs to a run of another plan, and is not changed.
     """
     if not (folder / RUN).exists():
         return ()
@@ -67,7 +72,7 @@ def make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str, pur
         raise RunError(
             f"{folder} holds an audit run, whose corpus is never released."
             if about.get("purpose")
-            else f"{folder} holds a run that makes a release, and no audit run.",
+            else f"{folder} holds a run that makes a release, not an audit run.",
             hint="Choose another folder with -o.",
         )
     if about["plan_fingerprint"] == fingerprint:
@@ -75,7 +80,8 @@ def make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str, pur
     stages, hint = charged(folder), "Set these back to resume that run"
     if not (folder / RELEASE).exists():
         if questions and not stages and only_tried(folder):
-            begin_anew(folder)
+            begin_anew(folder, keep_embeddings=about.get("questions") == questions)
+            _keep_about(folder, secrets.token_hex(16), fingerprint, questions, purpose)
             return ()
         if stages and questions and about.get("questions") == questions:
             if not any(stage.startswith(ABOUT_TEXTS) for stage in stages):
@@ -83,7 +89,8 @@ def make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str, pur
                 _keep_about(folder, about["run_id"], fingerprint, questions, purpose)
                 return stages
             hint = (
-                "The data were asked about the texts that were written, so these cannot change. Set them back"
+                "Private data were already compared with the texts that were written, so these settings "
+                "cannot change any more. Set them back"
             )
     raise RunError(
         f"{folder} holds a run of another plan{_differences(folder, plan_toml)}.",
@@ -118,7 +125,7 @@ def read_about(folder: Path) -> dict[str, Any]:
     if not isinstance(about, dict) or not known <= about.keys() or about["format"] != _FORMAT:
         raise RunError(
             f"{folder / RUN} is damaged or of another version of RPSG.",
-            hint="Use the version that began this run, or start a new one in another folder with -o.",
+            hint="Use the version of RPSG that began this run, or start a new run in another folder with -o.",
         )
     return about
 
@@ -146,7 +153,7 @@ def charged(folder: Path) -> tuple[str, ...]:
 
 
 def only_tried(folder: Path) -> bool:
-    """Whether writers were sent nothing but the prompts of the trial in this run."""
+    """Whether the prompts of the trial are all that writers were sent in this run."""
     with file_errors("read the journal"):
         file = folder / JOURNAL
         lines = file.read_bytes().splitlines() if file.exists() else []
@@ -157,32 +164,44 @@ def _sends_more(line: bytes) -> bool:
     try:
         event = json.loads(line)
     except ValueError:
-        return True  # damaged: nothing is removed
+        return True  # the journal is damaged, so nothing is removed
     return not isinstance(event, dict) or (event.get("event") == "sending" and event.get("stage") != TRIAL)
 
 
-def begin_anew(folder: Path) -> None:
-    """Remove all files of the run, its id last."""
+def begin_anew(folder: Path, *, keep_embeddings: bool) -> None:
+    """Remove all files of the run but its id, which is replaced afterwards.
+
+    With ``keep_embeddings`` the embeddings of the private texts stay, with their vault and the hash of their
+    rows. They do not stay if there are canaries, because these are embedded too, and the new run draws other
+    canaries; nor if some people give seeds, because the new run may have another list of them.
+    """
     with file_errors("begin the run anew"):
         (folder / JOURNAL).unlink(missing_ok=True)
-        for part in (PRIVATE, EVIDENCE):
-            shutil.rmtree(folder / part, ignore_errors=True)
-        for name in (PLAN, RUN):
-            (folder / name).unlink(missing_ok=True)
+        shutil.rmtree(folder / EVIDENCE, ignore_errors=True)
+        private = folder / PRIVATE
+        names = [file.name for file in private.iterdir()] if private.is_dir() else []
+        if keep_embeddings and not any(name.startswith((CANARIES, SEEDS_TAG)) for name in names):
+            names = [n for n in names if n not in {VAULT, ROWS_TAG} and not n.startswith(f"{EMBEDDINGS}.")]
+            for name in names:
+                shutil.rmtree(private / name, ignore_errors=True)  # if it is a folder
+                (private / name).unlink(missing_ok=True)
+        else:
+            shutil.rmtree(private, ignore_errors=True)
+        (folder / PLAN).unlink(missing_ok=True)
 
 
 def changed_after(stages: Sequence[str]) -> bytes:
-    """The note in the evidence that writer or settings changed after the noisy answers of these stages."""
+    """The note in the evidence that writer or settings were changed after the noisy answers of ``stages``."""
     return canonical_json({"format": _CHANGED_FORMAT, "after": list(stages)}) + b"\n"
 
 
 def change_generation(folder: Path, after: Sequence[str]) -> None:
-    """Put away what was made with the earlier writer or prompts, and record that they were changed.
+    """Set aside what was made with the earlier writer or prompts, and record that they were changed.
 
     Replies stay in the call store, for the bill; they are used again only for equal requests.
     """
     write_atomic(folder / EVIDENCE / CHANGED, changed_after(after))
-    with file_errors("put away what the writer before wrote"):
+    with file_errors("set aside what the earlier writer wrote"):
         for part in (folder / PRIVATE / STAGES, folder / EVIDENCE / PACK):
             shutil.rmtree(part, ignore_errors=True)
         for file in (folder / PRIVATE / FAILED, folder / EVIDENCE / FAILED, folder / PLAN):

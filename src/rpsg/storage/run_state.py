@@ -1,11 +1,11 @@
 """How far a run is, from the files of its folder that are not private; nothing in the folder is changed.
 
     finished         there is a release
-    running          a process holds the lock of the folder
+    running          a process has locked the folder
     stopped          neither; the same command resumes it
 
-It shows what the journal and the evidence hold: which stage was sent to whom, how many of its replies came
-back, and which noisy answers were drawn. It shows no times, because those of private stages are private.
+The state comes from the journal and the evidence: which stage was sent to whom, how many of its replies came
+back, and which noisy answers were drawn. It has no times, because the times of private stages are private.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _LARGEST_PLAN, _LARGEST_JOURNAL, _LARGEST_ANSWER = 1 << 16, 1 << 22, 1 << 24
 class Sending:
     """A stage whose prompts went to a writer.
 
-    Of private prompts there are no numbers: both are None. ``replies`` alone is None if the store of the
-    public replies cannot be read.
+    Both numbers are None for private prompts. Only ``replies`` is None if the store of the public replies
+    cannot be read.
     """
 
     stage: str
@@ -78,7 +78,8 @@ def progress_of(folder: Path) -> RunProgress:
 def method_of_run(folder: Path) -> str:
     """The name of the method in the plan of the run in this folder; "" if it cannot be read.
 
-    The plan also holds paths of this machine, which are not for others, so nothing else of it is given.
+    Nothing else of the plan is returned, because it also has paths of this machine, which others need not
+    see.
     """
     try:
         content = _plain_file(folder / PLAN, _LARGEST_PLAN)
@@ -125,7 +126,7 @@ def _events(folder: Path) -> list[Mapping[str, Any]]:
 
 def _answers(folder: Path) -> tuple[str, ...]:
     stages = []
-    if (folder / EVIDENCE).is_symlink():  # it may lead into a private folder
+    if (folder / EVIDENCE).is_symlink():  # a link may lead into a private folder
         return ()
     answers = (folder / EVIDENCE).glob("*")
     for file in sorted(file for file in answers if ANSWER_FILE.fullmatch(file.name)):

@@ -25,7 +25,7 @@ _HEAD_BYTES = len(MARK) + _ID_BYTES
 
 
 class SealBroken(Exception):  # noqa: N818  # not shown to users: callers turn it into a message
-    """Sealed data was changed, truncated or moved, or has another key."""
+    """Sealed data was changed, truncated or moved, or needs another key."""
 
 
 def derived_key(key: bytes, purpose: bytes, salt: bytes = b"") -> bytes:
@@ -58,7 +58,7 @@ def unsealed(data_key: bytes, name: str, file: BinaryIO) -> Iterator[bytes]:
     """The content of a sealed file, piece by piece; known to be complete only after the last piece.
 
     Raises:
-        SealBroken: a chunk is not the one that was written there.
+        SealBroken: a chunk was changed, or is not the chunk that was written there.
     """
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM

@@ -70,11 +70,11 @@ NAMES: tuple[tuple[re.Pattern[str], int], ...] = (
 FOLDERS = frozenset({EVIDENCE, f"{EVIDENCE}/{PACK}"})
 #: A release has a few dozen files.
 MOST_FILES = 500
-#: The memory of a TOML reader is quadratic in the dots of a key.
+#: The most dots in a key: the memory that a TOML reader needs grows with the square of their number.
 MOST_DOTS = 300
 _BETWEEN_DOTS = re.compile(rb"[=\n,{}\[\]]")
 CHUNK = 1 << 20
-#: Each line is read into memory as a whole.
+#: The longest line: each line is read into memory as a whole.
 MOST_OF_A_LINE = 16 * _MIB
 
 
@@ -88,13 +88,14 @@ def release_in(path: Path) -> Path:
         if os.path.lexists(folder / LEDGER):
             return folder
     raise VerificationError(
-        f"{path} holds no release.", hint="Name a run folder that is finished, or the release folder of one."
+        f"There is no release in {path}.",
+        hint="Name a run folder that is finished, or the release folder of one.",
     )
 
 
 @contextmanager
 def copied(release: Path) -> Iterator[Path]:
-    """A copy of the release in a temporary folder; errors as ``copy_release``."""
+    """A copy of the release in a temporary folder; with the errors of ``copy_release``."""
     with tempfile.TemporaryDirectory(prefix="rpsg-release-") as scratch:
         copy = Path(scratch) / RELEASE
         copy_release(release, copy)
@@ -105,8 +106,8 @@ def copy_release(release: Path, into: Path) -> None:
     """Copy every file of the folder ``release`` into the new folder ``into``.
 
     Raises:
-        VerificationError: there is a link, something that is no regular file, a name that no release has, or
-            a file that is too large; or the folder cannot be read.
+        VerificationError: the folder cannot be read, or has a link, something that is not a regular file, a
+            name that no release has, or a file that is too large.
     """
     into.mkdir()
     try:
@@ -139,7 +140,7 @@ def _copy_folder(folder: int, within: str, into: Path, seen: list[int]) -> None:
         elif stat.S_ISREG(mode):
             _copy_file(folder, name, full, into)
         else:
-            raise _refused(f"{_shown(full)} is a link, a folder or a device, where a release has a file.")
+            raise _refused(f"{_shown(full)} is a link, a folder or a device, but in a release it is a file.")
 
 
 def _copy_file(folder: int, name: str, full: str, into: Path) -> None:
@@ -152,9 +153,9 @@ def _copy_file(folder: int, name: str, full: str, into: Path) -> None:
             raise _refused(f"{_shown(full)} is not a plain file.")
         if facts.st_size > most:
             raise _refused(f"{_shown(full)} is larger than {most} bytes.")
-        # A small archive would fill the disk. Of an empty file there is nothing to seek in.
+        # Otherwise a small archive could fill the disk. In an empty file there is nothing to seek.
         if facts.st_size and os.lseek(source, 0, os.SEEK_HOLE) < facts.st_size:
-            raise _refused(f"{_shown(full)} has holes, which no file of a release has.")
+            raise _refused(f"{_shown(full)} is a sparse file, and no file of a release is one.")
         os.lseek(source, 0, os.SEEK_SET)
         with (into / full).open("xb") as target:
             left, line = most, 0
@@ -173,9 +174,9 @@ def _copy_file(folder: int, name: str, full: str, into: Path) -> None:
 
 
 def _refused(what: str) -> VerificationError:
-    return VerificationError(what, hint="Nothing else of it was read. Get the release again, from its maker.")
+    return VerificationError(what, hint="Nothing else was read. Get the release again from whoever made it.")
 
 
 def _shown(name: str) -> str:
-    """A name that somebody else chose, shortened, without characters that control a terminal."""
+    """A name that somebody else chose, shortened and without characters that control a terminal."""
     return ascii(name if len(name) <= 100 else f"{name[:100]}...")

@@ -3,8 +3,8 @@
     private/vault.json     the run's random data key, wrapped by a key that is not in the run folder
     private/NAME.sealed    the file NAME
 
-With ``[vault] key = "none"`` nothing is encrypted: ``vault.json`` holds the data key in the clear, files have
-their plain names and a tag, and the ledger says so.
+With ``[vault] key = "none"`` nothing is encrypted: ``vault.json`` has the data key in the clear, each file
+has its plain name and a tag, and the ledger says that nothing is encrypted.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Vault:
         """The vault that a run made in its private folder.
 
         Raises:
-            RunError: it is not there, is damaged, or its key is missing or another one.
+            RunError: it is not there, is damaged, or its key is missing or wrong.
         """
         about = _about(folder)
         if about["key"] == "none":
@@ -75,15 +75,15 @@ class Vault:
         wrapping = vault_key(source, make=False)
         if _key_id(wrapping) != about["key_id"]:
             raise RunError(
-                "The key in place is not the one that opens the private files of this run.",
-                hint="Put back the vault key (or the RPSG_HOME) with which it was begun, "
-                "or start a new run in another folder with -o.",
+                "The vault key on this machine is not the one that opens the private files of this run.",
+                hint="Restore the vault key (or the RPSG_HOME) with which this run was begun, or start a "
+                "new run in another folder with -o.",
             )
         return cls(folder, _unwrap(wrapping, about["data_key"]), is_sealed=True)
 
     @property
     def run_key(self) -> bytes:
-        """32 secret bytes for the run's keyed hashes: the order of rows, the choice of donors, the nonce."""
+        """32 secret bytes for keyed hashes, which decide the order of rows, the donors and the nonce."""
         return derived_key(self._data_key, b"rpsg-run-key/1")
 
     def exists(self, name: str) -> bool:
@@ -98,7 +98,7 @@ class Vault:
         self.write_pieces(name, (content,))
 
     def write_pieces(self, name: str, pieces: Iterable[bytes]) -> None:
-        """Write the concatenated ``pieces``; nothing is on the disk in the clear at any time.
+        """Write the concatenated ``pieces``; at no time is anything on the disk in the clear.
 
         Raises:
             RunError: the disk is full or refuses.
@@ -163,8 +163,8 @@ class Vault:
 
 
 def broken(name: str) -> RunError:
-    """The error of a private file that is not as it was kept."""
-    return RunError(f"{PRIVATE}/{name} was changed, is cut off or belongs to another run.", hint=_NEW_RUN)
+    """The error for a private file that was changed or is incomplete."""
+    return RunError(f"{PRIVATE}/{name} was changed, is incomplete or belongs to another run.", hint=_NEW_RUN)
 
 
 def _tagged(pieces: Iterable[bytes], tag: hmac.HMAC) -> Iterator[bytes]:

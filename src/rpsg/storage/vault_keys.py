@@ -24,7 +24,7 @@ VARIABLE = "RPSG_VAULT_KEY"
 KEY_FILE = "vault.key"
 KEY_BYTES = 32
 _SERVICE, _ENTRY = "rpsg", "vault"
-_OTHERWISE = "Without it nothing that the run kept can be read: start a new run in another folder with -o."
+_OTHERWISE = "Without it, this run cannot continue: start a new run in another folder with -o."
 
 
 def vault_key(source: KeySource, *, make: bool) -> bytes:
@@ -48,20 +48,21 @@ def _from_file(*, make: bool) -> bytes:
         key = read_private(file)
     except FileNotFoundError:
         raise RunError(
-            f"The key that opens the private files of this run is not there: {file}",
-            hint=f"Restore it from a backup, or set RPSG_HOME to its state folder. {_OTHERWISE}",
+            f"The key that opens the private files of this run is missing: {file}",
+            hint=f"Restore it from a backup, or set RPSG_HOME to the state folder that has it. {_OTHERWISE}",
         ) from None
     if len(key) != KEY_BYTES:
         raise RunError(
             f"{file} is damaged.",
-            hint="Restore it from a backup. Without it nothing that earlier runs kept can be read: to "
-            "begin anew, move it away and start a new run in another folder with -o.",
+            hint="Restore it from a backup. Without it the private files of earlier runs cannot be read. To "
+            "begin anew without them, move the damaged file away and start a new run in another folder "
+            "with -o.",
         )
     return key
 
 
 def _make(file: Path) -> None:
-    """A new key file, made atomically: of two concurrent first runs, the second finds the first one's."""
+    """A new key file, made atomically: of two first runs at once, the second uses the key of the first."""
     lock = hold_lock(file.with_suffix(".lock"), wait=True)
     try:
         if not os.path.lexists(file):
@@ -74,7 +75,7 @@ def _from_environment() -> bytes:
     told = os.environ.get(VARIABLE, "").strip()
     if not told:
         raise UsageError(
-            f"The plan takes the key of private files from {VARIABLE}, which is not set.",
+            f"The plan takes the key of private files from {VARIABLE}, but this variable is not set.",
             hint=f"Make a key once with `openssl rand -hex 32`, keep it safe, and: export {VARIABLE}=...",
         )
     return _read_key(told, VARIABLE)
@@ -114,7 +115,7 @@ def _read_key(told: str, where: str) -> bytes:
         key = b""
     if len(key) != KEY_BYTES:
         raise UsageError(
-            f"What {where} holds is no key: 32 bytes are expected, in hexadecimal or base64.",
-            hint="A new one, for new runs: openssl rand -hex 32",
+            f"{where} does not contain a key: 32 bytes are expected, in hexadecimal or base64.",
+            hint="To make a key for new runs: openssl rand -hex 32",
         )
     return key

@@ -1,6 +1,7 @@
 """Embeddings of private texts, kept in the vault so that a resumed run need not compute them again.
 
-With encryption, they are encrypted as a stream and held in memory. Without it, they are a memory-mapped file,
+They are stored as numbers of 16 bits, which need half the disk and memory of the embedder's numbers. With
+encryption, they are encrypted as a stream and held in memory. Without it, they are a memory-mapped file,
 whose space is allocated first, because a mapped file on a full disk kills the process.
 """
 
@@ -11,14 +12,14 @@ import hmac
 import mmap
 import os
 from itertools import count
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from rpsg.disk.files import PART, descriptor_of, file_errors, sync_dir
 from rpsg.errors import RunError
-from rpsg.storage.layout import PRIVATE
+from rpsg.storage.layout import HALVES, PRIVATE, SINGLES
 from rpsg.storage.sealing import CHUNK
 from rpsg.storage.vault import broken
 
@@ -28,93 +29,114 @@ if TYPE_CHECKING:
 
     from rpsg.storage.vault import Vault
 
-Floats = npt.NDArray[np.float32]
-_ROW = np.dtype("<f4")
+#: Rows as they are stored: float16, or float32 in a run that an earlier version began.
+Stored = npt.NDArray[np.floating[Any]]
+Halves = npt.NDArray[np.float16]
+_ROW, _SINGLE = np.dtype("<f2"), np.dtype("<f4")
+
+
+def halves(rows: npt.NDArray[np.float32]) -> Halves:
+    """Rows rounded to 16 bits. A row that does not fit becomes zero; rows of unit length always fit."""
+    with np.errstate(all="ignore"):  # otherwise a warning would reveal that there is such a row
+        rounded = rows.astype(np.float16)
+    rounded[~np.isfinite(rounded).all(axis=1)] = 0
+    return rounded
 
 
 class Vectors:
     """Rows of ``dim`` numbers under ``name`` in the vault of a run."""
 
     def __init__(self, vault: Vault, name: str, dim: int) -> None:
-        self._vault, self._name, self._dim = vault, name, dim
+        self._vault, self._name, self._dim = vault, name + HALVES, dim
+        self._before = name + SINGLES
 
-    def load(self) -> Floats | None:
-        """The stored vectors, float32 of shape (rows, dim); None if there are none yet.
+    def load(self) -> Stored | None:
+        """The stored vectors, shape (rows, dim); None if there are none yet.
+
+        A run that an earlier version began continues with the numbers of 32 bits that it stored, so that all
+        its answers are about the same rows.
 
         Raises:
             RunError: they were changed.
         """
-        if not self._vault.exists(self._name):
-            return None
-        size = self._vault.size(self._name)
-        shape = (size // (_ROW.itemsize * self._dim), self._dim)
-        if size != _ROW.itemsize * shape[0] * self._dim:
-            raise broken(self._name)
-        if self._vault.is_sealed:
-            return self._decrypted(shape)
-        for _ in self._vault.pieces(self._name):  # read to the end: the tag is checked there
-            pass
-        return _mapped(self._vault.path(self._name), shape, "r")
+        for name, kind in ((self._name, _ROW), (self._before, _SINGLE)):
+            if self._vault.exists(name):
+                return self._loaded(name, kind)
+        return None
 
-    def fill(self, rows: int, blocks: Iterable[Floats]) -> Floats:
+    def _loaded(self, name: str, kind: np.dtype[Any]) -> Stored:
+        size = self._vault.size(name)
+        shape = (size // (kind.itemsize * self._dim), self._dim)
+        if size != kind.itemsize * shape[0] * self._dim:
+            raise broken(name)
+        if self._vault.is_sealed:
+            return self._decrypted(name, shape, kind)
+        for _ in self._vault.pieces(name):  # read to the end, because only there is the tag checked
+            pass
+        return _mapped(self._vault.path(name), shape, "r", kind)
+
+    def fill(self, rows: int, blocks: Iterable[Halves]) -> Stored:
         """Store all ``blocks``, ``rows`` rows together; returns them as ``load`` does.
 
         Raises:
             RunError: the disk is full or refuses; nothing half-written is left under the name.
         """
         if self._vault.is_sealed:
-            vectors = np.empty((rows, self._dim), np.float32)
+            vectors = np.empty((rows, self._dim), _ROW)
             written = _copied(blocks, vectors)
-            self._vault.write_pieces(self._name, (part.astype(_ROW).tobytes() for part in written))
+            self._vault.write_pieces(self._name, (part.tobytes() for part in written))
             return vectors
         with file_errors(f"write {PRIVATE}/{self._name}"):
             return self._fill_file((rows, self._dim), blocks)
 
-    def part(self, number: int, about: bytes, rows: int) -> Floats | None:
-        """The rows that ``keep_part`` stored; None if they are not there, not whole, or of something else."""
-        name = self._part(number)
+    def part(self, number: int, about: bytes, rows: int) -> Halves | None:
+        """The rows that ``keep_part`` stored; None if they are missing, incomplete, or of something else."""
+        name = _part(self._name, number)
         if not self._vault.exists(name):
             return None
         try:
             content = self._vault.read(name)
-        except RunError:  # a run that was killed left it without its tag; the rows can be made again
+        except RunError:  # a killed run left the file without its tag; the rows can be made again
             return None
         if not content.startswith(about) or len(content) != len(about) + rows * self._dim * _ROW.itemsize:
             return None
-        return np.frombuffer(content, _ROW, offset=len(about)).reshape(rows, self._dim).astype(np.float32)
+        return np.frombuffer(content, _ROW, offset=len(about)).reshape(rows, self._dim).astype(np.float16)
 
-    def keep_part(self, number: int, about: bytes, rows: Floats) -> None:
-        """Store some rows for as long as not all are there; ``about`` says what they were made of."""
-        self._vault.write(self._part(number), about + rows.astype(_ROW).tobytes())
+    def keep_part(self, number: int, about: bytes, rows: Halves) -> None:
+        """Store some of the rows until all are there; ``about`` says what they were made of."""
+        self._vault.write(_part(self._name, number), about + rows.astype(_ROW).tobytes())
 
     def forget_parts(self) -> None:
-        """Delete the parts, as all rows are stored now; the last one first, so that none is left behind."""
-        parts = next(number for number in count() if not self._vault.exists(self._part(number)))
-        for number in reversed(range(parts)):
-            self._vault.delete(self._part(number))
+        """Delete the parts, since all rows are stored now; the last one first, so that none is forgotten."""
+        for name in (self._name, self._before):
+            parts = next(number for number in count() if not self._vault.exists(_part(name, number)))
+            for number in reversed(range(parts)):
+                self._vault.delete(_part(name, number))
 
-    def _part(self, number: int) -> str:
-        return f"{self._name}.{number}"
+    def forget(self) -> None:
+        """Delete the stored vectors, because they are of other rows."""
+        for name in (self._name, self._before):
+            self._vault.delete(name)
 
-    def _decrypted(self, shape: tuple[int, int]) -> Floats:
-        vectors = np.empty(shape, _ROW)
+    def _decrypted(self, name: str, shape: tuple[int, int], kind: np.dtype[Any]) -> Stored:
+        vectors: Stored = np.empty(shape, kind)
         flat, filled = vectors.reshape(-1).view(np.uint8), 0
-        for piece in self._vault.pieces(self._name):
+        for piece in self._vault.pieces(name):
             if filled + len(piece) > len(flat):
-                raise broken(self._name)
+                raise broken(name)
             flat[filled : filled + len(piece)] = np.frombuffer(piece, np.uint8)
             filled += len(piece)
         if filled != len(flat):
-            raise broken(self._name)
-        return vectors.astype(np.float32, copy=False)
+            raise broken(name)
+        return vectors
 
-    def _fill_file(self, shape: tuple[int, int], blocks: Iterable[Floats]) -> Floats:
+    def _fill_file(self, shape: tuple[int, int], blocks: Iterable[Halves]) -> Stored:
         final = self._vault.path(self._name)
         part = final.with_name(f"{PART}{final.name}")
         part.unlink(missing_ok=True)
         try:
             _take_room(part, _ROW.itemsize * shape[0] * shape[1])
-            vectors = _mapped(part, shape, "r+")
+            vectors = _mapped(part, shape, "r+", _ROW)
             for _ in _copied(blocks, vectors):
                 drop_pages(vectors)
             if isinstance(vectors, np.memmap):
@@ -135,7 +157,11 @@ class Vectors:
         return tag.hexdigest()
 
 
-def _copied(blocks: Iterable[Floats], vectors: Floats) -> Iterator[Floats]:
+def _part(name: str, number: int) -> str:
+    return f"{name}.{number}"
+
+
+def _copied(blocks: Iterable[Halves], vectors: Stored) -> Iterator[Stored]:
     """Copies each block into ``vectors`` and yields its slice."""
     start = 0
     for block in blocks:
@@ -155,14 +181,14 @@ def _take_room(file: Path, size: int) -> None:
             os.write(descriptor, bytes(min(CHUNK, size - start)))
 
 
-def _mapped(file: Path, shape: tuple[int, int], mode: Literal["r", "r+"]) -> Floats:
+def _mapped(file: Path, shape: tuple[int, int], mode: Literal["r", "r+"], kind: np.dtype[Any]) -> Stored:
     if 0 in shape:  # an empty file cannot be mapped
-        return np.empty(shape, np.float32)
-    mapped: Floats = np.memmap(file, _ROW, mode, shape=shape)
+        return np.empty(shape, kind)
+    mapped: Stored = np.memmap(file, kind, mode, shape=shape)
     return mapped
 
 
-def drop_pages(vectors: npt.NDArray[np.float32]) -> None:
+def drop_pages(vectors: Stored) -> None:
     """Drop the pages of a mapped file from this process; the system's cache keeps them.
 
     Otherwise a pass over the rows would leave the whole file counted as memory of the process, to which

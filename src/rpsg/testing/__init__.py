@@ -3,7 +3,7 @@
 rpsg.testing             models without weights, noise without privacy
 rpsg.testing.lab         a tiny pack, invented rows, and runs of them with these models
 rpsg.testing.planted     invented members, people held out, and corpora that leak
-rpsg.testing.laws        classes of tests: subclass one, give it your thing, and pytest does the rest
+rpsg.testing.laws classes of tests: subclass one, give it your plug-in, and run pytest
 """
 
 from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeScorer, FakeWriter

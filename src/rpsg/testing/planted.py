@@ -1,6 +1,6 @@
 """Invented texts for audits, and corpora that know some of their members word for word.
 
-Words are as frequent as words are, and have habits in which of them follow each other.
+The frequencies of the words, and which words follow each other, are roughly like those of a language.
 """
 
 from __future__ import annotations

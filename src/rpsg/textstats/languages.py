@@ -1,7 +1,7 @@
 """In which language a text is written, by its script and its function words; nothing is learnt or looked up.
 
-It is for whole texts and says nothing where it is not sure: of a line of key words, of names, of a language
-that it does not know. So it can find a corpus in the wrong language, and drop a text in another one.
+It is for whole texts and says nothing if it is not sure: of a line of key words, of names, of a language that
+it does not know. So it can find a corpus in the wrong language, and drop a text in another one.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _WORDS = {
     " muito é são também eu já",
 }
 _FUNCTION_WORDS = {code: frozenset(line.split()) for code, line in _WORDS.items()}
-#: Scripts that one of the languages above has to itself; Japanese is asked for before Chinese.
+#: Scripts that one of the languages above has to itself; Japanese is tested before Chinese.
 _SCRIPTS = (
     ("ja", re.compile(r"[\u3040-\u30ff]")),
     ("zh", re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")),
@@ -70,19 +70,20 @@ _SCRIPTS = (
     ("he", re.compile(r"[\u0590-\u05ff]")),
 )
 _LETTER = re.compile(r"[^\W\d_]")
-#: At least so many function words of a language, and so many times as many as of any other.
+#: A text is in a language if it has at least this many of its function words, and this many times as many as
+#: of any other language.
 LEAST, LEAD = 4, 1.5
 #: A script is that of a text if it has this share of its letters; Japanese mixes two.
 SHARE = 0.3
 
 
 def name_of(code: str) -> str:
-    """The English name of a language; the code itself where it has none here."""
+    """The English name of a language; the code itself if it has none here."""
     return NAMES.get(code, code)
 
 
 def language_of(text: str) -> str:
-    """The ISO 639 code of the language of a text, empty where it cannot be told."""
+    """The ISO 639 code of the language of a text, empty if it cannot be told."""
     if not text.isascii():
         letters = len(_LETTER.findall(text))
         for code, script in _SCRIPTS:

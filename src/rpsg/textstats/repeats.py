@@ -1,7 +1,8 @@
 """Texts that repeat themselves, or the words of another text of the corpus.
 
-Runs of words are hashed, and texts with the same hash are found by sorting: no pairs of texts are compared,
-so time is nearly linear in the words of the corpus.
+Runs of words are hashed, and texts with the same hash are found by sorting: no pairs of texts are compared.
+Texts are hashed a part of the corpus at a time, and hashes are sorted a range at a time, so time is nearly
+linear in the words of the corpus, and memory is little more than that of the hashes.
 """
 
 from __future__ import annotations
@@ -11,18 +12,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.textstats.words import encode, words
+from rpsg.textstats.words import Tokens, encode, words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rpsg.textstats.words import Tokens
+    from collections.abc import Iterator, Sequence
 
 Flags = npt.NDArray[np.bool_]
 #: Consecutive words that two texts share by more than coincidence.
 SHARED = 8
 #: A text repeats itself when more than this share of its 4-grams occurred in it before.
 OWN, MOST_OWN = 4, 0.1
+#: Words that are hashed at a time, and hashes that are sorted at a time.
+AT_ONCE = 1 << 19
 
 
 #: Odd 64-bit multipliers for the hash: digits of the golden ratio and of pi.
@@ -37,6 +38,11 @@ def repeats(texts: Sequence[str]) -> tuple[Flags, Flags]:
 
 def repeating_itself(tokens: Tokens) -> Flags:
     """Whether over a tenth of a text's 4-grams occurred in it before."""
+    parts = [_repeating_itself(part) for _, part in tokens.parts(AT_ONCE)]
+    return np.concatenate([np.zeros(0, np.bool_), *parts])
+
+
+def _repeating_itself(tokens: Tokens) -> Flags:
     runs, owner = hashed_runs(tokens, OWN)
     order = np.lexsort((runs, owner))
     runs, owner = runs[order], owner[order]
@@ -48,17 +54,33 @@ def repeating_itself(tokens: Tokens) -> Flags:
 
 def repeating_another(tokens: Tokens) -> Flags:
     """Whether eight consecutive words occur in another text too; flags both texts."""
-    runs, owner = hashed_runs(tokens, SHARED)
-    order = np.argsort(runs, kind="stable")
-    runs, owner = runs[order], owner[order]
-    edges = np.flatnonzero(np.append(True, runs[1:] != runs[:-1]))
     found = np.zeros(len(tokens.lengths), np.bool_)
-    if len(runs):
+    for some, texts in _by_ranges(tokens):
+        order = np.argsort(some, kind="stable")
+        runs, owner = some[order], texts[order]
         # A stable sort: texts rise within equal runs, so there are several if the last is not the first.
+        edges = np.flatnonzero(np.append(True, runs[1:] != runs[:-1]))
         ends = np.append(edges[1:], len(runs))
         shared = owner[edges] != owner[ends - 1]
         found[owner[np.repeat(shared, ends - edges)]] = True
     return found
+
+
+def _by_ranges(tokens: Tokens) -> Iterator[tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]]:
+    """The hashes of all runs of ``SHARED`` words with their texts, in ranges of hashes; no range is empty."""
+    runs = np.empty(int(np.maximum(tokens.lengths - SHARED + 1, 0).sum()), np.uint64)
+    owner, filled = np.empty(len(runs), np.int32), 0
+    for first, part in tokens.parts(AT_ONCE):
+        some, texts = hashed_runs(part, SHARED)
+        runs[filled : filled + len(some)] = some
+        owner[filled : filled + len(some)] = texts + first
+        filled += len(some)
+    ranges = 1 << max(0, (len(runs) // AT_ONCE).bit_length())
+    step = (1 << 64) // ranges
+    for start in range(0, 1 << 64, step):
+        inside = np.flatnonzero((runs >= np.uint64(start)) & (runs <= np.uint64(start + step - 1)))
+        if len(inside):
+            yield runs[inside], owner[inside]
 
 
 def hashed_runs(tokens: Tokens, length: int) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:

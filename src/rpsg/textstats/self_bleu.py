@@ -1,7 +1,7 @@
 """Self-BLEU: the BLEU of each text against all the others (Zhu et al. 2018, "Texygen").
 
-BLEU of a text against many references needs, of each n-gram, only the largest count in any one reference,
-and the reference length nearest to its own. The two largest counts of each n-gram over all texts, and the
+BLEU of a text against many references needs only the largest count of each n-gram in any one reference, and
+the reference length nearest to the text's own. The two largest counts of each n-gram over all texts, and the
 text with the largest, give the largest count among *the others* for every text: no pairs of texts are
 compared. Equal to NLTK's ``sentence_bleu`` with ``method1`` smoothing, on white-space tokens.
 """

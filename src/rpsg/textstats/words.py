@@ -27,7 +27,7 @@ SPACELESS = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
 )
-#: Combining marks that belong to pictures and keys, not to letters.
+#: Combining marks that belong to emoji and symbols, not to letters.
 _NO_LETTER_S = frozenset(map(chr, (*range(0x20D0, 0x2100), *range(0xFE00, 0xFE10))))
 #: Parts of Korean letters: they are no marks, and become one letter when they are composed.
 _JAMO = "\u1100-\u11ff"
@@ -47,7 +47,7 @@ def word_marks(text: str) -> list[str]:
 
 
 def pieces(text: str) -> list[str]:
-    """What stands between spaces; in scripts without spaces, each letter with the marks that follow it."""
+    """What is between spaces; in scripts without spaces, each letter with the marks that follow it."""
     return text.split() if is_simple(text) else _patterns().piece.findall(composed(text))
 
 
@@ -62,7 +62,7 @@ def word_count(text: str) -> int:
 
 
 def is_simple(text: str) -> bool:
-    """Whether words are what stands between spaces and marks: no combining marks, no spaceless script."""
+    """Whether words are simply what is between spaces and marks: no combining marks, no spaceless script."""
     return text.isascii() or not _patterns().special.search(text)
 
 
@@ -94,7 +94,7 @@ def _patterns() -> _Patterns:
     )
     letter, own = rf"[^\W{SPACELESS}]", rf"(?![{marks}])[{SPACELESS}][{marks}]*"
     parted = rf"{letter}+(?:[{marks}]+{letter}*)*"
-    # A punctuation mark of a script without spaces is no letter of it.
+    # A punctuation mark of a script without spaces is not one of its letters.
     word = rf"(?=\w){own}|{parted}(?:['\u2019]{parted})*"
     return _Patterns(
         word=re.compile(word),
@@ -143,6 +143,16 @@ class Tokens:
             Tokens(self.codes[:end], self.lengths[:texts], self.size),
             Tokens(self.codes[end:], self.lengths[texts:], self.size),
         )
+
+    def parts(self, most: int) -> Iterator[tuple[int, Tokens]]:
+        """The texts in parts of about ``most`` tokens: the index of the first text of each, and them."""
+        ends = np.cumsum(self.lengths)
+        first = 0
+        while first < len(ends):
+            start = int(ends[first] - self.lengths[first])
+            last = max(first + 1, int(np.searchsorted(ends, start + most, side="right")))
+            yield first, Tokens(self.codes[start : int(ends[last - 1])], self.lengths[first:last], self.size)
+            first = last
 
     def _starts(self, n: int) -> Ints:
         """The indices of tokens at which an n-gram within one text begins."""

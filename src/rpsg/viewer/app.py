@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from rpsg.viewer.guard import App
     from rpsg.viewer.pages import Pages
 
-#: FastAPI can send what it handles to a collector that an environment variable names. Here it must not.
+#: FastAPI can send its requests to a collector that an environment variable names, which must not happen
+#: here.
 NO_TELEMETRY = dict.fromkeys(("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False)
 
 
 def make_app(pages: Pages) -> App:
-    """The application. It has no page about itself, and takes nothing but GET and HEAD.
+    """The application. It has no pages of FastAPI's own, and accepts only GET and HEAD.
 
     Raises:
         MissingExtraError: FastAPI is not installed.

@@ -1,6 +1,6 @@
-"""What a folder holds: runs, releases and comparisons, which are known by the names of their files.
+"""What is in a folder: runs, releases and comparisons, which are recognised by the names of their files.
 
-Nothing is opened. Links are not followed, and no folder called ``private`` is looked into.
+No file is opened, links are not followed, and folders called ``private`` are not searched.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Kind = Literal["run", "release", "comparison"]
-#: Folders that are deeper, or beyond this many, are not looked into.
+#: How deep, and how many, folders are searched.
 DEEPEST, MOST_FOLDERS = 8, 20_000
 _KINDS: tuple[tuple[str, Kind], ...] = ((RUN, "run"), (LEDGER, "release"), (MATRIX, "comparison"))
 
@@ -47,7 +47,7 @@ def folder_to_show(path: Path) -> Path:
     """The folder without links in its path.
 
     Raises:
-        UsageError: it is no folder, or private.
+        UsageError: it is not a folder, or is private.
     """
     try:
         root = path.resolve(strict=True)
@@ -103,7 +103,7 @@ def _name(root: Path, folder: Path) -> str:
 
 
 def _id(root: Path, folder: Path) -> str:
-    """The same for the same folder, so that an address can be kept."""
+    """An id that is always the same for a folder, so that addresses with it remain valid."""
     name = folder.relative_to(root).as_posix().encode("utf-8", "surrogateescape")
     return hashlib.sha256(b"rpsg-view/1\0" + name).hexdigest()[:16]
 
@@ -112,7 +112,7 @@ def require_inside(root: Path, path: Path) -> Path:
     """``path`` if it is below ``root``, not private, and no part of it is a link.
 
     Raises:
-        RunError: it is none of these, or not there; the sentence is the same.
+        RunError: it is not such a path, or is not there. The message does not say which.
     """
     try:
         is_plain = path.resolve(strict=True) == path and path.is_relative_to(root)
@@ -120,4 +120,4 @@ def require_inside(root: Path, path: Path) -> Path:
             return path
     except OSError:
         pass
-    raise RunError("There is nothing of that name in the folder.", hint="See the list of all runs.")
+    raise RunError("The folder has nothing of that name.", hint="Go back to the list of all runs.")

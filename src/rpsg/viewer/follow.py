@@ -1,7 +1,7 @@
 """How far a run or a comparison is, in words that its page keeps up to date until it has ended.
 
 Only public files are read: the journal, the public calls and the noisy answers of a run, the states of the
-cells of a comparison. There are no times: those of private stages are private.
+cells of a comparison. Times are not shown, because the times of private stages are private.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 _STATES = {
     "running": "Running. This page is kept up to date.",
-    "stopped": "Stopped. The same command resumes it, and this page then continues.",
+    "stopped": "Stopped. The same command resumes it, and then this page is updated again.",
     "finished": "Finished.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A sentence on the state, a line for each step so far, and whether nothing more will come."""
+    """A sentence about the state, a line for each step so far, and whether it has ended."""
 
     state: str
     lines: tuple[str, ...]
@@ -55,7 +55,7 @@ def _lines(progress: RunProgress) -> Iterator[str]:
 
 
 def _sent(sending: Sending) -> str:
-    """What was sent in a stage. Of private prompts not even the number is known here."""
+    """What was sent in a stage. For private prompts, not even their number is known here."""
     if sending.requests is None:
         return f"{sending.stage}: prompts to {sending.host}."
     if sending.replies is None:

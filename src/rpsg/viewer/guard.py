@@ -3,12 +3,12 @@
 A request is answered only if
 
 - it is GET or HEAD, so that nothing can be changed;
-- its Host is this address, so that no name of somebody else leads here (DNS rebinding);
-- it has the token in its address, which is taken out of it at once, or the cookie that this gave;
+- its Host is this address, so that nobody else's domain name can lead here (DNS rebinding);
+- it has the token in its address, which is removed from there at once, or has the cookie for that token;
 - no page of another address asks for it in the background.
 
-Cookies do not keep ports apart: a browser sends them to every server on this machine. So all pages are below
-a path that is drawn anew for each viewer, and the cookie is for this path alone.
+Cookies do not keep ports apart: a browser sends them to every server on this machine. So each viewer draws a
+new path, which all its pages are below, and the cookie is only for this path.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Send = Callable[[Message], Awaitable[None]]
     App = Callable[[Scope, Receive, Send], Awaitable[None]]
     Headers = list[tuple[bytes, bytes]]
-    #: Status, words, and headers of its own.
+    #: An answer: its status, its text, and its own headers.
     Refusal = tuple[int, str, Headers]
 
 TOKEN, COOKIE = "token", "rpsg-view"
@@ -41,7 +41,7 @@ SCRIPT, STYLE = "follow.js", "style.css"
 CLOSED = "Open the address that rpsg view has printed: it holds the token of this viewer."
 NOT_HERE = "This address is not served here."
 READ_ONLY = "The viewer only shows things: it accepts no data."
-FAILED = "This page could not be made. The other pages can."
+FAILED = "This page could not be made. The other pages still work."
 #: A page of another address led here. Its cookie arrives with the next request, which this page makes.
 _ONCE_MORE = '<!DOCTYPE html><meta http-equiv="refresh" content="0;url={home}/?once=more"><title>...</title>'
 
@@ -80,13 +80,13 @@ class GuardedApp:
         inner = {**scope, "root_path": self.home, "headers": _without_secrets(scope["headers"])}
         try:
             await self._app(inner, receive, guarded)
-        except Exception as error:  # noqa: BLE001  # whatever a page fails with, the others go on
+        except Exception as error:  # noqa: BLE001  # one page that fails must not stop the others
             log_failure("A page could not be made", error)
             if not begun:
                 await self._answer(send, scope, (500, FAILED, []))
 
     def _refusal(self, scope: Scope) -> Refusal | None:
-        """The answer to a request that does not get through; None for one that does."""
+        """The answer to a request that is refused; None if it is not refused."""
         if scope["method"] not in {"GET", "HEAD"}:
             return 405, READ_ONLY, [(b"allow", b"GET, HEAD")]
         if _all(scope, b"host") != [self._host] or not scope["path"].startswith(f"{self.home}/"):
@@ -105,7 +105,7 @@ class GuardedApp:
         return 303, "", [(name, value.encode("ascii")) for name, value in headers.items()]
 
     def _stranger(self, scope: Scope, *, is_second: bool) -> Refusal | None:
-        """The answer to a browser without the cookie; None for one that has it."""
+        """The answer to a browser without the cookie; None if it has the cookie."""
         site, mode = (b"".join(_all(scope, b"sec-fetch-" + name)) for name in (b"site", b"mode"))
         is_led_here = site in {b"cross-site", b"same-site"}
         if is_led_here and mode != b"navigate":
@@ -128,7 +128,7 @@ class GuardedApp:
 
 
 def log_failure(what: str, error: Exception) -> None:
-    """Log what failed, the kind of the error and the line of the source; its message may quote a text."""
+    """Log what failed, the class of the error and the line of the source; its message may quote a text."""
     (last,) = traceback.extract_tb(error.__traceback__, limit=-1)
     kind, file = type(error).__name__, Path(last.filename).name
     logging.getLogger(f"{LOGGER}.view").warning("%s: %s in %s, line %d", what, kind, file, last.lineno)
@@ -140,7 +140,7 @@ def new_home() -> str:
 
 
 def _headers(address: str) -> Headers:
-    """What every answer carries. Of this server, a page may load its one style and its one script."""
+    """The headers of every answer. A page may load only the one style and the one script of this server."""
     policy = (
         f"default-src 'none'; style-src {address}/{STYLE}; script-src {address}/{SCRIPT}; "
         f"connect-src {address}/; form-action {address}/; base-uri 'none'; frame-ancestors 'none'; "

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rpsg.records import Candidate
     from rpsg.viewer.opened import OpenRelease
 
-#: More drafts beside a text are counted only.
+#: How many other drafts are shown; of the rest only the number.
 MOST_DRAFTS = 12
 NO_REQUEST = "The request is not shown: "
 PRIVATE_PROMPTS = f"{NO_REQUEST}it held private text, and such prompts are not published."
@@ -64,7 +64,7 @@ def request_of(opened: OpenRelease, text: Candidate) -> Asked | None:
 
 
 def _requests(opened: OpenRelease, pack: Pack, text: Candidate) -> Iterator[Request]:
-    """What may have been sent for a candidate; for a variant its parent's text is needed."""
+    """What may have been sent for a candidate; for a variant, the text of its parent must be known."""
     plan = opened.release.plan
     try:
         if text.parent is None:
@@ -84,9 +84,9 @@ def _written(opened: OpenRelease, number: int) -> str:
     while draft is not None and not draft.text and draft.id not in opened.written:
         chain.append(draft)
         parent = draft.parent
-        # No candidate comes before its parent, so this ends, whatever somebody else's release says.
+        # A parent must come before its candidate, so this loop ends even for a forged release.
         draft = opened.by_id.get(parent) if parent is not None and parent < draft.id else None
-    for one in reversed(chain):  # from the first ancestor on: each needs its parent's text alone
+    for one in reversed(chain):  # the first ancestor first: each needs its parent's text
         opened.written[one.id] = _made_again(opened, one)
     found = opened.by_id.get(number)
     return "" if found is None else found.text or opened.written[number]

@@ -1,4 +1,4 @@
-"""The list of a folder: for each run, release and comparison what it is, in one line."""
+"""The list of a folder: one line about each run, release and comparison."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ AUDITED = "An audit run: its corpus was attacked, and is never released."
 
 @dataclass(frozen=True, slots=True)
 class ListLine:
-    """One line of the list. ``texts`` is None where no number is known, ``day`` that of the last change."""
+    """One line of the list. ``texts`` is None if not known; ``day`` is the day of the last change."""
 
     found: FolderEntry
     state: ShownState
@@ -63,7 +63,7 @@ def line_of(root: Path, found: FolderEntry) -> ListLine:
         return _line_of_run(root, found)
     except RpsgError as error:
         return ListLine(found, "damaged", "", error.message, None, "")
-    except _BROKEN as error:  # most often a damaged file, but a mistake in this program looks the same
+    except _BROKEN as error:  # mostly because of a damaged file, but a mistake in this program looks the same
         log_failure("A line of the list could not be made", error)
         return ListLine(found, "damaged", "", "Its files are damaged.", None, "")
 
@@ -120,10 +120,10 @@ def comparison_state(found: FolderEntry, comparison: Comparison | None) -> Shown
 
 
 def plain_file(root: Path, path: Path) -> Path:
-    """``path`` if it may be read: inside the folder, no link, and not too large. Errors as above."""
+    """``path``, if it may be read: inside the folder, not a link, not too large. RunError otherwise."""
     file = require_inside(root, path)
     if not file.is_file() or file.stat().st_size > LARGEST_FILE:
-        raise RunError(f"{file.name} is no file, or too large to be shown.")
+        raise RunError(f"{file.name} is not a file, or is too large to be shown.")
     return file
 
 

@@ -12,7 +12,7 @@ from rpsg.display import Html, joined
 if TYPE_CHECKING:
     from rpsg.display import Child
 
-#: A path of this server: no other host, no scheme, and nothing that ends an attribute.
+#: A path of this server, without host or scheme, and without characters that end an attribute.
 _PATH = re.compile(r"/(?!/)[A-Za-z0-9_/.~-]*(?:\?[A-Za-z0-9_.~&=%+-]*)?")
 
 

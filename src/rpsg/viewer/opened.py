@@ -1,7 +1,7 @@
 """Releases that are open. Each is copied first, under the rules for somebody else's release.
 
-So nothing outside its folder is ever read: a release that holds a link is refused, and what its files become
-later changes nothing. Private folders are not even looked for, since the copy has none beside it.
+So nothing outside its folder is ever read: a release with a link in it is refused, and later changes of its
+files have no effect. Private folders cannot be found, because the copy has none beside it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rpsg.records import Candidate
     from rpsg.viewer.folder import FolderEntry
 
-#: How many stay open; more are closed, the one that was used longest ago first.
+#: How many releases stay open. If there are more, the one that was used longest ago is closed.
 MOST_OPEN = 4
 
 
@@ -42,7 +42,7 @@ class OpenRelease:
 
     @cached_property
     def marks(self) -> Marks:
-        """What marks names and dates in its texts."""
+        """The object that marks names and dates in its texts."""
         return marks_of(self.release)
 
     @cached_property
@@ -70,7 +70,7 @@ class OpenReleases:
 
         Raises:
             RunError: there is no release, or it is not inside the folder that is shown.
-            VerificationError: it holds a link, or a file that no release has.
+            VerificationError: it has a link, or a file that does not belong in a release.
         """
         ledger = require_inside(self._root, found.release / LEDGER)
         key = (found.release, ledger.stat().st_mtime_ns)
@@ -83,7 +83,7 @@ class OpenReleases:
             return opened
 
     def close(self) -> None:
-        """Let go of all copies. Each is deleted as soon as no page is being made from it."""
+        """Release all copies. Each is deleted as soon as no page is being made from it."""
         with self._lock:
             self._open.clear()
 

@@ -1,4 +1,4 @@
-"""The pages of the viewer. Each is made anew from the folder as it is now."""
+"""The pages of the viewer. Each page is made again for each request, from the folder as it is now."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
     from rpsg.viewer.folder import FolderEntry
     from rpsg.viewer.lines import ListLine
 
-GONE = "There is nothing of that name in the folder."
+GONE = "The folder has nothing of that name."
 SEE_LIST = "See the list of all runs."
 #: What is shown in place of the page of a comparison that read private texts.
-NOT_SHOWN = "Its page is not shown here. It is a file in its folder, and only for the owner of the texts."
+NOT_SHOWN = "Its page is a file in its folder. It is not shown here: only the owner of the texts may see it."
 
 
 class Pages:
     """Makes the pages of the folder ``root``; ``home`` is the path that all their addresses begin with.
 
-    Methods that make a page raise RpsgError if what it is about is not there, or damaged.
+    Methods that make a page raise RpsgError if the run, release or comparison is missing or damaged.
     """
 
     def __init__(self, root: Path, home: str) -> None:
@@ -78,7 +78,7 @@ class Pages:
         return self._page("body.html", title, self._tabs(found, "report"), body=report_body(opened.release))
 
     def texts(self, name: str, query: str, number: int) -> str:
-        """One page of the texts of a release that hold all words of the query."""
+        """One page of those texts of a release that contain all words of the query."""
         found = self._found(name, "run", "release")
         opened = self._releases.open(found)
         shown = text_page(opened.release.texts, query, number)
@@ -122,7 +122,7 @@ class Pages:
     def sides(self, first: str, second: str) -> str:
         """Two releases side by side."""
         if not (first and second):
-            raise UsageError("Two releases are compared.", hint="Choose both in the list.")
+            raise UsageError("A comparison needs two releases.", hint="Choose both in the list.")
         one, other = (self._found(name, "run", "release") for name in (first, second))
         opened = self._releases.open(one), self._releases.open(other)
         names = (one.name, other.name) if one != other else (f"{one.name} (1)", f"{other.name} (2)")

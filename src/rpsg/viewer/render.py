@@ -1,4 +1,4 @@
-"""Fills the templates. What is no ready markup is text, also in attributes."""
+"""Fills the templates. Values that are not ready markup are treated as text, also in attributes."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def render(template: str, **values: object) -> str:
     """The page of a template, with these values in it.
 
     Results of ``rpsg.display`` are markup, everything else is escaped, with invisible and reordering
-    characters written out. A value that the template needs and does not get is an error.
+    characters written out. It is an error if the template lacks a value that it needs.
     """
     return str(_environment().get_template(template).render(version=VERSION, **values))
 
 
 def style() -> str:
-    """The style of all pages: that of the report and of comparisons, and a few lines of the viewer's own."""
+    """The style of all pages: the styles of the report and of comparisons, and a few lines for the viewer."""
     return page_style(is_private=False) + chart_style() + _read("viewer.css")
 
 
@@ -59,7 +59,7 @@ def _shown_as(markup: Callable[[str], Any]) -> Callable[[Any], Any]:
     def shown(value: Any) -> Any:
         if isinstance(value, Html):
             return markup(value)
-        # What the template made itself has this method; text of others never has.
+        # Only markup that the template made itself has this method, never other text.
         return value if hasattr(value, "__html__") else visible("" if value is None else str(value))
 
     return shown

@@ -1,4 +1,4 @@
-"""The server of the viewer: on 127.0.0.1 alone, until it is stopped."""
+"""The server of the viewer: only on 127.0.0.1, until it is stopped."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Viewer:
         """Listen on ``port``, or on another one if that is taken.
 
         Raises:
-            UsageError: ``folder`` is no folder, or private.
+            UsageError: ``folder`` is not a folder, or is private.
             MissingExtraError: a package of the extra is not installed.
-            RunError: no port can be had.
+            RunError: no port is free.
         """
         with needed("view", "uvicorn"):
             import uvicorn
@@ -41,7 +41,7 @@ class Viewer:
         app = make_app(self._pages)
         render(
             "problem.html", title="", home=home, tabs=(), message="", hint=""
-        )  # a missing package shows now
+        )  # so that a missing package is an error now
         self._socket = _listening(port)
         self.port = int(self._socket.getsockname()[1])
         guard = GuardedApp(app, f"{HOST}:{self.port}", home)
@@ -88,4 +88,6 @@ def _listening(port: int) -> socket.socket:
             return socket.create_server((HOST, wanted))
         except (OSError, OverflowError):
             continue
-    raise RunError(f"No port of {HOST} can be listened on.", hint="Is this a container without a network?")
+    raise RunError(
+        f"The viewer cannot listen on any port of {HOST}.", hint="Is this a container without a network?"
+    )

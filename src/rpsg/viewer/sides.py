@@ -1,4 +1,4 @@
-"""Two releases side by side: what is claimed, how good the texts are, and three texts of each."""
+"""Two releases side by side: their claims, the quality of their texts, and three texts of each."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_VALUES = 12
 def side(place: str, name: str, opened: OpenRelease, to_release: Html) -> Html:
     """The column of one release: claim, quality, texts, and the lengths of its texts.
 
-    ``place`` tells the two columns apart in the names of their pictures.
+    ``place`` makes the names of pictures in the two columns differ.
     """
     release = opened.release
     chosen = [release.texts[i] for i in evenly(len(release.texts), SAMPLES)]
@@ -58,7 +58,7 @@ def figures(first: Release, second: Release, names: tuple[str, str]) -> Html:
         for name, figure in _FIGURES.items()
         if (one := figure(first)) is not None and (other := figure(second)) is not None
     ]
-    return table("Figures that both have", ("figure", *names), rows, names)
+    return table("Figures of both releases", ("figure", *names), rows, names)
 
 
 def shares(first: Release, second: Release, names: tuple[str, str]) -> Iterator[Html]:

@@ -16,7 +16,7 @@ LONGEST_QUERY = 200
 
 @dataclass(frozen=True, slots=True)
 class TextPage:
-    """One page of the texts that hold all words of ``query``; ``number`` counts pages from 1."""
+    """One page of the texts that contain all words of ``query``; ``number`` counts pages from 1."""
 
     texts: tuple[Candidate, ...]
     query: str
@@ -26,14 +26,15 @@ class TextPage:
 
     @property
     def first(self) -> int:
-        """The place of its first text among those found, from 1; 0 if none was found."""
+        """The position of its first text among those found, from 1; 0 if none was found."""
         return (self.number - 1) * ON_A_PAGE + 1 if self.texts else 0
 
 
 def text_page(texts: Sequence[Candidate], query: str, number: int) -> TextPage:
-    """The page ``number`` of the texts that hold every word of the query, in any case.
+    """The page ``number`` of the texts that contain every word of the query, in capitals or not.
 
-    Words are looked for in the text and in the values of its card. A number beyond the last page gives that.
+    Words are looked for in the text and in the values of its card. A number beyond the last page gives the
+    last page.
     """
     query = " ".join(query[:LONGEST_QUERY].split())
     words = query.casefold().split()

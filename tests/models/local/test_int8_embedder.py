@@ -180,9 +180,9 @@ def test_the_name_holds_the_weights(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"model_type": "roberta"}, "no BERT of the form"),
-        ({"hidden_act": "relu"}, "no BERT of the form"),
-        ({"position_embedding_type": "relative_key"}, "no BERT of the form"),
+        ({"model_type": "roberta"}, "not a BERT that int8"),
+        ({"hidden_act": "relu"}, "not a BERT that int8"),
+        ({"position_embedding_type": "relative_key"}, "not a BERT that int8"),
         ({"num_hidden_layers": LAYERS + 1}, r"model\.safetensors is damaged"),
         ({"num_hidden_layers": "many"}, r"config\.json is damaged"),
     ],
@@ -196,7 +196,7 @@ def test_a_model_that_takes_the_first_token_is_refused(tmp_path: Path) -> None:
     place = TinyBert().folder(tmp_path / "m")
     (place / "1_Pooling").mkdir()
     (place / "1_Pooling" / "config.json").write_text('{"pooling_mode_cls_token": true}')
-    with pytest.raises(ModelError, match="does not take the mean") as caught:
+    with pytest.raises(ModelError, match="does not pool by the mean") as caught:
         Int8Embedder(place)
     assert f"st:{place}" in caught.value.hint
 

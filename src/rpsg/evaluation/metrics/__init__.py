@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: The file of this folder; the name of its function, which is the name to type; whether higher values are
-#: better, None where a value should only be like that of real texts; and a line about it.
+#: better, None if a value should only be close to that of real texts; and a line about it.
 _TABLE: tuple[tuple[str, str, bool | None, str], ...] = (
     ("frechet", "fid", False, "Frechet distance of embeddings"),
     ("divergence", "mauve", True, "MAUVE on embeddings, 0 to 1"),

@@ -1,8 +1,8 @@
 """Attribute values, lengths and sentiments of the corpus, against noisy counts or against real texts.
 
-The attribute metrics show which groups of people the corpus lacks. They are public, since they compare it
-with noisy counts from the ledger, and mark values whose count is lost in the noise: no private method can
-reproduce those. Lengths are measured on the texts; other values are those that the cards asked for.
+The attribute metrics show which groups of people the corpus lacks. They are public, because they compare the
+corpus with noisy counts from the ledger. They mark values whose count is lost in the noise, which no private
+method can reproduce. Lengths are measured on the texts; other values are those that the cards asked for.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _tables(inputs: Inputs) -> dict[str, list[dict[str, Any]]]:
     cards = inputs.corpus.cards or ()
     held: dict[str, Counter[str]] = {}
     for name in inputs.counts.counts:
-        groups = inputs.counts.headings.get(name, {})  # where groups of values were counted
+        groups = inputs.counts.headings.get(name, {})  # if groups of values were counted
         held[name] = Counter(groups.get(card[name], card[name]) for card in cards if name in card)
     tables = {
         name: _rows(counts, held[name], inputs.counts.sigma[name])
@@ -198,7 +198,7 @@ def _one_hot(said: Sequence[str], values: Sequence[str]) -> npt.NDArray[np.float
 
 
 def sentiment_agreement(inputs: Inputs) -> Measure:
-    """Share of texts that the classifier gives the sentiment on their card."""
+    """Share of texts to which the classifier gives the sentiment on their card."""
     asked = [card.get(ATTRIBUTE) for card in inputs.corpus.cards or ()]
     if not any(asked):
         raise UnavailableError("No text states the sentiment that it was written for.")

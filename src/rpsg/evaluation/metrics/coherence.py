@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from rpsg.protocols import CountingScorer
 
 Floats = npt.NDArray[np.float64]
-#: The largest number of texts, and of words of each, that are read: minutes on two cores.
+#: The largest number of texts that are read, and of words of each. Reading them takes minutes on two cores.
 MOST, LONGEST = 100, 120
 #: The fewest texts with two halves, and the fewest words of a half.
 LEAST, SHORTEST = 10, 6
@@ -59,7 +59,7 @@ class Halves:
 
 @dataclass(frozen=True)
 class CoherenceGains:
-    """Nats per word gained by the own beginning, and by the word order; both of shape (texts,).
+    """Nats per word gained by a text's own beginning, and by its word order; both of shape (texts,).
 
     ``left_out`` texts could not be halved, or their tokens cross the borders of words.
     """
@@ -104,7 +104,8 @@ def judge(inputs: Inputs) -> CoherenceGains:
     whole = [found for found in cut if found is not None]
     if len(whole) < LEAST:
         raise UnavailableError(
-            f"Too few texts: {LEAST} are needed that have {2 * SHORTEST} words and a sentence's end between."
+            f"Too few texts: {LEAST} are needed that can be cut at the end of a sentence into halves of "
+            f"{SHORTEST} words or more."
         )
     scorer = inputs.models.judge
     others = [other.first for other in (*whole[1:], whole[0])]

@@ -13,6 +13,7 @@ import numpy as np
 
 from rpsg.evaluation.inputs import UnavailableError
 from rpsg.evaluation.metrics.intervals import from_jackknife, groups, jackknife_error, of_mean
+from rpsg.textstats.repeats import AT_ONCE
 from rpsg.textstats.self_bleu import scores_without
 from rpsg.textstats.words import encode, words
 
@@ -83,13 +84,20 @@ def _without_each_group(inputs: Inputs, grams: Ints, owner: Ints, count: int) ->
 def type_token_ratio(inputs: Inputs) -> Measure:
     """Different words over words within a text, mean over texts. It falls with the length of a text."""
     tokens = word_tokens(inputs.corpus)
-    pairs = np.unique(tokens.owner * tokens.size + tokens.codes)
-    different = np.bincount(pairs // tokens.size, minlength=len(inputs.corpus))
+    different = np.concatenate(
+        [np.zeros(0, np.int64), *(_different(part) for _, part in tokens.parts(AT_ONCE))]
+    )
     some = tokens.lengths > 0
     if not some.any():
         raise UnavailableError("No text has a word.")
     value, interval = of_mean(different[some] / tokens.lengths[some], inputs.seed, "ttr", 0.0, 1.0)
     return inputs.measured("type_token_ratio", value, interval=interval, real=False, model=MODEL)
+
+
+def _different(tokens: Tokens) -> Ints:
+    """How many different words each text has."""
+    pairs = np.unique(tokens.owner * tokens.size + tokens.codes)
+    return np.bincount(pairs // tokens.size, minlength=len(tokens.lengths))
 
 
 def readability(inputs: Inputs) -> Measure:

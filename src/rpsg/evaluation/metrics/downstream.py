@@ -89,7 +89,7 @@ def _train_and_test(inputs: Inputs) -> tuple[Ints, Ints, tuple[str, ...]]:
 
 
 def _check_shared(taught: set[str], tested: set[str]) -> None:
-    """Raise UnavailableError where a score would compare spellings and not predictions."""
+    """Raise UnavailableError if a score would compare spellings instead of predictions."""
     folded = {_folded(label) for label in taught - tested}
     alike = sorted(label for label in tested - taught if _folded(label) in folded)
     if alike:

@@ -1,4 +1,4 @@
-"""How near two clouds of embeddings are: Frechet distance, self-similarity.
+"""How close two clouds of embeddings are: Frechet distance, self-similarity.
 
 All figures depend on the embedder and on the number of texts: compare them only if both are equal.
 """
@@ -53,8 +53,8 @@ class Moments:
 def frechet_distance(first: Moments, second: Moments, root: Floats | None = None) -> float:
     """Squared Frechet distance of Gaussian fits: |m1-m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)).
 
-    ``root`` is the square root of the first covariance, where it is known; symmetric products keep the last
-    term real. Dowson & Landau 1982; as FID: Heusel et al. 2017.
+    ``root`` is the square root of the first covariance, if it is known; symmetric products keep the last term
+    real. Dowson & Landau 1982; as FID: Heusel et al. 2017.
     """
     root, c2 = _root(first.covariance) if root is None else root, second.covariance
     shared = np.sqrt(np.clip(np.linalg.eigvalsh(root @ c2 @ root), 0, None)).sum()
@@ -98,7 +98,7 @@ def _parts(texts: Texts, seed: int) -> Iterator[Moments]:
 
 
 def self_similarity(inputs: Inputs) -> Measure:
-    """Mean cosine between two different texts of the corpus: near 1 when all say the same."""
+    """Mean cosine between two different texts of the corpus: close to 1 if all say the same."""
     inputs.need(3, real=False)
     rows = np.asarray(inputs.corpus.vectors, np.float64)
     group = groups(len(rows), inputs.seed, "similarity")

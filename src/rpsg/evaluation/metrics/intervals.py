@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 RESAMPLES = 400
 GROUPS = 10
-#: The most texts of a corpus that metrics in quadratic time read.
+#: Metrics that take quadratic time read at most this many texts of a corpus.
 MOST_ROWS = 10_000
 NORMAL = 1.959964
 STUDENT = 2.262157  # 97.5 % of Student's t with nine degrees of freedom: ten groups
@@ -66,7 +66,8 @@ def of_share(values: Floats) -> tuple[float, Interval]:
 def around_share(value: float, error: float, texts: int, normal: float = NORMAL) -> Interval:
     """The interval of a value in [0, 1] with a standard error: Wilson 1927, which never has width zero.
 
-    ``value`` is treated as a share of n texts, where n gives it this error and is at most ``texts``.
+    ``value`` is treated as a share of n texts. n is the number that gives it this error, but at most
+    ``texts``.
     """
     own = value * (1 - value)
     n = max(1.0, min(float(texts), own / error**2)) if error > 0 and own > 0 else float(texts)
@@ -84,9 +85,8 @@ def of_ratio(above: Floats, below: Floats, seed: int, purpose: str) -> tuple[flo
 
 
 def some_rows(rows: npt.NDArray[Any], seed: int, purpose: str) -> npt.NDArray[Any]:
-    """The rows, or ``MOST_ROWS`` of them drawn at random, in their order: for what takes quadratic time.
-
-    What is computed from them, and its interval, is that of a corpus of so many texts.
+    """The rows, or ``MOST_ROWS`` of them drawn at random, in their order: for metrics that take quadratic
+    time. Their values and intervals are then those of a corpus with that many texts.
     """
     if len(rows) <= MOST_ROWS:
         return rows
@@ -144,9 +144,10 @@ def around_distance(
 
 
 def around_root(value: float, without: Iterable[Sequence[float]]) -> Interval:
-    """The interval of a divergence near zero from its values without each group of either sample.
+    """The interval of a divergence close to zero from its values without each group of either sample.
 
-    Its standard error grows with its square root; that of the root is constant, so the root is jackknifed.
+    The standard error of a divergence grows with its square root, but that of the root is constant, so the
+    root is jackknifed.
     """
     roots = [np.sqrt(np.maximum(values, 0.0)) for values in without]
     root = float(np.sqrt(max(value, 0.0)))

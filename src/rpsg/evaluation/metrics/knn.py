@@ -50,7 +50,7 @@ class Balls:
     """``crowd``: the number of real balls that each corpus text is in, over k; shape (ways, corpus).
 
     ``reached``: whether each real text is in a ball of a corpus text. ``covered``: whether its own ball
-    contains a corpus text. Both of shape (ways, real). Each way leaves other texts out.
+    contains a corpus text. Both of shape (ways, real). Each *way* leaves out a different group of texts.
     """
 
     crowd: Floats
@@ -111,7 +111,7 @@ def nearest_others(rows: Rows, group: Ints | None = None, count: int = MAX_NEIGH
     count = min(count, len(rows) - 1)
     near, who = np.empty((len(rows), count)), np.empty((len(rows), count), np.int64)
     for block, far in squared_distances(rows, rows):
-        far[np.arange(len(far)), np.arange(len(rows))[block]] = np.inf  # itself is no other
+        far[np.arange(len(far)), np.arange(len(rows))[block]] = np.inf  # a row is not its own neighbour
         nearest = np.argpartition(far, count - 1, axis=1)[:, :count]
         found = np.take_along_axis(far, nearest, axis=1)
         order = np.argsort(found, axis=1, kind="stable")
@@ -145,7 +145,9 @@ def balls(corpus: Rows, real: Rows, of_corpus: Floats, of_real: Floats, k: int =
 def _add(
     found: Balls, way: int, row: Ints, column: Ints, far: Floats, of_corpus: Floats, of_real: Floats
 ) -> None:
-    """Add one way: pairs of a corpus text and a real text, both included, one in the other's ball."""
+    """Count for one way the pairs of a corpus text and a real text, both included, of which one is in the
+    other's ball.
+    """
     within = (far <= of_real) & (of_corpus > NO_BALL)
     found.crowd[way] += np.bincount(row[within], minlength=found.crowd.shape[1])
     found.covered[way, column[within]] = True

@@ -126,7 +126,7 @@ def _base(tokens: Tokens) -> int:
 
 
 def _histories(tokens: Tokens) -> tuple[Ints, Ints]:
-    """The two words before each position; a start symbol where a text has fewer."""
+    """The two words before each position; a start symbol if a text has fewer."""
     mark, n = tokens.size, len(tokens.codes)
     starts = np.concatenate([[0], np.cumsum(tokens.lengths)[:-1]])
     index = np.arange(n) - np.repeat(starts, tokens.lengths)

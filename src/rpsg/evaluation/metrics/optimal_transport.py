@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,14 +12,15 @@ from rpsg.evaluation.metrics.intervals import GROUPS, around, around_distance, g
 from rpsg.stages.rng import stream
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rpsg.evaluation.inputs import Inputs
     from rpsg.measures import Measure
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.floating]
 DIRECTIONS = 128
-#: Directions whose projections are sorted together: one line of a processor's cache for each text.
-TOGETHER = 8
 BLUR = 0.05
 MOST_ROWS = 1000
 MOST_STEPS = 500
@@ -32,12 +34,10 @@ def sliced_wasserstein(inputs: Inputs) -> Measure:
     a, b = (np.asarray(side.vectors, np.float64) for side in (inputs.corpus, inputs.real))
     directions = random_directions(a.shape[1], DIRECTIONS, inputs.seed)
     first, second = a @ directions, b @ directions
-    value = sliced(first, second)
     left, right = (groups(len(side), inputs.seed, "sliced") for side in (a, b))
-    without = (
-        [sliced(first[left != g], second) for g in range(GROUPS)],
-        [sliced(first, second[right != g]) for g in range(GROUPS)],
-    )
+    gone = [(-1, -1), *((g, -1) for g in range(GROUPS)), *((-1, g) for g in range(GROUPS))]
+    value, *others = _distances(first, second, left, right, gone).tolist()
+    without = others[:GROUPS], others[GROUPS:]
     return inputs.measured(
         "sliced_wasserstein",
         value,
@@ -54,18 +54,45 @@ def random_directions(dim: int, count: int, seed: int) -> Floats:
 
 def sliced(first: Floats, second: Floats) -> float:
     """The distance from the projections of two corpora, shapes (texts, directions)."""
-    rows = len(first), len(second)
-    steps = np.unique(np.concatenate([np.arange(1, count + 1) / count for count in rows]))
+    left, right = (np.zeros(len(side), np.int64) for side in (first, second))
+    return float(_distances(first, second, left, right, [(-1, -1)])[0])
+
+
+def _distances(
+    first: Floats, second: Floats, left: Ints, right: Ints, without: Sequence[tuple[int, int]]
+) -> Floats:
+    """The distances of two corpora, each time without a group of either; -1 is the group of nobody.
+
+    A direction is sorted once for all of them: those of a corpus without a group are in the same order.
+    """
+    steps = cache(_steps)
+    squares = np.empty((len(without), first.shape[1]))
+    for direction, columns in enumerate(zip(_columns(first), _columns(second), strict=True)):
+        sides = []
+        for values, group in zip(columns, (left, right), strict=True):
+            order = np.argsort(values)
+            sides.append((values[order], group[order]))
+        for place, gone in enumerate(without):
+            a, b = (
+                values if out < 0 else values[group != out]
+                for (values, group), out in zip(sides, gone, strict=True)
+            )
+            width, own, others = steps(len(a), len(b))
+            squares[place, direction] = (width * np.square(a[own] - b[others])).sum()
+    return np.asarray(np.sqrt(squares.mean(axis=1)))
+
+
+def _columns(projections: Floats) -> Floats:
+    """One row for each direction: a column would be spread over memory, which takes several times as long."""
+    return np.ascontiguousarray(projections.T)
+
+
+def _steps(one: int, other: int) -> tuple[Floats, Ints, Ints]:
+    """The steps at which the quantiles of so many texts change: their widths, and the ranks of both sides."""
+    steps = np.unique(np.concatenate([np.arange(1, count + 1) / count for count in (one, other)]))
     width = np.diff(steps, prepend=0.0)
     middle = steps - width / 2
-    at = [(middle * count).astype(np.int64) for count in rows]
-    squares = np.empty(first.shape[1])
-    # Of all directions at once every column is spread over memory, so time would grow faster than n log n.
-    for start in range(0, len(squares), TOGETHER):
-        some = slice(start, start + TOGETHER)
-        a, b = (np.sort(side[:, some], axis=0)[rank] for side, rank in zip((first, second), at, strict=True))
-        squares[some] = (width[:, None] * np.square(a - b)).sum(axis=0)
-    return float(np.sqrt(squares.mean()))
+    return width, (middle * one).astype(np.int64), (middle * other).astype(np.int64)
 
 
 def sinkhorn(inputs: Inputs) -> Measure:

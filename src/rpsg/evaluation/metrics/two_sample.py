@@ -1,8 +1,8 @@
 """How well a simple classifier tells the corpus from real texts by their words and spelling.
 
 A classifier two-sample test (Lopez-Paz & Oquab 2017): equal numbers of texts from both sides, and a logistic
-regression on hashed n-grams in five-fold cross-validation. Its AUC is the probability that of a real text and
-a corpus text the real one gets the higher score.
+regression on hashed n-grams in five-fold cross-validation. Its AUC is the probability that a real text gets a
+higher score than a corpus text.
 """
 
 from __future__ import annotations

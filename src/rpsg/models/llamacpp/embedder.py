@@ -1,7 +1,7 @@
 """An embedder from a GGUF file, with llama.cpp in this process.
 
-As with the ONNX embedder, each text is computed alone, so that a record's row is a function of that record:
-one server for each core, with one thread and one text.
+As with the ONNX embedder, each text is computed alone, so that a record's row is a function of that record.
+There is one server for each core, with one thread and one text at a time.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class GgufEmbedder:
         except (ValueError, TypeError, KeyError, IndexError):
             row = np.zeros(0)  # handled below; the server's message may contain the text, so it is not shown
         norm = float(np.linalg.norm(row)) if row.shape == (self.dim,) else 0.0
-        if not np.isfinite(norm) or norm == 0:  # no error: a single record must not end the run
+        if not np.isfinite(norm) or norm == 0:  # not raised, because a single record must not end the run
             return np.zeros(self.dim, dtype=np.float32)
         return (row / norm).astype(np.float32)
 

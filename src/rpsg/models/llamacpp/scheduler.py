@@ -1,4 +1,4 @@
-"""Assigns requests to the slots of several servers: in which order, and with which shared prefix.
+"""Assigns requests to the slots of several servers, and decides their order and their shared prefixes.
 
 Requests with the same prefix follow each other, so that it is computed once, saved, and loaded into each slot
 in milliseconds. Among them the longest are first, so that no slot is idle for long at the end. Prefixes of
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _WORTH_SHARING = 400
 _KEPT_PREFIXES = 16
 _PATIENCE = 5.0
-#: The same at the end of the process, when nothing else is left to do.
+#: ``_PATIENCE`` is how many seconds to wait for workers to end; this is how many at the end of the process.
 _LAST_PATIENCE = 60.0
 
 Group = tuple[Message, ...]
@@ -81,7 +81,7 @@ def _shared_beginning(requests: Sequence[Request]) -> str | None:
     if len(requests) < 2 or any(request.private for request in requests):
         return None
     texts = ["\x1e".join(f"{m.role}\x1f{m.content}" for m in request.messages) for request in requests]
-    # The common prefix of the first and the last in sorted order is that of all.
+    # After sorting, the prefix that the first and the last have in common is common to all.
     first, last = min(texts), max(texts)
     same = next((k for k, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     return first[:same] if same >= _WORTH_SHARING else None
@@ -163,7 +163,9 @@ class _Worker(threading.Thread):
 
 @atexit.register
 def _let_end() -> None:
-    """Wait for workers that compute a long prompt: if Python ended under one, the process would crash."""
+    """Wait for workers that compute a long prompt, because the process would crash if Python ended before
+    them.
+    """
     deadline = time.monotonic() + _LAST_PATIENCE
     for worker in tuple(_Worker.WORKING):
         worker.join(max(0.0, deadline - time.monotonic()))

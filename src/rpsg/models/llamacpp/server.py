@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 TOP_K = 1000
 # llama.cpp takes the largest 32-bit number for a random seed.
 _SEEDS = 0xFFFFFFFF
-# The most tokens in a step whose results were measured to equal those of single-token steps.
+# The largest number of tokens in a step for which results were measured to equal those of single-token steps.
 NARROW = 7
 
 
@@ -52,7 +52,8 @@ class ServerGoneError(Exception):
 class LlamaServer:
     """Writes ``slots`` texts at a time, of ``context`` tokens each, on ``threads`` cores.
 
-    ``chat``: the weights have a chat template. ``documents``: requests that are documents do not use it.
+    ``chat``: the weights have a chat template. ``documents``: requests that are documents do not use that
+    template.
 
     Raises MissingExtraError without xllamacpp, ModelError when the weights cannot be loaded.
     """
@@ -82,7 +83,7 @@ class LlamaServer:
             parameters,
             lambda error: ModelError(
                 f"llama.cpp could not load {path.name}: {error}",
-                hint="Check it with: rpsg models check; or take fewer slots or a shorter context.",
+                hint="Check the file with: rpsg models check; or use fewer slots or a shorter context.",
             ),
         )
         address = urlsplit(str(self._server.listening_address))
@@ -208,7 +209,7 @@ def _payload(request: Request, slot: int, *, chat: bool) -> dict[str, Any]:
 
 
 def basic_parameters(path: Path) -> Any:
-    """What all servers here have in common. Raises MissingExtraError."""
+    """The parameters that all servers of this package have in common. Raises MissingExtraError."""
     with needed("local", "xllamacpp"):
         import xllamacpp
     parameters = xllamacpp.CommonParams()
@@ -244,14 +245,15 @@ def _parameters(path: Path, slots: int, context: int, threads: int, state: Path,
 
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
-#: Every server that was started and not stopped yet, and when. One that Ctrl-C took from its caller would
-#: be destroyed at once: before its threads run, which then never end, or while Python itself ends.
+#: Every server that was started and not yet stopped, and the time of its start. If Ctrl-C interrupts the
+#: caller, no other reference to its server is left. Without this one, the server would be destroyed at once:
+#: before its threads run, so that they never end, or while Python itself ends.
 _OPEN: dict[Any, float] = {}
 _MOMENT = 1.0
 
 
 def start(parameters: Any, failed: Callable[[Exception], ModelError]) -> Any:
-    """A server with these parameters; what ``failed`` makes of the error if it cannot load its weights."""
+    """A server with these parameters; raises what ``failed`` makes of an error in loading its weights."""
     import xllamacpp
 
     try:
@@ -279,7 +281,7 @@ def _stop_all() -> None:
 def _signals_later() -> Iterator[None]:
     """Ctrl-C and SIGTERM take effect at the end of the block, when the server is in ``_OPEN``.
 
-    Handlers that Python did not set stay as they are: it could not set them again.
+    Signal handlers that Python did not set stay as they are, because Python could not restore them.
     """
     seen: list[int] = []
     before = {n: handler for n in _STOPPING if (handler := signal.getsignal(n)) is not None}

@@ -102,7 +102,8 @@ class LlamaCppWriter:
         except ServerGoneError as error:
             self.close()
             raise ModelError(
-                "The local model stopped answering.", hint="Run the same command again."
+                "The local model stopped answering.",
+                hint="Run the same command again; it continues from here.",
             ) from error
         return replies
 

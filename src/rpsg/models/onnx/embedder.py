@@ -36,7 +36,7 @@ _CHUNK = 4096
 class OnnxEmbedder:
     """Rows of ``model.onnx`` and ``tokenizer.json`` in ``folder``, e.g. all-MiniLM-L6-v2.
 
-    A text is truncated to ``max_tokens`` tokens; one without tokens besides the special ones is a zero row.
+    A text is truncated to ``max_tokens`` tokens; a text whose only tokens are the special ones is a zero row.
 
     Raises MissingExtraError without the packages, ModelError when files are missing or damaged.
     """
@@ -77,7 +77,9 @@ class OnnxEmbedder:
         return rows
 
     def embed_stream(self, texts: Iterable[str], chunk: int = _CHUNK) -> Iterator[npt.NDArray[np.float32]]:
-        """The same rows in blocks of ``chunk`` texts, for more texts than memory should hold."""
+        """The rows of ``embed`` in blocks of ``chunk`` texts, for more texts than should be in memory at
+        once.
+        """
         import numpy as np
 
         with ThreadPoolExecutor(self._threads) as pool:
@@ -124,7 +126,8 @@ def _damaged(file: Path) -> ModelError:
 def open_tokenizer(file: Path, *, extra: str, damaged: Callable[[Path], ModelError]) -> Any:
     """The tokenizer in ``file``, without padding and truncation.
 
-    Raises MissingExtraError naming ``extra`` without the package; ``damaged(file)`` for a bad file.
+    Raises MissingExtraError, which names ``extra``, if the package is not installed, and ``damaged(file)``
+    for a bad file.
     """
     with needed(extra, "tokenizers"):
         from tokenizers import Tokenizer

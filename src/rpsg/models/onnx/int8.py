@@ -32,7 +32,8 @@ _ATTENTION = ("query", "key", "value")
 
 
 def int8_model(folder: Path) -> tuple[bytes, int]:
-    """The graph from ``config.json`` and ``model.safetensors`` of ``folder``, and its maximum of tokens.
+    """The graph from ``config.json`` and ``model.safetensors`` of ``folder``, and its maximum number of
+    tokens.
 
     Input: ``input_ids``, integers of shape (1, tokens). Output: the last states, (1, tokens, hidden size).
 
@@ -152,7 +153,7 @@ def _settings(file: Path) -> dict[str, Any]:
         raise _damaged(file) from error
     if not fits:
         raise ModelError(
-            f"The model in {file.parent} is no BERT of the form that int8 can compute.",
+            f"The model in {file.parent} is not a BERT that int8 can compute.",
             hint="Use one whose config.json says model_type bert and hidden_act gelu, or st:FOLDER.",
         )
     return settings
@@ -181,8 +182,9 @@ def _damaged(file: Path) -> ModelError:
 class Int8Embedder(OnnxEmbedder):
     """Rows of a BERT in ``folder`` whose sentence vector is the mean over tokens, e.g. all-MiniLM-L6-v2.
 
-    The folder has ``model.safetensors``, ``tokenizer.json`` and ``config.json``. The rows are near those of
-    ``OnnxEmbedder`` but not equal (cosine .99), so results with the two are not comparable.
+    The folder has ``model.safetensors``, ``tokenizer.json`` and ``config.json``. The rows are close to those
+    of ``OnnxEmbedder`` but not equal (cosine .99), so results with one are not comparable to results with the
+    other.
 
     Raises MissingExtraError without the packages, ModelError when files are missing, damaged or of another
     kind of model.
@@ -203,10 +205,11 @@ class Int8Embedder(OnnxEmbedder):
 
 
 def _refuse_other_pooling(folder: Path) -> None:
-    """Raise ModelError if the folder's settings have another pooling than the mean over tokens."""
+    """Raise ModelError if the folder's settings name any pooling other than the mean over tokens."""
     file = folder / "1_Pooling" / "config.json"
     if file.is_file() and '"pooling_mode_mean_tokens": true' not in file.read_text(encoding="utf-8"):
         raise ModelError(
-            f"The model in {folder} does not take the mean over tokens, which int8 does.",
+            f"The model in {folder} does not pool by the mean over tokens, which is the only pooling that "
+            "int8 has.",
             hint=f"Use --embedder st:{folder}",
         )

@@ -85,14 +85,14 @@ class Capabilities:
     def without_system(
         self, refusal: bytes, question: dict[str, Any], changes: Collection[str]
     ) -> str | None:
-        """NO_SYSTEM if the server may have failed over the system message, whatever its status; else None."""
+        """NO_SYSTEM if the system message may have caused the failure, whatever the status; else None."""
         has_system = any(message["role"] == "system" for message in question.get("messages", ()))
         if has_system and NO_SYSTEM not in changes and _ABOUT_ROLES.search(_complaint(refusal)[1]):
             return NO_SYSTEM
         return None
 
     def suggested(self, refusal: bytes, question: dict[str, Any], changes: Collection[str]) -> str | None:
-        """What to change in ``question``, as sent with ``changes``, after a refusal; None: nothing helps."""
+        """The next change to try after a refusal of ``question`` with ``changes``; None: there is none."""
         named, words = _complaint(refusal)
         for candidate, parameter in _options(question) if _REFUSAL.search(words) else ():
             if candidate not in changes and (named == parameter or (not named and _names(words, parameter))):

@@ -25,9 +25,14 @@ CUT_WHILE_THINKING = "cut while thinking"
 #: The server reports an error with a status of success.
 AN_ERROR = "an error in place of an answer"
 _MALFORMED = "the answer is not as the API says"
+_A_CALL = "a call of a tool in place of a text"
+#: The types of the parts of a message that are thoughts.
+_THOUGHTS = frozenset({"thinking", "reasoning"})
+#: How servers of several makers say that their filter ended an answer.
+_FILTERED = frozenset({"content_filter", "safety", "recitation", "prohibited_content", "blocklist"})
 # What every server accepts as a seed: a positive 32-bit number.
 _SEEDS = 2**31 - 1
-# OpenAI refuses more stop sequences; the others are applied to the answer here.
+# OpenAI refuses a request with more stop sequences than this; RPSG applies the rest to the answer itself.
 _MAX_STOPS = 4
 # The number of answers remembered to detect repeated ones.
 _REMEMBERED = 10_000
@@ -56,7 +61,7 @@ class Questions(Protocol[Told_co]):
     def read(self, index: int, answer: dict[str, Any], changes: frozenset[str]) -> Told_co: ...
 
     def declined(self, index: int, refusal: bytes) -> Told_co | None:  # noqa: ARG002 - most refusals are no result
-        """The result that a refusal means; None if it is only a refusal."""
+        """The result, if this refusal is an answer in itself; else None."""
         return None
 
     def is_public(self, index: int) -> bool:  # noqa: ARG002 - private, unless it is known
@@ -218,17 +223,22 @@ def read_reply(answer: dict[str, Any], request: Request, *, continues: bool, cut
 
 def _choice(answer: dict[str, Any]) -> dict[str, Any]:
     choices = answer.get("choices")
+    if not choices and (answer.get("error") or answer.get("object") == "error"):
+        raise UnusableError(AN_ERROR)
     if not isinstance(choices, list):
-        raise UnusableError(AN_ERROR if "error" in answer else _MALFORMED)
+        raise UnusableError(_MALFORMED)
     if not choices:
         raise UnusableError("an answer without choices")
     choice = choices[0]
     if not isinstance(choice, dict):
         raise UnusableError(_MALFORMED)
-    if choice.get("finish_reason") == "content_filter":
+    finish = str(choice.get("finish_reason")).lower()
+    if choice.get("error") or finish == "error":  # a gateway reports so that the server behind it failed
+        raise UnusableError(AN_ERROR)
+    if finish in _FILTERED:
         raise UnusableError("the server's content filter", decided=True)
-    if choice.get("finish_reason") in {"tool_calls", "function_call"}:
-        raise UnusableError("a call of a tool in place of a text", decided=True)
+    if finish in {"tool_calls", "function_call"}:
+        raise UnusableError(_A_CALL, decided=True)
     return choice
 
 
@@ -245,12 +255,19 @@ def _text_of(choice: dict[str, Any]) -> str:
         raise UnusableError("the model refused", decided=True)
     content = message.get("content")
     if isinstance(content, list):
-        content = "".join(
-            p["text"] for p in content if isinstance(p, dict) and isinstance(p.get("text"), str)
-        )
+        content = "".join(map(_text_of_part, content))
+    if not content and (message.get("tool_calls") or message.get("function_call")):
+        raise UnusableError(_A_CALL, decided=True)
     if content is not None and not isinstance(content, str):
         raise UnusableError(_MALFORMED)
     return content or ""
+
+
+def _text_of_part(part: object) -> str:
+    """The text in a part of a message; "" for an image, and for thoughts."""
+    if isinstance(part, dict):
+        part = part.get("text") if part.get("type") not in _THOUGHTS else ""
+    return part if isinstance(part, str) else ""
 
 
 def _why_empty(answer: dict[str, Any], choice: dict[str, Any], said: str, finish: str) -> str:
@@ -258,7 +275,10 @@ def _why_empty(answer: dict[str, Any], choice: dict[str, Any], said: str, finish
     details = usage.get("completion_tokens_details") if isinstance(usage, dict) else None
     counted = isinstance(details, dict) and bool(details.get("reasoning_tokens"))
     message = choice.get("message")
-    apart = isinstance(message, dict) and bool(message.get("reasoning_content") or message.get("reasoning"))
+    apart = isinstance(message, dict) and (
+        bool(message.get("reasoning_content") or message.get("reasoning"))
+        or any(isinstance(p, dict) and p.get("type") in _THOUGHTS for p in message.get("content") or ())
+    )
     thought = counted or apart or split_thoughts(said)[0] != said
     if thought and (finish == "length" or said.strip()):
         return CUT_WHILE_THINKING

@@ -39,7 +39,7 @@ _LOOK_SECONDS = 0.002
 
 
 class ServerClient:
-    """One model on one server, and what was learned about it. Raises as ``address_of`` does."""
+    """One model on one server, and what was learned about the server. Raises as ``address_of`` does."""
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ class RequestQueue:
         return max(0.0, self._back[0][0] - now) if self._back else None
 
     def take(self, now: float) -> PendingRequest:
-        """The next request. Only when ``due`` gives 0."""
+        """The next request. May be called only when ``due`` gives 0."""
         if self._back and (self._next is None or self._back[0][0] <= now):
             return heapq.heappop(self._back)[2]
         if self._next is None:

@@ -1,4 +1,4 @@
-"""Limits the requests in flight, and pauses when a server is down or says that it takes none for a while.
+"""Limits the requests in flight, and pauses when a server is down or says that it accepts none for a while.
 
 The limit grows with every answer and shrinks when answers do not come in time. A refusal (429 or 503) lowers
 the requests per second instead, see ``rate_limit``.
@@ -24,20 +24,21 @@ _STEP, _GROWTH = 0.25, 3.0
 # What a missing answer subtracts from the limit, and the least that an answer adds to it.
 _SHRINK, _GROW = 0.5, 0.1
 _DOWN_AFTER = 10
-# The requests that tell how the server is, and how many of them must have had no answer in time to end the
-# start, in which the limit grows fast.
+# The number of last requests by which the state of the server is judged. The limit grows fast at first, until
+# this many of them had no answer in time.
 _LAST, _OVERLOADED = 20, 4
-# The share of them that a server answers that is not down.
+# A server that answers more than this share of them is not down.
 _WELL = 0.25
 # The longest pause in seconds, and the longest before the server has given any text.
 _LONGEST_PAUSE, _LONGEST_AT_FIRST = 60.0, 5.0
 # A wait requested by the server delays all requests if it is at least this long, else only the refused one.
-# Single requests after these seconds test that. What they find holds until this share is refused.
+# Single requests, sent after these numbers of seconds, test whether the server really accepts none. If one is
+# answered, such waits are ignored until this share of the requests is refused.
 _CLOSED_FOR = 2.0
 _TESTS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 _MOST = 0.6
 
-#: How a failure tells of overload: no answer in time, or an answer that says so.
+#: How a failure shows overload: no answer in time, or an answer that says so.
 Overload = Literal["late", "rejected"]
 
 
@@ -50,7 +51,7 @@ class Ticket:
 
 
 class _Closed:
-    """A time for which the server says that it takes no request, and the requests that test this."""
+    """A period in which, as the server says, it accepts no requests; and the requests that test this."""
 
     def __init__(self) -> None:
         self._since = self._until = 0.0
@@ -77,7 +78,7 @@ class _Closed:
             self._test = None
 
     def refused(self, number: int, now: float, wait: float, *, most: bool) -> None:
-        """A refusal that asks to ``wait``; ``most``: whether most requests are refused."""
+        """Record a refusal that asks to ``wait`` (seconds); ``most``: whether most requests are refused."""
         self.failed(number)
         self._is_untrue = self._is_untrue and not most
         if self._is_untrue:
@@ -115,17 +116,20 @@ class ConcurrencyLimiter:
 
     @property
     def is_well(self) -> bool:
-        """Whether some of the last requests were answered; those that are left may be the failing ones."""
+        """Whether enough of the last requests were answered. If so, requests without an answer may fail for a
+        reason of their own.
+        """
         return sum(self._last) > _WELL * len(self._last)
 
     def silence(self) -> float:
-        """Seconds since the last answer, with only refusals and failures."""
+        """For how many seconds there were only refusals and failures."""
         return self._clock() - self._silent_since if self._silent_since is not None else 0.0
 
     def trouble(self) -> float:
         """Seconds since the first refusal or failure after the last text, whatever was answered since.
 
-        A server may answer each new request that it refuses a setting, and then fail without it.
+        Not every answer is a text: a server may answer each new request by refusing one of its settings, and
+        then fail when the request comes without that setting.
         """
         return self._clock() - self._troubled_since if self._troubled_since is not None else 0.0
 
@@ -151,7 +155,7 @@ class ConcurrencyLimiter:
 
     @property
     def refuses_at_random(self) -> bool:
-        """Whether refusals do not depend on how fast the server is asked."""
+        """Whether the server refuses just as many requests when they are sent more slowly."""
         return self._rate.is_noise
 
     def answered(self, ticket: Ticket) -> None:
@@ -168,7 +172,7 @@ class ConcurrencyLimiter:
             self._grow()
 
     def proven(self) -> None:
-        """A text came: an outage from now on is worth waiting for."""
+        """A text came, so the end of a later outage is worth waiting for."""
         self._longest_pause = _LONGEST_PAUSE
         self._troubled_since = None
 
@@ -185,7 +189,7 @@ class ConcurrencyLimiter:
             self._pause(now)
 
     def failed(self, ticket: Ticket, overload: Overload | None = None) -> None:
-        """No answer came, or one that reports an error of the server."""
+        """No answer came, or the answer reports an error of the server."""
         now = self._clock()
         if overload == "rejected":
             self._rate.refuse(ticket.number, ticket.sent_at, now, 0.0)

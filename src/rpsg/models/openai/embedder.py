@@ -86,7 +86,7 @@ class ServerEmbedder(ServerModel):
         return rows[0]
 
     def _rows(self, texts: Sequence[str]) -> list[Rows | None]:
-        """One row for each text; None where the server gives none even for the text alone.
+        """One row for each text; None if the server gives none even for the text alone.
 
         That is no error: whether a run continues must not depend on one record. A public word shows whether
         the server itself works.

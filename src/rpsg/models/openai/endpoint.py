@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Kind = Literal["openai", "azure"]
 
 OPENAI = "https://api.openai.com/v1"
+_TASKS = ("/chat/completions", "/completions", "/embeddings", "/models")
 _SECTION = "Check the section [server] of the plan."
 _EXAMPLE = 'Write it as in base_url = "http://localhost:8000/v1", in the section [server] of the plan.'
 
@@ -69,8 +70,10 @@ def parse_address(base_url: str, *, plain_http: bool = False) -> Address:
         raise UsageError("The base_url of the server is not an http or https address.", hint=_EXAMPLE)
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise UsageError(
-            "The base_url of the server holds more than an address.",
-            hint="Put the key into the environment variable that key_env names, and nothing after the path.",
+            "The base_url of the server has a password, a query or a fragment, which are not part of an "
+            "address.",
+            hint="Put the key into the environment variable that key_env names, and write nothing after the "
+            "path of base_url.",
         )
     shown = f"[{name}]" if ":" in name else name
     host = f"{shown}:{port}" if port else shown
@@ -78,10 +81,14 @@ def parse_address(base_url: str, *, plain_http: bool = False) -> Address:
     if parts.scheme == "http" and not local and not plain_http:
         raise UsageError(
             f"Plain http to {host} would show every text and the key to the network in between.",
-            hint="Use https, or bring the server to this machine with: ssh -L 8000:localhost:8000 HOST. "
+            hint="Use https, or forward the server's port to this machine with: ssh -L 8000:localhost:8000 "
+            "HOST. "
             "Within a cluster whose network you trust, allow it with --plain-http.",
         )
-    return Address(f"{parts.scheme}://{host}{parts.path.rstrip('/') or '/v1'}", host, local)
+    path = parts.path.rstrip("/")
+    for task in _TASKS:  # the whole address of a task, as manuals show it
+        path = path.removesuffix(task)
+    return Address(f"{parts.scheme}://{host}{path or '/v1'}", host, local)
 
 
 def address_of(kind: Kind, server: ServerSection) -> Address:
@@ -94,7 +101,7 @@ def address_of(kind: Kind, server: ServerSection) -> Address:
         return replace(found, declared=server.this_machine)
     if kind == "azure":
         raise UsageError(
-            "Azure needs to know the resource.",
+            "The plan does not name the Azure resource.",
             hint='Write base_url = "https://RESOURCE.openai.azure.com" into [server] of the plan.',
         )
     return parse_address(OPENAI)
@@ -118,12 +125,14 @@ def headers_of(kind: Kind, server: ServerSection) -> dict[str, str]:
         UsageError: the organization or the project is not a valid name.
     """
     if not all(_is_plain(name) for name in (server.organization, server.project)):
-        raise UsageError("The organization or the project of the server is not a plain name.", hint=_SECTION)
+        raise UsageError(
+            "The organization or the project in the section [server] is not a valid name.", hint=_SECTION
+        )
     headers = {"OpenAI-Organization": server.organization, "OpenAI-Project": server.project}
     key = os.environ.get(server.key_env, "").strip()
     if not _is_plain(key):
         raise ModelError(
-            f"What the environment variable {server.key_env} holds is not a key.",
+            f"The value of the environment variable {server.key_env} is not a key.",
             hint="Set it to the key alone, without quotes, spaces or line breaks.",
         )
     if key and kind == "azure":
@@ -141,14 +150,14 @@ def _extra(server: ServerSection) -> Iterator[tuple[str, str]]:
         if not value or not value.isascii() or not value.isprintable():
             raise ModelError(
                 f"The environment variable {variable}, for the header {name}, is "
-                f"{'no value of a header' if value else 'not set'}.",
+                f"{'not a valid value of a header' if value else 'not set'}.",
                 hint=f"Set it, for instance with: export {variable}=VALUE",
             )
         yield name, value
 
 
 def certificate_of(server: ServerSection) -> str:
-    """The path of this client's certificate; "" where the plan names none.
+    """The path of this client's certificate; "" if the plan names none.
 
     Raises:
         ModelError: the variable is not set, or no file is there.

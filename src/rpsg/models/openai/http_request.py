@@ -27,15 +27,17 @@ if TYPE_CHECKING:
     from rpsg.models.openai.transport import Connection, Destination
 
 _CONNECT_SECONDS = 15.0
-# A request is overdue after this many times the longest of the last answers, if there were enough of them,
-# and never sooner than after this many seconds. An answer that may be longer than those may take longer.
+# A request is overdue after this many times the duration of the slowest of the last answers, if there were
+# enough of them, and never before this many seconds. A request for a longer answer gets proportionally more
+# time.
 _LONGER, _ANSWERS, _ENOUGH, _SOONEST = 4.0, 100, 20, 3.0
-# The same at the end of a batch, when at most this share of the connections is in use: nothing else is done
-# while the last requests are waited for.
+# A smaller factor for the end of a batch, when at most this share of the connections is in use: then
+# everything waits for the last requests.
 _LONGER_AT_THE_END, _END = 2.0, 0.25
 # How often to look whether a request is overdue, in seconds.
 _LOOK_SECONDS = 1.0
-# With at most this many requests under way, it is overdue even if none was answered after it was sent.
+# If later requests get no answer either, the server may just be slow, so a request is then not overdue. The
+# exception is when at most this many requests are under way.
 _FEW = 8
 
 
@@ -122,7 +124,8 @@ class HttpClient:
         except self._library.UnreachableError as error:
             if error.distrusted:
                 raise _distrusted(self._host) from None
-            raise LostError("no connection", overload="late") from None
+            reason = "no TLS connection" if error.plain else "no connection"
+            raise LostError(reason, overload="late") from None
         except self._library.UnidentifiedError:
             raise _unidentified(self._host) from None
         except self._library.CutError:
@@ -156,14 +159,16 @@ class HttpClient:
             timers[-1].cancel()
 
     def _is_lost(self, sent_at: float) -> bool:
-        """Whether others are answered that were sent later, or hardly any others are under way."""
+        """Whether a request that was sent later has been answered, or hardly any requests are under way."""
         return self._newest > sent_at or self._in_use() <= _FEW
 
     def _in_use(self) -> int:
         return len(self._connections) - len(self._free)
 
     def _overdue_after(self, patience: float, size: float) -> float:
-        """Seconds; infinite while too few answers came to know how long they take."""
+        """Seconds after which a request is overdue; infinite until enough answers have shown how long they
+        take.
+        """
         if len(self._took) < _ENOUGH:
             return math.inf
         longest = max(seconds * max(1.0, size / of_size) for seconds, of_size in self._took)
@@ -171,7 +176,9 @@ class HttpClient:
         return max(_SOONEST, patience * (_LONGER_AT_THE_END if is_end else _LONGER) * longest)
 
     def _unpacked(self, body: bytes, headers: Mapping[str, str]) -> bytes:
-        """The body of a gateway that packs with gzip although it is asked not to."""
+        """The body, unpacked if a gateway compressed it with gzip although the request asked for no
+        compression.
+        """
         coding = headers.get("content-encoding", "identity").strip().lower()
         if coding in {"", "identity"}:
             return body
@@ -217,13 +224,14 @@ def wait_in_words(seconds: float) -> str:
 def _distrusted(host: str) -> ModelError:
     return ModelError(
         f"The certificate of {host} is not trusted by this machine.",
-        hint="Check base_url; for a server with its own authority, point SSL_CERT_FILE to the certificate.",
+        hint="Check base_url. If the server has its own certificate authority, set SSL_CERT_FILE to the "
+        "path of the authority's certificate.",
     )
 
 
 def _unidentified(host: str) -> ModelError:
     return ModelError(
-        f"{host} asks for a certificate of this client, and was given none that it accepts.",
-        hint="Set a variable to the path of a PEM file with your certificate and its key, and name it "
-        'in the plan: [server] certificate_env = "CLIENT_PEM".',
+        f"{host} requires a client certificate, and got none that it accepts.",
+        hint="Set an environment variable to the path of a PEM file with your certificate and its key, and "
+        'name that variable in the plan: [server] certificate_env = "CLIENT_PEM".',
     )

@@ -6,9 +6,9 @@ requests were. The estimate therefore improves over time. Sending slightly below
 the next refusal, stays within a few per cent of R with hardly any refusals.
 
 Some servers refuse at random, at any rate, and slowing down does not help. So when refusals continue, a trial
-asks some requests more slowly than the last ones were taken. A server with a rate limit refuses none of them.
-If some are refused all the same, refusals do not depend on the rate, and no limit is kept for a while. The
-smaller the share that is refused, the more requests a trial needs, and the less it slows down.
+sends some requests more slowly than the last ones were accepted. A server with a rate limit refuses none of
+them. If some are refused all the same, refusals do not depend on the rate, and no limit is kept for a while.
+The smaller the share that is refused, the more requests a trial needs, and the less it slows down.
 """
 
 from __future__ import annotations
@@ -23,21 +23,22 @@ _MEMORY = 20.0
 # How far to stay below the estimate, and the seconds in which the rate doubles without refusals.
 _MARGIN = 0.03
 _SECONDS_TO_DOUBLE = 60.0
-# This many isolated refusals in a row, at a rate that was accepted before, do not depend on the rate.
+# This many isolated refusals in a row, at a rate that was accepted before, show that refusals do not depend
+# on the rate.
 _UNMOVED, _BELOW, _ISOLATED = 4, 0.94, 0.2
-# A trial begins when the rate was lowered this often in a row after fewer answers than these, and at least
-# this many requests after the last trial. If a share s of the requests is refused, a trial sends
-# _WOULD_REFUSE / s requests, within these bounds. Its rate is the rate at which the last requests were
-# accepted, times 1 - s, times _SLOWER.
+# A trial begins when the rate was lowered ``_HASTY`` times in a row after fewer than ``_FEW`` answers each,
+# and at least ``_APART`` requests after the last trial. If a share s of the requests is refused, a trial
+# sends _WOULD_REFUSE / s requests, but at least ``_TRIED`` and at most ``_MOST_TRIED``. Its rate is the rate
+# at which the last requests were accepted, times 1 - s, times _SLOWER.
 _HASTY, _FEW, _APART = 2, 25, 20
 _WOULD_REFUSE, _TRIED, _MOST_TRIED = 6, 16, 100
 _SLOWER, _RECENT = 0.75, 20
-# This many refusals within a trial are no accident, unless nearly everything is refused.
+# If a trial has at least this many refusals, they are not an accident, unless nearly everything is refused.
 _NO_ACCIDENT, _NEARLY_ALL = 2, 0.9
-# After this many, and at least _TRIED requests, a trial need not go on to its end.
+# After this many refusals, and at least _TRIED requests, a trial ends early: its result is clear.
 _PLAIN = 3
-# After the first refusal this many are sent as fast as possible. If the server refuses at least the second
-# number of them, and more than the share, it enforces a rate limit.
+# After the first refusal, ``_SOME`` requests are sent as fast as possible. If the server refuses at least
+# ``_MANY_REFUSALS`` of them, and more than the share ``_MOST_REFUSED``, it enforces a rate limit.
 _SOME, _MANY_REFUSALS, _MOST_REFUSED = 80, 10, 0.55
 # How fast the rate is raised after a trial without refusals, per second.
 _REGAIN = 1.0
@@ -47,13 +48,13 @@ _STORM = 0.4
 _ECHO = 3
 # A first guess of the sustainable share of a server's initial rate, and how fast to raise it, per second.
 _FIRST, _CLIMB = 0.2, 2.0
-# This many answers since the last refusal are enough for an estimate, unless the rate over the whole time is
-# below this share of it: then the answers came in a burst.
+# ``_SURE`` answers since the last refusal are enough for an estimate, unless the rate over the whole time is
+# below the share ``_BURSTS`` of it: then the answers came in a burst.
 _SURE, _BURSTS = 20, 0.6
-# Seconds to return to the rate at which a request was refused.
+# Seconds in which the rate returns to the one at which a request was refused.
 _RETURN = 15.0
 _SHARE_OVER = 100
-# Seconds that a late timer may make up for.
+# If a timer is late, at most this many seconds of its delay are made up for.
 _LATE = 0.02
 
 
@@ -68,9 +69,8 @@ class _Dry:
 
 @dataclass(slots=True)
 class _RateTrial:
-    """Requests with a number above ``after``, and what became of them.
-
-    They are asked at ``rate`` a second; None: as fast as possible, to see what the first refusals mean.
+    """Requests with a number above ``after``, and what became of them. They are sent at ``rate`` per second;
+    None: as fast as possible, to see what the first refusals mean.
     """
 
     after: int
@@ -87,12 +87,13 @@ class _RateTrial:
         seen = self.answered + self.refused
         if self.refused >= _PLAIN and seen >= _TRIED and self.shows_noise:
             return True
-        # One refusal may be an accident or the first of many: the same number of requests again decides.
+        # One refusal may be an accident or the first of many, so the same number of requests is sent again to
+        # decide.
         return seen >= self.size * (2 if self.refused == 1 else 1)
 
     @property
     def shows_limit(self) -> bool:
-        # What is under way counts as taken, because refusals come sooner than answers.
+        # Requests under way count as accepted, because refusals come sooner than answers.
         return self.refused >= _MANY_REFUSALS and self.refused > _MOST_REFUSED * self.sent
 
     @property

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # The maximum length of a quoted message, and its usual keys in the body of an error.
 _MAX_LENGTH = 200
-_NAMES = ("message", "detail", "error", "msg", "error_description")
+_NAMES = ("message", "detail", "error", "msg", "error_description", "choices")
 #: Temporary statuses, which do not depend on the request.
 _LATER = {408, 409, 425}
 _OVERLOAD: dict[int, Overload] = {408: "late", 504: "late", 503: "rejected", 529: "rejected"}
@@ -40,7 +40,7 @@ _STOPS: dict[int, tuple[str, str]] = {
     ),
     404: (
         "has no model {model} at this address",
-        "Check the name of the model and that base_url ends like the server's own, often in /v1.",
+        "Check the name of the model, and that base_url has the path of the server's API, often /v1.",
     ),
     501: (
         "cannot do what is asked of the model {model}",
@@ -49,13 +49,15 @@ _STOPS: dict[int, tuple[str, str]] = {
 }
 
 
-#: Signs of a word that may be a secret by itself.
+#: A word of at least this many characters, within the value of a header, may be a secret by itself.
 _LEAST_SECRET = 8
 
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """What a message may say about the server; ``variables`` hold values of headers, which it may not."""
+    """What a message may say about the server. ``variables`` are environment variables with values of
+    headers, which a message must not show.
+    """
 
     host: str
     model: str
@@ -150,7 +152,8 @@ def server_words(body: bytes, *secret: str) -> str:
     held = [os.environ.get(variable, "").strip() for variable in secret]
     words = [word for value in held for word in value.split() if len(word) >= _LEAST_SECRET]
     for word in sorted({*filter(None, held), *words}, key=len, reverse=True):
-        # A short placeholder such as "x", where a server needs no key, is also part of other words.
+        # The key may be a short placeholder such as "x" if the server needs none. A short one is hidden only
+        # as a whole word, because it also occurs inside other words.
         whole = re.escape(word) if len(word) >= _LEAST_SECRET else rf"(?<!\w){re.escape(word)}(?!\w)"
         line = re.sub(whole, "(the key)", line)
     return line if len(line) <= _MAX_LENGTH else f"{line[:_MAX_LENGTH].rstrip()} ..."

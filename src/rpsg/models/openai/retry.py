@@ -32,12 +32,12 @@ _MOST_CHANGES = 6
 NEVER_CAME = 45.0
 # When this many requests were dropped and none was ever answered, none will be.
 _HOPELESS = 20
-# The longest pause in seconds: in general; while other requests are answered; then before the last attempt.
+# The longest pause in seconds: in general; while others are answered; and then before the last try.
 _MAX_PAUSE, _SHORT_PAUSE, _LAST_PAUSE = 30.0, 2.0, 8.0
 # Multiples of the golden ratio spread the pauses of successive requests evenly, without random numbers.
 _SPREAD = 0.618033988749895
 
-#: What becomes of each public request is logged here, at the level "debug".
+#: The outcome of each public request is logged here, at the level "debug".
 LOG = logging.getLogger("rpsg.server")
 
 Read = TypeVar("Read")
@@ -145,8 +145,8 @@ class RetryPolicy(Generic[Read]):
         return self._declined(request, found, answer, question, changes)
 
     def _patience(self, request: PendingRequest) -> float:
-        """Doubles with each attempt that had no answer in time. The last one has the whole timeout, and so
-        has a changed request, which may take longer than others because it may be answered at greater length.
+        """A factor for the time after which an attempt is overdue; it doubles after each one that was late.
+        Infinite for the last attempt and for a changed request, whose answer may be longer than others.
         """
         is_last = request.tries >= self._config.retries
         return math.inf if is_last or request.changes else 2.0**request.late
@@ -164,7 +164,7 @@ class RetryPolicy(Generic[Read]):
                 return 0.0
             if not (error.decided or request.asked_again or error.reason == CUT_WHILE_THINKING):
                 request.asked_again = True
-                # Without a pause until the first text has come: a server that gives none is then found soon.
+                # No pause before the first text has come, so that a server that gives none is noticed soon.
                 pause = request.pause(self._config.first_pause, 1) if self._state.answers else 0.0
                 return self._log(request, error.reason, pause)
             said = self._said(request, answer) if error.reason == AN_ERROR else ""
@@ -224,7 +224,7 @@ class RetryPolicy(Generic[Read]):
         return self._log(request, reason, max(self._pause(request), wait or 0.0))
 
     def _pause(self, request: PendingRequest) -> float:
-        """A pause that need not be long while others are answered, except before the last attempt."""
+        """Seconds before the next attempt; few while other requests are answered, unless it is the last."""
         first = self._config.first_pause
         if not (self._state.answers and self.limiter.is_well):
             return request.pause(first, request.tries + request.refusals)
@@ -261,7 +261,7 @@ class RetryPolicy(Generic[Read]):
         self._state.drops += 1
         if self._state.answers == 0 and self._state.drops >= _HOPELESS:
             raise ModelError(
-                f"{self._context.host} gave no text to any of the first {self._state.drops} requests"
+                f"{self._context.host} gave no text for any of the first {self._state.drops} requests"
                 f" ({dropped.reason}).",
                 hint=hint_for(dropped.reason),
             )
@@ -273,7 +273,7 @@ class RetryPolicy(Generic[Read]):
         return server_words(answer.body, *secret) if self._questions.is_public(request.index) else ""
 
     def _tell_trouble(self, reason: str) -> None:
-        """Report the first failure of a server that gave no text yet, and each outage of one that did."""
+        """Report the first failure of a server that has given no text, and each outage of one that has."""
         state = self._state
         if state.note is None or state.warned or (state.answers and not self.limiter.is_down):
             return

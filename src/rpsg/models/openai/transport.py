@@ -27,7 +27,7 @@ MOST_BYTES = 10_000_000
 # Many servers close a connection after five idle seconds.
 _KEPT_SECONDS = 4.0
 _PIECE = 1 << 16
-#: What OpenSSL names the alerts of a server about the certificate of its client.
+#: OpenSSL's names for the alerts by which a server rejects the client's certificate.
 _UNIDENTIFIED = ("ALERT_CERTIFICATE_", "ALERT_BAD_CERTIFICATE", "ALERT_UNKNOWN_CA")
 
 
@@ -40,11 +40,12 @@ class CutError(Exception):
 
 
 class UnreachableError(Exception):
-    """No connection. ``distrusted``: the certificate of the server is not trusted."""
+    """No connection. ``distrusted``: the server's certificate is not trusted. ``plain``: it speaks no TLS."""
 
-    def __init__(self, *, distrusted: bool = False) -> None:
+    def __init__(self, *, distrusted: bool = False, plain: bool = False) -> None:
         super().__init__("no connection")
         self.distrusted = distrusted
+        self.plain = plain
 
 
 class UnidentifiedError(Exception):
@@ -88,7 +89,8 @@ def target(url: str, headers: Mapping[str, str], *, proxies: bool, certificate: 
 def _trusting(certificate: str) -> ssl.SSLContext:
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if certificate:
-        context.load_cert_chain(certificate, password="")  # an encrypted key is an error, not a question
+        # With an encrypted key this fails; without a password OpenSSL would ask for one.
+        context.load_cert_chain(certificate, password="")
     return context
 
 
@@ -151,7 +153,9 @@ class Connection:
             except ssl.SSLCertVerificationError:
                 raise UnreachableError(distrusted=True) from None
             except ssl.SSLError as error:
-                raise (UnidentifiedError if _is_about_this_client(error) else UnreachableError) from None
+                if _is_about_this_client(error):
+                    raise UnidentifiedError from None
+                raise UnreachableError(plain=True) from None
             except (OSError, h11.ProtocolError):
                 raise UnreachableError from None
             self._http = h11.Connection(h11.CLIENT)
@@ -202,7 +206,9 @@ class Connection:
 async def _pass_through(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, to: str, more: Sequence[tuple[str, str]]
 ) -> None:
-    """Ask a proxy for a tunnel to the server; TLS through it is with the server."""
+    """Ask a proxy for a tunnel to the server. The TLS connection through the tunnel is with the server
+    itself.
+    """
     http = h11.Connection(h11.CLIENT)
     head = h11.Request(method="CONNECT", target=to, headers=[("Host", to), *more])
     writer.write(http.send(head) or b"")

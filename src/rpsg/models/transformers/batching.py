@@ -27,7 +27,7 @@ _before = 1
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Within it torch uses one thread for each operation; the setting applies to the whole process."""
+    """Inside, torch uses one thread for each operation; the setting applies to the whole process."""
     global _busy, _before  # noqa: PLW0603 - the setting is the process's, so its owner is too
     torch = import_torch()
     with _lock:
@@ -45,7 +45,7 @@ def one_thread_each() -> Iterator[None]:
 
 
 def in_lanes(do: Callable[[Thing], Made], things: Iterable[Thing], lanes: int) -> list[Made]:
-    """``do`` of each thing, in order, ``lanes`` at a time. The first error is raised."""
+    """The result of ``do`` for each thing, in order; ``lanes`` run at a time. The first error is raised."""
     torch = import_torch()
 
     def guarded(thing: Thing) -> Made:

@@ -91,7 +91,8 @@ class ClippedGradients:
             ids[index, : len(row.ids)] = torch.tensor(row.ids)
             mask[index, : len(row.ids)] = 1
             learnt[index, row.start : len(row.ids)] = 1
-        # A row of positions for each text: where they are shared, their gradients are not those of one text.
+        # One row of positions per text: if texts shared a row, its gradients would be those of all of them
+        # together.
         positions = torch.arange(width).expand(len(rows), width)
         given = {"input_ids": ids, "attention_mask": mask, "position_ids": positions.contiguous()}
         out = self._hooked(**{name: value.to(device) for name, value in given.items()}, use_cache=False)
@@ -101,7 +102,8 @@ class ClippedGradients:
         wanted = learnt[:, 1:].to(device)
         means = (losses * wanted).sum(dim=1) / wanted.sum(dim=1).clamp(min=1)
         with warnings.catch_warnings():
-            # The first layers get tokens, or numbers that are not trained; their hooks work all the same.
+            # torch warns about the first layers, whose inputs need no gradient. Their hooks work all the
+            # same.
             warnings.filterwarnings("ignore", "Full backward hook is firing")
             means.sum().backward()
 

@@ -1,10 +1,12 @@
 """A causal language model trained by DP-SGD (Abadi et al., 2016), with whole people in place of examples.
 
 In each step every person takes part with the same probability, decided by the operating system's random
-numbers. The gradients of a person's texts are added up and clipped, the sums get Gaussian noise, and what is
-divided by is the expected number of people, never the real one. A step without anybody is noise alone.
+numbers. The gradients of a person's texts are added up and clipped. The sums over people get Gaussian noise
+and are divided by the expected number of people, never by the real one. A step without anybody is noise
+alone.
 
-The noise is floating point, from a generator of torch with a secret seed. No claim can rest on that.
+The noise is floating point, from a generator of torch with a secret seed. No privacy claim can rest on such
+noise.
 """
 
 from __future__ import annotations
@@ -81,7 +83,8 @@ class Trainer:
     """Weights that can be trained, by a name as for ``find_weights`` or ``transformers:NAME``.
 
     It takes the writer's place until there is a trained one, and writes nothing itself. ``threads`` are the
-    cores that a step uses; by default all. On a busy machine one is much faster than two that wait.
+    cores that a step uses; by default all. On a busy machine one core is much faster than two, which wait for
+    each other.
 
     Raises:
         MissingExtraError: torch, transformers or Opacus is not installed.
@@ -103,7 +106,7 @@ class Trainer:
         return f"dp-trained:{self._weights.identity}:{self._recipe.tuning}"
 
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:  # noqa: ARG002  # refused
-        raise RunError("This writer writes after it was trained, and it was not.")
+        raise RunError("This writer must be trained before it can write, and has not been.")
 
     def train(
         self,
@@ -131,7 +134,7 @@ class Trainer:
         return TrainedModel(model.eval(), tokenizer, self.name, state, self._threads)
 
     def restored(self, state: bytes) -> TrainedModel:
-        """The model as ``TrainedModel.kept`` kept it."""
+        """The trained model, from the bytes that ``TrainedModel.kept`` returned."""
         from safetensors.torch import load  # comes with transformers
 
         model, tokenizer = self._prepared()
@@ -144,7 +147,8 @@ class Trainer:
         tokenizer = load_tokenizer(self._weights)
         if tokenizer.eos_token_id is None:
             raise ModelError(
-                f"{self._weights.label} has no mark for the end of a text, so it cannot learn one.",
+                f"{self._weights.label} has no token for the end of a text, so it cannot learn where to end "
+                "one.",
                 hint="Use another --writer.",
             )
         model.requires_grad_(True)  # noqa: FBT003  # torch's own face
@@ -154,7 +158,7 @@ class Trainer:
 
 
 class TrainedModel:
-    """Writes texts from control codes: the only message of a request is what the text follows."""
+    """Writes texts from control codes: a request has one message, the codes that come before the text."""
 
     endpoint: Endpoint = "local_model"
 
@@ -171,7 +175,7 @@ class TrainedModel:
         return bytes(save(self._state))
 
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
-        """Replies in the order of the requests; ``on_reply`` is called as each one lands."""
+        """Replies in the order of the requests; ``on_reply`` is called as each one is finished."""
         rows, ends = ROWS.get(best_device(), ROWS["cpu"]), frozenset({self._tokenizer.eos_token_id})
         longest = int(getattr(self.model.config.get_text_config(), "max_position_embeddings", 2048))
         replies = [Reply("", "error", error="no answer")] * len(requests)
@@ -196,7 +200,7 @@ class TrainedModel:
 
 
 def tokens_of(tokenizer: Any, example: TrainingExample, most: int) -> TokenSequence:
-    """The tokens of an example, at most ``most``. One that is cut has no mark of an end."""
+    """The tokens of an example, at most ``most``. A truncated one has no end-of-text token."""
     codes = _codes(tokenizer, example.codes)[: most - 1]
     text = tokenizer(example.text, add_special_tokens=False, verbose=False)["input_ids"]
     return TokenSequence([*codes, *text, tokenizer.eos_token_id][:most], len(codes))
@@ -222,7 +226,9 @@ def using(threads: int | None) -> Iterator[None]:
 
 @contextmanager
 def without_dropout(model: Any) -> Iterator[None]:
-    """The model in training, with every dropout switched off; ready to be asked, afterwards."""
+    """Within this context the model is in training mode with every dropout switched off; afterwards it can
+    generate.
+    """
     dropouts = [(m, m.p) for m in model.modules() if isinstance(m, import_torch().nn.Dropout)]
     model.train()
     try:

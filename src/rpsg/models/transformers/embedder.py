@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from rpsg.protocols import Endpoint
 
 
-#: A family that wants this before each text of a comparison, and whose settings do not say so.
+#: A family of models that was trained with this prompt before each text to compare. Their settings do not
+#: name the prompt.
 E5 = re.compile(
     r"(?:^|/|--)(?:multilingual-)?e5-(?:small|base|large)(?:-v2)?(?:/snapshots/\w+)?/?$", re.IGNORECASE
 )
@@ -42,13 +43,14 @@ E5_PROMPT = "query: "
 
 
 class SentenceTransformersEmbedder:
-    """Unit-length rows by sentence-transformers, each of its text only, bit-identical on one machine.
+    """Unit-length rows by sentence-transformers. A row depends on its own text only and is bit-identical on
+    one machine.
 
     name: a folder of weights, or OWNER/REPO of a hub that was downloaded before; a plain name is looked for
         under ``sentence-transformers/``. A folder without modules.json gives the mean over tokens.
     max_tokens: where a text is truncated (default: by the settings of the model, else 256).
 
-    A text without tokens besides the special ones is a zero row. Raises MissingExtraError without the
+    A text whose only tokens are the special ones is a zero row. Raises MissingExtraError without the
     packages; ModelError when weights are missing, damaged, in a form that could run code, or too large.
     """
 
@@ -64,7 +66,8 @@ class SentenceTransformersEmbedder:
         self._device = best_device()
         self._lanes = (threads or cores()) if self._device == "cpu" else 1
         self._model = self._open()
-        # Some models were trained with a prompt before each text. All but one family have it in settings.
+        # Some models were trained with a prompt before each text. All but one family name it in their
+        # settings.
         told = (self._model.prompts or {}).get(self._model.default_prompt_name or "") or ""
         self._prompt: str = told or (E5_PROMPT if E5.search(str(name)) else "")
         self._tokenizing = threading.Lock()
@@ -111,7 +114,7 @@ class SentenceTransformersEmbedder:
         if self._weights.gguf:
             raise ModelError(
                 f"{self._weights.label} is a GGUF file.",
-                hint="Name it by its path: llama.cpp embeds with it.",
+                hint="Name it as gguf:FILE instead: llama.cpp can embed with it.",
             )
         with quietly(transformers), as_model_errors(self._weights):
             model = SentenceTransformer(

@@ -1,8 +1,9 @@
 """A causal model whose last layers are fine-tuned on a corpus, to see which other texts it then finds likely.
 
-Only the last layers are trained. What the layers below make of a text never changes, so it is computed once
-for each text and kept; otherwise each pass would run the whole model, forwards and backwards. The model must
-be a language model already: an encoder's head would be new, and a few dozen texts are too few to train one.
+Only the last layers are trained. The states that the layers below compute for a text never change, so they
+are computed once for each text and kept; otherwise each pass would run the whole model, forwards and
+backwards. The model must be a language model already: an encoder's head would be new, and a few dozen texts
+are too few to train one.
 """
 
 from __future__ import annotations
@@ -34,17 +35,18 @@ if TYPE_CHECKING:
 
     Told = Callable[[float], object]
 
-#: Tokens of a text that are looked at, with the one for its beginning.
+#: The number of first tokens of a text that are used, including the beginning-of-text token.
 LONGEST = 128
-#: Layers that are trained, and texts of a step.
+#: The number of layers that are trained, and the number of texts per step.
 TRAINED, BATCH = 3, 4
 #: Training takes at least this many passes over the corpus and this many steps, but at most ``MOST`` passes.
 PASSES, STEPS, MOST = 3, 60, 10
-#: Steps until the rate is reached, and the loss of a token, in nats, at which texts are known well enough.
+#: Steps until the full learning rate is reached, and the mean loss per token, in nats, below which training
+#: ends.
 WARM_UP, KNOWN = 10, 1.0
-#: Bytes of what the lower layers make of texts that are kept at most; beyond it they are run again.
+#: At most this many bytes of the lower layers' states are kept; for further texts the lower layers run again.
 MOST_KEPT = 1 << 29
-#: How far the two parts may be from the whole, as log-probabilities: more than rounding is another model.
+#: The largest difference in log-probability between the two parts and the whole model that can be rounding.
 CLOSE = 1e-2
 
 
@@ -83,8 +85,8 @@ class LastLayers:
             upper = divided.upper_copy()
             if rows:
                 passes = min(max(PASSES, math.ceil(STEPS / math.ceil(len(rows) / BATCH))), MOST)
-                rounds = passes + 1  # the first is that of the lower layers
-                say = told or float  # to nobody
+                rounds = passes + 1  # the first pass runs the lower layers only
+                say = told or float
                 for number, row in enumerate(rows, start=1):
                     divided.below(row)
                     say(number / len(rows) / rounds)
@@ -124,7 +126,8 @@ class LastLayers:
         upper.layers.requires_grad_(True)  # noqa: FBT003  # torch's own face
         optimiser = torch.optim.AdamW(upper.layers.parameters(), lr=self._rate, weight_decay=0.0)
         order = torch.Generator().manual_seed(seed)
-        # Words that the corpus does not have are left out of the softmax of training: it is half of the work.
+        # The softmax of training has only the words of the corpus. Over all words it would be half of the
+        # work.
         words = torch.tensor(sorted({token for row in rows for token in row[1:]}))
         step = 0
         for own in range(passes):
@@ -148,7 +151,9 @@ class LastLayers:
 
 @dataclass
 class DividedModel:
-    """A model in two parts: ``lower`` makes a text into states, ``upper`` and ``head`` these into words."""
+    """A model in two parts: ``lower`` turns a text into states; ``upper`` and ``head`` turn the states into
+    words.
+    """
 
     tokenizer: Any
     start: int | None
@@ -160,7 +165,9 @@ class DividedModel:
 
     @classmethod
     def of(cls, model: Any, tokenizer: Any, trained: int) -> DividedModel:
-        """The parts of a model whose last ``trained`` layers are the upper one, or all of fewer."""
+        """The two parts of a model. The upper part has the last ``trained`` layers, or all if there are
+        fewer.
+        """
         base = model.base_model
         place = max(0, len(base.layers) - trained)
         start = tokenizer.bos_token_id
@@ -170,12 +177,12 @@ class DividedModel:
         return cls(tokenizer, start, lower, upper, model.get_output_embeddings(), room=MOST_KEPT)
 
     def tokens(self, text: str) -> list[int]:
-        """The token of a beginning, if the model has one, and the first tokens of the text."""
+        """The beginning-of-text token, if the model has one, and the first tokens of the text."""
         found = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
         return [*(() if self.start is None else (self.start,)), *found][:LONGEST]
 
     def below(self, row: list[int]) -> Any:
-        """What the lower layers make of the tokens; shape (tokens, width)."""
+        """The states of the tokens after the lower layers; shape (tokens, width)."""
         torch = import_torch()
         known = self.kept.get(tuple(row))
         if known is not None:
@@ -190,7 +197,7 @@ class DividedModel:
         return found
 
     def upper_copy(self) -> Any:
-        """The upper part as it was, to be trained."""
+        """A copy of the untrained upper part, to be trained."""
         made = _part(self.upper, slice(None))
         made.layers = deepcopy(self.upper.layers)
         return made
@@ -215,7 +222,7 @@ class DividedModel:
         return said.gather(1, torch.tensor(row[1:], device=said.device)[:, None])[:, 0]
 
     def is_close_to(self, model: Any) -> bool:
-        """Whether the parts, one after the other, are the model: not all architectures can be divided."""
+        """Whether the two parts together give what the model gives: not every architecture can be divided."""
         torch = import_torch()
         row = [*range(2, 10)]
         with torch.inference_mode():
@@ -226,7 +233,7 @@ class DividedModel:
 
 
 def _part(base: Any, layers: slice) -> Any:
-    """The model with some of its layers alone; all that is not replaced in it stays shared."""
+    """The model with only some of its layers. Everything else is shared with the original."""
     part = copy(base)
     part.__dict__["_modules"] = dict(base.named_children())
     part.layers = base.layers[layers]

@@ -35,18 +35,18 @@ if TYPE_CHECKING:
 
     from rpsg.protocols import Endpoint, OnReply, Reply, Request
 
-#: The most rows of a step. Not a setting: the last bits may depend on it.
+#: The maximum number of rows in a step. Not a setting: the last bits may depend on it.
 ROWS = 16
 #: A public text, for the check that no row depends on another.
 _PROBE = "It was a quiet morning, and the kettle had just begun to sing."
-#: How far two ways to the same logits may be apart, as a share of the largest.
+#: The largest difference allowed between two ways to compute logits, as a share of the largest logit.
 _CLOSE = {"float32": 1e-4, "bfloat16": 2e-2}
 
 
 class TransformersLogits:
     """Logits from weights: a name as for ``find_weights``, or ``transformers:NAME``.
 
-    It is in the place of the writer, and writes nothing itself. The weights are loaded at the first use.
+    It takes the place of the writer, but writes nothing itself. The weights are loaded at the first use.
 
     Raises:
         MissingExtraError: torch or transformers is not installed.
@@ -130,7 +130,7 @@ class _Loaded:
 
 
 class _Prompts:
-    """Texts as ``count`` rows of one width, which only public numbers decide."""
+    """Texts as ``count`` rows of one width; both numbers depend on public numbers only."""
 
     def __init__(self, loaded: _Loaded, before: str, after: str, most: int, room: int, count: int) -> None:
         self._loaded, self._most, self.count = loaded, most, count
@@ -207,10 +207,10 @@ class _CachedPrompts:
     def _step(self, ids: Any) -> Any:
         torch, start, stop = self._torch, self._at, self._at + ids.shape[1]
         self._at = stop
-        # Row i sees what is not padding and not after it.
+        # Position i attends to what is neither padding nor after position i.
         causal = torch.arange(self._mask.shape[1])[None, :] <= torch.arange(start, stop)[:, None]
         seen = self._mask[:, None, None, :] & causal[None, None]
-        # Padding sees itself, or its row would have no number.
+        # Padding attends to itself; otherwise its row of the attention would be NaN.
         seen = seen | (torch.arange(self._mask.shape[1])[None, :] == torch.arange(start, stop)[:, None])
         out = self._loaded.body(
             input_ids=ids,
@@ -261,10 +261,10 @@ _BYTES = _byte_table()
 
 
 def _require_alone(loaded: _Loaded, prompts: _Prompts, lanes: int) -> None:
-    """Check that a public text has the same logits in several rows, beside other texts.
+    """Check that a public text has the same logits in every row, whatever texts are in the others.
 
     Raises:
-        ModelError: it has not; then no claim could rest on them.
+        ModelError: the logits differ, so no privacy claim could rest on them.
     """
     some = [i for i, piece in enumerate(loaded.pieces) if piece][:100]
     seen: list[npt.NDArray[np.float32]] = []
@@ -276,7 +276,7 @@ def _require_alone(loaded: _Loaded, prompts: _Prompts, lanes: int) -> None:
         seen.append(tile.scores(some)[index])
     if not all(np.array_equal(seen[0], other) for other in seen):
         raise ModelError(
-            "Here the logits of a text depend on the texts beside it, so nothing could be claimed.",
+            "Here the logits of a text depend on the other texts of its batch, so nothing can be claimed.",
             hint="Use another machine or another build of PyTorch.",
         )
 
@@ -295,6 +295,6 @@ def _require_plain(loaded: _Loaded) -> None:
     apart = float((theirs - ours).abs().max())
     if not apart <= _CLOSE[str(loaded.model.dtype).removeprefix("torch.")] * float(theirs.abs().max()):
         raise ModelError(
-            "These weights change their logits after the last layer, in a way that is not known here.",
+            "These weights change their logits after the last layer, in a way that RPSG does not know.",
             hint="Use another --writer, for instance smollm2-135m.",
         )

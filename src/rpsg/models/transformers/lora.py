@@ -1,4 +1,5 @@
-"""Low-rank adapters (Hu et al., 2022): beside each attention matrix a product of two small ones is trained.
+"""Low-rank adapters (Hu et al., 2022): next to each attention matrix, the product of two small matrices is
+trained.
 
 The first matrix is random and the second zero, so nothing changes before the first step. Afterwards the
 products are added to the weights, and the model has its old form.
@@ -16,7 +17,7 @@ from rpsg.models.transformers.weights import import_torch
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: Names of the matrices that get an adapter: queries and values, or what holds them in one matrix.
+#: Names of the matrices that get an adapter: those of queries and values, or the one matrix of both.
 ADAPTED = frozenset({"q_proj", "v_proj", "qkv_proj", "Wqkv", "c_attn", "query_key_value", "query", "value"})
 #: What the product is multiplied by: alpha over rank.
 SCALE = 2.0
@@ -72,7 +73,7 @@ def add_adapters(model: Any, rank: int, seed: int) -> None:
         _put(model, name, _adapter_class()(layer, rank, generator))
     if not found:
         raise ModelError(
-            "No attention matrix of this model has a name that is known here.",
+            "No attention matrix of this model has a name that RPSG knows.",
             hint='Train all of its weights: [dpsgd] tuning = "full".',
         )
 
@@ -101,7 +102,7 @@ def set_state(model: Any, state: Mapping[str, Any]) -> None:
 
 
 def merge(model: Any) -> None:
-    """Add each adapter to its matrix and take it away."""
+    """Add each adapter to its matrix, then remove the adapter."""
     for name, layer in adapters(model).items():
         _put(model, name, layer.merged())
 

@@ -153,7 +153,9 @@ def _windows(index: int, ids: list[int], start: int, size: int) -> list[_Window]
 
 
 def _batches(windows: list[_Window], rows: int) -> list[list[_Window]]:
-    """Batches of similar length, for little padding; longest first, to show a lack of memory at once."""
+    """Batches of similar length, for little padding. The longest come first, so that a lack of memory shows
+    at once.
+    """
     ordered = sorted(windows, key=lambda window: -len(window.ids))
     return [ordered[start : start + rows] for start in range(0, len(ordered), rows)]
 

@@ -1,6 +1,6 @@
 """Summaries by any seq2seq model of transformers; the paper's is facebook/bart-large-cnn.
 
-Texts are processed one at a time, so outputs depend on that text alone.
+Texts are processed one at a time, so the summaries of a text depend on that text alone.
 """
 
 from __future__ import annotations

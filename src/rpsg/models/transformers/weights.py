@@ -35,7 +35,8 @@ _MOST_HEADER = 100 << 20
 # Bits of one weight by ggml's number of the format: F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, K formats, BF16.
 _BITS = {0: 32.0, 1: 16.0, 2: 4.5, 3: 5.0, 6: 5.5, 7: 6.0, 8: 8.5}
 _BITS |= {10: 2.6, 11: 3.4, 12: 4.5, 13: 5.5, 14: 6.6, 30: 16.0}
-#: A decoder is a causal model too; the weights of an encoder can be made one.
+#: What the weights are used as. A "decoder" is a causal model too, which may be made from the weights of an
+#: encoder.
 Task = Literal["causal", "decoder", "classification", "seq2seq"]
 _FACES: dict[Task, str] = {
     "causal": "AutoModelForCausalLM",
@@ -98,7 +99,7 @@ def find_weights(name: str) -> Weights:
         return _from_hub(name.removeprefix("hf:"))
     raise UsageError(
         f"{name!r} is neither a folder of weights nor a GGUF file.",
-        hint="Give the path of one, or OWNER/REPO of a hub after: hf download OWNER/REPO",
+        hint="Give the path of one, or OWNER/REPO after you have downloaded it with: hf download OWNER/REPO",
     )
 
 
@@ -202,7 +203,7 @@ def import_torch() -> Any:
 
 
 def state_name(model: Any) -> str:
-    """The model's name for its cache: ``cache``, or ``past_key_values`` in older ones."""
+    """What the model calls its cache of states: ``cache``, or ``past_key_values`` in older models."""
     return "cache" if "cache" in signature(model.forward).parameters else "past_key_values"
 
 

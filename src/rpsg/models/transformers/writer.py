@@ -158,7 +158,7 @@ class TransformersWriter:
                 stopped.set()
 
     def _lane(self, line: deque[list[Prompt]], landed: Landed, stopped: threading.Event) -> None:
-        """The work of one core: tile after tile until none is left."""
+        """The work of one core: write one group of texts after the other until none is left."""
         while not stopped.is_set():
             try:
                 prompts = line.popleft()

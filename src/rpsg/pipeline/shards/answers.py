@@ -28,11 +28,11 @@ class Answers:
 def read_answers(run: Path, files: Sequence[Path]) -> Answers:
     """The files of all shards, each there once, and the task of this run that all of them answer.
 
-    What is written on them is checked here; whether they were changed, when they are opened.
+    Only their headers are checked here. Whether a file was changed is checked when it is opened.
 
     Raises:
         UsageError: a shard is missing or there twice, or a file cannot be read.
-        DataError: a file is none of a shard, or answers something else.
+        DataError: a file is not a shard's file, or answers something else.
     """
     tasks = {task.digest: task for task in _tasks(run)}
     found: dict[int, tuple[Path, bytes]] = {}

@@ -1,7 +1,7 @@
 """``rpsg count``: the exact sums of one shard, sealed for the run that asks.
 
-What can be seen of it depends on nothing private: the file has the size that the task implies and the time of
-the task, and no number of rows or people is shown.
+Nothing that others can see depends on private data: the task alone determines size and time stamp of the
+file, and no number of rows or people is shown.
 """
 
 from __future__ import annotations
@@ -63,20 +63,19 @@ def count(
         question: the file that ``rpsg shards`` or ``rpsg merge`` wrote.
         data: the private texts: the same file for all shards, or this site's.
         shard: the number of the shard, from 1 on.
-        out: the file to write; one that is there is replaced.
+        out: the file to write; an existing file is replaced.
         shards: how many shards the caller believes there are.
-        embedder: where the embedder of the plan is on this machine, if it has no name.
-        fingerprint: the one that the run's machine printed for the question; empty: it is not compared.
-        here: settings of ``[data]`` that are others at this site: encoding, text, user.
-        progress: is told how far the reading is, in per cent.
+        embedder: the path of the plan's embedder on this machine, if the embedder has no name.
+        fingerprint: what the run's machine printed for the question; if empty, it is not compared.
+        here: settings of ``[data]`` that differ at this site: encoding, text, user.
+        progress: is told how much has been read, in per cent.
         models: replace the plan's embedder and sentiment classifier, for tests.
 
     Raises:
         UsageError: there is no such shard, a model here is not the one of the plan, the question names a
-            server, a path or a package of others for a model or the method, or ``here`` would change who
-            is counted.
-        DataError: the question or the private file cannot be read, the program is another one, or the
-            question has another fingerprint.
+            server, a path or a plug-in for a model or the method, or ``here`` would change who is counted.
+        DataError: the question or the private file cannot be read, it is of another version of RPSG, or it
+            has another fingerprint.
         PrivacyError: a model is not on this machine. Nothing was read.
     """
     forbid_core_dumps()
@@ -91,17 +90,19 @@ def count(
     write_atomic(out, sealed_sums(address, held, bytes.fromhex(task.about.recipient)))
     with file_errors(f"write {out.name}"):
         told = question.stat()
-        os.utime(out, ns=(told.st_mtime_ns, told.st_mtime_ns))  # when a shard is done depends on its texts
+        os.utime(out, ns=(told.st_mtime_ns, told.st_mtime_ns))  # its own would tell how long counting took
     return task
 
 
 def _plan_here(task: ShardTask, data: str, here: Mapping[str, str]) -> Plan:
-    """The plan of the question with this machine's file, of which only the header was looked at."""
+    """The plan of the question with this machine's file. Only the header of the file has been read so far."""
     plan = task.plan_for(data)
     _check_here(plan, here)
     plan = plan.model_copy(update={"data": plan.data.model_copy(update=dict(here))})
     if data == STDIN:
-        raise UsageError("A shard is counted from a file.", hint="Name the file with the private texts.")
+        raise UsageError(
+            "A shard can only be counted from a file.", hint="Name the file with the private texts."
+        )
     check_readable(data, plan.data.format)
     check_columns(plan.data)
     return plan
@@ -129,12 +130,12 @@ def _counted(
 
 
 def _check_fingerprint(task: ShardTask, fingerprint: str) -> None:
-    """Check that the question is the one that the run's machine asked, if somebody says which that is."""
+    """Check that the question has the fingerprint that the caller expects, if the caller named one."""
     if fingerprint and fingerprint.strip().lower() != task.fingerprint:
         raise DataError(
-            f"The fingerprint of the question is {task.fingerprint}, and not {fingerprint.strip()}.",
-            hint="Somebody may have exchanged the question, and would read what is counted for it. Ask the "
-            "person who has the run; nothing was read.",
+            f"The fingerprint of the question is {task.fingerprint}, but {fingerprint.strip()} was given.",
+            hint="Nothing was read. Somebody may have replaced the question by one whose answers they can "
+            "read. Ask the person who has the run for the question and its fingerprint.",
         )
 
 
@@ -148,8 +149,8 @@ def _check_shard(task: ShardTask, shard: int, shards: int | None) -> None:
         )
     if task.about.program != this_program():
         raise DataError(
-            "The question was asked by another version of RPSG than the one here, or one with other sources, "
-            "which might count differently.",
+            "The question is from another version of RPSG than the one here, or from one with other "
+            "sources, which might count differently.",
             hint="Install the same version of RPSG on every machine that counts.",
         )
 
@@ -164,7 +165,8 @@ def _check_here(plan: Plan, here: Mapping[str, str]) -> None:
         )
     if here and plan.data.divided_by != "site":
         raise UsageError(
-            "All shards of one file must read it in the same way, or somebody is counted in two, or in none.",
+            "All shards of one file must read it in the same way, or somebody is counted in two shards or "
+            "in none.",
             hint="Name encoding and columns in the plan, when you begin the run with rpsg shards.",
         )
     if not here.keys() <= {"encoding", "text", "user"} or not all(here.values()):
@@ -177,9 +179,10 @@ def _check_here(plan: Plan, here: Mapping[str, str]) -> None:
 
 
 def _models(embedder: str, plan: Plan) -> tuple[Embedder, Classifier]:
-    """The models of the plan, on this machine. The plan is somebody else's, who may not have texts sent away.
+    """The models of the plan, on this machine.
 
-    So no server is taken from it, and no path and no package of others is used because the plan names it.
+    The plan comes from somebody else, who must not be able to have texts sent away. So the plan's server,
+    paths and plug-ins are not used.
     """
     named: tuple[tuple[registry.Kind, str], ...] = (
         ("embedders", embedder or plan.models.embedder),
@@ -190,9 +193,9 @@ def _models(embedder: str, plan: Plan) -> tuple[Embedder, Classifier]:
         own = own or (kind == "embedders" and bool(embedder))
         if name.partition(":")[0] in SERVED or not own:
             raise UsageError(
-                f"The question names {name}, and only RPSG's own local models read the texts of a shard.",
-                hint="Ask for a plan with another model; an embedder from a package that is "
-                "installed here can be named with --embedder.",
+                f"The question names {name}, but only RPSG's own local models may read the texts of a shard.",
+                hint="Ask for a plan with another model; to use an embedder from a package installed here, "
+                "name it with --embedder.",
             )
     reads = registry.embedder(named[0][1], threads=plan.models.threads)
     return reads, registry.sentiment(reads, plan.models.sentiment, threads=plan.models.threads)
@@ -205,7 +208,7 @@ def _check_models(task: ShardTask, plan: Plan, reads: Embedder, feels: Classifie
     for role, model in roles.items():
         if model.name != (wanted := getattr(task.about, role)):
             raise UsageError(
-                f"The model for {role} here is {model.name}, and the question is for {wanted}.",
+                f"The model for {role} here is {model.name}, but the question asks for {wanted}.",
                 hint="All shards must be read by the same models. For a model by path: --embedder PATH",
             )
 
@@ -225,7 +228,7 @@ def _part(task: ShardTask, shard: int, everybody: Iterable[Document]) -> tuple[P
 
 @dataclass
 class Remembered:
-    """A classifier that is asked once for each batch: the same rows are counted in several details."""
+    """A classifier that remembers its answers, since several queries count the same batch of rows."""
 
     classifier: Classifier
     _said: dict[tuple[str, ...], list[str]] = field(default_factory=dict)

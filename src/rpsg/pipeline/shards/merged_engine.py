@@ -62,7 +62,7 @@ class MergedEngine:
         Raises:
             ShardsNeeded: they have not answered this yet; the question for them is in the run folder.
             DataError: they have answered an earlier form of the question.
-            RunError: the run asks for what no shard can have been asked.
+            RunError: no question to shards can have asked for what the run needs.
         """
         task = self._task(query, question)
         if self.answers is not None and self.answers.task.digest == task.digest:
@@ -85,7 +85,9 @@ class MergedEngine:
         number = 1 if query in dict(first) else 2
         asked = first if number == 1 else ((query, question),)
         if number == 2 and query.stage != self.budget.releases[-1].stage:
-            raise RunError(f"No shard can have been asked for stage {query.stage}.")
+            raise RunError(
+                f"The questions to shards never ask for the stage {query.stage}, but this run needs it."
+            )
         return ShardTask.of(self._about(number), asked)
 
     def _about(self, number: int) -> About:

@@ -1,4 +1,4 @@
-"""``rpsg shards`` and ``rpsg merge``: a run that asks shards, and goes on with their answers."""
+"""``rpsg shards`` and ``rpsg merge``: a run that asks shards, and continues with their answers."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def begin(
         raise UsageError("The plan has no shards.", hint="Say how many there are: --shards 16")
     if not plan.data.account.strip():
         raise UsageError(
-            "The files of shards have no one path that could name their privacy account.",
+            "Shards have no common path that could name their privacy account.",
             hint="Name the account of these people with --account, and use that name for them every time.",
         )
     plan = plan.model_copy(update={"data": plan.data.model_copy(update={"path": ""})})
@@ -86,10 +86,10 @@ def merge(
     noise: NoiseSource | None = None,
     nodes: bool = False,
 ) -> Run | Waiting:
-    """Go on with a run whose shards have answered, up to its release or the next question.
+    """Continue a run whose shards have answered, up to its release or the next question.
 
     Each file is checked before anything is spent. Merging the same files again draws nothing again. ``nodes``
-    says that nodes of the plan's cluster counted, and not whoever ran ``rpsg count``.
+    says that nodes of the plan's cluster counted, instead of people who ran ``rpsg count``.
 
     Raises:
         UsageError: a shard is missing or there twice, or the folder holds no run with shards.
@@ -141,13 +141,13 @@ def open_merged(answers: Answers | None, nodes: bool, run: RunParts) -> PrivateS
         readings = kept_readings(folder.vault, answers.task.about.number, digests)
         _note_rows(plan, folder, readings, digests)
         run.progress.note(
-            f"Whether the shards read the files that they should is noted in {PRIVATE}/{NOTES}."
+            f"Did the shards read the right files? The answer is private: see {PRIVATE}/{NOTES}."
         )
     around = "The private texts of this run are counted in shards, and a step asked to read them."
     people = nobody(run.tools, run.progress, around)
     pack = find_pack(plan.corpus.domain)
     engine = MergedEngine(plan, pack, run.budget, folder, run.tools, key, answers, held)
-    # From the folder: a run that died with all its noise drawn needs no answers any more.
+    # Taken from the folder, because a run that stopped after its noise was drawn needs no answers any more.
     known = known_readings(folder.vault)
     commitment = None if known is None else commit_to_readings(known)
     readers = noted_readers(plan, folder.journal)
@@ -179,9 +179,10 @@ def _opened(answers: Answers, key: bytes) -> tuple[dict[Query, Private[ExactSum]
 def _note_rows(
     plan: Plan, folder: RunFolder, readings: Private[list[RowsRead]], digests: Private[list[bytes]]
 ) -> None:
-    """Note for the operator whether shards read the right rows, and who else has paid for these.
+    """Note for the operator whether shards read the right rows, and which other accounts paid for them.
 
-    The account book is asked for each shard, whatever it read: now, and the first time.
+    The account book is always asked twice for each shard, about the first reading and the latest, so that the
+    number of look-ups reveals nothing.
     """
     account = account_of(plan, Odometer())
     others: Private[list[str]] = Private([])

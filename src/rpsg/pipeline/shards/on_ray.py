@@ -37,12 +37,12 @@ class ShardWorker(RayWorker):
     """A worker that also counts shards. Its embedder is the same for private and for public texts."""
 
     def describe(self, role: Role) -> WorkerModel | WorkerFailure:
-        """The program that counts; what a shard's models must be called is in each question."""
+        """The program that counts, in place of a model; each question names the models to use."""
         if role != "counter":
             return super().describe(role)
         try:
             return WorkerModel(VERSION, this_program()["source_sha256"], "local_model")
-        except BaseException as error:  # noqa: BLE001  # Ray would write it into its logs
+        except BaseException as error:  # noqa: BLE001  # else Ray would write the error into its logs
             return failure_of(error)
 
     def work(self, role: Role, items: Sequence[Any]) -> Iterator[Results | WorkerFailure]:
@@ -53,7 +53,7 @@ class ShardWorker(RayWorker):
         try:
             for place, (question, data, shard) in enumerate(items):
                 yield Results(place, [self._sums(question, data, shard)])
-        except BaseException as error:  # noqa: BLE001  # as above
+        except BaseException as error:  # noqa: BLE001  # as in ``describe``
             yield failure_of(error)
 
     def _sums(self, question: bytes, data: str, shard: int) -> bytes:
@@ -68,7 +68,7 @@ class ShardWorker(RayWorker):
 
 
 def run(plan: Plan, out: Path, *, progress: Progress | None = None, noise: NoiseSource | None = None) -> Run:
-    """Run the plan in ``out``, or resume it: as ``execute``, and for a plan with Ray and shards by workers.
+    """Run the plan in ``out``, or resume it, as ``execute`` does; workers count if there are shards and Ray.
 
     Raises:
         PrivacyError: the plan does not say that workers may open the private file. Nothing was read.
@@ -79,7 +79,7 @@ def run(plan: Plan, out: Path, *, progress: Progress | None = None, noise: Noise
         return execute(plan, out, progress=progress, noise=noise)
     if not plan.engine.reads_private:
         raise PrivacyError(
-            "With shards and Ray, workers would open the private file on the nodes of the cluster, and the "
+            "With shards and Ray, workers would open the private file on the nodes of the cluster, but the "
             "plan does not say that they may. Nothing was read.",
             hint="If every node may hold the private texts: [engine] reads_private = true",
         )
@@ -92,7 +92,8 @@ def run(plan: Plan, out: Path, *, progress: Progress | None = None, noise: Noise
     tools = load_tools(plan, RayWriter(plan, workers))
     found = begin(plan, out, progress=progress, tools=tools, noise=noise)
     while isinstance(found, Waiting):
-        note_counting(Journal(out / JOURNAL), nodes=True)  # before nodes read, and whatever happens then
+        # Before the nodes read anything, so that it is noted even if they fail.
+        note_counting(Journal(out / JOURNAL), nodes=True)
         with tempfile.TemporaryDirectory(prefix="rpsg-sums-") as folder:
             files = _counted(workers, found.task.content, data, plan.data.shards, Path(folder))
             found = merge(out, files, progress=progress, tools=tools, noise=noise, nodes=True)

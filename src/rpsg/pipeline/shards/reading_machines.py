@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rpsg.disk.journals import Journal
     from rpsg.plan import Plan
 
-#: The roles of models that read private texts where these are counted.
+#: The roles of the models that read private texts in order to count them.
 READERS = ("embedder", "sentiment")
 _MERGED = "merged"
 
@@ -32,7 +32,7 @@ def possible_readers(plan: Plan) -> tuple[str, ...]:
 
 
 def note_counting(journal: Journal, *, nodes: bool) -> None:
-    """Note that shards are merged which were counted by ``nodes`` of the plan's cluster, or by hand."""
+    """Note who counted the merged shards: ``nodes`` of the plan's cluster, or people with ``rpsg count``."""
     journal.append(_MERGED, nodes=nodes)
 
 

@@ -1,8 +1,8 @@
 """A note for the operator on whether the shards read the files that they should.
 
 It is private, and always written: that two files hold the same rows is a fact about the rows, so it decides
-nothing that others can see. What was read for the first question is kept in the vault, so that the note of
-the second speaks of both.
+nothing that others can see. What was read for the first question is kept in the vault, so that the note about
+the second question covers both.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 def kept_readings(vault: Vault, question: int, digests: Private[list[bytes]]) -> Private[list[RowsRead]]:
-    """What shards have read in this run, with what they read for ``question`` now, kept in the vault.
+    """All readings of this run, with the one for ``question`` that is now merged, kept in the vault.
 
-    Files that are merged again are the same reading. One whose rows were others is kept beside the first:
+    The same files merged again add no reading. A reading of other rows is kept beside the first one, because
     noise may have been drawn for either.
     """
 
@@ -66,7 +66,8 @@ def _of_another_time(first: RowsRead, later: RowsRead) -> str:
     if not others:
         return f"Each shard read the same rows {when}.\n\n"
     return (
-        f"These shards read other rows {when}: {', '.join(others)}. So the noisy answers of this run are "
+        f"These shards did not read the same rows {when}: {', '.join(others)}. So the noisy answers of this "
+        f"run are "
         "about different texts. Count all shards from the same files each time, in a new run.\n\n"
     )
 
@@ -91,6 +92,7 @@ def _of_sites(digests: Sequence[str]) -> str:
     if not same:
         return "No two sites counted exactly the same rows."
     return (
-        f"These sites counted exactly the same rows: {'; '.join(same)}. Everybody in them counted once for "
-        "each, and is only protected like a group. Count each site from a file of its own, in a new run."
+        f"These sites counted exactly the same rows: {'; '.join(same)}. Everybody in them was counted once "
+        f"for each of these sites, and has only the weaker guarantee for groups. Count each site from a "
+        f"file of its own, in a new run."
     )

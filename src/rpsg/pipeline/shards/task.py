@@ -2,8 +2,8 @@
 
 The first round asks for everything that can be asked before there are drafts, the second for the sketch, in
 features that are fitted to the drafts. A task names the run, its plan, the models that read private texts,
-the program, and the key for which sums are sealed. Its hash is in every answer, so an answer to anything else
-is not taken for one.
+the program, and the key for which sums are sealed. Its hash is in every answer, so that an answer to another
+question is refused.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.histogram import Query
 
 _FORMAT = "rpsg-question/1"
-#: No question that a plan can lead to is larger.
+#: The largest question file that is read; no plan leads to a larger one.
 _LARGEST = 1 << 29
 
 
@@ -72,7 +72,7 @@ class ShardTask:
     @classmethod
     def of(cls, about: About, asked: tuple[Asked, ...]) -> Self:
         body = {"format": _FORMAT, "about": asdict(about), **write_questions(asked)}
-        # The order of keys stays as it is: that of the groups of a pack decides how they are counted.
+        # The order of keys is kept, because the order of a pack's groups decides how they are counted.
         text = json.dumps(body, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
         return cls(about, asked, text.encode() + b"\n")
 
@@ -82,7 +82,7 @@ class ShardTask:
 
         Raises:
             UsageError: there is no such file.
-            DataError: it is no question, or one of another version of RPSG.
+            DataError: it is not a question, or is one of another version of RPSG.
         """
         try:
             with file.open("rb") as opened:
@@ -99,7 +99,10 @@ class ShardTask:
                 return task
         except (ValueError, LookupError, TypeError, AttributeError, RpsgError):
             pass
-        raise DataError(f"{file} is no question for shards.", hint="Copy it again from the run folder.")
+        raise DataError(
+            f"{file} is not a question file for shards, or is damaged.",
+            hint="Copy it again from the run folder.",
+        )
 
     def _is_whole(self) -> bool:
         """Whether its parts are of the right kind, and are about the same plan."""
@@ -122,7 +125,7 @@ class ShardTask:
     def fingerprint(self) -> str:
         """The first 128 bits of ``digest``, in groups of four letters, to be compared by people.
 
-        It covers the whole question: also its plan decides what is done with the private texts.
+        It covers the whole question, since also the plan in it decides what is done with the private texts.
         """
         told = self.digest.hex()[:32]
         return "-".join(told[i : i + 4] for i in range(0, 32, 4))

@@ -1,6 +1,6 @@
 """Whether a published audit can be one of its release: what anybody can compare without the private texts.
 
-Nobody else can count again, and whoever has a release can write any counts beside it. But an audit of a few
+Only the operator can count again, and whoever has a release can put any counts into it. But an audit of a few
 invented rows, of another plan or of another corpus differs from the release in its sizes, which shows.
 """
 
@@ -30,7 +30,8 @@ LIKE = "the corpus of the published audit had about as many texts, and as long, 
 PEOPLE = "the people of the published audit are about as many as the release counted"
 CANARIES = "the canaries of the published audit are those that the plan drew"
 CHANCE = "how often a canary is in the corpus by chance"
-#: Standard deviations that a count may be off by chance: less than one honest audit in a hundred million is.
+#: How many standard deviations a count may be off; by chance fewer than one honest audit in a hundred million
+#: is off by more.
 SPREAD = 6.0
 #: How many times larger or smaller another corpus of the same plan may be, and how many times fewer people an
 #: audit may have had than were counted, which leaves room for those who wrote no word.
@@ -46,7 +47,9 @@ def audit_fits(
     the noisy answers. Counts may differ by what chance and texts of several people explain.
     """
     same = found["plan"] == tested_plan(plan, pack)
-    yield Check(PLAN, ok=same, detail="pack, method, models, epsilon and size" if same else "it is another")
+    yield Check(
+        PLAN, ok=same, detail="pack, method, models, epsilon and size" if same else "it is of another plan"
+    )
     if found["of"] == THIS:
         told = (found["corpus"]["texts"], found["corpus"].get("sha256"))
         same = told == (len(texts), texts_digest(texts))
@@ -67,7 +70,7 @@ def _as_planned(found: Line, plan: Plan) -> Iterator[Check]:
     same = found["people"]["share_held_out"] == plan.data.audit_holdout
     if planted is not None:
         same = same and abs(planted - drawn / 2) <= reach
-    detail = f"{drawn:,} drawn, {planted or 0:,} planted" if same else "the plan drew others"
+    detail = f"{drawn:,} drawn, {planted or 0:,} planted" if same else "the plan drew another number"
     yield Check(CANARIES, ok=same, detail=detail)
 
 
@@ -84,10 +87,10 @@ def _chance(found: Line, texts: Sequence[str]) -> Iterator[Check]:
 
 
 def _people(found: Line, ledger: Line, plan: Plan, evidence: Path) -> Iterator[Check]:
-    """The members against the noisy number of people, both for as if nobody had been held out.
+    """Compare the members with the noisy number of people, both as they would be if nobody had been held out.
 
     The number includes the canaries that were planted. The members include those who were left out because
-    others wrote the same. Nothing is said where the release counted nobody.
+    others wrote the same. There is no such check if the release did not count people.
     """
     line = next((line for line in ledger["mechanisms"] if line["stage"] == "size"), None)
     if line is None:
@@ -107,7 +110,7 @@ def _people(found: Line, ledger: Line, plan: Plan, evidence: Path) -> Iterator[C
 
 
 def _extraction(found: Line, name: str) -> Any:
-    """A figure of the attack ``extraction``; None where it was not run."""
+    """A figure of the attack ``extraction``; None if it was not run."""
     return next((line[name] for line in found["attacks"] if line.get("kind") == "extraction"), None)
 
 

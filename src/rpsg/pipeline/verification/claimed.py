@@ -1,7 +1,7 @@
-"""What a release of somebody else claims about itself, read strictly, before anything is made from it.
+"""What somebody else's release claims about itself, read strictly, before anything is made from it.
 
 It is read from a copy (``storage.untrusted``). Nothing that it names is opened, loaded or asked: names of
-models remain names, and where the writer ran follows from the plan without a connection.
+models remain names, and no connection is made to find out where the writer ran: the plan says it.
 """
 
 from __future__ import annotations
@@ -99,7 +99,10 @@ def read_claimed(folder: Path, ledger: Mapping[str, Any], plugins: Collection[st
     budget = None if method.budget is None else method.budget(plan, pack)
     _check_source(plan, ledger, method)
     if ("private_commitment" in ledger) != method.reads_private:
-        raise VerificationError("A run that reads private data commits to them, and no other run does.")
+        raise VerificationError(
+            "A ledger must have a commitment to the private data if and only if the method reads some; this "
+            "ledger breaks that rule."
+        )
     return Claimed(folder, ledger, plan, pack, method, budget, _writer(plan, ledger))
 
 
@@ -149,7 +152,9 @@ def _pack(folder: Path, plan: Plan) -> Pack:
     if sum(prod(shape) for shape in shapes(pack)) > MOST_CELLS:
         raise VerificationError("The domain pack of the evidence has a schema that cannot be counted.")
     if any("{" in a.describe.replace("{value}", "") for a in pack.attributes):
-        raise VerificationError("The domain pack of the evidence describes a value with more than its name.")
+        raise VerificationError(
+            "The domain pack of the evidence describes a value by more than {value}, which no pack does."
+        )
     return pack
 
 
@@ -158,7 +163,7 @@ def _check_source(plan: Plan, ledger: Mapping[str, Any], method: Method) -> None
     source = ledger["rng"]["source"]
     if not method.reads_private:
         fits = source == "none"
-    elif method.claim == "no_formal_guarantee":  # its plan does not hold the source
+    elif method.claim == "no_formal_guarantee":  # its published plan does not name the source
         fits = source in _SOURCES.values() or not supports_claims(source)
     else:
         fits = source == _SOURCES[plan.privacy.noise] or not supports_claims(source)
@@ -180,7 +185,7 @@ def _own_writer(plan: Plan, ledger: Mapping[str, Any]) -> Named:
     kind, _, model = plan.models.writer.partition(":")
     if kind not in {"openai", "azure"} or not model:
         if name.startswith(("openai:", "azure:")):
-            raise VerificationError("The ledger names a writer on a server, and the plan has none.")
+            raise VerificationError("The ledger names a writer on a server, but the plan has no server.")
         return Named(name)
     try:
         address = address_of("azure" if kind == "azure" else "openai", plan.server)
@@ -263,7 +268,7 @@ def earlier_writers(claimed: Claimed) -> dict[tuple[str, str], int]:
         raise VerificationError(f"{EGRESS} cannot be read.") from None
     others = {who: number for who, number in told.items() if who != last}
     if not changed and any(model != claimed.writer.name for _, model in others):
-        raise VerificationError(f"{EGRESS} names another writer, and no writer was changed in this run.")
+        raise VerificationError(f"{EGRESS} names another writer, but no writer was changed in this run.")
     return others
 
 

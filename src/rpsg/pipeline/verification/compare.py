@@ -55,22 +55,23 @@ def names_in(folder: Path) -> set[str]:
 
 def _same_file(name: str, theirs: Path, ours: Path) -> Check:
     if not theirs.is_file():
-        return Check(name, ok=False, detail="is missing, and belongs to this release")
+        return Check(name, ok=False, detail="is missing, but belongs to this release")
     if not ours.is_file():
         return Check(name, ok=False, detail="does not belong to this release")
     if theirs.stat().st_size == ours.stat().st_size and file_sha256(theirs) == file_sha256(ours):
         return Check(name, ok=True, detail="as it follows from plan, pack and evidence")
     found, made = theirs.read_bytes(), ours.read_bytes()
-    return Check(name, ok=False, detail=f"differs from what follows{_where(name, found, made)}")
+    return Check(name, ok=False, detail=f"differs from the file made again{_where(name, found, made)}")
 
 
 def _where(name: str, found: bytes, made: bytes) -> str:
     """Where two files first differ: at a key of JSON files, else in a line."""
     if name.endswith(".json"):
         try:
-            return f", first at {_first_key(strict_json(found), strict_json(made)) or 'its spelling'}"
+            first = _first_key(strict_json(found), strict_json(made))
         except ValueError:
-            return " and is no JSON"
+            return " and is not JSON"
+        return f", first at {first}" if first else ", only in how its values are written"
     lines = zip(io.BytesIO(found), io.BytesIO(made), strict=False)
     number = next((i for i, (a, b) in enumerate(lines, start=1) if a != b), 0)
     return f", first in line {number}" if number else ", at its end"
@@ -88,7 +89,7 @@ def _first_key(found: Any, made: Any, path: str = "") -> str:
     if isinstance(found, list) and isinstance(made, list) and len(found) == len(made):
         pairs = enumerate(zip(found, made, strict=True))
         return next((f for i, (a, b) in pairs if (f := _first_key(a, b, f"{path}[{i}]"))), "")
-    return "" if json.dumps(found) == json.dumps(made) else path or "its whole"
+    return "" if json.dumps(found) == json.dumps(made) else path or "the top level"
 
 
 def corpus_of(pool: Pool, speakers: Sequence[str]) -> bytes:

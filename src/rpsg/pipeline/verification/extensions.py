@@ -1,4 +1,4 @@
-"""Whether the ledger of somebody else's release names the packages of the method and models of plug-ins."""
+"""Whether the ledger of somebody else's release names the package of each method and model from a plug-in."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def check_package_of_method(plan: Plan, ledger: Mapping[str, Any]) -> None:
-    """Check that the ledger names a package for the method exactly if the method is not one of RPSG's own."""
+    """Check that the ledger names the method's package if, and only if, the method is not RPSG's own."""
     told = [e["name"] for e in ledger["code"].get("extensions", ()) if e["kind"] == "method"]
     name = plan.method.name
     named = [] if name in registry.built_in("methods") else [ascii(name[:60])[1:-1]]
@@ -30,8 +30,8 @@ def check_packages_of_models(plan: Plan, ledger: Mapping[str, Any]) -> None:
     """Check that the ledger names a package for each model that RPSG does not find by the name in the plan.
 
     The plug-in need not be installed for this. Another version of RPSG may have models of its own that this
-    one does not know, so nothing is demanded of its releases. Of a path the plan holds the last part alone,
-    but the name of a model that was read from there contains it.
+    one does not know, so this is not checked in releases of other versions. Of a path, the plan has only the
+    last part, and the name of a model that was read from that path contains this part.
     """
     if ledger["code"]["version"] != VERSION:
         return

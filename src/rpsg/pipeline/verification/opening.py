@@ -76,7 +76,7 @@ REPEATED = "the run can be repeated with its private data"
 
 
 class WritesNothing:
-    """The writer of a method whose texts are checkpoints: a new text would not be the run's."""
+    """A writer that refuses, for methods whose texts are in the vault: a new text would not be the run's."""
 
     endpoint: Endpoint = "local_model"
 
@@ -84,7 +84,7 @@ class WritesNothing:
         self.name = name
 
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:  # noqa: ARG002  # refused
-        raise RunError("A text of this run is missing in its vault.", hint="Restore the private folder.")
+        raise RunError("A text of this run is missing from its vault.", hint="Restore the private folder.")
 
 
 def open_run(run: Path, data: Path | None = None, progress: Progress | None = None) -> list[Check]:
@@ -95,18 +95,19 @@ def open_run(run: Path, data: Path | None = None, progress: Progress | None = No
     """
     if not (run / RUN).is_file():
         raise UsageError(
-            f"{run} is no run folder, and only there is the vault.",
+            f"{run} is not a run folder, and the vault is only in a run folder.",
             hint="Name the folder that was given to rpsg run -o, not its release.",
         )
     plan = resolve(read_toml(run / PLAN))
     ledger = strict_json((run / RELEASE / LEDGER).read_bytes())
     if not method_of(plan).reads_private:
         raise UsageError(
-            "This run read no private data: there is nothing to open.", hint="Leave out --with-vault."
+            "This run read no private data, so it has no commitment to open.", hint="Leave out --with-vault."
         )
     if plan.data.shards:
         raise UsageError(
-            "The private texts of this run were counted in shards, which are not in one place to be opened.",
+            "The private texts of this run were counted in shards, so they are not in one place, and the "
+            "commitment cannot be opened.",
             hint="Leave out --with-vault.",
         )
     with RunFolder.finished(run) as folder:
@@ -124,7 +125,7 @@ def open_run(run: Path, data: Path | None = None, progress: Progress | None = No
 
 
 def check_commitment(vault: Vault, corpus: Private[PrivateCorpus], ledger: Mapping[str, Any]) -> Check:
-    """Whether the ledger's commitment, opened with the nonce of the vault, is to these rows."""
+    """Whether the ledger's commitment, opened with the nonce of the vault, commits to these rows."""
     kept = json.loads(vault.read(PRIVATE_LEDGER))["commitment"]
     nonce = bytes.fromhex(kept["nonce"])
     if commit_to(corpus, nonce).value == ledger.get("private_commitment", {}).get("value"):

@@ -2,7 +2,7 @@
 
 There is no private data: the people of a replay have none, and reading them is an error. The result must
 equal the release, byte for byte. If texts were made from private records, only the operator can derive
-them, so the rows are taken as they are, and everything else is made from them, plan, pack and evidence.
+them, so the rows are used unchanged, and everything else is made from the rows, plan, pack and evidence.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def _from_replies(
 
 
 def _from_rows(claimed: Claimed, progress: Progress) -> Made:
-    """Take the rows as they are, and repeat the queries to voters."""
+    """Use the rows unchanged, and repeat the queries to voters."""
     tools, pool = named_tools(claimed), _read_rows(claimed)
     changed = check_changed(claimed)
     check_ways(claimed, tools)
@@ -160,7 +160,7 @@ def _read_rows(claimed: Claimed) -> Pool:
     """The texts of a release from private seeds, from its rows: they cannot be derived.
 
     Raises:
-        VerificationError: a row is not one of such a release.
+        VerificationError: a row is not as this method writes rows.
     """
     labels, pack = claimed.plan.data.label_values, claimed.pack
     allowed = {a.name for a in pack.attributes} | {"sentiment"}
@@ -171,7 +171,9 @@ def _read_rows(claimed: Claimed) -> Pool:
                 row = strict_json(line)
                 values = {str(name): checked_text(value) for name, value in row["attributes"].items()}
                 if row["id"] != index or not values.keys() <= allowed:
-                    raise VerificationError(f"Line {index + 1} of {CORPUS} is no row of such a release.")
+                    raise VerificationError(
+                        f"Line {index + 1} of {CORPUS} is not a row that a release of this method can have."
+                    )
                 if "label" in row:
                     values["label"] = checked_text(row["label"])
                     if claimed.plan.data.label is None or (labels and values["label"] not in labels):
@@ -203,11 +205,11 @@ def written_again(
     plugins: Collection[str],
     progress: Progress | None,
 ) -> Pool:
-    """The pool with texts that the writer writes again; arguments and errors as for ``made_again``."""
+    """The pool with texts that the writer writes again; with the arguments and errors of ``made_again``."""
     tools = load_known(plan, models, plugins, None)
     if tools.writer.name != claimed.writer.name:
         raise VerificationError(
-            f"The writer here is {tools.writer.name}, the ledger names {claimed.writer.name}."
+            f"The writer here is {tools.writer.name}, but the ledger names {claimed.writer.name}."
         )
     settled = SettledWriter(tools.writer, claimed.evidence / FAILED)
     kernel = None if claimed.budget is None else ReplayKernel(claimed.evidence, claimed.ledger)
@@ -258,7 +260,7 @@ def load_known(
 
 
 def _same_models(claimed: Claimed, tools: Tools) -> None:
-    """Refuse other models: that another embedder chooses other texts says nothing about the release."""
+    """Refuse other models: if another embedder chooses other texts, that says nothing about the release."""
     named = {line["name"] for line in claimed.ledger["public_inputs"]}
     for model in (tools.embedder, tools.sentiment):
         if model.name not in named:

@@ -70,10 +70,10 @@ def publish(
 ) -> str:
     """Sign the release of the finished run in the folder ``run``; returns the fingerprint of the key.
 
-    A release that was signed before is signed anew. With ``audit``, this run's folder or that of an audit
+    A release that was signed before is signed again. With ``audit``, this run's folder or that of an audit
     run of the same plan, the figures of that audit become part of the ledger; the account of the data then
-    says that they were read without a bound. An audit run must have had the rows of this run: they are read
-    again, from ``data`` or where the plan says. ``models`` and ``plugins`` as for ``verify``.
+    records that they were read without a bound. An audit run must have read the same rows as this run, so the
+    rows are read again, from ``data`` or where the plan says. ``models`` and ``plugins`` as for ``verify``.
 
     Raises:
         UsageError: the audit is of another plan, of other rows or of another corpus, its sizes do not fit,
@@ -84,7 +84,7 @@ def publish(
     """
     key = private_key(key_file)
     if not (run / RUN).is_file():
-        raise RunError(f"{run} is no run folder.", hint="Name the folder that was given to rpsg run -o.")
+        raise RunError(f"{run} is not a run folder.", hint="Name the folder that was given to rpsg run -o.")
     if purpose_of(run) == AUDIT_RUN:
         raise RunError(
             f"{run} holds an audit run, whose corpus is never released.",
@@ -101,7 +101,7 @@ def publish(
                 f"This release is not signed, because it does not verify ({wrong.name}: {wrong.detail}).",
                 hint=f"See all of it with: rpsg verify {run}",
             )
-        if not (run / PRIVATE / PURGED).is_file():  # a purged run knows no canaries any more
+        if not (run / PRIVATE / PURGED).is_file():  # a purged run no longer has its canaries
             refuse_canaries(open_vault(run), resolve(read_toml(run / PLAN)), release)
         signer = signer_of(key)
         told = None if audit is None else _audit_to_publish(run, audit, data)
@@ -116,7 +116,7 @@ def publish(
 
 
 def _audit_to_publish(run: Path, folder: Path, data: Path | None) -> dict[str, Any]:
-    """The block of the ledger for the audit in ``folder``; the account records it before it is out."""
+    """The block of the ledger for the audit in ``folder``; the account records it before it is published."""
     ledger, plan = strict_json((run / RELEASE / LEDGER).read_bytes()), resolve(read_toml(run / PLAN))
     pack = read_pack(run / RELEASE / EVIDENCE / PACK)
     if "published_audit" in ledger:
@@ -157,7 +157,7 @@ def _refuse_what_does_not_fit(
     wrong = next((check for check in checks if not check.ok), None)
     if wrong is not None:
         raise UsageError(
-            f"This audit does not fit the release. Not so: {wrong.name} ({wrong.detail}).",
+            f"This audit does not fit the release. The check that failed: {wrong.name} ({wrong.detail}).",
             hint="Audit this run and publish that: rpsg audit RUN",
         )
 
@@ -165,13 +165,14 @@ def _refuse_what_does_not_fit(
 def _refuse_other_rows(
     run: Path, plan: Plan, ledger: Mapping[str, Any], of_audit: tuple[bytes, str], data: Path | None
 ) -> None:
-    """UsageError where the audit run had other private rows than this run, by the commitments of both."""
+    """UsageError if the audit run had other private rows than this run, by the commitments of both."""
     moved = plan.data if data is None else plan.data.model_copy(update={"path": str(data)})
     corpus = read_by_rule(moved).map(lambda reading: reading.corpus)
     nonce, value = of_audit
     if not check_commitment(open_vault(run), corpus, ledger).ok:
         raise UsageError(
-            "These are not the rows that the run read, so nobody can see whether the audit run had the same.",
+            "These are not the rows that the run read, so it is not known whether the audit run had the "
+            "same.",
             hint="Say where they are: rpsg publish RUN --audit FOLDER --data FILE",
         )
     if commit_to(corpus, nonce).value != value:

@@ -69,8 +69,8 @@ def verify(
 
     Nothing that the release names is opened: no model except those known here by digest and those that the
     caller names by role in ``models``, no server, no path outside its folder, no plug-in except ``plugins``.
-    The first error in its form ends the check. With ``key`` the release must be signed by that public key;
-    with ``second_opinion`` another accountant computes every epsilon again.
+    The first error in the form of the release ends the check. With ``key`` the release must be signed by that
+    public key; with ``second_opinion`` another accountant computes every epsilon again.
 
     Raises:
         VerificationError: there is no release.
@@ -91,7 +91,7 @@ def verify(
 def _with_opinions(
     found: Verification, copy: Path, key: bytes | None, *, second_opinion: bool
 ) -> Verification:
-    """Add who signed the release and what another accountant says, if its form is right."""
+    """Add who signed the release and what another accountant says, if the form of the release is right."""
     form = next((check for check in found.checks if check.name == "form"), None)
     if form is None or not form.ok:
         return found
@@ -114,7 +114,7 @@ def _signed(copy: Path, ledger: Mapping[str, Any], key: bytes | None) -> Iterato
         if key is not None:
             yield Check(SIGNED, ok=False, detail="nobody has signed this release")
         if file.is_file():
-            yield Check(SIGNED, ok=False, detail="there is a signature, and the ledger names no signer")
+            yield Check(SIGNED, ok=False, detail="there is a signature, but the ledger names no signer")
         return
     content = file.read_bytes() if file.is_file() else b""
     if not is_signed(signer, (copy / LEDGER).read_bytes(), content):
@@ -196,7 +196,7 @@ def _changed(copy: Path, ledger: Mapping[str, Any]) -> Iterator[Check]:
         name = str(output["name"])
         if name not in here:
             shown = ascii(name[:100])[1:-1]
-            yield Check(shown, ok=False, detail="is named in the ledger, and is not in the release")
+            yield Check(shown, ok=False, detail="is named in the ledger, but is not in the release")
         elif file_sha256(copy / name) != output["sha256"]:
             yield Check(name, ok=False, detail="was changed: it is not the file that the ledger names")
 
@@ -239,7 +239,7 @@ def _followed(claimed: Claimed, files: list[Check]) -> Check:
 
 
 def _program(ledger: Mapping[str, Any]) -> tuple[Check, str]:
-    """Whether the ledger names this program, and what cannot be shown where it names another version."""
+    """Whether this program made the release, and if another version did, what therefore cannot be shown."""
     theirs, here = ledger["code"], code_facts()
     if theirs["source_sha256"] == here["source_sha256"]:
         return Check(PROGRAM, ok=True, detail="is the one that checks it, byte for byte"), ""
@@ -255,7 +255,7 @@ def _program(ledger: Mapping[str, Any]) -> tuple[Check, str]:
 
 
 def plan_to_open(release: Path, claimed: Claimed, models: dict[str, str]) -> Plan:
-    """The plan whose models may be opened: of a run that began here its own, else one without a server."""
+    """The plan whose models may be opened; it has paths and a server only if the run began here."""
     run = release.absolute().parent
     if release.name == RELEASE and is_own(run):
         own = resolve(read_toml(run / PLAN))

@@ -1,8 +1,9 @@
 """Reads the private corpus: JSON Lines, CSV, TSV, Excel, Parquet, a folder of .txt files, or rows in memory.
 
-A single row never stops a run: one that cannot be used is left out by a rule that depends on it alone, and
-their number stays in the private folder. A file that is missing, lacks a column or has no usable row stops
-it. The message, on the operator's terminal alone, names a place and no content, and every claim says so.
+A single row never stops a run: a row that cannot be used is left out by a rule that depends on that row
+alone, and the number of such rows stays in the private folder. A file that is missing, lacks a column or has
+no usable row does stop the run. The message, which only the operator sees, names a place and no content, and
+every claim mentions this.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def read_corpus(
     beside: Sequence[Column] = (),
     encoding: str = "",
 ) -> Private[PrivateCorpus]:
-    """Read every row of ``path`` that has a text into memory, as one private value, to release nothing of it.
+    """Read every row of ``path`` that has a text into memory, as one private value that is never released.
 
     Args:
         path: a file, or a folder of .txt files (one document each, no columns).
@@ -71,7 +72,8 @@ def read_corpus(
         encoding: of a text file that is not UTF-8, such as "cp1252".
 
     Raises:
-        DataError: the file or a row cannot be read; says where and what to do, never what the file holds.
+        DataError: the file or a row cannot be read; the error says where and what to do, and never quotes the
+            file.
         UsageError: the options do not fit together.
         MissingExtraError: Parquet without pyarrow, Excel without python-calamine.
     """
@@ -81,15 +83,15 @@ def read_corpus(
 
 
 def check_readable(path: Path | str, format: Format | None = None) -> None:  # noqa: A002 -- as above
-    """Check that there is something to read, by its first bytes; errors as ``read_corpus``."""
+    """Check that there is something to read, by its first bytes; raises the errors of ``read_corpus``."""
     kind_of(Source(Path(path), format=format), format)
 
 
 def check_columns(data: DataSection) -> None:
     """Check that a run can read the file: its header, and that the bytes are text of its encoding.
 
-    No row is parsed, except in JSON Lines, where only rows have the names of columns. What is refused here, a
-    run refuses with the same words.
+    No row is parsed, except in JSON Lines, which has the names of columns only in its rows. What is refused
+    here, a run refuses with the same words.
 
     Raises:
         DataError: there is no such file or column, or its bytes are not text.
@@ -99,20 +101,21 @@ def check_columns(data: DataSection) -> None:
     source = Source(Path(data.path), data.encoding, data.format)
     columns = columns_of(data)
     for column in data.declared_columns:
-        reader_of(column)  # refuses values that no file can tell apart
+        reader_of(column)  # raises an error for declared values that would be the same in a file
     kind = kind_of(source, data.format)
     _check_options(kind, columns, data.labels or None)
     if kind == "jsonl":
         jsonl.check_columns(source, columns)
-        return
-    if kind == "txt":
+    elif kind == "txt":
         next(folder.read_rows(source.path, source.encoding))
-        return
-    if kind == "memory":
+    elif kind == "memory":
         memory.check_columns(source.path, columns)
-        return
-    check_header(source.called, _header(source, kind, columns), columns)
-    if kind in {"csv", "tsv"}:
+    elif kind == "parquet":
+        parquet.check_columns(source.path, columns)
+    elif kind == "excel":
+        excel.check_columns(source, columns)
+    else:
+        check_header(source.called, _header(source, kind, columns), columns.in_header)
         delimited.check_lines(source)
 
 
@@ -152,14 +155,14 @@ def read_by_rule(data: DataSection, rules: Rules | None = None, *, tells: bool =
     """Read a plan's corpus by its rules, or by others; rows that cannot be used are counted by reason.
 
     ``tells`` is for reads whose result only the operator sees: errors may name keys of rows, the number of
-    every row that is left out is kept, and a file without a usable row is no error.
+    every row that is left out is kept, and a file without a usable row is not an error.
 
     Raises:
         DataError: the file cannot be read, or the rule refuses a row.
         UsageError: the options do not fit together.
         MissingExtraError: Parquet without pyarrow, Excel without python-calamine.
     """
-    return Private(data).map(  # inside ``Private``: an unexpected error could quote a row
+    return Private(data).map(  # inside ``Private``, because an unexpected error could quote a row
         lambda named: _read(
             Source(Path(named.path), named.encoding, named.format),
             columns_of(named),
@@ -175,7 +178,8 @@ def read_by_rule(data: DataSection, rules: Rules | None = None, *, tells: bool =
 def each_by_rule(data: DataSection) -> Iterator[Document]:
     """The rows that ``read_by_rule`` would keep, one after the other, only to be used inside ``Private``.
 
-    A file without a usable row is no error: of one site of several that would tell all others.
+    A file without a usable row is not an error: with several sites, an error would tell the others about this
+    one.
 
     Raises:
         DataError, UsageError, MissingExtraError: as ``read_by_rule``, some of them at the first row.
@@ -200,12 +204,16 @@ def _read(
     with no_search_for_cycles():
         documents = tuple(maker.documents(rows))
     if not maker.rows:
-        raise no_rows(source.called)
+        raise no_rows(_called(source))
     if not documents and rules is not None and not tells:
-        raise no_usable_row(source.called, source.path)
+        raise no_usable_row(_called(source), None if memory.is_held(source.path) else source.path)
     return Reading(
         PrivateCorpus(documents), maker.unit, maker.rows, maker.left_out, maker.as_other, maker.hints
     )
+
+
+def _called(source: Source) -> str:
+    return memory.CALLED if memory.is_held(source.path) else source.called
 
 
 def _check_options(kind: Kind, columns: Columns, labels: Collection[str] | None) -> None:
@@ -216,7 +224,7 @@ def _check_options(kind: Kind, columns: Columns, labels: Collection[str] | None)
         )
     if labels is not None and columns.label is None:
         raise UsageError(
-            "Labels are declared, and no column is given to read them from.",
+            "Labels are declared, but no column is named to read them from.",
             hint="Name the column with --label, or leave the declared labels out.",
         )
 
@@ -232,13 +240,13 @@ def _opened(
     tells: bool = False,
 ) -> tuple[DocumentMaker, Iterator[Row | Fault]]:
     """The rows of a file, and what makes documents of them."""
-    forbid_core_dumps()  # here, as every private text of a file comes through this function
+    forbid_core_dumps()  # called here, because every private text of a file comes through this function
     kind = kind_of(source, chosen)
     _check_options(kind, columns, labels)
     declared = by_spelling(labels) if labels is not None else None
     unit, listed = _UNITS.get(kind, "line"), _EVERY if tells else _FIRST
     more = tuple(map(reader_of, beside))
-    maker = DocumentMaker(source.called, unit, columns, declared, more, rules, listed)
+    maker = DocumentMaker(_called(source), unit, columns, declared, more, rules, listed)
     told = tells or rules is None
     return maker, _rows(source, kind, columns, strict=rules is None, tells=told)
 

@@ -1,8 +1,8 @@
-"""The values of columns beside the text: which declared value, period or range a row has, by that row alone.
+"""The values of columns beside the text. The row alone decides which declared value, period or range it has.
 
-Dates are read as 2025-03-31, 2025/03/31, 20250331 or 31.03.2025, with or without a time behind them; a column
-of months, quarters or years may also hold those. Where the day and the month could be confused, as in
-03/04/2025, no date is read.
+Dates are read as 2025-03-31, 2025/03/31, 20250331 or 31.03.2025, with or without a time after them. A
+declared column of months, quarters or years may also contain these themselves. If day and month could be
+confused, as in 03/04/2025, no date is read.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _DATE = re.compile(
     r"(?:[T ][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?"
     r"(?: ?(?:Z|UTC|[AP]M|[+-][0-9]{2}:?[0-9]{2}))?)?"
 )
-#: Longer numbers are names; Python needs hours for some of them.
+#: Longer numbers are read as names, because Python needs hours to convert some of them.
 _LONGEST_NUMBER = 40
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnReader:
-    """Reads the values of one column. ``declared`` has its values by their one spelling."""
+    """Reads the values of one column. ``declared`` maps the one spelling of each value to the value."""
 
     column: Column
     declared: Mapping[str, str]
@@ -69,34 +69,35 @@ class ColumnReader:
         values = self.column.values
         some = ", ".join(values[:10]) + (", ..." if len(values) > 10 else "")
         return (
-            f"Declared for {self.name!r}: {some}. Correct the row or the declaration; or count such rows as "
-            "one more value: --unlisted other."
+            f"Declared for {self.name!r}: {some}. Correct the row or the declaration, or count such rows as "
+            f"one more value with --unlisted other."
         )
 
 
 def by_spelling(values: Collection[str], what: str = "label") -> dict[str, str]:
-    """The declared values by the spelling that a file's values are compared by; ``what`` they are, in errors.
+    """The declared values, by the spelling that is compared with a file; ``what`` names them in errors.
 
     Raises:
-        UsageError: one is empty in a file, or two are the same there.
+        UsageError: a declared value would be an empty cell in a file, or two would be the same there.
     """
     declared: dict[str, str] = {}
     for value in values:
         name = spelled(value)
         if name is None:
-            hint = f"Leave it out: [data] unlisted says what becomes of rows without a {what}."
+            hint = f"Leave it out: the setting [data] unlisted decides what happens to rows without a {what}."
             raise UsageError(f"A declared {what} is empty.", hint=hint)
         if name in declared:
             raise UsageError(
-                f"Two of the declared {what}s are one and the same in a file.",
-                hint="They differ in spelling alone, as 5 and 5.0 or true and True do: declare one of them.",
+                f"Two of the declared {what}s are the same value in a file.",
+                hint="They differ only in spelling, like 5 and 5.0, or true and True. Declare only one of "
+                "them.",
             )
         declared[name] = value
     return declared
 
 
 def reader_of(column: Column) -> ColumnReader:
-    """What reads the values of ``column``; errors as ``by_spelling``."""
+    """What reads the values of ``column``; with the errors of ``by_spelling``."""
     return ColumnReader(column, by_spelling(column.values, "value"))
 
 

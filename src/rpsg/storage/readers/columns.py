@@ -1,9 +1,10 @@
-"""Which columns to read, checked against the header before any row is looked at."""
+"""Which columns to read. They are checked against the header before any row is read."""
 
 from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LOOKS_LIKE_A_NAME = re.compile(r"[^\W\d][\w.:/-]*( [\w.:/()-]+){0,2}")
+#: Characters that nobody sees: zero-width ones, soft hyphens and byte-order marks.
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\xad"))
 _LONGEST_NAME = 40
 _MOST_NAMES = 20
 
@@ -29,11 +32,17 @@ class Columns:
 
     @property
     def wanted_or_none(self) -> tuple[str | None, ...]:
-        """Text, label, user and the columns beside them; None for one that was not named."""
+        """Text, label, user and the columns beside them; None for each column that was not named."""
         return (self.text, self.label, self.user, *self.beside)
 
+    @property
+    def in_header(self) -> Columns:
+        """The same names as ``name_in_header`` writes them."""
+        label, user = (name and name_in_header(name) for name in (self.label, self.user))
+        return Columns(name_in_header(self.text), label, user, tuple(map(name_in_header, self.beside)))
+
     def of(self, header: Sequence[str]) -> list[int | None]:
-        """The positions of ``wanted_or_none`` in a header; None for one that was not named."""
+        """The positions of ``wanted_or_none`` in a header; None for each column that was not named."""
         return [None if name is None else header.index(name) for name in self.wanted_or_none]
 
     def wanted(self) -> tuple[str, ...]:
@@ -44,6 +53,11 @@ class Columns:
         return {self.user: "user", self.label: "label", self.text: "text"}.get(name, "columns")
 
 
+def name_in_header(cell: str) -> str:
+    """A name of a column as people read it in a table: without line ends and invisible characters."""
+    return " ".join(unicodedata.normalize("NFC", cell.translate(_INVISIBLE)).split())
+
+
 def check_header(path: Path | str, header: Sequence[str], columns: Columns) -> None:
     """Raise DataError unless every wanted column is in the header, once."""
     for name in columns.wanted():
@@ -52,7 +66,7 @@ def check_header(path: Path | str, header: Sequence[str], columns: Columns) -> N
             _missing(path, header, name, columns.option(name))
         if found > 1:
             raise DataError(
-                f"{path}: the header has {found} columns called {name!r}; one was expected.",
+                f"{path}: the header has {found} columns called {name!r}, but only one was expected.",
                 hint=f"Rename all but one of them, and give the one to read with --{columns.option(name)}.",
             )
 
@@ -61,7 +75,8 @@ def _missing(path: Path | str, header: Sequence[str], name: str, option: str) ->
     names = nameable(header)
     if not names:
         hint = (
-            "Its header holds more than short names, so it may be somebody's row and is not shown. If these "
+            "The header contains more than short names, so it may be somebody's row and is not shown. "
+            "If these "
             f"are the column names, copy the right one, in quotes: --{option} 'What would you change?'. If "
             f"there is no header, add one with the column names, such as {name}."
         )
@@ -74,10 +89,11 @@ def _missing(path: Path | str, header: Sequence[str], name: str, option: str) ->
 
 
 def is_below_title(header: Sequence[str], above: Iterable[Sequence[str]]) -> bool:
-    """Whether lines above ``header`` are those of a title: one field each, where the header has several.
+    """Whether the lines above ``header`` belong to a title: each has one field, and the header has several.
 
-    Rows that somebody is in have as many fields as their header. Otherwise a single row that has the names
-    of the columns as values would decide that the rows above it are left out, and whether a run is refused.
+    Rows of a table have as many fields as their header, so they are never taken for a title. Otherwise one
+    row that happens to contain the column names could decide that the rows above it are left out, and whether
+    a run is refused.
     """
     return sum(map(bool, header)) > 1 and all(sum(map(bool, names)) <= 1 for names in above)
 
@@ -85,10 +101,10 @@ def is_below_title(header: Sequence[str], above: Iterable[Sequence[str]]) -> boo
 def nameable(header: Sequence[str]) -> list[str]:
     """The column names if all that are not empty look like names, else nothing.
 
-    A file without a header begins with somebody's row, and that must not be shown.
+    A file without a header begins with somebody's row, which must not be shown.
     """
     names = [name for name in header if name]  # the index of a data frame has none
-    # A data frame may have spaces around its names; a name is still a name.
+    # The names of a data frame may have spaces around them, and are still names.
     plain = all(len(name) <= _LONGEST_NAME and _LOOKS_LIKE_A_NAME.fullmatch(name.strip()) for name in names)
     return names if plain and len(set(names)) == len(names) else []
 

@@ -1,13 +1,14 @@
 """CSV and TSV. The header line alone decides the separator: comma, semicolon, tab or vertical bar.
 
-A first line such as ``sep=;``, which spreadsheets write, decides before it. Lines of a title above the header
-are passed over, if each has one field and a line below them has the wanted columns. A row that repeats the
-header, as in a file that was joined from several, is left out. Empty fields after the last column, which a
-separator at the end of a row makes, do not count.
+If none of these separates the wanted columns, rarer signs are tried. A first line such as ``sep=;``, which
+spreadsheets write, overrides the header. A title above the header is skipped, if each of its lines has one
+field and a line below it has the wanted columns. A row that repeats the header, as in a file that was joined
+from several, is left out. Empty fields after the last column, which a separator at the end of a row makes, do
+not count.
 
-A row with too many or too few fields, or a huge one, does not affect other rows. If a quote is not closed, or
-something follows a closing one, the start of the next row is unknown: that is a fault of the file, and so is
-an encoding other than UTF-8.
+A row with too many or too few fields, or a huge row, does not affect other rows. If a quote is not closed, or
+something follows a closing quote, nobody knows where the next row starts. That is an error of the whole file,
+and so is an encoding other than UTF-8.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.errors import DataError
 from rpsg.storage.readers import text as lines
-from rpsg.storage.readers.columns import Columns, check_header, is_below_title
+from rpsg.storage.readers.columns import Columns, check_header, is_below_title, name_in_header
 from rpsg.storage.readers.rows import Fault, Row, fault
 
 if TYPE_CHECKING:
@@ -31,47 +32,52 @@ if TYPE_CHECKING:
     from rpsg.storage.readers.source import Source
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+#: Those of databases and of the separator line. No name of a column holds one.
+_RARE = ("^", "~", "\xa6", "\x01", "\x1e", "\x1f")
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\w"\r\n])"?\s*', re.IGNORECASE)
-#: Text between quotes and line ends; only its first and last byte change the state of a CSV parser.
+#: Text between quotes and line ends. Only its first and its last byte can change the state of a CSV parser.
 _BETWEEN = re.compile(rb'[^"\r\n]+')
 _NO_LIMIT = 2**31 - 1
 #: The most lines that a title may have.
 _TITLE = 20
-RAGGED = "the row has another number of fields than the header"
+RAGGED = "the number of fields in the row is not that of the header"
 TOO_LONG = "the row is too long"
 REPEATED = "the row repeats the header"
 
 
 def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -> Iterator[Row | Fault]:
-    """The rows under the header; a blank line is no row.
+    """The rows under the header; a blank line is not a row.
 
     Raises:
         DataError: the file cannot be split into rows; names the line, never its content.
     """
     path = file.called
     with _long_fields():
-        source = _PhysicalLines(file)
-        reader, separator, header = _opened(source, path, columns, separator)
+        source, columns = _PhysicalLines(file), columns.in_header
+        reader, separator, written = _opened(source, path, columns, separator)
+        header = [name_in_header(name) for name in written]
         check_header(path, header, columns)
-        values = itemgetter(*(index or 0 for index in columns.of(header)))  # nobody reads one without a name
+        values = itemgetter(*(index or 0 for index in columns.of(header)))  # 0 stands for no column
         separators = _SEPARATORS.get(separator, f"the sign {separator}")
-        width, first = len(header), header[0]
+        width, first = len(header), written[0]
         for number, fields in _numbered(path, reader, source):
             if source.size > lines.MAX_LINE_BYTES:
                 yield _too_long(path, number)
             elif len(fields) != width and (len(fields) < width or any(fields[width:])):
                 yield _ragged(path, number, len(fields), width, separators)
-            elif fields[0].strip() == first and [name.strip() for name in fields[:width]] == header:
-                hint = "Files were joined with their headers. Nothing needs to be done."
+            elif fields[0].strip() == first and [name.strip() for name in fields[:width]] == written:
+                hint = "Several files were joined, each with its header. You need not do anything."
                 yield fault(path, "line", number, REPEATED, hint)
             else:
                 yield number, values(fields)
 
 
 def header_of(file: Source, *, separator: str | None = None, columns: Columns | None = None) -> list[str]:
-    """The names of the columns; errors as ``read_rows``. ``columns`` finds a header under a title."""
+    """The names of the columns; ``columns`` finds a header under a title. Errors as in ``read_rows``."""
     with _long_fields():
-        header = _opened(_PhysicalLines(file), file.called, columns or Columns("text"), separator)[2]
+        wanted = (columns or Columns("text")).in_header
+        written = _opened(_PhysicalLines(file), file.called, wanted, separator)[2]
+    header = [name_in_header(name) for name in written]
     while header and not header[-1]:
         header.pop()
     return header
@@ -80,7 +86,7 @@ def header_of(file: Source, *, separator: str | None = None, columns: Columns | 
 def check_lines(file: Source) -> None:
     """Raise DataError for the first byte that is not text, or if nothing follows the header.
 
-    No line is taken apart.
+    Lines are not split into fields.
     """
     rows = sum(not (line.isspace() or _SEPARATOR_LINE.fullmatch(line)) for line in _PhysicalLines(file)) - 1
     if rows < 1:
@@ -90,48 +96,63 @@ def check_lines(file: Source) -> None:
 def _opened(
     source: _PhysicalLines, path: str, columns: Columns, separator: str | None
 ) -> tuple[Reader, str, list[str]]:
-    """The parser behind the header, the separator, and the names in the header."""
-    first = next(source)
+    """The parser behind the header, the separator, and the header as it is written."""
+    rows = _whole_rows(source)
+    first = next(rows)
     if source.is_long:
         raise _too_long(path, 1).error
-    if "\0" in first:
+    if "\0" in first[0]:
         raise DataError(
             f"{path}, line 1: there is a NUL byte, so this is not a UTF-8 text file.",
             hint="If it was saved as UTF-16, add: --encoding utf-16",
         )
-    before = 0
-    if declared := _SEPARATOR_LINE.fullmatch(first):
-        separator, first, before = declared[1], next(source, ""), 1
+    if first[0].startswith('{"'):
+        raise DataError(f"{path} is JSON.", hint="If each line is one object, add: --format jsonl")
+    before, sign = 0, ""
+    if declared := _SEPARATOR_LINE.fullmatch("".join(first)):
+        sign, first, before = declared[1], next(rows, [""]), 1
     # A title above the header, or lines that belong to the first row after all.
-    read: list[str] = []
-    if not _has_all(first, separator, columns):
-        for line in islice(source, _TITLE):
+    read: list[list[str]] = []
+    if not _has_all(first, sign or _separator(first, columns, separator), columns):
+        for line in islice(rows, _TITLE):
             read.append(line)
-            if _has_all(line, separator, columns):
-                by = separator or _separator(line, columns)
+            by = sign or _separator(line, columns, separator)
+            if _has_all(line, by, columns):
                 if is_below_title(_names(line, by), (_names(above, by) for above in (first, *read[:-1]))):
-                    first, before, read = line, before + len(read), []
+                    first, before, read = line, before + sum(map(len, (first, *read[:-1]))), []
                 break
             source.size = 0
-    separator = separator or _separator(first, columns)
-    reader = csv.reader(chain((first,), read, source.texts), delimiter=separator, strict=True)
+    separator = sign or _separator(first, columns, separator)
+    reader = csv.reader(chain(first, *read, source.texts), delimiter=separator, strict=True)
     source.lines_before = before
     header = [name.strip() for _, names in islice(_numbered(path, reader, source), 1) for name in names]
     return reader, separator, header
 
 
-class _PhysicalLines:
-    """The lines of a file for the CSV parser, which may join several to one row.
+def _whole_rows(source: _PhysicalLines) -> Iterator[list[str]]:
+    """The lines of each row: a quoted name of a column may run over several, as questions of a survey do."""
+    for line in source:
+        row = [line]
+        while sum(part.count('"') for part in row) % 2 and len(row) < _TITLE:
+            if (more := next(source, None)) is None:
+                break
+            row.append(more)
+        yield row
 
-    Little more than the quotes of a row over the limit reach the parser: they suffice to find its end.
+
+class _PhysicalLines:
+    """The lines of a file for the CSV parser, which may join several lines to one row.
+
+    Of a row over the size limit, little more than the quotes reaches the parser: they are enough to find its
+    end.
     """
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self.texts = self._read()
-        #: Lines that the parser never sees.
+        #: The number of lines that the parser never sees.
         self.lines_before = 0
-        #: Bytes of the parser's current row so far.
+        #: The bytes of the parser's current row so far.
         self.size = 0
 
     @property
@@ -146,7 +167,7 @@ class _PhysicalLines:
         return next(self.texts)
 
     def _read(self) -> Iterator[str]:
-        """A generator, which costs less per line than a method."""
+        """A generator, because it costs less per line than a call of a method for each line."""
         number = at = 0
         has_utf8 = False
         for line, size in lines.raw_lines(self._source, self._skeleton):
@@ -156,7 +177,8 @@ class _PhysicalLines:
                 at += size
                 yield line.decode()
                 continue
-            squeezed = self.is_long and size <= lines.MAX_LINE_BYTES  # longer lines come as their skeleton
+            # Lines that are longer than that come squeezed already.
+            squeezed = self.is_long and size <= lines.MAX_LINE_BYTES
             kept = self._skeleton(line) if squeezed else line
             text = lines.decoded(self._source, kept, number=number, offset=at, mixed=has_utf8)
             at += size
@@ -171,29 +193,35 @@ class _PhysicalLines:
 
 
 def _ends(between: re.Match[bytes]) -> bytes:
-    """The first and the last byte; a letter in place of one that is part of a longer character."""
+    """The first and the last byte; a byte that is part of a longer character is replaced by a letter."""
     found = between[0]
     return bytes(c if c < 0x80 else 0x78 for c in found[:1] + found[1:][-1:])
 
 
-def _separator(first: str, columns: Columns) -> str:
-    """The separator that gives most of the wanted columns; on a tie, the one that gives most columns."""
+def _separator(first: list[str], columns: Columns, expected: str | None) -> str:
+    """The separator that finds the wanted columns in the header.
+
+    Of the usual ones, the one that finds most of them; on a tie, the one that finds most columns. A rare one
+    is taken only if it finds them all and no usual one does.
+    """
 
     def found(separator: str) -> tuple[int, int]:
         header = _names(first, separator)
         return (sum(name in header for name in columns.wanted()), len(header))
 
-    return max(_SEPARATORS, key=found)
+    usual = max(_SEPARATORS, key=found)
+    signs = (*filter(None, (expected,)), usual, *_RARE)
+    return next((sign for sign in signs if _has_all(first, sign, columns)), expected or usual)
 
 
-def _has_all(line: str, separator: str | None, columns: Columns) -> bool:
-    names = _names(line, separator or _separator(line, columns))
+def _has_all(line: list[str], separator: str, columns: Columns) -> bool:
+    names = _names(line, separator)
     return all(name in names for name in columns.wanted())
 
 
-def _names(line: str, separator: str) -> list[str]:
+def _names(line: list[str], separator: str) -> list[str]:
     try:
-        return [name.strip() for name in next(csv.reader((line,), delimiter=separator), [])]
+        return [name_in_header(name) for name in next(csv.reader(line, delimiter=separator), [])]
     except csv.Error:
         return []
 
@@ -212,14 +240,14 @@ def _numbered(path: str, reader: Reader, source: _PhysicalLines) -> Iterator[tup
         except csv.Error:
             fields = None
         if fields is None:
-            raise _broken(path, number)
+            raise _broken(path, number, is_header=number == first)
         if fields:
             yield number, fields
 
 
 @contextmanager
 def _long_fields() -> Iterator[None]:
-    """Raises the csv module's limit on field sizes, which is global and would stop the whole file."""
+    """Raises the csv module's limit on the size of a field, which would stop the whole file."""
     before = csv.field_size_limit(_NO_LIMIT)
     try:
         yield
@@ -227,22 +255,23 @@ def _long_fields() -> Iterator[None]:
         csv.field_size_limit(before)
 
 
-def _broken(path: str, number: int) -> DataError:
+def _broken(path: str, number: int, *, is_header: bool) -> DataError:
+    other = " If another sign separates the columns, name it in a first line, such as: sep=:" * is_header
     return DataError(
         f"{path}: the row that begins on line {number} is not valid CSV.",
         hint="A quote is opened and never closed, or something follows a closing quote. Inside a quoted text "
-        'write each quote twice: "she said ""yes"" to it".',
+        f'write each quote twice: "she said ""yes"" to it".{other}',
     )
 
 
 def _ragged(path: str, number: int, found: int, expected: int, separators: str) -> Fault:
     fields = "1 field" if found == 1 else f"{found} fields"
-    hint = f'Columns are separated by {separators} here. Put texts with one in double quotes: "...".'
+    hint = f'Columns are separated by {separators} here. Put texts that have one in double quotes: "...".'
     detail = f"the row has {fields}; the header has {expected}"
     return fault(path, "line", number, RAGGED, hint, detail=detail)
 
 
 def _too_long(path: str, number: int) -> Fault:
-    hint = "Check that every quote is closed; a single text may not be that long."
+    hint = "Check that every quote is closed. If this row really is so long, shorten its text."
     detail = f"the row is longer than {lines.MAX_LINE_BYTES >> 20} MiB"
     return fault(path, "line", number, TOO_LONG, hint, detail=detail)

@@ -12,8 +12,9 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import DataError, needed
-from rpsg.storage.readers.columns import Columns, check_header, is_below_title
-from rpsg.storage.readers.text import cannot_open
+from rpsg.storage.readers.columns import Columns, check_header, is_below_title, name_in_header
+from rpsg.storage.readers.spelling import spelled
+from rpsg.storage.readers.text import cannot_open, no_content, no_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,55 +27,73 @@ _TITLE = 20
 
 
 def read_rows(source: Source, columns: Columns) -> Iterator[Row | Fault]:
-    """The rows under the header, numbered as in the sheet; a row of empty cells is no row.
+    """The rows under the header, numbered as in the sheet; a row of empty cells does not count.
 
     Raises:
-        DataError: this is no whole workbook, no sheet has the columns, or two have.
+        DataError: this is not a complete workbook, no sheet has the columns, or several sheets have them.
         MissingExtraError: python-calamine is not installed.
     """
-    sheets = _sheets(source)
-    untitled = [_without_title(rows, columns) for rows in sheets.values()]
-    having = [
-        (rows, above) for rows, above in untitled if set(columns.wanted()) <= set(_header(rows[above:]))
-    ]
-    if len(having) > 1:
-        raise DataError(
-            f"{source.called}: {len(having)} sheets have these columns, and one is read.",
-            hint="Save the right sheet as a separate workbook or as a .csv file.",
-        )
-    rows, above = having[0] if having else next(iter(untitled), ([], 0))
-    header = _header(rows[above:])
-    check_header(source.called, header, columns)
-    indices = columns.of(header)
+    rows, above, indices = _chosen(source, columns.in_header)
     for number, cells in enumerate(rows[above + 1 :], start=above + 2):
         if not _is_blank(cells):
             yield number, [cells[index] if index is not None else None for index in indices]
 
 
-def header_of(source: Source, columns: Columns | None = None) -> list[str]:
-    """The names of the columns of the first sheet; errors as ``read_rows``.
+def check_columns(source: Source, columns: Columns) -> None:
+    """Raise DataError, as ``read_rows``, unless a sheet has the columns and a row under them."""
+    rows, above, _ = _chosen(source, columns.in_header)
+    if all(map(_is_blank, rows[above + 1 :])):
+        raise no_rows(source.called)
 
-    ``columns`` finds them below a title.
+
+def header_of(source: Source, columns: Columns | None = None) -> list[str]:
+    """The names of the columns of the sheet that has the wanted ones, or of the first one.
+
+    ``columns`` finds them below a title; errors as ``read_rows``.
     """
-    rows, above = _without_title(next(iter(_sheets(source).values()), []), columns or Columns("text"))
+    rows, above, _ = _of_sheet(_sheets(source), (columns or Columns("text")).in_header)[0]
     return _header(rows[above:])
 
 
-def _without_title(rows: list[list[Any]], columns: Columns) -> tuple[list[list[Any]], int]:
-    """The rows, and the place of the header among them."""
-    filled = [n for n, cells in enumerate(rows) if not _is_blank(cells)]
-    wanted = set(columns.wanted())
-    top = filled[:_TITLE]
+def _chosen(source: Source, columns: Columns) -> tuple[list[list[Any]], int, list[int | None]]:
+    """The rows of the sheet with the columns, the place of its header, and the positions of the columns."""
+    found = _of_sheet(_sheets(source), columns)
+    having = sum(has_all for _, _, has_all in found)
+    if having > 1:
+        raise DataError(
+            f"{source.called}: {having} sheets have these columns, and one is read.",
+            hint="Save the right sheet as a separate workbook or as a .csv file.",
+        )
+    rows, above, _ = found[0]
+    header = _header(rows[above:])
+    check_header(source.called, header, columns)
+    return rows, above, columns.of(header)
+
+
+def _of_sheet(
+    sheets: dict[str, list[list[Any]]], columns: Columns
+) -> list[tuple[list[list[Any]], int, bool]]:
+    """The rows of each sheet, the place of its header, and whether it has the columns: first if it has."""
+    wanted, found = set(columns.wanted()), list[tuple[list[list[Any]], int, bool]]()
+    for rows in sheets.values():
+        above = _without_title(rows, wanted)
+        found.append((rows, above, wanted <= set(_header(rows[above:]))))
+    return sorted(found, key=lambda sheet: not sheet[2])
+
+
+def _without_title(rows: list[list[Any]], wanted: set[str]) -> int:
+    """The place of the header among the rows."""
+    top = [n for n, cells in enumerate(rows) if not _is_blank(cells)][:_TITLE]
     names = [_header([rows[n]]) for n in top]
     index = next((i for i, found in enumerate(names) if wanted <= set(found)), 0)
     if index and not is_below_title(names[index], names[:index]):
         index = 0
-    return rows, top[index] if top else 0
+    return top[index] if top else 0
 
 
 def _header(rows: list[list[Any]]) -> list[str]:
     first = next((cells for cells in rows if not _is_blank(cells)), [])
-    names = [str(cell).strip() for cell in first]
+    names = [name_in_header(cell if isinstance(cell, str) else spelled(cell) or "") for cell in first]
     while names and not names[-1]:
         names.pop()
     return names
@@ -85,10 +104,10 @@ def _is_blank(cells: list[Any]) -> bool:
 
 
 def _is_other_archive(source: Source) -> bool:
-    """Whether it is a whole zip archive without the list of parts that a workbook has."""
+    """Whether it is a whole zip archive without the parts of a workbook: so is a document of Word."""
     try:
         with source.raw() as file, zipfile.ZipFile(file) as archive:
-            return not {"[Content_Types].xml", "mimetype"} & set(archive.namelist())
+            return not any(name.startswith("xl/") or name == "content.xml" for name in archive.namelist())
     except zipfile.BadZipFile:
         return False
 
@@ -112,11 +131,15 @@ def _sheets(source: Source) -> dict[str, list[list[Any]]]:
     if sheets is None and _is_other_archive(source):
         raise DataError(
             f"{source.called} is an archive and not an Excel workbook.",
-            hint=f"Unpack it first: unzip {quote(source.path.name)}",
+            hint=f"Unpack it first: unzip {quote(source.path.name)}; or give a table of the texts.",
         )
     if sheets is None:
         raise DataError(
-            f"{source.called} is not a whole Excel workbook, or it is locked with a password.",
-            hint="Open it and save it again without a password, or save the sheet as a .csv file.",
+            f"{source.called} is not a complete Excel workbook, or it is locked with a password.",
+            hint="Open it and save it again without a password, or save the sheet as a .csv file. If it is "
+            "text that is only called so, add: --format csv",
         )
-    return {name: rows for name, rows in sheets.items() if any(not _is_blank(cells) for cells in rows)}
+    filled = {name: rows for name, rows in sheets.items() if any(not _is_blank(cells) for cells in rows)}
+    if not filled:
+        raise no_content(source.called)
+    return filled

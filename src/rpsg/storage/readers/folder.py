@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 UNIT = "file number"
 UNREADABLE = "it cannot be read"
 TOO_LONG = "it is too long"
-NOT_TEXT = "it is not text of the declared encoding, which is UTF-8 if none is"
+NOT_TEXT = "it is not text of the declared encoding (UTF-8 if none is declared)"
 
 
 def read_rows(path: Path, encoding: str = "") -> Iterator[Row | Fault]:
@@ -36,7 +36,8 @@ def read_rows(path: Path, encoding: str = "") -> Iterator[Row | Fault]:
     if not files:
         raise DataError(
             f"{path} is a folder without .txt files.",
-            hint="Put one document in each .txt file right in it, or give a .jsonl, .csv or .parquet file.",
+            hint="Put .txt files directly into it, with one document in each, or give a .jsonl, .csv or "
+            ".parquet file.",
         )
     codec = codec_of(encoding) if encoding else "utf-8-sig"
     for number, file in enumerate(files, start=1):
@@ -59,7 +60,7 @@ def _row(folder: Path, number: int, file: Path, codec: str) -> Row | Fault:
         with file.open("rb") as source:
             content = source.read(lines.MAX_LINE_BYTES + 1)
     except OSError as error:
-        problem = error.strerror or "the operating system refused"  # the error itself carries the name
+        problem = error.strerror or "the operating system refused"  # the error would show the file's name
         return _fault(folder, number, UNREADABLE, f"{UNREADABLE}: {problem}")
     if len(content) > lines.MAX_LINE_BYTES:
         return _fault(folder, number, TOO_LONG, f"it is longer than {lines.MAX_LINE_BYTES >> 20} MiB")
@@ -76,7 +77,7 @@ def _decoded(content: bytes, codec: str) -> str | None:
 
 def _fault(folder: Path, number: int, reason: str, detail: str = "") -> Fault:
     hint = (
-        "Find it by counting the .txt files in byte order (LC_ALL=C ls). If all of them came from Windows, "
+        "To find it, count the .txt files in byte order (LC_ALL=C ls). If all of them came from Windows, "
         "add: --encoding cp1252"
     )
     where = f"{folder}, {UNIT} {number} by name"

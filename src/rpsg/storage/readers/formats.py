@@ -51,15 +51,28 @@ def kind_of(source: Source, chosen: Format | None) -> Kind:
         raise no_file(path)
     if chosen == "txt" or (chosen is None and path.suffix.lower() == ".txt"):
         raise DataError(
-            f"{path} is one .txt file; a folder of them was expected.",
+            f"{path} is a single .txt file, but a folder of .txt files was expected.",
             hint="Give the folder, with one document in each file. If it is a table, name its format: "
             "--format tsv (or csv, or jsonl).",
         )
-    return chosen or _told(source)
+    kind = chosen or _told(source)
+    if kind not in {"jsonl", "txt"}:  # they begin with a row
+        _check_other(source)
+    return kind
+
+
+def _check_other(source: Source) -> None:
+    """Raise DataError for a file that begins like one that is not read here."""
+    try:
+        found = source.is_other()
+    except OSError as error:
+        raise cannot_open(source.called, error) from error
+    if found is not None:
+        raise DataError(f"{source.called} is {found[0]}.", hint=found[1])
 
 
 def _told(source: Source) -> Format:
-    """The format that the first bytes show, or else the name, or else any line: no single row decides."""
+    """The format that the first bytes show, or else the name, or else any of the lines, not a single row."""
     suffixes = [suffix.lower() for suffix in source.path.suffixes]
     if suffixes and suffixes[-1] in PACKED_SUFFIXES:
         suffixes.pop()
@@ -79,9 +92,10 @@ def _told(source: Source) -> Format:
             raise DataError(f"{source.called} is an archive.", hint=f"Unpack it first: unzip {file}")
         return cast("Format", shows)
     if named is None and not jsonl.has_objects(source):
+        _check_other(source)
         known = f"Name its format: --format {'|'.join(get_args(Format))}."
         raise DataError(
             f"{source.called}: neither the name nor the content says what kind of file it is.",
-            hint=f"Give a plan with --config {file}" if suffixes[-1:] == [".toml"] else known,
+            hint=f"If it is a plan, give it with --config {file}" if suffixes[-1:] == [".toml"] else known,
         )
     return named or "jsonl"

@@ -1,8 +1,8 @@
 """JSON Lines: one object a line. NaN reads as missing.
 
 Every line is one row, and one that cannot be parsed does not affect the others. The keys of a row are
-private; the columns that the plan names are not. So an error may say that no row has such a key, but not
-which keys there are.
+private; the columns that the plan names are not. So an error may say that no row has a certain key, but not
+which keys rows have.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ NO_KEY = "the object has no key for the text"
 
 
 class _DuplicateKeyError(Exception):
-    """Has no message, because a key of a row may be private."""
+    """An error without a message, because a key of a row may be private."""
 
 
 def read_rows(
     source: Source, columns: Columns, *, strict: bool = False, tells: bool = False
 ) -> Iterator[Row | Fault]:
-    """The rows of the file; a blank line is no row.
+    """The rows of the file; a blank line is not a row.
 
     ``strict``: the first object must have every column. ``tells``: an error may name the keys of an object,
     for reads whose result only the operator sees.
@@ -48,7 +48,7 @@ def read_rows(
     """
     path = source.called
     first: list[str] = []
-    begins, objects = "", 0
+    begins, objects, values = "", 0, None
     missing = dict.fromkeys(columns.wanted())
     text, names = columns.text, columns.wanted_or_none
     for number, line in read_lines(source):
@@ -68,8 +68,7 @@ def read_rows(
         yield (number, list(map(values.get, names))) if text in values else _no_key(path, number, text)
     if not first:
         _check_kind(source)
-    if _is_array(begins, objects):
-        raise _an_array(source)
+    _check_rows_within(source, begins, objects, values if objects == 1 else None, columns)
     for name in missing if first else ():
         if tells:
             check_header(path, first, columns)
@@ -87,29 +86,47 @@ def _no_column(source: Source, columns: Columns, name: str) -> DataError:
 def _check_kind(source: Source) -> None:
     """Raise DataError if a file without a single object looks like one of another kind."""
     if (found := source.looks_like()) is not None:
-        what, ending = found
-        named = quote(source.path.stem + ending)
-        raise DataError(
-            f"{source.called} should be JSON Lines and is {what}.",
-            hint=f"Name it so, for example {named}." if not source.is_stdin else "Leave --format out.",
-        )
+        what, hint = found
+        raise DataError(f"{source.called} should be JSON Lines, but is {what}.", hint=hint)
 
 
 def _is_array(begins: str, objects: int) -> bool:
-    """Whether a file that begins so is one array: of its lines only the last one may be an object too."""
+    """Whether a file that begins like this is one array: then at most its last line is an object too."""
     return begins == "[" and objects <= 1
 
 
 def _an_array(source: Source) -> DataError:
     return DataError(
-        f"{source.called} is one JSON array; one object on each line was expected.",
+        f"{source.called} is one JSON array, but one object on each line was expected.",
         hint=f"Rewrite it with: jq -c '.[]' {_named(source)}",
     )
+
+
+def _holds_rows(values: object, columns: Columns) -> bool:
+    """Whether the only object of a file holds its rows, as a data frame or a service writes them."""
+    if not isinstance(values, dict):
+        return False
+    if columns.text in values:
+        return isinstance(values[columns.text], dict)
+    return any(isinstance(value, list) and value and isinstance(value[0], dict) for value in values.values())
+
+
+def _check_rows_within(source: Source, begins: str, objects: int, only: object, columns: Columns) -> None:
+    """Raise DataError if the rows are within one JSON value: an array, or the ``only`` object of the file."""
+    if _is_array(begins, objects):
+        raise _an_array(source)
+    if _holds_rows(only, columns):
+        raise DataError(
+            f"{source.called} is one JSON object; one object on each line was expected.",
+            hint="In pandas, write it with to_json(..., orient='records', lines=True). If the rows are in a "
+            f"value of the object, such as data: jq -c '.data[]' {_named(source)}",
+        )
 
 
 def check_columns(source: Source, columns: Columns) -> None:
     """Raise DataError, as ``read_rows``, unless each wanted column is in a row; stops when all were seen."""
     missing, rows, objects, begins = dict.fromkeys(columns.wanted()), 0, 0, ""
+    values: object = None
     for _, line in read_lines(source):
         if isinstance(line, str) and line.isspace():
             continue
@@ -119,21 +136,21 @@ def check_columns(source: Source, columns: Columns) -> None:
         if isinstance(values, dict):
             objects += 1
             missing = {name: None for name in missing if name not in values}
-        if not missing and not _is_array(begins, objects):
+        is_one = _is_array(begins, objects) or (rows == 1 and _holds_rows(values, columns))
+        if not missing and not is_one:
             return
     if not objects:
         _check_kind(source)
     if not rows:
         return  # a file without rows is refused where rows are read
-    if _is_array(begins, objects):
-        raise _an_array(source)
+    _check_rows_within(source, begins, objects, values if rows == 1 else None, columns)
     if not objects:
         raise no_usable_row(source.called, source.path)
     raise _no_column(source, columns, next(iter(missing)))
 
 
 def has_objects(source: Source) -> bool:
-    """Whether any line begins like an object or like an array of objects; errors as ``read_rows``."""
+    """Whether any line begins like an object or an array of objects; with the errors of ``read_rows``."""
     begins = (line.lstrip() for _, line in read_lines(source) if isinstance(line, str))
     return any(_OBJECT.match(line) for line in begins)
 
@@ -148,20 +165,21 @@ def header_of(source: Source) -> list[str]:
 
 
 def _no_key(path: str, number: int, key: str) -> Fault:
-    hint = "Give that line the key, or take it out of the file."
+    hint = "Add the key to that line, or remove the line from the file."
     return fault(path, "line", number, NO_KEY, hint, detail=f"the object has no key {key!r}")
 
 
 def _no_object(source: Source, number: int, line: str | Problem, value: object) -> Fault:
-    """Why a line, which was parsed as ``value``, is no object."""
+    """Why a line, which was parsed as ``value``, is not an object."""
     path = source.called
     if isinstance(line, Problem):
         return fault(path, "line", number, line.reason, line.hint, detail=line.detail)
     if number == 1 and line.lstrip().startswith("["):
-        reason = "this is a JSON array; one object a line was expected"
+        reason = "this is a JSON array, but one object a line was expected"
         hint = f"Rewrite it with: jq -c '.[]' {_named(source)}"
     elif value is _DUPLICATE:
-        reason, hint = "a key occurs twice in one object", "Keep one of the two; which is meant is unclear."
+        reason = "a key occurs twice in one object"
+        hint = "Remove one of the two, because it is unclear which is meant."
     elif value is _BROKEN:
         reason = "this is not valid JSON"
         hint = (
@@ -169,18 +187,18 @@ def _no_object(source: Source, number: int, line: str | Problem, value: object) 
             f"several lines: jq -c . {_named(source)}"
         )
     else:
-        reason = "an object was expected"
+        reason = "this is not an object"
         hint = 'Each line must be one object, such as {"text": "..."}.'
     return fault(path, "line", number, reason, hint)
 
 
 def _named(source: Source) -> str:
-    """The file as the input of a command, and a new one for its output."""
+    """The arguments of a command that reads the file and writes a new one."""
     return f"{quote(source.path.name)} > {quote(source.path.stem + '-lines.jsonl')}"
 
 
 def _parse(line: str | Problem) -> Any:
-    """The JSON value, or why there is none. The parser's errors hold the line, so they are not passed on."""
+    """The JSON value, or why there is none. The parser's errors quote the line, so they are not passed on."""
     if isinstance(line, Problem):
         return line
     try:

@@ -1,7 +1,7 @@
 """Rows that are in memory: a data frame of pandas or polars, an Arrow table, a dataset, a list of dicts.
 
-None of these packages is imported here. What is given is held under a name for as long as it is read, so that
-everything else deals with one kind of source; nothing of it is written anywhere.
+None of these packages is imported here. The rows are held under a name for as long as they are read, so that
+all other code can treat them like a file. They are written nowhere.
 """
 
 from __future__ import annotations
@@ -22,9 +22,15 @@ if TYPE_CHECKING:
 
     from rpsg.storage.readers.rows import Row
 
-#: The data in a message.
+#: What messages call the data.
 CALLED = "The data in memory"
 _HELD: dict[str, _Table] = {}
+#: What gives all rows of a table that is computed or read as it is asked for.
+_WHOLE = {
+    ("polars", "LazyFrame"): "collect",
+    ("pyarrow", "RecordBatchReader"): "read_all",
+    **{("pyarrow", f"{kind}Dataset"): "to_table" for kind in ("FileSystem", "InMemory", "Union")},
+}
 _NUMBERS = itertools.count(1)
 
 
@@ -32,8 +38,8 @@ _NUMBERS = itertools.count(1)
 class _Table:
     """The names of the columns, and the values of each as a list.
 
-    ``keys`` are the columns' own, which need not be text, by their names. Of a list of dicts the names are
-    the keys of its rows, and so as private as these.
+    ``keys`` maps each name to the column's own key, which need not be text. The names in a list of dicts are
+    keys of its rows, so they are as private as the rows.
     """
 
     names: list[str] = field(repr=False)
@@ -47,7 +53,7 @@ def held(data: object) -> Iterator[Path]:
     """A path that stands for ``data`` within the block.
 
     Raises:
-        UsageError: this is no table that can be read here; the error names its type alone.
+        UsageError: this is not a table that can be read here; the error names only its type.
     """
     table = _table(data)
     name = f"memory:{next(_NUMBERS)}"
@@ -59,7 +65,7 @@ def held(data: object) -> Iterator[Path]:
 
 
 def is_table(data: object) -> bool:
-    """Whether ``data`` is a table, and no path and no list of texts."""
+    """Whether ``data`` is a table, not a path or a list of texts."""
     if isinstance(data, list | tuple):
         return any(isinstance(row, dict) for row in data)
     return type(data).__module__.partition(".")[0] in {"pandas", "polars", "pyarrow", "datasets"}
@@ -90,7 +96,7 @@ def check_columns(path: Path, columns: Columns) -> None:
 
 
 def read_rows(path: Path, columns: Columns) -> Iterator[Row]:
-    """The rows, numbered from 1; errors as ``check_columns``."""
+    """The rows, numbered from 1; with the errors of ``check_columns``."""
     check_columns(path, columns)
     table = _HELD[str(path)]
     held = (
@@ -102,7 +108,7 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row]:
 
 
 def _plain(value: Any) -> Any:
-    """A value of a type of the standard library itself: no class of somebody's own says how it is written.
+    """A value as a type of the standard library: no class of another package decides how it is written.
 
     Arrays become lists, times of numpy text, and pandas' NA None.
     """
@@ -120,7 +126,8 @@ def _plain(value: Any) -> Any:
 
 def _table(data: object) -> _Table:
     if is_table(data) and isinstance(data, list | tuple):
-        # What is no dict is a row without a text: one such row must not decide whether there is a release.
+        # What is not a dict counts as a row without a text: one such row must not decide whether there is a
+        # release.
         rows = [row if isinstance(row, dict) else {} for row in data]
         names = list(dict.fromkeys(name for row in rows for name in row if isinstance(name, str)))
         return _made(names, lambda name: [row.get(name) for row in rows], is_rows=True)
@@ -128,18 +135,18 @@ def _table(data: object) -> _Table:
     frame: Any = data
     match package, kind:
         case "pandas", "DataFrame":
-            return _made(list(frame.columns), lambda name: frame[name].tolist())
+            return _of_pandas(frame)
         case "polars", "DataFrame":
             return _made(list(frame.columns), lambda name: frame[name].to_list())
-        case "polars", "LazyFrame":
-            return _table(frame.collect())
         case "pyarrow", "Table" | "RecordBatch":
             return _made(list(frame.schema.names), lambda name: _of_arrow(frame, name))
         case "datasets", "Dataset":
             return _made(list(frame.column_names), lambda name: list(frame[name]))
-        case "datasets", "DatasetDict":
-            hint = f"Give one of its splits: {', '.join(map(str, frame))}."
-            raise UsageError("This is a dataset of several splits. Nothing was read.", hint=hint)
+    if whole := _WHOLE.get((package, kind)):
+        return _table(getattr(frame, whole)())
+    if (package, kind) == ("datasets", "DatasetDict"):
+        hint = f"Give one of its splits: {', '.join(map(str, frame))}."
+        raise UsageError("This dataset has several splits. Nothing was read.", hint=hint)
     given = named_type(data)
     if isinstance(data, list | tuple):
         given += " without dicts" if data else " without rows"
@@ -147,17 +154,37 @@ def _table(data: object) -> _Table:
 
 
 def _hint(data: object) -> str:
-    """How to make a table of something else that holds texts."""
+    """How to make a table of other data that contain texts."""
     package, kind = type(data).__module__.partition(".")[0], type(data).__name__
     if isinstance(data, list | tuple) and any(isinstance(row, str) for row in data):
         return 'Make dicts of the texts: [{"text": text} for text in texts].'
-    if isinstance(data, dict):
-        return "Make a data frame of it: pandas.DataFrame(data)."
-    if (package, kind) in {("pandas", "Series"), ("polars", "Series")}:
-        return 'Make a data frame of it: data.to_frame("text").'
-    if isinstance(data, Iterator):
-        return "Make a list of it: list(data)."
-    return 'Give the path of a file, a data frame, an Arrow table, or dicts: [{"text": "..."}, ...].'
+    hints = (
+        (isinstance(data, dict), "Make a data frame of it: pandas.DataFrame(data)."),
+        (
+            kind == "Series" and package in {"pandas", "polars"},
+            'Make a data frame of it: data.to_frame("text").',
+        ),
+        (kind == "ndarray", 'Make a data frame of it: pandas.DataFrame(data, columns=["text", ...]).'),
+        # A file that pandas reads in pieces.
+        (
+            isinstance(data, Iterator) and package == "pandas",
+            "Make one data frame of it: pandas.concat(data).",
+        ),
+        (isinstance(data, Iterator) or package == "datasets", "Make a list of it: list(data)."),
+    )
+    other = 'Give the path of a file, a data frame, an Arrow table, or dicts: [{"text": "..."}, ...].'
+    return next((hint for applies, hint in hints if applies), other)
+
+
+def _of_pandas(frame: Any) -> _Table:
+    """A data frame; a named index is a column too, as it is in a file that pandas writes."""
+    columns = list(frame.columns)
+    index = [name for name in frame.index.names if name is not None and name not in columns]
+
+    def values(name: Any) -> list[Any]:
+        return list((frame.index.get_level_values(name) if name in index else frame[name]).tolist())
+
+    return _made([*columns, *index], values)
 
 
 def _made(keys: list[Any], values: Callable[[Any], list[Any]], *, is_rows: bool = False) -> _Table:
@@ -166,7 +193,7 @@ def _made(keys: list[Any], values: Callable[[Any], list[Any]], *, is_rows: bool 
 
 
 def _of_arrow(table: Any, name: str) -> list[Any]:
-    from rpsg.storage.readers.parquet import values_of  # it needs pyarrow, which a table of it shows is there
+    from rpsg.storage.readers.parquet import values_of  # needs pyarrow, which made the table
 
     column = table.column(name)
     return [value for chunk in getattr(column, "chunks", [column]) for value in values_of(chunk)]

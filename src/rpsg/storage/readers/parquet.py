@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from rpsg.errors import DataError, needed
 from rpsg.storage.readers.columns import Columns, check_header
 from rpsg.storage.readers.rows import Fault, Row, fault
-from rpsg.storage.readers.text import cannot_open
+from rpsg.storage.readers.text import cannot_open, no_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 BATCH_ROWS = 16_384
@@ -24,7 +24,7 @@ _UNDECODABLE = object()
 
 
 def header_of(path: Path) -> list[str]:
-    """The names of the columns; errors as ``read_rows``."""
+    """The names of the columns; with the errors of ``read_rows``."""
     return list(_open(path).schema_arrow.names)
 
 
@@ -32,19 +32,31 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row | Fault]:
     """The rows, numbered from 1.
 
     Raises:
-        DataError: this is no whole Parquet file, or has no such columns.
+        DataError: this is not a complete Parquet file, or lacks these columns.
     """
-    file = _open(path)
-    check_header(path, file.schema_arrow.names, columns)
-    _check_text_type(path, file, columns)
+    file = _checked(path, columns)
     number = 1
     for values in _batches(path, file, columns):
         for row in zip(*values, strict=True):
             if any(value is _UNDECODABLE for value in row):
-                yield fault(str(path), "row", number, NOT_UTF8, "Write the row again, or take it out.")
+                yield fault(str(path), "row", number, NOT_UTF8, "Write the row again, or remove it.")
             else:
                 yield number, row
             number += 1
+
+
+def check_columns(path: Path, columns: Columns) -> None:
+    """Raise DataError, as ``read_rows``, unless the columns are there, and a row."""
+    if not _checked(path, columns).metadata.num_rows:
+        raise no_rows(path)
+
+
+def _checked(path: Path, columns: Columns) -> Any:
+    """The open file, which has the columns."""
+    file = _open(path)
+    check_header(path, file.schema_arrow.names, columns)
+    _check_text_type(path, file, columns)
+    return file
 
 
 def _open(path: Path) -> Any:
@@ -66,11 +78,19 @@ def _check_text_type(path: Path, file: Any, columns: Columns) -> None:
     inner = kind.value_type if kinds.is_dictionary(kind) else kind
     if is_turns(kind):
         return
-    if not (kinds.is_string(inner) or kinds.is_large_string(inner) or kinds.is_string_view(inner)):
+    # Hive and Impala write texts as bytes without a type.
+    if not any(is_kind(inner) for is_kind in _texts()):
         raise DataError(
             f"{path}: the column {columns.text!r} holds {kind}, not strings.",
             hint="Give a column of strings (or of turns) with --text, or convert this one in the file.",
         )
+
+
+def _texts() -> tuple[Callable[[Any], bool], ...]:
+    import pyarrow.types as kinds
+
+    texts = (kinds.is_string, kinds.is_large_string, kinds.is_string_view)
+    return (*texts, kinds.is_binary, kinds.is_large_binary, kinds.is_binary_view)
 
 
 def _batches(path: Path, file: Any, columns: Columns) -> Iterator[tuple[Any, ...]]:
@@ -127,7 +147,7 @@ def is_turns(kind: Any) -> bool:
 
 
 def _listed(value: Any) -> list[object] | None:
-    """One list of objects, each value alone: one that is not text must not decide about other rows."""
+    """One list of objects, converted value by value: a value that is not text must not affect other rows."""
     try:
         found: list[object] | None = value.as_py()
     except (UnicodeDecodeError, ValueError, OverflowError):
@@ -144,6 +164,7 @@ def _decoded(value: bytes | None) -> object:
 
 def _damaged(path: Path) -> DataError:
     return DataError(
-        f"{path} is not a whole Parquet file.",
-        hint="Write it again, or export it as .jsonl or .csv.",
+        f"{path} is not a complete Parquet file.",
+        hint="Write it again, or export it as .jsonl or .csv. If it is text that is only called so, add: "
+        "--format csv",
     )

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeGuard
 from rpsg.errors import DataError
 from rpsg.records import OTHER, Document
 from rpsg.storage.readers import text as lines
-from rpsg.storage.readers.spelling import MISSING, clean, spelled, spelled_text
+from rpsg.storage.readers.spelling import MISSING, clean, decoded, spelled, spelled_text
 from rpsg.storage.readers.turns import in_one_text
 
 if TYPE_CHECKING:
@@ -32,12 +32,13 @@ if TYPE_CHECKING:
     from rpsg.storage.readers.columns import Columns
 
 _LONGEST_MISSING = max(map(len, MISSING))
-#: So many spellings are remembered: sharing them saves memory, and must not take more than it saves.
+#: The most spellings that are remembered. Sharing them saves memory, and must not use more than it saves.
 MOST_NAMES = 1 << 20
 _NOT_PRINTED = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 NO_TEXT = "the text is missing or empty"
 TEXT_IS_NONE = "the text is a list or an object"
 TEXT_TOO_LONG = "the text is too long"
+TEXT_NOT_UTF8 = "the text is not UTF-8"
 NO_USER = "the user is missing"
 USER_IS_NONE = "the user is a list or an object"
 NO_LABEL = "the label is missing"
@@ -46,16 +47,16 @@ UNLISTED = "the label is not one of those declared"
 _OTHER_LABEL = "; or count such rows as another label: --unlisted other"
 _QUOTED = "a label with a comma needs quotes: '\"Food, drink\",garden'"
 
-
 #: One row as the file has it: its line, row or file number, counted from 1, and the values of
-#: ``Columns.wanted_or_none`` in their order. A class of its own would take as long as all checks of a row.
+#: ``Columns.wanted_or_none`` in their order. It is a tuple because making an object of a class would take as
+#: long as all checks of a row.
 Row = tuple[int, Sequence[object]]
 
 
 class Fault(NamedTuple):
-    """A row that cannot be used. ``reason`` is the same for all such rows; ``error`` locates this one.
+    """A row that cannot be used. ``reason`` is the same for all such rows; ``error`` says where this row is.
 
-    ``unlisted``: it lacks a declared value, so [data] unlisted decides about it.
+    ``unlisted``: the row lacks a declared value, so the setting [data] unlisted decides about it.
     """
 
     number: int
@@ -68,7 +69,7 @@ class Fault(NamedTuple):
 class Rules:
     """What happens to rows that cannot be used; public, part of the plan.
 
-    ``unusable`` is for rows without a text, without a user where one is asked for, or broken in themselves;
+    ``unusable`` is for rows without a text, without a user if a user column is named, or that are broken;
     ``unlisted`` for labels, and values of columns beside the text, that are missing or not declared.
     """
 
@@ -78,26 +79,29 @@ class Rules:
 
 @dataclass(slots=True)
 class RowNumbers:
-    """The number of rows, and the numbers of the first ones."""
+    """How many rows there are, and the row numbers of the first ones."""
 
     rows: int = field(default=0, repr=False)
     first: list[int] = field(default_factory=list, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Reading:
-    """A file as it was read. ``left_out`` and ``as_other`` are by reason; all of it is private.
+    """A file as it was read; private, and not in the ``repr``, since a notebook keeps what it shows.
 
-    ``unit`` is what row numbers count ("line"); ``hints`` says by reason how to repair such rows. None of it
-    is in the ``repr``, since a notebook keeps what it shows.
+    ``left_out`` has the rows that cannot be used, ``as_other`` those counted as "other", and ``hints`` how to
+    repair them, each by reason. ``unit`` is what row numbers count ("line").
     """
 
-    corpus: PrivateCorpus = field(repr=False)
+    corpus: PrivateCorpus
     unit: str
-    rows: int = field(repr=False)
-    left_out: Mapping[str, RowNumbers] = field(repr=False)
-    as_other: Mapping[str, RowNumbers] = field(repr=False)
-    hints: Mapping[str, str] = field(repr=False)
+    rows: int
+    left_out: Mapping[str, RowNumbers]
+    as_other: Mapping[str, RowNumbers]
+    hints: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"<Reading of {self.unit}s, not shown as they are private: .corpus, .rows, .left_out, .hints>"
 
 
 @dataclass(slots=True)
@@ -167,13 +171,15 @@ class DocumentMaker:
 
     def _text(self, number: int, given: object) -> str | Fault:
         column = self.columns.text
+        if isinstance(given, bytes) and (given := decoded(given)) is None:
+            return self._fault(number, TEXT_NOT_UTF8, "Write the row again as text, or take it out.")
         value = given if isinstance(given, str) else spelled(given) or in_one_text(given)
         is_nan = isinstance(given, float) and math.isnan(given)
         if value is None and given is not None and not is_nan:
             return self._fault(number, TEXT_IS_NONE, f"{column!r} must hold text, or turns, in every row.")
         text = "" if value in MISSING else clean(value or "")
         if not any(c.isprintable() and not c.isspace() for c in text):
-            return self._fault(number, NO_TEXT, f"Fill in {column!r}, or take the row out.")
+            return self._fault(number, NO_TEXT, f"Fill in {column!r}, or remove the row.")
         most = lines.MAX_LINE_BYTES
         if 4 * len(text) > most and len(text.encode()) > most:
             return self._fault(number, TEXT_TOO_LONG, f"A text may have at most {most >> 20} MiB.")
@@ -182,8 +188,8 @@ class DocumentMaker:
     def _no_user(self, number: int, given: object) -> Fault:
         reason = NO_USER if not isinstance(given, list | dict | tuple) else USER_IS_NONE
         hint = (
-            f"Fill in {self.columns.user!r} in every row; or leave --user out, and one row is protected "
-            "instead of one person."
+            f"Fill in {self.columns.user!r} in every row. Or leave --user out: then single rows are "
+            f"protected instead of whole people."
         )
         return self._fault(number, reason, hint)
 
@@ -236,7 +242,7 @@ class DocumentMaker:
         return self._together.setdefault(values, values)
 
     def _name(self, value: object) -> str | None:
-        """A label or a user as text; equal ones share one string, which matters at a million rows."""
+        """A label or a user as text. Equal values share one string, which matters for a million rows."""
         if not isinstance(value, str):
             name = spelled(value)
             return None if name is None else self._names.setdefault(name, name)
@@ -248,7 +254,7 @@ class DocumentMaker:
             return None
         if len(self._names) >= MOST_NAMES:
             self._names.clear()
-        self._names[value] = name = self._names.setdefault(name, name)  # a spelling is its own spelling
+        self._names[value] = name = self._names.setdefault(name, name)  # a value that is spelled already
         return name
 
     def _fault(self, number: int, reason: str, hint: str) -> Fault:
@@ -256,7 +262,7 @@ class DocumentMaker:
 
 
 def _is_plain(text: object) -> TypeGuard[str]:
-    """Whether a text is its own spelling at first sight, as most are: then no other rule applies to it."""
+    """Whether a text clearly is its own spelling already, as most are: then no other rule applies to it."""
     return (
         isinstance(text, str)
         and text[:1].isalnum()
@@ -270,7 +276,7 @@ def _is_plain(text: object) -> TypeGuard[str]:
 
 @contextmanager
 def no_search_for_cycles() -> Iterator[None]:
-    """While many rows are made: they have no cycles, and the search would take a fifth of the time."""
+    """While many rows are made: they have no cycles, and a search for some would take a fifth of the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:

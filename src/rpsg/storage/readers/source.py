@@ -1,8 +1,8 @@
 """The bytes of a file as UTF-8: unpacked and decoded.
 
 The first bytes say what kind of file it is, before its name does: many an Excel workbook is called .csv, and
-many a .csv file is compressed. But a file of JSON Lines begins with a private row, which must decide nothing:
-there the name decides.
+many a .csv file is compressed. But a file of JSON Lines begins with a private row, which must not decide
+anything, so its name decides.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ import sys
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
+from shlex import quote
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from rpsg.errors import DataError, UsageError
+from rpsg.storage.readers.foreign import named_by_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 #: The path that names standard input.
 STDIN = "-"
 _PIECE = 1 << 20
-#: The first bytes of a packed file, what unpacks some bytes of it, and what reads it as a file.
+#: For each kind of packed file: its first bytes, what unpacks some bytes of it, and what reads it as a file.
 _PACKINGS: tuple[tuple[bytes, Callable[[bytes], bytes], Callable[[BinaryIO], BinaryIO]], ...] = (
     (
         b"\x1f\x8b",
@@ -49,7 +51,7 @@ _PACKINGS: tuple[tuple[bytes, Callable[[bytes], bytes], Callable[[BinaryIO], Bin
     ),
 )
 _SIGN = 512
-_NO_TEXT = frozenset(range(9))  # control characters that no text holds and packed bytes soon do
+_NO_TEXT = frozenset(range(9))  # control characters: no text has them, packed bytes soon do
 _BROKEN_PACKING = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error)
 _EXCEL = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _PARQUET = b"PAR1"
@@ -72,7 +74,7 @@ class Source:
 
     @property
     def called(self) -> str:
-        """The file in a message."""
+        """What messages call the file."""
         return "standard input" if self.is_stdin else str(self.path)
 
     @property
@@ -96,7 +98,7 @@ class Source:
 
     @contextmanager
     def lines(self) -> Iterator[BinaryIO]:
-        """The bytes as UTF-8, for ``readline``; bytes of no character stay as they are.
+        """The bytes as UTF-8, for ``readline``; bytes that are not part of a character stay as they are.
 
         Raises:
             OSError: it cannot be opened.
@@ -114,7 +116,7 @@ class Source:
                 raise self._damaged() from None
 
     def kind(self) -> str | None:
-        """What the first bytes say that the file is: "parquet", "excel", or None: they do not say.
+        """What the file is by its first bytes: "parquet", "excel", or None if they do not show it.
 
         Raises:
             OSError: it cannot be opened.
@@ -129,7 +131,7 @@ class Source:
             return "excel"
         if start.startswith(_ZSTANDARD) and not _NO_TEXT.isdisjoint(start):
             hint = f"Unpack it first: unzstd '{self.called}'"
-            raise DataError(f"{self.called} is compressed with zstd, which is not read here.", hint=hint)
+            raise DataError(f"{self.called} is compressed with zstd, which RPSG cannot read.", hint=hint)
         return None
 
     def is_packed(self) -> bool:
@@ -137,16 +139,35 @@ class Source:
         return not self.begins_with_a_row and _opener(self._start()) is not None
 
     def looks_like(self) -> tuple[str, str] | None:
-        """What a file without a single row may be, and the end of a name that would say so; None: nothing."""
+        """What a file without a single row of JSON may be, and what to do; None: nothing says it."""
         start = self._start()
+        ending = ""
         if start.startswith(_PARQUET):
-            return "a Parquet file", ".parquet"
-        if start.startswith(_EXCEL):
-            return "an Excel workbook or an archive", ".xlsx"
-        if _opener(start) is None:
-            return None
-        endings = {b"\x1f": ".gz", b"B": ".bz2", b"\xfd": ".xz"}
-        return "compressed", self.path.suffix + endings[start[:1]]
+            what, ending = "a Parquet file", ".parquet"
+        elif start.startswith(_EXCEL):
+            what, ending = "an Excel workbook or an archive", ".xlsx"
+        elif _opener(start) is not None:
+            endings = {b"\x1f": ".gz", b"B": ".bz2", b"\xfd": ".xz"}
+            what, ending = "compressed", self.path.suffix + endings[start[:1]]
+        elif not self.encoding and (wide := wide_encoding(start)):
+            return f"saved as {wide.upper()}", f"Add: --encoding {wide}"
+        if not ending:
+            return self.is_other()
+        named = quote(self.path.stem + ending)
+        return what, f"Name it so, for example {named}." if not self.is_stdin else "Leave --format out."
+
+    def is_other(self) -> tuple[str, str] | None:
+        """What it is if its first bytes are those of a file that is not read here, and what to do."""
+        start = self._start()
+        if (opened := _opener(start)) is not None:
+            with self.raw() as file:
+                try:
+                    start = opened(file).read(_SIGN)
+                except _BROKEN_PACKING:
+                    return None  # whoever reads it says so
+            if _opener(start) is not None or start.startswith((_PARQUET, *_EXCEL)):
+                return "compressed more than once", "Unpack it until a table is there, and give that."
+        return named_by_start(start)
 
     def _start(self) -> bytes:
         with self.raw() as file:
@@ -154,15 +175,22 @@ class Source:
 
     def _damaged(self) -> DataError:
         return DataError(
-            f"{self.called} is compressed, and damaged or cut off.", hint="Write or copy the file again."
+            f"{self.called} is compressed, but damaged or incomplete.", hint="Write or copy the file again."
         )
+
+
+def wide_encoding(start: bytes) -> str:
+    """The encoding of several bytes per character that a byte-order mark shows; "" without one."""
+    if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    return "utf-16" if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else ""
 
 
 def codec_of(encoding: str) -> str:
     """The codec that Python has for the name of an encoding.
 
     Raises:
-        UsageError: there is none, or it is none of characters.
+        UsageError: there is no such encoding, or it does not encode characters.
     """
     try:
         found = codecs.lookup(encoding)
@@ -182,7 +210,7 @@ def _standard_input() -> bytes:
     """All of standard input, read once: a command may look at the header before it reads the rows."""
     if sys.stdin is None or sys.stdin.isatty():
         raise DataError(
-            "Standard input is a terminal, and a file was expected there.",
+            "Standard input is a terminal, but a file was expected there.",
             hint="Pipe the file in: zcat reviews.jsonl.gz | rpsg check - --text review",
         )
     return sys.stdin.buffer.read()
@@ -195,10 +223,11 @@ def _unpacked(file: BinaryIO) -> BinaryIO:
 
 
 def _opener(start: bytes) -> Callable[[BinaryIO], BinaryIO] | None:
-    """What reads a packed file that begins so; None for any other.
+    """What reads a packed file that begins like this; None if it is not packed.
 
-    The first bytes have to unpack, or one row that begins like a packed file would decide how all are read.
-    A header of gzip may have a name of any length, which text would be: it needs bytes that no text has.
+    The first bytes must really unpack. Otherwise one row that begins like a packed file would decide how all
+    rows are read. A gzip header may contain a file name of any length, and text could pass for one, so bytes
+    that no text has must be among them.
     """
     for sign, unpack, opened in _PACKINGS:
         if start.startswith(sign):
@@ -219,8 +248,8 @@ class _Recoded(io.RawIOBase):
         self._stream = stream
         self._codec = codec
         self._called = called
-        # A byte that is no character stays a byte that is none, so that only its own row is faulty. The
-        # encodings of two bytes a character have no such way.
+        # A byte that is not part of a character is passed on as it is, so that only its own row is faulty.
+        # That is not possible in encodings with two bytes a character.
         self._decoder = codecs.getincrementaldecoder(codec)(errors="surrogateescape")
         self._waiting = b""
         self._done = False
@@ -243,8 +272,8 @@ class _Recoded(io.RawIOBase):
         try:
             return self._decoder.decode(piece, final=self._done).encode("utf-8", "surrogateescape")
         except UnicodeError:
-            pass  # the error holds a piece of the file, so it must not become a cause
+            pass  # the error contains a piece of the file, so it must not become the cause of another
         raise DataError(
             f"{self._called} is not in the encoding {self._codec}.",
-            hint="Name the right one with --encoding; file --mime-encoding FILE guesses it.",
+            hint="Name the right one with --encoding. To guess it: file --mime-encoding FILE",
         )

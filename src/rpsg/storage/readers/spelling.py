@@ -14,11 +14,11 @@ from uuid import UUID
 
 from rpsg.disk.json_text import whole
 
-#: Whole numbers as files write them: 12.0, and 1.2e+17, as Python and pandas write a large float. Longer ones
-#: than any float are names: Python refuses to convert such numbers, or takes hours.
+#: Whole numbers as files write them: 12.0, or 1.2e+17, as Python and pandas write a large float. Numbers
+#: longer than any float are read as names, because Python refuses to convert them or takes hours.
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,400})\.0{1,400}|-?[1-9](?:\.[0-9]{1,400})?[eE]\+[0-9]{2,3}")
 _TRUTHS = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
-#: How a missing number is written when a column of numbers is made text.
+#: How a missing number is written when a column of numbers is turned into text.
 MISSING = frozenset({"nan", "NaN"})
 #: Digits of the longest number that has a spelling.
 LONGEST = 1000
@@ -66,18 +66,23 @@ def _spelled_number(value: Decimal) -> str | None:
     if not value:
         return "0"
     if abs(value.adjusted()) >= LONGEST:
-        return None  # Python refuses to write such numbers out, or takes hours
+        return None  # Python refuses to write such numbers as text, or takes hours
     if value == value.to_integral_value():
         return str(int(value))
     return format(value, "f").rstrip("0")
 
 
 def _spelled_bytes(value: bytes) -> str | None:
+    text = decoded(value)
+    return spelled_text(text) if text is not None and text.isprintable() else value.hex()
+
+
+def decoded(value: bytes) -> str | None:
+    """Bytes as the UTF-8 text that they are; None: they are none. The error of a decoder would hold them."""
     try:
-        text = value.decode()
+        return value.decode()
     except UnicodeDecodeError:
-        return value.hex()
-    return spelled_text(text) if text.isprintable() else value.hex()
+        return None
 
 
 def clean(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rpsg.arguments import shown
 from rpsg.errors import DataError
+from rpsg.storage.readers.source import wide_encoding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,18 +19,17 @@ if TYPE_CHECKING:
     from rpsg.storage.readers.source import Source
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
-#: So many bytes are read at a time, and then at most as many more of the last line.
+#: How many bytes are read at a time; of the last line at most as many are read in addition.
 BLOCK = 1 << 18
-#: The positions within a block after a line feed, and after a return that no line feed follows.
+#: The positions in a block where a line ends: after a line feed, or after a return without a line feed.
 _AFTER_LINE = re.compile(rb"(?<=\n)(?!\Z)|(?<=\r)(?![\r\n]|\Z)")
-_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 TOO_LONG = "the line is too long"
 NOT_UTF8 = "the line is not UTF-8 text"
 NOT_ENCODED = "the line is not text of the declared encoding"
 
 
 class Problem(NamedTuple):
-    """What is wrong with a line: the reason, the same for all such lines, and details of this one."""
+    """What is wrong with a line: the reason, which many lines can share, and the details of this line."""
 
     reason: str
     detail: str
@@ -58,10 +58,10 @@ def read_lines(source: Source) -> Iterator[tuple[int, str | Problem]]:
 
 
 def raw_lines(source: Source, squeezed: Callable[[bytes], bytes]) -> Iterator[tuple[bytes, int]]:
-    """Each line with its size in bytes; of a line over 64 MiB only the output of ``squeezed`` for its pieces.
+    """Each line with its size in bytes; of a line over 64 MiB, only what ``squeezed`` keeps of its pieces.
 
-    A line also ends at a return without a line feed, as some programs write them: at each, whatever other
-    lines end in, because the first line of a file may be somebody's.
+    A line also ends at each return without a line feed, which is how some programs end lines. How other lines
+    end does not matter, because no single row may decide how all rows are read.
 
     Raises:
         DataError: the file is empty or cannot be opened.
@@ -71,7 +71,7 @@ def raw_lines(source: Source, squeezed: Callable[[bytes], bytes]) -> Iterator[tu
         with source.lines() as file:
             for pieces, ends in _blocks(file):
                 empty = False
-                if ends and not held and max(map(len, pieces)) <= MAX_LINE_BYTES:  # nearly every block
+                if ends and not held and max(map(len, pieces)) <= MAX_LINE_BYTES:  # nearly always
                     yield from zip(pieces, map(len, pieces), strict=True)
                     continue
                 for left, piece in enumerate(pieces, 1 - len(pieces)):
@@ -88,14 +88,14 @@ def raw_lines(source: Source, squeezed: Callable[[bytes], bytes]) -> Iterator[tu
     except OSError as error:
         raise cannot_open(source.called, error) from error
     if empty:
-        raise DataError(f"{source.called} is empty.", hint="Give a file with at least one row.")
+        raise no_content(source.called)
 
 
 def _blocks(file: BinaryIO) -> Iterator[tuple[list[bytes], bool]]:
     """The lines of each block of the file, and whether the last one ends with its block.
 
-    It does, unless it is the last line of the file or a long one. Were a long line read as a whole, one row
-    with many returns would take many times its size in memory.
+    The last line ends with its block unless it is the last of the file, or a long one. Long lines are read in
+    parts: as a whole, one row with many returns would take many times its size in memory.
     """
     after_return = False
     while block := file.read(BLOCK):
@@ -109,21 +109,26 @@ def _blocks(file: BinaryIO) -> Iterator[tuple[list[bytes], bool]]:
         after_return = block.endswith(b"\r")
 
 
+def no_content(called: object) -> DataError:
+    """The error of a file that has not even a header."""
+    return DataError(f"{called} is empty.", hint="Give a file with at least one row.")
+
+
 def no_rows(called: object) -> DataError:
-    """The error of a file that has nothing but a header."""
-    return DataError(f"{called} has no rows.", hint="Give a file with at least one row under the header.")
+    """The error for a file that has nothing but a header."""
+    return DataError(f"{called} has no rows.", hint="Give at least one row under the header.")
 
 
-def no_usable_row(called: object, path: Path) -> DataError:
-    """The error of a file in which every row is left out."""
+def no_usable_row(called: object, path: Path | None) -> DataError:
+    """The error for a file, or for data in memory without a ``path``, in which every row is left out."""
+    check = "rpsg.check(data, ...)" if path is None else f"rpsg check {quote(str(path))}"
     return DataError(
-        f"{called} has no usable row.",
-        hint=f"See which rows, and why, with the same options: rpsg check {quote(str(path))}",
+        f"{called} has no usable row.", hint=f"See which rows, and why, with the same options: {check}"
     )
 
 
 def no_file(path: Path) -> DataError:
-    """The error of a path that leads to no file."""
+    """The error for a path that does not lead to a file."""
     hint = "Check the path (ls -l shows what is there)."
     if "\\" in str(path):
         hint = f"On this system folders are separated by /, as in {quote(str(path).replace(chr(92), '/'))}."
@@ -141,38 +146,39 @@ def too_long() -> Problem:
     return Problem(
         TOO_LONG,
         f"the line is longer than {MAX_LINE_BYTES >> 20} MiB",
-        "Check that the file has one row a line; a single text may not be that long.",
+        "Check that the file has one row a line. If this text really is so long, shorten it.",
     )
 
 
 def decoded(source: Source, line: bytes, *, number: int, offset: int, mixed: bool) -> str | Problem:
-    """One line as text, or why it is not text. ``offset`` is that of its first byte in the file.
+    """One line as text, or why it is not text.
 
-    ``mixed``: whether there were letters in UTF-8 before it, so that another encoding would spoil them.
+    ``offset`` is the position of its first byte in the file. ``mixed`` says that earlier lines have letters
+    in UTF-8, which would be wrong in another encoding.
     """
     if line.isascii():
         return line.decode()
-    line = line.removeprefix(codecs.BOM_UTF8)  # also within a file: it is the start of a second one
+    line = line.removeprefix(codecs.BOM_UTF8)  # also inside a file, where a second file was appended
     try:
         return line.decode()
     except UnicodeDecodeError as error:
-        wrong_byte = error.start  # the error itself holds the line, so it must not become a cause
+        wrong_byte = error.start  # the error contains the line, so it must not become the cause of another
     if source.encoding:
         return Problem(
             NOT_ENCODED,
-            f"a byte of the line is no character of the encoding {source.encoding}",
-            "Name the right one with --encoding, or take the line out.",
+            f"the line has a byte that is not part of any character in the encoding {source.encoding}",
+            "Name the right one with --encoding, or remove the line.",
         )
     if mixed:
         return Problem(
             NOT_UTF8,
-            f"the byte at offset {offset + wrong_byte} of the file is not UTF-8, and lines before it are",
+            f"the byte at offset {offset + wrong_byte} of the file is not UTF-8, although earlier lines are",
             "The file mixes two encodings. Correct this line and others like it, or save the whole as UTF-8.",
         )
-    wide = number == 1 and line.startswith(_UTF_16)
-    guess = "It looks like UTF-16" if wide else "If it came from Windows"
+    wide = wide_encoding(line) if number == 1 else ""
+    guess = f"It looks like {wide.upper()}" if wide else "If it came from Windows"
     return Problem(
         NOT_UTF8,
         f"the byte at offset {offset + wrong_byte} of the file is not UTF-8",
-        f"{guess}, add: --encoding {'utf-16' if wide else 'cp1252'}",
+        f"{guess}, add: --encoding {wide or 'cp1252'}",
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-#: What files of conversations call who speaks, and what is said; the first name that is there counts.
+#: The keys under which files of conversations have the speaker and the words; the first key that is there is
+#: used.
 SPEAKER = ("speaker", "role", "from", "name", "participant", "author")
 SAID = ("text", "content", "value", "utterance", "message")
 

@@ -1,4 +1,4 @@
-"""What every attack of an audit must keep. Subclass ``AttackLaws`` and give it the attack."""
+"""Laws for every attack of an audit. Subclass ``AttackLaws`` and give it the attack."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class AttackLaws:
         assert attack(subject(leak=20)) == attack(subject(leak=20))
 
     def test_a_finding_quotes_no_text(self, attack: Attack) -> None:
-        """Its reason and its details are printed: texts are named by their places in ``matches``."""
+        """Its reason and its details are printed, so texts are named only by their places, in ``matches``."""
         case = subject(leak=100)
         told = json.dumps(asdict(attack(case)), default=str)
         assert not any(" ".join(text.split()[:4]) in told for text in case.texts)

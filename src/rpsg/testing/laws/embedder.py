@@ -38,7 +38,7 @@ class EmbedderLaws:
         assert np.abs(np.linalg.norm(rows, axis=1) - 1).max() < 1e-5
 
     def test_a_row_depends_on_its_own_text_only(self, embedder: Embedder) -> None:
-        """Bit for bit: this makes a record's vote a function of that record alone."""
+        """Rows are equal bit for bit, so that a record's vote is a function of that record alone."""
         together = embedder.embed(TEXTS)
         for index, text in enumerate(TEXTS):
             assert np.array_equal(embedder.embed([text])[0], together[index])
