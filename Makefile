@@ -77,8 +77,8 @@ lint: $(VENV)/.test
 	@$(BIN)/lint-imports || { $(call hint,"$(BIN)/lint-imports"); }
 
 weights: $(VENV)/.test
-	@$(call say,"weights and public data (first time: about 320 MB)")
-	@for name in smollm2-135m minilm-onnx minilm-torch amazon-reviews; do $(BIN)/rpsg models pull $$name || exit; done
+	@$(call say,"weights and public data (first time: about 410 MB)")
+	@for name in smollm2-135m minilm-onnx minilm-torch e5-small amazon-reviews; do $(BIN)/rpsg models pull $$name || exit; done
 	@for name in $(ACCEPT); do $(BIN)/rpsg models pull $$name --accept-licence || exit; done
 
 pytest: weights

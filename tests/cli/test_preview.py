@@ -152,7 +152,7 @@ def closed(path: Path) -> None:
 NO_STATE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a file": (lambda path: path.write_text("notes"), ""),
     "below a file": (lambda path: path.write_text("notes"), "rpsg/state"),
-    "a link to nowhere": (lambda path: path.symlink_to("nowhere/at/all"), ""),
+    "below a link to a file": (lambda path: path.symlink_to(__file__), "rpsg"),
     "a link to a file": (lambda path: path.symlink_to(__file__), ""),
     "a pipe": (os.mkfifo, ""),
     "a closed folder": (closed, ""),

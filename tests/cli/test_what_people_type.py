@@ -295,3 +295,10 @@ def test_a_survey_of_three_hundred_is_told_what_it_can_carry_before_anything_is_
     assert not any(
         account["totals"] for account in rpsg("budget", "--account", "other", "--json").json["accounts"]
     )
+
+
+def test_values_with_commas_are_told_apart_in_the_preview(rpsg: Rpsg) -> None:
+    fakes = ("--writer", "fake", "--embedder", "fake")
+    shown = " ".join(rpsg("plan", *fakes, "--domain", "support-es", "--method", "floor").out.split())
+    assert "necesito ayuda; una pregunta" in shown
+    assert "corto, medio, largo" in shown

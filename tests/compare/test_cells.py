@@ -142,7 +142,7 @@ def test_private_texts_of_several_files_or_of_an_asset_need_an_account_by_name(
     """The people of the second file would be asked at the cost of the first."""
     settings = small(lab)
     settings["data"][0] |= {"public": False, **where}
-    with pytest.raises(UsageError, match="invented has no account") as refused:
+    with pytest.raises(UsageError, match="invented names no account") as refused:
         cells_of(read_matrix(written(lab.folder / "c.toml", settings)))
     assert "account" in refused.value.hint
     settings["data"][0]["settings"]["data"]["account"] = "patients"

@@ -9,6 +9,7 @@ import pytest
 from tests.models.local.bert_gguf import write_bert_gguf
 
 from rpsg.models.download import locate, models_folder
+from rpsg.models.e5 import E5Embedder
 from rpsg.models.fake import FakeEmbedder
 from rpsg.models.letters import LettersEmbedder
 from rpsg.models.llamacpp.embedder import GgufEmbedder
@@ -45,6 +46,18 @@ class TestLettersEmbedder(EmbedderLaws):
             )
             assert near == pytest.approx(1)
             assert far < 0.1 < own
+
+
+@pytest.fixture(scope="module")
+def multilingual() -> E5Embedder:
+    return E5Embedder(locate("e5-small"))
+
+
+@pytest.mark.weights
+class TestE5Embedder(EmbedderLaws):
+    @pytest.fixture
+    def embedder(self, multilingual: E5Embedder) -> Embedder:
+        return multilingual
 
 
 @pytest.fixture(scope="module")

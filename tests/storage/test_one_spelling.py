@@ -174,6 +174,41 @@ def test_a_label_that_is_missing_though_labels_are_declared_has_a_rule(tmp_path:
     assert [row.label for row in read(path, unlisted="other", **data)] == ["good", "other", "bad", "other"]
 
 
+#: A label that is missing, as each format writes it, between two that are there.
+MISSING_LABELS: dict[str, tuple[str, bytes]] = {
+    "an empty cell of CSV": ("a.csv", b"text,label\ntea,good\noil,\ncorn,bad\n"),
+    "quotes with nothing between": ("a.csv", b'text,label\ntea,good\noil,""\ncorn,bad\n'),
+    "blanks between tabs": ("a.tsv", b"text\tlabel\ntea\tgood\noil\t  \ncorn\tbad\n"),
+    "NaN of a data frame": ("a.csv", b"text,label\ntea,good\noil,nan\ncorn,bad\n"),
+    "a NUL": ("a.csv", b"text,label\ntea,good\noil,\0\ncorn,bad\n"),
+    "a bare NaN": (
+        "a.jsonl",
+        b'{"text":"tea","label":"good"}\n{"text":"oil","label":NaN}\n{"text":"corn","label":"bad"}',
+    ),
+    "no key": (
+        "a.jsonl",
+        b'{"text":"tea","label":"good"}\n{"text":"oil"}\n{"text":"corn","label":"bad"}',
+    ),
+    "null of Parquet": ("a.parquet", b""),
+}
+
+
+@pytest.mark.parametrize(("name", "content"), MISSING_LABELS.values(), ids=MISSING_LABELS)
+def test_a_missing_label_is_missing_in_every_format_and_has_a_rule(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    if not content:
+        pq.write_table(pa.table({"text": ["tea", "oil", "corn"], "label": ["good", None, "bad"]}), path)
+    data: dict[str, Any] = {"path": str(path), "label": "label", "labels": ("good", "bad")}
+    reading = open_private(read_by_rule(DataSection(**data), tells=True))
+    assert [row.label for row in reading.corpus] == ["good", "bad"]
+    assert list(reading.left_out) == ["the label is missing"]
+    other = open_private(read_by_rule(DataSection(**data, unlisted="other"), tells=True))
+    assert [row.label for row in other.corpus] == ["good", "other", "bad"]
+
+
 def test_other_is_one_more_label_and_goes_only_with_declared_ones() -> None:
     declared = {"label": "label", "labels": ("a", "b")}
     assert resolve({"data": declared}).data.label_values == ("a", "b")

@@ -95,10 +95,15 @@ def _schema(screen: Screen, preview: Preview) -> None:
     counted = f"{preview.cells} noisy counts" if preview.cells else "drawn evenly: nothing is counted"
     screen.heading(f"Attributes of a text ({counted})")
     rows = [
-        (name, kind, str(number), ", ".join(values[:6]) + (", ..." if number > 6 else ""))
-        for name, kind, number, values in preview.attributes
+        (name, kind, str(number), _some(values, number)) for name, kind, number, values in preview.attributes
     ]
     screen.table(("attribute", "found by", "values", "such as"), rows, numbers=("values",))
+
+
+def _some(values: Sequence[str], number: int) -> str:
+    """The first six of ``number`` values; a semicolon is between them if one has a comma itself."""
+    shown = [*values[:6], *(["..."] if number > 6 else [])]
+    return ("; " if any("," in value for value in shown) else ", ").join(shown)
 
 
 def _work(screen: Screen, preview: Preview) -> None:

@@ -32,10 +32,13 @@ class CompareSetting:
     size: int
     temperature: float | None
 
+    @property
+    def people_in_words(self) -> str:
+        return f"{self.people:,} people" if self.people else "all people"
+
     def in_words(self) -> str:
-        people = f"{self.people:,} people" if self.people else "all people"
         heat = "" if self.temperature is None else f", temperature {self.temperature:g}"
-        return f"{self.data}, {self.writer}, {people}, {self.size:,} texts{heat}"
+        return f"{self.data}, {self.writer}, {self.people_in_words}, {self.size:,} texts{heat}"
 
 
 @dataclass(frozen=True, slots=True)

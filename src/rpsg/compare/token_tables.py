@@ -49,7 +49,7 @@ class TokenTable:
     def title(self) -> str:
         epsilon = "" if self.epsilon is None else f", ε = {epsilon_in_words(self.epsilon)}"
         return (
-            f"{self.setting.data}, {self.setting.writer}, {self.setting.people or 'all'} people{epsilon}: "
+            f"{self.setting.data}, {self.setting.writer}, {self.setting.people_in_words}{epsilon}: "
             f"{self.budget:,.0f} tokens, as {self.whose} takes"
         )
 

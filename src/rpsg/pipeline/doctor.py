@@ -119,7 +119,7 @@ def _machine() -> Diagnosis:
 
 
 def _disk() -> Diagnosis:
-    free = shutil.disk_usage(nearest(nearest(state_folder()).resolve())).free
+    free = shutil.disk_usage(nearest(state_folder())).free
     detail = f"{free >> 20:,} MB free where RPSG keeps its state"
     if free < _LEAST_DISK:
         return Diagnosis("disk", "warn", detail, "Free some space, or move the folder with RPSG_HOME.")

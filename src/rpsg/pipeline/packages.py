@@ -25,6 +25,7 @@ _BY_FORM: Mapping[str, Mapping[str, str]] = {
     "st": {**_TORCH, "sentence_transformers": "hf"},
     "gguf": _LLAMA,
     "minilm": _ONNX,
+    "e5-small": {"tokenizers": "local"},
     "int8": {**_ONNX, "onnx": "int8", "safetensors": "int8"},
     "static": {"tokenizers": "static", "safetensors": "static"},
     "vader": {"vaderSentiment": "vader"},

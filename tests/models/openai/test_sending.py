@@ -75,7 +75,7 @@ def test_azure_has_its_own_paths_and_header(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_what_cannot_be_a_key_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_KEY", "two words\nand lines")
-    with FaultyServer() as server, pytest.raises(ModelError, match="SOME_KEY holds is not a key") as refused:
+    with FaultyServer() as server, pytest.raises(ModelError, match="SOME_KEY is not a key") as refused:
         written(server, key_env="SOME_KEY")
     assert "two" not in str(refused.value)
     assert server.asked == []

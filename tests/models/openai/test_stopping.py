@@ -58,7 +58,7 @@ def test_a_wait_of_hours_is_told_and_not_waited() -> None:
 def test_a_server_that_gives_nobody_a_text_is_not_asked_forever() -> None:
     with FaultyServer(lambda _: answer("")) as server:
         writer = ServerWriter("m", server.settings(concurrency=2))
-        with pytest.raises(ModelError, match=r"no text to any of the first 20 requests \(an empty text"):
+        with pytest.raises(ModelError, match=r"no text for any of the first 20 requests \(an empty text"):
             writer.write([replace(ASK, seed=seed) for seed in range(500)])
     assert len(server.asked) < 45, "each of them twice"
 

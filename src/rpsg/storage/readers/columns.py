@@ -75,7 +75,7 @@ def _missing(path: Path | str, header: Sequence[str], name: str, option: str) ->
     names = nameable(header)
     if not names:
         hint = (
-            "The first line contains more than short names, so it may be somebody's row and is not shown. "
+            "The header contains more than short names, so it may be somebody's row and is not shown. "
             "If these "
             f"are the column names, copy the right one, in quotes: --{option} 'What would you change?'. If "
             f"there is no header, add one with the column names, such as {name}."

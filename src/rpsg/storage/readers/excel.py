@@ -135,7 +135,7 @@ def _sheets(source: Source) -> dict[str, list[list[Any]]]:
         )
     if sheets is None:
         raise DataError(
-            f"{source.called} is not a whole Excel workbook, or it is locked with a password.",
+            f"{source.called} is not a complete Excel workbook, or it is locked with a password.",
             hint="Open it and save it again without a password, or save the sheet as a .csv file. If it is "
             "text that is only called so, add: --format csv",
         )

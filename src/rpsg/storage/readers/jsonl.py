@@ -87,7 +87,7 @@ def _check_kind(source: Source) -> None:
     """Raise DataError if a file without a single object looks like one of another kind."""
     if (found := source.looks_like()) is not None:
         what, hint = found
-        raise DataError(f"{source.called} should be JSON Lines and is {what}.", hint=hint)
+        raise DataError(f"{source.called} should be JSON Lines, but is {what}.", hint=hint)
 
 
 def _is_array(begins: str, objects: int) -> bool:

@@ -47,7 +47,6 @@ UNLISTED = "the label is not one of those declared"
 _OTHER_LABEL = "; or count such rows as another label: --unlisted other"
 _QUOTED = "a label with a comma needs quotes: '\"Food, drink\",garden'"
 
-
 #: One row as the file has it: its line, row or file number, counted from 1, and the values of
 #: ``Columns.wanted_or_none`` in their order. It is a tuple because making an object of a class would take as
 #: long as all checks of a row.
