@@ -105,7 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--embedders", default="minilm,static,letters")
+    parser.add_argument("--embedders", default="minilm,static,letters,e5-small")
     parser.add_argument("--packs", default="clinical,clinical-de,survey-fr,support-es")
     parser.add_argument("--writers", default="")
     parser.add_argument("--out", type=Path)
