@@ -37,7 +37,8 @@ OTHER_FILES = {
     # Pages, style and script of the viewer.
     r"\w+\.html|viewer\.css|follow\.js": "viewer",
     # Of models, of packages, of the documentation, and examples of what somebody types.
-    r"[\w/-]*(config|tokenizer|modules|minilm)\.json|/?e5-small-q4\.bin|_GroundTruth\.txt|\w+\.jsonl": "models",
+    r"[\w/-]*(config|tokenizer|modules|minilm)\.json|_GroundTruth\.txt|\w+\.jsonl": "models",
+    r"/?e5-small-q4\.bin": "models",
     r"entry_points\.txt|data\.jsonl|others\.jsonl": "testing",
     r"docs/[\w-]+\.md|options\.json": "cli|compare.matrix",
     r"(private|pyarrow)\.(csv|parquet)": "arguments",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from rpsg.textstats.words import Ints
+    from rpsg.textstats.words import Ints, Tokens
 
     Floats = npt.NDArray[np.float64]
 
@@ -41,9 +41,8 @@ def scores_without(texts: Sequence[str], group: Ints | None) -> Floats:
     ways = 1 if group is None else int(group.max()) + 2
     logs = np.zeros((ways, len(texts)))
     nothing = np.zeros(logs.shape, np.bool_)
-    for n, (grams, owner, _) in enumerate(tokens.ngrams_up_to(ORDER), 1):
-        shared = _matches(grams, owner, len(texts), group, ways)
-        total = np.maximum(tokens.lengths - n + 1, 0)
+    for n in range(1, ORDER + 1):
+        shared, total = _matches(tokens, n, group, ways)
         if n == 1:
             nothing = shared == 0
         logs += np.log(np.where(shared == 0, EPSILON, shared) / np.maximum(total, 1)) / ORDER
@@ -55,8 +54,10 @@ def scores_without(texts: Sequence[str], group: Ints | None) -> Floats:
     return np.asarray(np.where(nothing, 0.0, brief * np.exp(logs)))
 
 
-def _matches(grams: Ints, owner: Ints, texts: int, group: Ints | None, ways: int) -> Ints:
-    """Each text's matched n-grams, shape (ways, texts), rows as in ``scores_without``."""
+def _matches(tokens: Tokens, n: int, group: Ints | None, ways: int) -> tuple[Ints, Ints]:
+    """Each text's matched n-grams, shape (ways, texts), rows as in ``scores_without``; all its n-grams."""
+    texts = len(tokens.lengths)
+    grams, owner, _ = tokens.ngrams(n)
     pairs, counts = np.unique(grams * texts + owner, return_counts=True)
     gram, text = np.divmod(pairs, texts)
     own = np.zeros_like(text) if group is None else group[text]
@@ -67,7 +68,7 @@ def _matches(grams: Ints, owner: Ints, texts: int, group: Ints | None, ways: int
         lost = clipped - np.minimum(counts, instead)
         cells = np.bincount((lost_with + 1) * texts + text, weights=lost, minlength=ways * texts)
         shared -= cells.reshape(ways, texts)
-    return np.asarray(shared, np.int64)
+    return shared.astype(np.int64), np.maximum(tokens.lengths - n + 1, 0)
 
 
 def _most_elsewhere(gram: Ints, counts: Ints, group: Ints) -> tuple[Ints, Ints, Ints]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import deque
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
@@ -128,19 +127,14 @@ class Tokens:
 
     def ngrams(self, n: int) -> tuple[Ints, Ints, int]:
         """(gram, text) of each n-gram in reading order, and the number of different grams."""
-        return deque(self.ngrams_up_to(n), maxlen=1)[0]
-
-    def ngrams_up_to(self, n: int) -> Iterator[tuple[Ints, Ints, int]]:
-        """``ngrams`` of 1, 2 and so on up to ``n``; each is made from the one before."""
         grams, count, starts = self.codes, self.size, self._starts(1)
-        yield grams[starts], self.owner[starts], count
         for k in range(2, n + 1):
             starts = self._starts(k)
             keys = grams[starts] * self.size + self.codes[starts + k - 1]
             different, numbered = np.unique(keys, return_inverse=True)
             grams, count = np.zeros_like(self.codes), len(different)
             grams[starts] = numbered
-            yield grams[starts], self.owner[starts], count
+        return grams[starts], self.owner[starts], count
 
     def split(self, texts: int) -> tuple[Tokens, Tokens]:
         """The first ``texts`` texts and the others, with the same numbering of words."""
