@@ -8,6 +8,7 @@ folder.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,43 @@ SAID: dict[str, tuple[Callable[[Request], str], str]] = {
     "nothing": (lambda _: "", "empty"),
     "always the same": (lambda _: "The soup was warm and everybody liked it.", "near-duplicate"),
     "the same word for ever": (lambda _: "soup " * 40, "repeats itself"),
+    "a refusal in the name of guidelines": (
+        lambda r: f"My guidelines don't allow me to write text {r.seed}.",
+        "refused politely",
+    ),
+    "a refusal without a word of regret": (
+        lambda r: f"I will not write fake reviews for you, and {r.seed} requests change nothing.",
+        "refused politely",
+    ),
+    "a refusal in Russian": (
+        lambda r: f"Извините, но я не могу выполнить этот запрос {r.seed}.",
+        "refused politely",
+    ),
+    "a refusal in Polish": (
+        lambda r: f"Przepraszam, ale nie mogę pomóc w tej sprawie, choć pytasz {r.seed} razy.",
+        "refused politely",
+    ),
+    "a refusal in Korean": (
+        lambda r: f"죄송하지만 그 요청은 도와드릴 수 없습니다. 번호 {r.seed}.",
+        "refused politely",
+    ),
+    "a refusal in Spanish with a reason": (
+        lambda r: f"Lo siento, no puedo cumplir con esa solicitud {r.seed}.",
+        "refused politely",
+    ),
+    "a question about its task": (
+        lambda r: f"Sure! Please tell me what the review should be about. Number {r.seed}?",
+        "talks about its task",
+    ),
+    "thoughts about the user without a tag": (
+        lambda r: f"The user wants a review of soup number {r.seed}. It must be short.",
+        "talks about its task",
+    ),
+    "thoughts that never end": (lambda r: f"<think>Soup, cake or tea {r.seed}?", "does not end to think"),
+    "thoughts and nothing after them": (lambda r: f"<think>Soup {r.seed}?</think>", "empty"),
+    "invisible characters": (lambda _: "\u200b\u2060 \ufeff" * 9, "empty"),
+    "dots": (lambda r: "... " * (5 + r.seed % 7), "empty"),
+    "the prompt again": (lambda r: f"{r.messages[0].content} Soup {r.seed}.", "repeats its prompt"),
 }
 
 
@@ -81,6 +119,24 @@ def test_a_writer_that_gives_no_usable_text_costs_nothing(
     assert reason in error.message
     assert "of 8: " in error.message
     assert error.hint
+    assert unread == []
+    assert untouched(lab, plan)
+    assert len(lab.run(plan, writer=FakeWriter(name="another")).texts) == 20, "in the same folder"
+
+
+class Cut(FakeWriter):
+    """Stopped at its limit of tokens each time, long before the end of a sentence."""
+
+    def _reply(self, request: Request) -> Reply:
+        reply = super()._reply(request)
+        return replace(reply, text=f"The soup {request.seed} was warm and everybody who", finish="length")
+
+
+def test_a_writer_whose_texts_are_always_cut_costs_nothing(lab: Lab, unread: list[Path]) -> None:
+    plan = lab.plan(lab.file(lab.rows(300)))
+    error = refused(lab, plan, Cut())
+    assert "8 of 8: cut in the middle" in error.message
+    assert "do not end" in error.hint
     assert unread == []
     assert untouched(lab, plan)
     assert len(lab.run(plan, writer=FakeWriter(name="another")).texts) == 20, "in the same folder"
@@ -120,8 +176,6 @@ class Few(FakeWriter):
         self.usable = usable
 
     def _reply(self, request: Request) -> Reply:
-        from dataclasses import replace
-
         reply = super()._reply(request)
         return reply if not self.usable <= len(self.requests) - 1 < 8 else replace(reply, text="No.")
 

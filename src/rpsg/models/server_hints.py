@@ -20,7 +20,7 @@ _ADDRESS = (
 _ENDS = "Check --base-url: no texts can be asked for there. Most addresses end in /v1."
 #: The first pattern that a reason matches has the hint.
 _HINTS: tuple[tuple[str, str], ...] = (
-    ("cut while thinking|only thoughts", _THINKS),
+    ("cut while thinking|only thoughts|does not end to think", _THINKS),
     ("a web page|redirect", _ADDRESS),
     ("a stream", "Switch streaming off in the server or gateway: one whole answer is expected."),
     ("call of a tool", "Switch tools off for this model, or use another one."),
@@ -55,7 +55,10 @@ _HINTS: tuple[tuple[str, str], ...] = (
         "not JSON|as the API says|without choices",
         "Check that --base-url is the address of an OpenAI-compatible server.",
     ),
-    ("an empty text", "The model answers with nothing: try it without RPSG, or use another --writer."),
+    (
+        "an empty text|^empty$",
+        "The model answers with nothing: try it without RPSG, or use another --writer.",
+    ),
 )
 _OTHER = "Try it with: rpsg doctor; or use another --writer."
 

@@ -6,9 +6,9 @@ import re
 
 _THINKING = re.compile(
     r"(?P<begins><(?:think|thinking|thought|thoughts|reasoning|reflection|seed:think)>|\[THINK\]"
-    r"|<\|channel\|>\s{0,9}(?:analysis|commentary)\b|<\|begin_of_thought\|>)"
+    r"|<\|channel\|>\s{0,9}(?:analysis|commentary)\b|<\|begin_of_thought\|>|\u25c1think\u25b7)"
     r"|</(?:think|thinking|thought|thoughts|reasoning|reflection|seed:think)>|\[/THINK\]"
-    r"|<\|channel\|>\s{0,9}final\b|<\|end_of_thought\|>",
+    r"|<\|channel\|>\s{0,9}final\b|<\|end_of_thought\|>|\u25c1/think\u25b7",
     re.IGNORECASE,
 )
 

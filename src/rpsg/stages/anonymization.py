@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from rpsg.models.thoughts import without_thoughts
 from rpsg.protocols import Message, Request
 from rpsg.stages.abstraction import NUMBER_LIKE_A_MARK
-from rpsg.stages.clean_reply import MIN_WORDS, refuses, repeats_itself
+from rpsg.stages.clean_reply import MIN_WORDS, repeats_itself
 from rpsg.stages.echo import REASON, repeats_prompt
+from rpsg.stages.refusals import refuses
 from rpsg.stages.rng import text_seed
 from rpsg.stages.sanitize import delimiter, fenced, plain, words_of
 

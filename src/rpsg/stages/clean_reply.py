@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from rpsg.models.thoughts import without_thoughts
+from rpsg.stages.refusals import refuses, talks_about_task
 from rpsg.stages.sanitize import plain
 from rpsg.textstats.words import pieces, runs_of, word_count
 
@@ -44,78 +45,16 @@ LEAD_IN = re.compile(
     r"\b[^\n]{0,120}?:\s+",
     re.IGNORECASE,
 )
-_TASKS = r"(?:review|post|note|message|ticket|abstract|text|story|article|email|letter)"
-NOT_A_TEXT = re.compile(
-    r"\bas an? (?:responsible |helpful )?(?:ai|artificial intelligence|(?:large |ai )?language model)\b"
-    r"(?=,|\.| language| model| i\b| assistant)"
-    r"|\bi(?:['\u2019]m| am) (?:just |only |merely )?an? "
-    r"(?:ai|(?:large |ai )?language model|virtual assistant)\b"
-    r"(?! \w*(?:engineer|researcher|student|scientist|developer))"
-    r"|\bi(?:['\u2019]d| would) be (?:happy|glad) to (?:help|assist)\b|\bwould you like me to\b"
-    r"|(?:\A|[.!?:\n])[^\S\n]{0,3}(?:please )?(?:re)?write (?:a|an|the|this|another|one|your) "
-    rf"(?:[\w-]+ ){{0,3}}{_TASKS}\b",
-    re.IGNORECASE,
-)
-#: The words of a refusal. Only regret may come before them, and what is refused must be the task:
-#: "I'm sorry, but the soup was cold" and "I can't help but love it" are texts.
-_DECLINES = (
-    r"i(?: can(?:['\u2019]?t|not| not)| won['\u2019]t| will not|(?: am|['\u2019]m) (?:unable|not able) to"
-    r"| (?:must|have to|need to|will have to) (?:respectfully |politely )?decline"
-    r"| (?:do not|don['\u2019]t) feel comfortable)"
-)
-REFUSAL = re.compile(
-    r"\A\W*(?:[^.!?\n]{0,60}\b(?:sorry|apologi[sz]e|unfortunately|afraid|understand)\b[^\n]{0,20}?)?\b"
-    rf"{_DECLINES}\b[^.!?\n]{{0,30}}?"
-    r"(?:\b(?:help|assist)(?:ing)?(?: you)?(?: (?:with|in|on)\b|[.,!]|\Z)"
-    r"|\b(?:comply|fulfil|fulfill|engage)\b(?: \w+){0,3} ?(?:with|in|\b(?:that|this|your|the|such))\b"
-    r"|\b(?:provid|writ|creat|generat|produc|continu|answer|discuss|do|help)(?:e|ing)?\b[^.!?\n]{0,40}?"
-    r"\b(?:request|content|conversation|prompt|task|instruction|material|question"
-    rf"|(?:that|this|such|(?:such )?an?) (?:\w+ )?{_TASKS}"
-    r"(?= ?(?:[.,;!]|\Z|as |because |for |about |on )))s?\b"
-    r"|\b(?:writ|provid|creat|generat|answer|discuss)(?:e|ing)? (?:that|this)(?=[.!]|\Z)"
-    r"|\bdo (?:that|this)\W*\Z"
-    r"|(?<=decline)(?:\W*\Z| (?:this|that|your|the) (?:request|task|prompt)\b))"
-    r"|\A\W*(?:sorry\W{1,3})?(?:that|this)(?: is|['\u2019]s) (?:not )?something"
-    r" i (?:can|cannot|can['\u2019]t) (?:help|assist)(?: you)? with\W*\Z"
-    r"|\A[^.!?\n]{0,80}\b(?:against|violates?) my (?:content |usage )?"
-    r"(?:guidelines|programming|policy|policies)\b",
-    re.IGNORECASE,
-)
-#: The words of a refusal in other languages: with packs in these languages writers decline in them.
-_REGRETS = (
-    r"\A\W*(?:[^.!?\n]{0,30}\b(?:tut mir (?:wirklich )?leid|entschuldigung|leider"
-    r"|mi dispiace|desculpe|het spijt me|sorry"
-    r"|d\u00e9sol\u00e9e?|malheureusement|lo siento|lamentablemente)\b[^.!?\n]{0,20}?)?"
-)
-_DECLINES_ELSEWHERE = (
-    r"\b(?:ich kann|kann ich) (?:[^.!?\n]{0,30}\b(?:ihnen|dir|dabei|damit|dieser)\b[^.!?\n]{0,30}"
-    r"\bnicht helfen\b|(?:diese[nrs]?|solche[nrs]?|das)\b[^.!?\n]{0,40}"
-    r"\bnicht (?:schreiben|erstellen|verfassen|erf\u00fcllen)\b)"
-    r"|\bje ne (?:peux|puis) pas (?:(?:vous |t['\u2019])aider\b|(?:r\u00e9pondre|\u00e9crire|cr\u00e9er"
-    r"|g\u00e9n\u00e9rer|r\u00e9diger) (?:\u00e0 )?(?:ce|cet|cette|de tel))"
-    r"|\bno puedo (?:ayudar(?:te|le)?(?: con (?:eso|esto|esa|esta|ese)\b|\W*\Z)"
-    r"|(?:escribir|crear|generar|redactar|responder a) (?:ese|esa|este|esta|eso|esto)\b)"
-    r"|\bnon posso (?:aiutar(?:ti|la|vi)(?: con (?:questo|questa|quest[aeo])\b|\W*\Z)"
-    r"|(?:scrivere|creare|generare) (?:questo|questa)\b)"
-    r"|\bn\u00e3o posso (?:ajudar(?: voc\u00ea)?(?: com (?:isso|isto|esse|essa)\b|\W*\Z)"
-    r"|(?:escrever|criar|gerar) (?:isso|esse|essa|este|esta)\b)"
-    r"|\b(?:ik kan|kan ik) (?:je|jou|u) (?:hier|daar)?\s?(?:mee |bij )?niet (?:mee |bij )?helpen\b"
-)
-#: In Chinese and Japanese, which have no blanks between words.
-_DECLINES_WITHOUT_BLANKS = (
-    r"\A\W*[^\u3002\uff01\uff1f\n]{0,20}(?:\u62b1\u6b49|\u5bf9\u4e0d\u8d77|\u5c0d\u4e0d\u8d77)"
-    r"[^\u3002\uff01\uff1f\n]{0,10}(?:\u65e0\u6cd5|\u4e0d\u80fd|\u7121\u6cd5)"
-    r"(?:\u5e2e\u52a9|\u534f\u52a9|\u6ee1\u8db3|\u5b8c\u6210|\u5354\u52a9)(?:\u60a8|\u4f60|\u8be5|\u8fd9)"
-    r"|\A[^\u3002\n]{0,30}(?:\u8981\u671b|\u4f9d\u983c|\u30ea\u30af\u30a8\u30b9\u30c8)\u306b\u306f?"
-    r"(?:\u304a\u7b54\u3048|\u304a\u5fdc\u3048|\u5bfe\u5fdc)(?:\u3067\u304d\u307e\u305b\u3093|\u3044\u305f\u3057\u304b\u306d)"
-)
-REFUSAL_ELSEWHERE = re.compile(
-    rf"{_REGRETS}(?:{_DECLINES_ELSEWHERE})|{_DECLINES_WITHOUT_BLANKS}", re.IGNORECASE
-)
 #: A reply that is a JSON object with one text: {"review": "..."}.
 OBJECT = re.compile(r'\A\{\s*"[\w -]{1,40}"\s*:\s*("(?:[^"\\]|\\.)*")\s*\}\Z', re.DOTALL)
 NUMBER = re.compile(r"\d[\d.,:/-]*")
-SENTENCE_END = re.compile(r"[.!?][\"')\]]*(?=\s|$)|[\u3002\uff01\uff1f]")
+#: In scripts with their own full stop nothing has to follow it; a closing quotation mark may.
+SENTENCE_END = re.compile(
+    r"[.!?][\"')\]]*(?=\s|$)"
+    r"|[\u3002\uff01\uff1f\uff61\u0964\u17d4\u104b\u0f0d\u061f\u06d4][\u300d\u300f\u201d\uff63]?"
+)
+#: Thai and Lao have no full stop: a blank between two letters ends a clause or a sentence.
+CLAUSE_END = re.compile(r"[\u0e00-\u0eff](?=\s{1,9}[\u0e00-\u0eff])")
 QUOTES = {'"': '"', "'": "'", "\u201c": "\u201d", "\u201d": "\u201d", "\u00ab": "\u00bb", "\u201e": "\u201c"}
 
 
@@ -138,7 +77,8 @@ def tidy(reply: str, *, cut: bool, begins: str = "", ends: Sequence[str] = ()) -
         text, cut = text[: min(indices)].rstrip(), False
     refused, cut_early = _no_text(text, begins), ""
     if cut:
-        last = max((match.end() for match in SENTENCE_END.finditer(text)), default=0)
+        ends_at = [match.end() for pattern in (SENTENCE_END, CLAUSE_END) for match in pattern.finditer(text)]
+        last = max(ends_at, default=0)
         cut_early = "cut in the middle" if last < max(1, len(text) / 2) else ""
         text = text[:last]
     problem = refused or cut_early or _too_little(text)
@@ -151,13 +91,15 @@ def _no_text(reply: str, begins: str) -> str:
     if any(refuses(part) for part in parts):
         return "refused politely"
     announces = LEAD_IN.fullmatch(f"{reply}\n")  # and nothing follows
-    return "talks about its task" if announces or NOT_A_TEXT.search(reply) else ""
+    return "talks about its task" if announces or talks_about_task(reply) else ""
 
 
 def _too_little(text: str) -> str:
-    """Why a text is too short; empty if it is long enough."""
+    """Why a text is too short; empty if it is long enough. Without a letter or digit it says nothing."""
+    if not any(map(str.isalnum, text)):
+        return "empty"
     if word_count(text) < MIN_WORDS:
-        return "too short" if text else "empty"
+        return "too short"
     return "repeats itself" if repeats_itself(text) else ""
 
 
@@ -182,11 +124,6 @@ def _held(literal: str) -> str:
         return plain(str(json.loads(literal, strict=False)))
     except ValueError:
         return literal
-
-
-def refuses(text: str) -> bool:
-    """Whether a reply begins by declining what it was asked for."""
-    return any(pattern.match(text[:400]) for pattern in (REFUSAL, REFUSAL_ELSEWHERE))
 
 
 #: Six of 8,442 real texts (reviews, dialogues, abstracts) have a lower share of distinct 4-grams.

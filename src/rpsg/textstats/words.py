@@ -24,7 +24,8 @@ WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
 WORD_OR_MARK = re.compile(WORD.pattern + r"|[^\w\s]")
 #: The scripts without spaces between words, for a class of characters in a pattern.
 SPACELESS = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\ua980-\ua9ff\uaa60-\uaadf"
+    "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
 )
 #: Combining marks that belong to emoji and symbols, not to letters.

@@ -7,23 +7,29 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rpsg.evaluation.inputs import UnavailableError
 from rpsg.evaluation.metrics.intervals import from_jackknife, groups, jackknife_error, of_mean
+from rpsg.textstats.languages import ENGLISH, languages_of, name_of
 from rpsg.textstats.repeats import AT_ONCE
 from rpsg.textstats.self_bleu import scores_without
 from rpsg.textstats.words import encode, words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rpsg.evaluation.inputs import Inputs, Texts
     from rpsg.measures import Measure
     from rpsg.textstats.words import Ints, Tokens
 
 VOWELS = re.compile(r"[aeiouy]+")
 SENTENCE_END = re.compile(r"[.!?]+(?:\s|$)|[\u3002\uff01\uff1f]+")
+#: The first character after the Latin letters with and without accents.
+_LATIN_ENDS = "\u0250"
 MODEL = "lower-case words"
 
 
@@ -104,8 +110,9 @@ def readability(inputs: Inputs) -> Measure:
     """Flesch's reading ease, mean over texts: 100 is easy, 0 is hard. For English.
 
     206.835 - 1.015 words/sentences - 84.6 syllables/words (Flesch 1948); syllables are groups of vowels, less
-    a silent e at the end.
+    a silent e at the end. No value for texts that are mostly in another language or alphabet.
     """
+    _check_english(inputs.corpus.texts)
     scores = [score for text in inputs.corpus.texts if (score := reading_ease(text)) is not None]
     if not scores:
         raise UnavailableError("No text has a word.")
@@ -113,6 +120,16 @@ def readability(inputs: Inputs) -> Measure:
     return inputs.measured(
         "readability", value, interval=interval, real=False, model="Flesch reading ease, English"
     )
+
+
+def _check_english(texts: Sequence[str]) -> None:
+    """Raise UnavailableError for texts whose syllables are not those of English."""
+    language = next(iter(languages_of(texts)), "")
+    if language not in ENGLISH:
+        raise UnavailableError(f"It is for English, and most texts are in {name_of(language)}.")
+    letters = Counter(sign < _LATIN_ENDS for text in texts for sign in text if sign.isalpha())
+    if letters[True] < letters[False]:
+        raise UnavailableError("It is for English, and most letters of the texts are not Latin.")
 
 
 def reading_ease(text: str) -> float | None:
