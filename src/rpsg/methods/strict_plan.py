@@ -132,8 +132,8 @@ def resolutions(pack: Pack, n: int, budget: Budget) -> Iterator[str]:
         elif release.stage == "sketch":
             within = CONFIDENT * release.sigma / (release.w * n)
             yield (
-                f"The sketch is the mean of {n:,} people's vectors, each of length at most 1. An entry of the "
-                f"sketch will be known to within {within:.2g} either way, in 95 of 100 runs. Then it is "
+                f"The sketch is the mean of {n:,} people's vectors, each of length at most 1. An entry of "
+                f"the sketch will be known to within {within:.2g} either way, in 95 of 100 runs. Then it is "
                 "corrected for what noise alone explains."
             )
 
