@@ -10,8 +10,9 @@
 PYTHON ?= python3
 VENV   ?= .venv
 # What the tests are installed with. Tests of an extra that is not here skip and say so: hf brings PyTorch,
-# which is gigabytes unless its build for processors was installed first; pii brings spaCy.
-EXTRAS ?= local,server,int8,static,vader,parquet,excel,verify,opendp,view
+# which is gigabytes unless its build for processors was installed first; pii brings spaCy. Of the tests on a Ray
+# cluster the longest run only with: make test TESTS="-m cluster tests/engines"
+EXTRAS ?= local,server,int8,static,vader,parquet,excel,verify,opendp,view,ray
 # The writer of the demo. The default has terms of use, which are shown before it is brought.
 WRITER ?= gemma-3-270m
 # How many tests run at the same time; 0 runs them one after another, in this process.

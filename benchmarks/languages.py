@@ -74,7 +74,10 @@ def tokens_a_word(pack: Pack, writer: Writer) -> list[float]:
 
 def table_of_tokens(packs: list[Pack], names: list[str]) -> str:
     """The table of docs/languages.md about tokens."""
-    rows = ["| pack | writer | tokens a word, on average | at most, of 9 in 10 texts |", "|---|---|---|---|"]
+    rows = [
+        "| pack | writer | tokens per word, on average | at most, in 9 of 10 texts |",
+        "|---|---|---|---|",
+    ]
     for name in names:
         writer = registry.writer(name)
         for pack in packs:
@@ -88,7 +91,7 @@ def table_of_tokens(packs: list[Pack], names: list[str]) -> str:
 def table(lines: list[dict[str, Any]]) -> str:
     """The table of docs/languages.md."""
     rows = [
-        "| pack | texts | embedder | right topic, group | without the first words |",
+        "| pack | examples | embedder | right topic, right group | the same, without the first words |",
         "|---|---|---|---|---|",
     ]
     for line in lines:
@@ -102,7 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--embedders", default="minilm,static,letters")
+    parser.add_argument("--embedders", default="minilm,static,letters,e5-small")
     parser.add_argument("--packs", default="clinical,clinical-de,survey-fr,support-es")
     parser.add_argument("--writers", default="")
     parser.add_argument("--out", type=Path)

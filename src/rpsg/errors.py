@@ -139,7 +139,7 @@ def in_one_clause(item: Mapping[str, Any]) -> str:
 
 
 def in_plain_words(said: str) -> str:
-    """What pydantic says about a value, as people say it, without the full stop."""
+    """The complaint of pydantic about a value, in everyday words and without the full stop."""
     said = said.removesuffix(".").replace("Value error, ", "").replace("Input should be", "must be")
     said = re.sub(r", (?:unable to parse|got a number with).*$", "", said)
     for theirs, ours in (

@@ -26,7 +26,7 @@ def languages(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def result() -> list[dict[str, object]]:
     lines = json.loads((ROOT / "benchmarks" / "results" / "languages.json").read_text("utf-8"))["lines"]
-    assert len(lines) == 12
+    assert len(lines) == 16
     return list(lines)
 
 

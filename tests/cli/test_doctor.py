@@ -289,6 +289,6 @@ def test_it_takes_the_options_of_models_and_servers_that_a_run_takes(
         url = server.settings().base_url
         options = ("--writer", "openai:m", "--base-url", url, "--extra-header", "X-Team=TEAM")
         assert (
-            "writer: openai:m@127.0.0.1: the first token"
+            "writer: openai:m@127.0.0.1 wrote its first token"
             in rpsg("doctor", *options, "--embedder", "fake").out
         )

@@ -105,6 +105,12 @@ def test_a_model_that_nobody_knows_is_an_obstacle() -> None:
     assert "There is no" not in obstacles(models={"writer": "transformers:gpt2", "embedder": "minilm"})
 
 
+@pytest.mark.parametrize(("setting", "role"), [("sentiment", "classifier"), ("scorer", "scorer")])
+def test_so_is_a_classifier_or_scorer_that_nobody_knows(setting: str, role: str) -> None:
+    assert f"There is no {role} 'nosuch'. Use one of: " in obstacles(models={setting: "nosuch"})
+    assert obstacles(models={setting: None}) == obstacles()
+
+
 def test_weights_that_are_no_embedder_are_an_obstacle_and_not_taken_for_a_package_that_sends_texts() -> None:
     """``minilm-onnx`` is what ``rpsg models pull`` downloads; the embedder that runs it is ``minilm``."""
     page = library.preview(resolve({"models": {"writer": "fake", "embedder": "minilm-onnx"}}))

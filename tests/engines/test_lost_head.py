@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 pytest.importorskip("ray", reason="needs the extra ray")
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.cluster,
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 pytest.importorskip("ray", reason="needs the extra ray")
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.cluster,
     pytest.mark.skipif(not is_able() or not Path("/proc/net/tcp").exists(), reason="reads Linux's tables"),
 ]
 #: Starts a cluster, has a text written, and tells what is open to whom.

@@ -133,6 +133,7 @@ def test_a_worker_that_is_killed_takes_with_it_only_what_it_had_not_answered(
     check(run, nodes, local)
 
 
+@pytest.mark.cluster
 def test_a_run_that_was_killed_goes_on_and_sends_nothing_again_that_was_answered(
     lab: Lab, nodes: Nodes, local: dict[str, bytes]
 ) -> None:
@@ -151,6 +152,7 @@ def test_a_run_that_was_killed_goes_on_and_sends_nothing_again_that_was_answered
     check(run, nodes, local)
 
 
+@pytest.mark.cluster
 def test_workers_count_the_private_texts_in_shards_and_no_text_goes_through_ray(
     lab: Lab, nodes: Nodes, local: dict[str, bytes]
 ) -> None:
@@ -184,11 +186,13 @@ def test_a_model_that_fails_on_a_node_is_named_without_its_words(lab: Lab, nodes
     assert not [f for f in nodes.session.rglob("*") if f.is_file() and b"honey" in f.read_bytes()]
 
 
+@pytest.mark.cluster
 def test_a_model_that_kills_every_worker_ends_the_run(lab: Lab, nodes: Nodes) -> None:
     nodes.slow.act("die")
     assert "lost again and again" in asked(lab, nodes)
 
 
+@pytest.mark.cluster
 def test_what_a_lost_node_had_not_answered_is_written_by_the_others(
     lab: Lab, nodes: Nodes, local: dict[str, bytes]
 ) -> None:

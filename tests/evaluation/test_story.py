@@ -145,7 +145,7 @@ def test_train_real_is_the_ceiling_without_people_of_the_held_out_texts(
 
 
 def test_train_real_alone_is_a_wrong_use(files: dict[str, Path]) -> None:
-    with pytest.raises(UsageError, match="goes with `real`"):
+    with pytest.raises(UsageError, match="`train_real` needs `real`"):
         rpsg.evaluate(files["corpus"], train_real=files["real"])
 
 

@@ -38,6 +38,7 @@ OTHER_FILES = {
     r"\w+\.html|viewer\.css|follow\.js": "viewer",
     # Of models, of packages, of the documentation, and examples of what somebody types.
     r"[\w/-]*(config|tokenizer|modules|minilm)\.json|_GroundTruth\.txt|\w+\.jsonl": "models",
+    r"/?e5-small-q4\.bin": "models",
     r"entry_points\.txt|data\.jsonl|others\.jsonl": "testing",
     r"docs/[\w-]+\.md|options\.json": "cli|compare.matrix",
     r"(private|pyarrow)\.(csv|parquet)": "arguments",

@@ -198,7 +198,7 @@ def test_a_long_row_of_anything_is_scrubbed_in_one_go_in_other_languages(part: s
     assert time.process_time() - began < 30
 
 
-@pytest.mark.parametrize("text", ["Call 030/123456.", "Plate AB-123-CD, Hauptstrasse 12", "id 12345678Z"])
+@pytest.mark.parametrize("text", ["Plate AB-123-CD, Hauptstrasse 12", "id 12345678Z"])
 def test_english_texts_are_scrubbed_as_ever(text: str) -> None:
     assert scrubbed(text, "en") == scrubbed(text, "") == text != scrubbed(text, "de")
 

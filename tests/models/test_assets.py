@@ -94,7 +94,7 @@ def test_packages_with_the_wrong_content_leave_nothing_behind(
     parcels: list[str], content: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(content, "two", b"something else")
-    with pytest.raises(ModelError, match="damaged; it was removed"):
+    with pytest.raises(ModelError, match="damaged and was removed"):
         assets.pull("parcel", tmp_path)
     assert list((tmp_path / "parcel").iterdir()) == []
 

@@ -151,7 +151,7 @@ def test_a_value_that_does_not_fit_is_named_by_its_setting() -> None:
 
 
 def test_a_plan_takes_no_further_keywords(lab: Lab) -> None:
-    with pytest.raises(UsageError, match="A plan has all its settings"):
+    with pytest.raises(UsageError, match="A plan already has all its settings"):
         rpsg.preview(lab.plan(), epsilon=3)
 
 

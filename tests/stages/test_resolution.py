@@ -19,7 +19,8 @@ def test_each_stage_says_what_few_people_let_it_see() -> None:
     assert "to within about 20 either way" in size
     counted = "A group of the attribute topic can be told from noise if more than 13 people (8.5% of 150)"
     assert counted in cards
-    assert "a mean over 150 people of vectors of length at most 1, will be known to within 0.038" in sketch
+    assert "mean of 150 people's vectors, each of length at most 1. An entry" in sketch
+    assert "will be known to within 0.038 either way" in sketch
 
 
 def test_with_more_people_values_are_told_from_noise_and_rarer_ones() -> None:

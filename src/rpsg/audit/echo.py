@@ -47,7 +47,7 @@ def _pairs(tokens: Tokens) -> tuple[Ints, Ints]:
 
 
 def echo_pairs(subject: Subject) -> Finding:
-    """The mean log-chance of the pairs of words of x in the corpus, minus that in the reference.
+    """The mean log probability of the pairs of words of x in the corpus, minus that in the reference.
 
     Meeus et al. compare with shadow corpora; here the parts of the reference take their place, without the
     part that a text itself is in.

@@ -71,11 +71,11 @@ def audit(
     ``encoding`` is the encoding of the files of real texts, if it is not UTF-8. For lists, the authors are in
     ``member_units`` and ``nonmember_units``. If no author is named, each text counts as a person.
 
-    ``members`` are texts of people who were in the data of the corpus, and ``nonmembers`` those of people who
-    were held out before. Chance must have decided this, person by person. ``reference`` are public texts of
-    the same kind. Without a claim (epsilon with delta, or mu) the audit tests whether anybody can tell who
-    was in the data. ``attacks`` are names (by default all of ``ATTACKS``), or functions by their names. The
-    more there are, the surer each has to be, so choose them before anything is known about the corpus.
+    The corpus was made from ``members``; ``nonmembers`` are texts of people who were held out before that.
+    Who was held out must have been decided by chance, person by person. ``reference`` are public texts of the
+    same kind. Without a claim (epsilon with delta, or mu) the audit tests whether anybody can tell who was in
+    the data. ``attacks`` are names (by default all of ``ATTACKS``), or functions by their names. The more
+    there are, the surer each has to be, so choose them before anything is known about the corpus.
 
     The coin tosses of ``canaries`` must be those of the run that made the corpus. ``aids`` has models for the
     attacks that need one, and the pipeline for ``lira-shadow``. ``notes`` are added to the notes of the

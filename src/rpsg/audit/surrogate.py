@@ -153,8 +153,8 @@ def numbered(rows: Sequence[Sequence[str]], numbers: Mapping[str, int]) -> Token
 class Expected:
     """The likelihoods of the private texts under the references.
 
-    ``each`` holds for each text the sum of log-chances under each reference, NaN for those that may hold
-    the text; shape (texts, PARTS). ``words`` holds the log-chance of each word under the mixture of the
+    ``each`` holds for each text the sum of log probabilities under each reference; NaN if that may hold
+    the text; shape (texts, PARTS). ``words`` holds the log probability of each word under the mixture of the
     others; None if there are too many to keep, so that ``models`` compute them again.
     """
 
@@ -165,7 +165,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Signals:
-    """For each private text: number of words, and sums over its words of log-chances; shape (texts,).
+    """For each private text: number of words, and sums over its words of log probabilities; shape (texts,).
 
     ``under_corpus`` under the model of the synthetic corpus; ``under_reference`` under the mixture of the
     references that do not hold the text, ``under_each`` as in ``Expected``. ``neighbours`` is the mean of
@@ -236,7 +236,7 @@ def _expected(subject: Subject) -> Expected:
 def _under_each(
     subject: Subject, models: Sequence[Surrogate], place: slice, blocks: Sequence[Tokens]
 ) -> Floats:
-    """The log-chance of each word of a block under each reference, NaN under those that may hold its text."""
+    """The log probability of each word of a block under each reference; NaN if that may hold the text."""
     found = [model.log_chances(tokens) for model, tokens in zip(models, blocks, strict=True)]
     each = np.stack(found, axis=1)
     if not subject.reference:
@@ -245,13 +245,13 @@ def _under_each(
 
 
 def _mixture(each: Floats) -> npt.NDArray[np.float32]:
-    """The log-chance of each word under the mixture of the references that do not hold its text."""
+    """The log probability of each word under the mixture of the references that do not hold its text."""
     mixed = np.log(np.nanmean(np.exp(each), axis=1)) if len(each) else np.zeros(0)
     return np.asarray(mixed, np.float32)
 
 
 def _neighbours(corpus: Surrogate, tokens: Tokens, draw: np.random.Generator) -> Floats:
-    """The mean log-chance at each place over copies of the texts with a fifth of the words exchanged.
+    """The mean log probability at each place over copies of the texts with a fifth of the words exchanged.
 
     The words come from the synthetic corpus, as often as it has them.
     """

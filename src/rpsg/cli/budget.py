@@ -26,7 +26,7 @@ def budget(
     ] = "",
     account: Annotated[
         str,
-        typer.Option("--account", metavar="NAME", help="Only the account of this name, which plans declare."),
+        typer.Option("--account", metavar="NAME", help="Only the account that plans declare by this name."),
     ] = "",
     give_back: Annotated[
         str,

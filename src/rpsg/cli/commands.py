@@ -23,7 +23,7 @@ def plan(
             "--out",
             "-o",
             metavar="RUN",
-            help="Folder of the run in the command that is shown; nothing is written.",
+            help="Run folder to put into the command shown at the end; nothing is written to it.",
         ),
     ] = None,
     as_json: AsJson = False,

@@ -30,7 +30,7 @@ def doctor(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check this machine: packages, weights, keys, file permissions, randomness, a token from the writer.
+    """Check this machine: packages, weights, keys, file permissions, randomness, and that the writer works.
 
     Each problem comes with what to do about it; if there is a problem, the exit code is 1. No private text is
     read.

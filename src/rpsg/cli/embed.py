@@ -38,7 +38,7 @@ def embed(
     You can stop the command at any time. The same command continues after the last 8,192 texts that were
     finished. If the file has changed since then, all texts are embedded again. If you change the writer or
     the prompts, the embeddings are kept. If you change the budget, the schema, the embedder or the choice of
-    rows, `rpsg run` starts from the beginning.
+    rows, `rpsg run` embeds the texts again.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.cli.progress import progress_for

@@ -49,7 +49,7 @@ def list_names(
 
 
 def _registered(kind: Kind) -> Mapping[str, str]:
-    """One line about each name; nothing is loaded but methods of other packages."""
+    """One line about each name. Only methods of other packages are loaded for it."""
     from rpsg import registry
 
     if kind == "metrics":

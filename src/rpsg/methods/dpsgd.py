@@ -77,7 +77,7 @@ def synthesize(job: Job) -> Pool:
     """The pool of all texts that the trained model wrote; those not dropped are the synthetic corpus.
 
     Raises:
-        InfeasibleError: no noise keeps the budget, or no text was left.
+        InfeasibleError: no noise is large enough for the budget, or no text was left.
     """
     return withheld(lambda: _synthesize(job))
 

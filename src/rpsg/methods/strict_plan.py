@@ -132,9 +132,9 @@ def resolutions(pack: Pack, n: int, budget: Budget) -> Iterator[str]:
         elif release.stage == "sketch":
             within = CONFIDENT * release.sigma / (release.w * n)
             yield (
-                f"Each entry of the sketch, a mean over {n:,} people of vectors of length at most 1, will be "
-                f"known to within {within:.2g} either way, in 95 of 100 runs. It is corrected for what noise "
-                "alone explains."
+                f"The sketch is the mean of {n:,} people's vectors, each of length at most 1. An entry of "
+                f"the sketch will be known to within {within:.2g} either way, in 95 of 100 runs. Then it is "
+                "corrected for what noise alone explains."
             )
 
 

@@ -280,11 +280,7 @@ def check_known(
 ) -> None:
     """Check that the models which somebody else's plan names may be opened.
 
-    Args:
-        plan: the plan with the caller's own models in it.
-        roles: the models that will be opened.
-        named: roles whose model the caller named.
-        plugins: names of models from plug-ins that the caller allows.
+    The caller has named the models of the roles ``named``, and allows those called ``plugins`` from plug-ins.
 
     Raises:
         VerificationError: the plan names another model; the hint says how to name a local one.

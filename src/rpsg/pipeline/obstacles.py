@@ -36,12 +36,22 @@ def obstacles(plan: Plan) -> Iterator[str]:
         if not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
             yield f"{state_folder()} cannot be written. Name another folder: export RPSG_HOME=FOLDER"
     yield from packages.missing(plan)
+    yield from _models(plan)
+
+
+def _models(plan: Plan) -> Iterator[str]:
+    """What is wrong with the names of models, and with where they are."""
+    models = plan.models
     roles = (
-        ("writer", plan.models.writer, names("writers")),
-        ("embedder", plan.models.embedder, names("embedders")),
+        ("writer", models.writer, names("writers")),
+        ("embedder", models.embedder, names("embedders")),
+        ("classifier", models.sentiment, names("classifiers")),
+        ("scorer", models.scorer, names("scorers")),
     )
-    # On a cluster the writer's weights and keys are on the nodes.
+    # On a cluster the writer's weights and keys are on the nodes, so they are not looked for here.
     for role, name, known in roles[1:] if plan.engine.is_elsewhere else roles:
+        if name is None:
+            continue
         if name.partition(":")[0] in forecast.SERVED:
             yield from _server(plan, role)
         elif is_plain(name) and name not in known:

@@ -31,7 +31,7 @@ def planned(
     if isinstance(data, Plan):
         if layer or config is not None:
             raise UsageError(
-                "A plan has all its settings, so no keyword can change one.",
+                "A plan already has all its settings, so no keyword can be given with it.",
                 hint="Make another plan: rpsg.make_plan(...).",
             )
         yield data

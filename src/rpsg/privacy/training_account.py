@@ -56,7 +56,8 @@ def noise_for(epsilon: float, delta: float, training: Training) -> float:
     """The smallest noise multiplier, up to ``PRECISION``, whose cost is at most ``epsilon``; by bisection.
 
     Raises:
-        InfeasibleError: no noise keeps the target, or hardly any is needed, so that it means nothing.
+        InfeasibleError: no noise is large enough for the target, or the target is so loose that hardly any
+            noise is needed and nobody would be protected.
         MissingExtraError: dp-accounting is not installed.
     """
 
@@ -68,14 +69,14 @@ def noise_for(epsilon: float, delta: float, training: Training) -> float:
         low, high = high, 2 * high
         if high > MOST_NOISE:
             raise InfeasibleError(
-                "No noise keeps this budget for that many steps.",
+                "No noise is large enough to keep this budget over that many steps.",
                 hint="Raise --epsilon, or lower [dpsgd] steps, batch or cards.",
             )
     while low == high or keeps(low):
         low, high = low / 2, low
         if low < LEAST_NOISE:
             raise InfeasibleError(
-                "At this epsilon hardly any noise is needed, which bounds nothing.",
+                "At this epsilon hardly any noise is needed, so nobody would be protected.",
                 hint="Lower --epsilon, or set [dpsgd] noise_multiplier = 0 for training without noise.",
             )
     while high - low > PRECISION * high:

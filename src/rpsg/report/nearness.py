@@ -92,5 +92,5 @@ def nearness(real: Floats, synthetic: Floats) -> Html:
         (f"{at[i]:.2f}", percent(mine[i]), percent(theirs[i])) for i in range(0, STEPS + 1, STEPS // READ_AT)
     ]
     columns = ("cosine at least", "have such a synthetic text", "have such another real text")
-    title = "Real texts that have a text at least as similar"
+    title = "Share of real texts that have a similar text"
     return figure(picture, words, table(title, columns, rows, columns))

@@ -49,7 +49,7 @@ def poor_fit_line(share: float, standard_error: float) -> str:
 
     Args:
         share: the noisy share; clipped to [0, 1].
-        standard_error: of its noise, as a share too.
+        standard_error: the standard error of the noise in this share.
     """
     seen = min(max(share, 0.0), 1.0)
     margin = CONFIDENT * standard_error

@@ -2,7 +2,8 @@
 
 Each request shows two invented pairs first and then the text, every one under its own header, so that a base
 model continues the document and a chat model answers the last turn. The text is shown as an earlier answer of
-the writer. So its lines ("Patient: ...") do not count as headers, at which a writer would be stopped.
+the writer. A writer is stopped when it writes a header that occurs in the request, and lines of an earlier
+answer ("Patient: ...") are not taken for such headers.
 
 All of it is public or a DP output: texts come from the writer, and the votes decide which are varied.
 """
@@ -135,9 +136,9 @@ def longest(pack: Pack) -> int:
 
 
 def blanked(text: str, share: float, draw: np.random.Generator) -> str:
-    """The text with about a ``share`` of its words replaced by blanks; lines, and names before a colon, stay.
+    """The text with about a ``share`` of its words replaced by blanks.
 
-    At least one word becomes a blank if there is one that may.
+    Line breaks and names before a colon stay. At least one word becomes a blank if there is one that may.
     """
     spans = [match.span() for match in _WORD.finditer(text.strip()) if not match.group().endswith(":")]
     gone = draw.random(len(spans)) < share

@@ -115,7 +115,8 @@ def used_in(path: Path) -> Used:
 def replies_by_stage(run: Path, *, idle: bool) -> Mapping[str, int]:
     """How many public requests of each stage came back in the run folder ``run``.
 
-    ``idle`` says that no process works in the run: then the store is read without writing a file beside it.
+    ``idle`` says that no process is using the run folder. Then the store is read without writing a file
+    beside it.
 
     Raises:
         RunError: no public request was sent there, or the store is damaged.

@@ -195,8 +195,8 @@ class CallStore:
     ) -> None:
         """Record that a request of a batch returned ``seconds`` after its beginning, and store the reply.
 
-        One transaction, so that no reply is missing from the bill. ``most`` are the prompt and completion
-        tokens that are charged if the reply does not say.
+        One transaction, so that no reply is missing from the bill. If the reply does not say how many tokens
+        it used, ``most`` is charged: the prompt tokens and the completion tokens.
         """
         shown = ("", "", "") if self.is_private else _shown(request, reply, self._day)
         counts = (reply.prompt_tokens, reply.completion_tokens)

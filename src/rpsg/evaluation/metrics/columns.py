@@ -34,7 +34,7 @@ def column_distance(inputs: Inputs) -> Measure:
     """
     ours, theirs = ([row for row in side.beside or () if row] for side in (inputs.corpus, inputs.real))
     if not ours or not theirs:
-        raise UnavailableError("Without columns beside the text on both sides there is nothing to compare.")
+        raise UnavailableError("There is nothing to compare: both corpora need columns beside the text.")
     names = list(ours[0])
     groups = list(combinations(names, 2)) if len(names) > 1 else [(names[0],)]
     found, spread = {}, 0.0

@@ -244,7 +244,7 @@ class RateLimiter:
             return
         self._trial, self._trial_after, self._hasty = None, self.sent + self._apart, 0
         if trial.rate is None:
-            # Requests sent until now may still be refused; those refusals tell nothing new.
+            # Requests that were sent before may still be refused; those refusals tell us nothing new.
             self._dry.append(_Dry(now, self.sent, self.sent - self.refused))
             if not trial.shows_limit:
                 self._try_slowly(now, (trial.refused + 1) / (trial.sent + 2))

@@ -37,7 +37,7 @@ def note_counting(journal: Journal, *, nodes: bool) -> None:
 
 
 def noted_readers(plan: Plan, journal: Journal) -> str:
-    """The machines that have read the private texts of a run until now, in words; "" for none."""
+    """The machines that have read the private texts of a run so far, in words; "" if there are none."""
     said = {bool(event["nodes"]) for event in journal.events(_MERGED)}
     possible = possible_readers(plan)
     if not said or len(possible) == 1:

@@ -42,7 +42,7 @@ def kept_readings(vault: Vault, question: int, digests: Private[list[bytes]]) ->
 
 
 def known_readings(vault: Vault) -> Private[list[RowsRead]] | None:
-    """What shards have read in this run until now; None before anything was merged."""
+    """What the shards of this run have read so far; None before the first merge."""
     return Private(_read(vault)) if vault.exists(SHARDS_ROWS) else None
 
 

@@ -209,7 +209,7 @@ def check_amount(claimed: Claimed, texts: int) -> None:
         raise VerificationError("The plan asks for more texts than the evidence has replies for.")
     widest = max((len(a.values) for a in claimed.pack.attributes), default=0)
     if widest * max(wanted, 1) > MOST_DRAWN:
-        raise VerificationError("The domain pack has more values than a run of so many texts can have.")
+        raise VerificationError("The domain pack has more values than a run of this many texts can use.")
 
 
 def named_tools(claimed: Claimed) -> Tools:

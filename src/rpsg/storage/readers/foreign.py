@@ -32,6 +32,6 @@ _OTHERS: tuple[tuple[bytes, str, str], ...] = (
 
 
 def named_by_start(start: bytes) -> tuple[str, str] | None:
-    """What a file that begins so is, and what to do; None if nothing says it."""
+    """The kind of a file that begins with these bytes, and what to do; None if it is not known."""
     small = start.removeprefix(codecs.BOM_UTF8).lstrip().lower()
     return next(((what, hint) for sign, what, hint in _OTHERS if small.startswith(sign)), None)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from rpsg.storage.readers.rows import Row
 
-#: What messages call the data.
+#: The name of the data in messages.
 CALLED = "The data in memory"
 _HELD: dict[str, _Table] = {}
 #: What gives all rows of a table that is computed or read as it is asked for.

@@ -74,7 +74,7 @@ class Source:
 
     @property
     def called(self) -> str:
-        """What messages call the file."""
+        """The name of the file in messages."""
         return "standard input" if self.is_stdin else str(self.path)
 
     @property
@@ -157,7 +157,7 @@ class Source:
         return what, f"Name it so, for example {named}." if not self.is_stdin else "Leave --format out."
 
     def is_other(self) -> tuple[str, str] | None:
-        """What it is if its first bytes are those of a file that is not read here, and what to do."""
+        """If the first bytes are those of a kind of file that RPSG cannot read: that kind, and what to do."""
         start = self._start()
         if (opened := _opener(start)) is not None:
             with self.raw() as file:
