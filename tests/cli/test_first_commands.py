@@ -235,3 +235,27 @@ def test_init_of_what_can_be_read_has_nothing_to_say(rpsg: Rpsg, typed: str) -> 
     assert made.code == 0
     assert "cannot read" not in made.out
     assert Path("rpsg.toml").is_file()
+
+
+# -- loaders of data sets -----------------------------------------------------------------------------------
+
+
+def test_seven_releases_are_seven_data_sets_to_a_loader(rpsg: Rpsg) -> None:
+    """Loaders keep rows by the name of the configuration, so no two corpora may share one."""
+    others = {
+        "as it is": "",
+        "another seed": "--seed 5",
+        "another size": "--size 9",
+        "another pack": "--domain clinical-de",
+        "with labels": "--label kind --labels a,b",
+        "with a column": "--columns day=2024-01..2024-09",
+        "without private data": "--method floor",
+    }
+    names = set()
+    for number, more in enumerate(others.values()):
+        options = ("--text", "note", "--user", "patient", *CHEAP, *more.split(), "--account", str(number))
+        assert rpsg("run", "rows.csv", *options, "-o", str(number)).code == 0
+        card = Path(str(number), "release", "README.md").read_text(encoding="utf-8")
+        names.update(re.findall(r"config_name: (\S+)", card))
+    assert len(names) == len(others)
+    assert "default" not in names
