@@ -278,6 +278,14 @@ def test_a_row_with_the_name_of_the_column_is_no_header(tmp_path: Path, above: s
             read_by_rule(DataSection(path=str(path)))
 
 
+@pytest.mark.parametrize("sign", ["^", "~", "\xa6", "\x01"])
+def test_nor_is_one_with_a_sign_that_no_other_row_has(tmp_path: Path, sign: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"id,note\n1,fine\n2,fine\ntext{sign}mine\nonly this{sign}row is read\n3,fine\n")
+    with pytest.raises(DataError, match="no column 'text'"):
+        read_by_rule(DataSection(path=str(path)))
+
+
 @EXCEL
 def test_nor_is_one_of_another_sheet(tmp_path: Path) -> None:
     path = tmp_path / "a.xlsx"
