@@ -40,6 +40,7 @@ WAYS: dict[str, tuple[str, bytes, dict[str, str]]] = {
     "xz without a name for it": ("a", lzma.compress(JSONL.encode()), {}),
     "a title above the header": ("a.csv", ("Complaints 2024,,\n,,\n" + table(",")).encode(), {}),
     "a title with another separator": ("a.csv", ("Complaints, 2024\n" + table(";")).encode(), {}),
+    "a title with one quote": ("a.csv", ('Pipes of 5" and more\n' + table(",")).encode(), {}),
     "a separator at the end of each row": (
         "a.csv",
         table(",").replace("\n", ",\n").replace("user,", "user").encode(),

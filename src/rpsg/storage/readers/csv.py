@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 #: Those of databases and of the separator line. No name of a column holds one.
 _RARE = ("^", "~", "\xa6", "\x01", "\x1e", "\x1f")
+#: A quote that opens a field; one after a number, as in 5", opens none.
+_OPENS = re.compile(r'(?:\A|[^\w ])"')
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\w"\r\n])"?\s*', re.IGNORECASE)
 #: Text between quotes and line ends. Only its first and its last byte can change the state of a CSV parser.
 _BETWEEN = re.compile(rb'[^"\r\n]+')
@@ -133,7 +135,7 @@ def _whole_rows(source: _PhysicalLines) -> Iterator[list[str]]:
     """The lines of each row: a quoted name of a column may run over several, as questions of a survey do."""
     for line in source:
         row = [line]
-        while sum(part.count('"') for part in row) % 2 and len(row) < _TITLE:
+        while _OPENS.search(line) and sum(part.count('"') for part in row) % 2 and len(row) < _TITLE:
             if (more := next(source, None)) is None:
                 break
             row.append(more)
