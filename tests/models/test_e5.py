@@ -124,7 +124,9 @@ def test_a_text_without_tokens_is_a_row_of_zeros(folder: Path) -> None:
 
 def test_missing_and_damaged_files_are_named_with_what_to_type(folder: Path) -> None:
     weights = (folder / WEIGHTS).read_bytes()
-    for damaged in (b"", weights[:100], b"other" + weights[5:], weights[:-10]):
+    far = weights.index(b"emb.word") + len("emb.word") + 5  # the place of a tensor, which is now beyond all
+    beyond = weights[:far] + b"\xff" * 8 + weights[far + 8 :]
+    for damaged in (b"", weights[:100], b"other" + weights[5:], weights[:-10], beyond):
         (folder / WEIGHTS).write_bytes(damaged)
         with pytest.raises(ModelError, match="is damaged") as caught:
             E5Embedder(folder)

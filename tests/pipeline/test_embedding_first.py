@@ -167,6 +167,43 @@ def test_embeddings_of_canaries_are_not_kept_for_other_canaries(lab: Lab) -> Non
     assert again.count == 300
 
 
+def test_embeddings_are_not_used_when_nothing_says_which_rows_they_are_of(lab: Lab) -> None:
+    rows = lab.rows(300)
+    plan = lab.plan(lab.file(rows))
+    embed(plan, lab.folder / "run", tools=lab.tools())
+    (lab.folder / "run/private/rows").unlink()
+    other = [*rows[:-1], {**rows[-1], "text": "another text"}]
+    lab.file(other)
+    embedder = Counting(other)
+    embed(plan, lab.folder / "run", tools=lab.tools(embedder=embedder))
+    assert embedder.count == 300
+
+
+def test_a_run_that_is_killed_while_it_begins_anew_does_not_use_embeddings_of_earlier_canaries(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files go in the order of the disk: here the canaries did, and the embeddings are still there."""
+    rows = lab.rows(300)
+    public = lab.file(lab.rows(60, words=lab.zebra), "public.jsonl")
+    plan = lab.plan(lab.file(rows), data={"audit_canaries": 10, "canary_texts": str(public)})
+    another = FakeWriter(name="another")
+    embed(plan, lab.folder / "run", tools=lab.tools())
+
+    def killed(folder: Path, **_: Any) -> None:
+        if folder.name == "private":
+            (folder / "canaries.json.sealed").unlink()
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("rpsg.storage.run_identity.shutil.rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            embed(plan, lab.folder / "run", tools=lab.tools(another))
+    assert (lab.folder / "run" / KEPT).exists()
+    again = Counting(rows)
+    embed(plan, lab.folder / "run", tools=lab.tools(another, again))
+    assert again.count == 300
+
+
 @pytest.mark.parametrize("more", ["", "canaries.json.sealed", "seeds"])
 def test_embeddings_stay_only_where_nothing_but_the_file_decides_which_rows_they_are_of(
     tmp_path: Path, more: str

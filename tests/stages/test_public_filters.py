@@ -112,6 +112,8 @@ def test_a_short_text_may_repeat_words_and_a_long_one_may_not_turn_in_circles() 
         ("my passport 12AB34567 is gone", "my passport [ID] is gone"),
         ("Passport:12AB34567, PASSPORT #C01X00T47", "Passport:[ID], PASSPORT [ID]"),
         ("Tel 030/1234567 or 030 / 123 45 67 or +49 (030)/1234567", "Tel [NUMBER] or [NUMBER] or [NUMBER]"),
+        ("from 03/2020-21, rated 08/10 100 times", "from 03/2020-21, rated 08/10 100 times"),
+        ("Tel 01/5122234 or 01 / 512 22 34", "Tel [NUMBER] or [NUMBER]"),
         ("in 03/1988 and 2023/2024, 1/2 of 24/7", "in 03/1988 and 2023/2024, 1/2 of 24/7"),
         ("a bill of 1.234.567,89 or 555.123.4567", "a bill of [NUMBER] or [NUMBER]"),
         ("ann.lee (at) example.org or ann[at]mail.example.org", "[EMAIL] or [EMAIL]"),

@@ -40,6 +40,7 @@ WAYS: dict[str, tuple[str, bytes, dict[str, str]]] = {
     "xz without a name for it": ("a", lzma.compress(JSONL.encode()), {}),
     "a title above the header": ("a.csv", ("Complaints 2024,,\n,,\n" + table(",")).encode(), {}),
     "a title with another separator": ("a.csv", ("Complaints, 2024\n" + table(";")).encode(), {}),
+    "a title with one quote": ("a.csv", ('Pipes of 5" and more\n' + table(",")).encode(), {}),
     "a separator at the end of each row": (
         "a.csv",
         table(",").replace("\n", ",\n").replace("user,", "user").encode(),
@@ -276,6 +277,14 @@ def test_a_row_with_the_name_of_the_column_is_no_header(tmp_path: Path, above: s
             check_columns(DataSection(path=str(path)))
         with pytest.raises(DataError, match="no column 'text'"):
             read_by_rule(DataSection(path=str(path)))
+
+
+@pytest.mark.parametrize("sign", ["^", "~", "\xa6", "\x01"])
+def test_nor_is_one_with_a_sign_that_no_other_row_has(tmp_path: Path, sign: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"id,note\n1,fine\n2,fine\ntext{sign}mine\nonly this{sign}row is read\n3,fine\n")
+    with pytest.raises(DataError, match="no column 'text'"):
+        read_by_rule(DataSection(path=str(path)))
 
 
 @EXCEL

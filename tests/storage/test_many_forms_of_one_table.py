@@ -138,13 +138,15 @@ def test_a_header_with_a_line_end_is_named_in_one_line(tmp_path: Path) -> None:
     csv, excel = tmp_path / "a.csv", tmp_path / "a.xlsx"
     csv.write_text(f'Answers of May;\n"{name}";user\nfine;u\n')
     excel.write_bytes(workbook({"Answers": [(name, "user"), ("fine", "u")]}))
-    paths = [csv, *([excel] if importlib.util.find_spec("python_calamine") else [])]
+    last = tmp_path / "a.tsv"
+    last.write_text(f'Answers of 5" pipes\nuser\t"{name}"\nu\tfine\n')
+    paths = [csv, last, *([excel] if importlib.util.find_spec("python_calamine") else [])]
     for path in paths:
         for asked in (name.replace("\n", " "), "What would you change at caf\xe9?"):
             data = DataSection(path=str(path), text=asked, user="user")
             check_columns(data)
             assert [row.text for row in read(path, text=asked, user="user")] == ["fine"]
-        assert header_of(path, columns=Columns(asked)) == ["What would you change at caf\xe9?", "user"]
+        assert set(header_of(path, columns=Columns(asked))) == {"What would you change at caf\xe9?", "user"}
 
 
 def parquet(**columns: pa.Array) -> bytes:

@@ -67,7 +67,7 @@ class E5Embedder:
         try:
             with weights.open("rb") as file:
                 self._model = _Bert(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        except (struct.error, KeyError, ValueError, IndexError) as error:
+        except (struct.error, KeyError, ValueError, IndexError, OverflowError) as error:
             raise _damaged(weights) from error
         self.dim = self._model.dim
         self.name = (

@@ -137,14 +137,14 @@ def _tag_of(folder: RunFolder, corpus: Private[PrivateCorpus]) -> bytes:
 
 
 def forget_other_rows(folder: RunFolder, corpus: Private[PrivateCorpus]) -> None:
-    """Keep a keyed hash of a run's rows; if the rows have changed, delete the embeddings of the earlier rows.
+    """Keep a keyed hash of a run's rows; delete embeddings unless it shows that they are of these rows.
 
     A run may resume with changed rows. Each noisy answer protects the people in the rows that it was drawn
     from, so the costs add up for a person in any of them. An error instead would reveal for certain whether
     the rows are the same. Only embeddings cannot be used for other rows; they are made again.
     """
     file, value = folder.private_path(ROWS_TAG), _tag_of(folder, corpus)
-    if file.exists() and file.read_bytes() != value:
+    if not file.exists() or file.read_bytes() != value:
         for name in (EMBEDDINGS, DONORS):
             Vectors(folder.vault, name, 1).forget()
     write_atomic(file, value)

@@ -20,6 +20,7 @@ _NOT_A_TEXT = re.compile(
     r"|(?:\A|[.!?:\n])[^\S\n]{0,3}(?:please )?(?:re)?write (?:a|an|the|this|another|one|your) "
     rf"(?:[\w-]+ ){{0,3}}{_TASKS}\b"
     r"|\A\W*the user (?:wants|wanted|asks|asked|is asking|has asked|requests|requested|needs) "
+    rf"(?:for )?(?:(?:me|us) to\b|(?:an?|one|the) (?:[\w-]+ ){{0,3}}(?:{_TASKS}|content)\b)"
     rf"|\A\W*we (?:need|have|are asked) to {_WRITE} (?:an?|the|one) (?:[\w-]+ ){{0,3}}{_TASKS}\b"
     rf"|\A\W*(?:okay|ok|sure|alright|understood)\W{{1,3}}i(?:['\u2019]ll| will| can) {_WRITE} "
     rf"(?:an?|the|this|that|your) (?:[\w-]+ ){{0,3}}{_TASKS}\b[^.!?\n]{{0,80}}\W*\Z"
@@ -53,11 +54,13 @@ _REFUSAL = re.compile(
     r"|(?<=decline)(?:\W*\Z| (?:this|that|your|the) (?:request|task|prompt)\b))"
     r"|\A\W*(?:sorry\W{1,3})?(?:that|this)(?: is|['\u2019]s) (?:not )?something"
     r" i (?:can|cannot|can['\u2019]t) (?:help|assist)(?: you)? with\W*\Z"
-    r"|\A[^.!?\n]{0,80}\b(?:against|violates?) my (?:content |usage )?"
-    r"(?:guidelines|programming|policy|policies)\b"
+    # People have policies of insurance and habits, so it must be one of content, or end the sentence.
+    r"|\A[^.!?\n]{0,80}\b(?:against|violates?) my (?:(?:content|usage|safety) (?:guidelines|polic(?:y|ies))\b"
+    r"|(?:guidelines|programming|policies)(?=[.!]|\Z))"
     r"|\A[^.!?\n]{0,40}\bmy (?:guidelines|programming|(?:content|usage|safety) polic(?:y|ies)) "
     r"(?:do not|don['\u2019]t|does not|doesn['\u2019]t|will not|won['\u2019]t) (?:allow|permit|let)\b"
-    r"|\A\W*(?:your )?request (?:was |is |has been )?(?:denied|rejected|refused|blocked)\b",
+    r"|\A\W*(?:your )?request (?:was |is |has been )?(?:denied|rejected|refused|blocked)\b"
+    r"(?=\W*\Z|[^.!?\n]{0,40}\b(?:guidelines|moderation|filter|(?:content|usage|safety) polic(?:y|ies))\b)",
     re.IGNORECASE,
 )
 #: With packs in other languages writers decline in these.

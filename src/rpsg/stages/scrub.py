@@ -102,9 +102,12 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
         ),
         bool,
     ),
-    (  # a code of a city before a slash
+    (  # a code of a city before a slash; one of two digits may be a month or a score: 03/2020-21, 08/10 100
         "[NUMBER]",
-        re.compile(r"(?<![\w./])(?:\+\d{1,3}\s?)?\(?0\d{1,5}\)?\s?/\s?\d(?:[\s-]?\d){4,11}(?!\w)"),
+        re.compile(
+            r"(?<![\w./])(?:\+\d{1,3}\s?)?\(?0(?:\d{2,5}|\d(?=\)?\s?/\s?\d{3}(?:\d{2}|\s\d)))\)?"
+            r"\s?/\s?\d(?:[\s-]?\d){4,11}(?!\w)"
+        ),
         bool,
     ),
     (

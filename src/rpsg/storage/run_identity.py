@@ -186,6 +186,8 @@ def begin_anew(folder: Path, *, keep_embeddings: bool) -> None:
                 shutil.rmtree(private / name, ignore_errors=True)  # if it is a folder
                 (private / name).unlink(missing_ok=True)
         else:
+            # First: without it no embedding is used, in whatever order the rest goes, and if it stops there.
+            (private / ROWS_TAG).unlink(missing_ok=True)
             shutil.rmtree(private, ignore_errors=True)
         (folder / PLAN).unlink(missing_ok=True)
 

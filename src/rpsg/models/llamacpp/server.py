@@ -244,7 +244,7 @@ def _parameters(path: Path, slots: int, context: int, threads: int, state: Path,
     return parameters
 
 
-_STOPPING = (signal.SIGINT, signal.SIGTERM)
+_STOPPING = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 #: Every server that was started and not yet stopped, and the time of its start. If Ctrl-C interrupts the
 #: caller, no other reference to its server is left. Without this one, the server would be destroyed at once:
 #: before its threads run, so that they never end, or while Python itself ends.
@@ -279,7 +279,7 @@ def _stop_all() -> None:
 
 @contextmanager
 def _signals_later() -> Iterator[None]:
-    """Ctrl-C and SIGTERM take effect at the end of the block, when the server is in ``_OPEN``.
+    """Ctrl-C, SIGTERM and SIGHUP take effect at the end of the block, when the server is in ``_OPEN``.
 
     Signal handlers that Python did not set stay as they are, because Python could not restore them.
     """

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 #: Those of databases and of the separator line. No name of a column holds one.
 _RARE = ("^", "~", "\xa6", "\x01", "\x1e", "\x1f")
+#: A quote that opens a field; one after a number, as in 5", opens none.
+_OPENS = re.compile(r'(?:\A|[^\w ])"')
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\w"\r\n])"?\s*', re.IGNORECASE)
 #: Text between quotes and line ends. Only its first and its last byte can change the state of a CSV parser.
 _BETWEEN = re.compile(rb'[^"\r\n]+')
@@ -116,7 +118,7 @@ def _opened(
     if not _has_all(first, sign or _separator(first, columns, separator), columns):
         for line in islice(rows, _TITLE):
             read.append(line)
-            by = sign or _separator(line, columns, separator)
+            by = sign or _separator(line, columns, separator, below_title=True)
             if _has_all(line, by, columns):
                 if is_below_title(_names(line, by), (_names(above, by) for above in (first, *read[:-1]))):
                     first, before, read = line, before + sum(map(len, (first, *read[:-1]))), []
@@ -133,7 +135,7 @@ def _whole_rows(source: _PhysicalLines) -> Iterator[list[str]]:
     """The lines of each row: a quoted name of a column may run over several, as questions of a survey do."""
     for line in source:
         row = [line]
-        while sum(part.count('"') for part in row) % 2 and len(row) < _TITLE:
+        while _OPENS.search(line) and sum(part.count('"') for part in row) % 2 and len(row) < _TITLE:
             if (more := next(source, None)) is None:
                 break
             row.append(more)
@@ -198,11 +200,12 @@ def _ends(between: re.Match[bytes]) -> bytes:
     return bytes(c if c < 0x80 else 0x78 for c in found[:1] + found[1:][-1:])
 
 
-def _separator(first: list[str], columns: Columns, expected: str | None) -> str:
+def _separator(first: list[str], columns: Columns, expected: str | None, *, below_title: bool = False) -> str:
     """The separator that finds the wanted columns in the header.
 
     Of the usual ones, the one that finds most of them; on a tie, the one that finds most columns. A rare one
-    is taken only if it finds them all and no usual one does.
+    is taken only if it finds them all and no usual one does, and not below a title: no other line has such a
+    sign, so any row that holds the names of the columns could pass for a header.
     """
 
     def found(separator: str) -> tuple[int, int]:
@@ -210,7 +213,7 @@ def _separator(first: list[str], columns: Columns, expected: str | None) -> str:
         return (sum(name in header for name in columns.wanted()), len(header))
 
     usual = max(_SEPARATORS, key=found)
-    signs = (*filter(None, (expected,)), usual, *_RARE)
+    signs = (*filter(None, (expected,)), usual, *(() if below_title else _RARE))
     return next((sign for sign in signs if _has_all(first, sign, columns)), expected or usual)
 
 
