@@ -1,6 +1,6 @@
 # The commands of the README and of the benchmarks. Each sets up what it needs: an environment in .venv, packages, weights.
 #   make demo    install, pull weights and public reviews, one private run, verify it, show it
-#                (WRITER=qwen2.5-coder-0.5b: with an Apache-2.0 writer in place of Gemma; slower)
+#                (WRITER=smollm2-135m: with a smaller writer under Apache-2.0 in place of Gemma)
 #   make test    everything that must hold before a change goes in
 #   make docs    the documentation as a site, in build/docs (open build/docs/index.html; it needs no network)
 #   make wheel   the package in dist, for an index of packages or a machine without a network

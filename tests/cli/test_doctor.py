@@ -88,7 +88,7 @@ def test_weights_that_are_not_here_name_the_command_that_brings_them(rpsg: Rpsg)
     shown = rpsg("doctor", "--embedder", "fake")
     assert shown.code == 1
     assert "rpsg models pull gemma-3-270m" in shown.out
-    assert "--writer qwen2.5-coder-0.5b" in shown.out
+    assert "--writer smollm2-135m" in shown.out
 
 
 def test_a_key_is_told_by_its_name_alone(rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch) -> None:

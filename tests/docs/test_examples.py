@@ -67,7 +67,7 @@ def test_the_columns_of_a_plan_are_in_the_data(example: str) -> None:
 
 @pytest.mark.parametrize(
     ("writer", "accepted"),
-    [("", "gemma-3-270m --accept-licence"), ("qwen2.5-coder-0.5b", "qwen2.5-coder-0.5b")],
+    [("", "gemma-3-270m --accept-licence"), ("smollm2-135m", "smollm2-135m")],
 )
 def test_the_demo_says_that_it_accepts_terms_before_it_does_and_has_a_way_round_them(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], writer: str, accepted: str

@@ -45,7 +45,7 @@ def test_what_has_terms_is_brought_only_to_those_who_accept_them(
     with pytest.raises(UsageError, match="Do no evil") as caught:
         assets.pull("parcel", tmp_path)
     assert "rpsg models pull parcel --accept-licence" in caught.value.hint
-    assert "rpsg models pull qwen2.5-coder-0.5b" in caught.value.hint
+    assert "rpsg models pull smollm2-135m" in caught.value.hint
     assert with_terms == []
     assert assets.pull("parcel", tmp_path, accepted=True).is_file()
 
@@ -55,7 +55,7 @@ def test_where_it_is_missing_its_licence_and_a_free_writer_are_named(
 ) -> None:
     with pytest.raises(ModelError, match="not on this machine") as caught:
         assets.locate("parcel", tmp_path)
-    for words in ("rpsg models pull parcel", "Their terms", "Apache-2.0", "--writer qwen2.5-coder-0.5b"):
+    for words in ("rpsg models pull parcel", "Their terms", "Apache-2.0", "--writer smollm2-135m"):
         assert words in caught.value.hint
 
 
