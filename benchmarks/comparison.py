@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 #: Comparisons of time only: they have too few texts to say which method is better.
-OF_TIME = {"published", "speed"}
+WITHOUT_WINNER = {"published", "speed"}
 RESULTS, PAGE = HERE / "results", HERE.parent / "docs" / "comparison.md"
 HEAD = """\
 # The comparison
@@ -60,7 +60,12 @@ def page(found: Sequence[tuple[str, Comparison]]) -> str:
         return f"{HEAD}\n{NOTHING}"
     parts = [
         HEAD,
-        *(line for name, comparison in found if name not in OF_TIME for line in _wins(name, comparison)),
+        *(
+            line
+            for name, comparison in found
+            if name not in WITHOUT_WINNER
+            for line in _wins(name, comparison)
+        ),
     ]
     for name, comparison in found:
         parts += [
