@@ -73,6 +73,7 @@ KINDS = {
     "int8": Kind(_embedding('"int8"'), "onnx", covers=("embedders int8",)),
     "static": Kind(_embedding('"static:" + FOLDER'), "safetensors", "table", ("embedders static",)),
     "letters": Kind(_embedding('"letters"'), covers=("embedders letters",)),
+    "e5-small": Kind(_embedding('"e5-small"'), "tokenizers", covers=("embedders e5-small",)),
     "gguf embedder": Kind(
         _embedding('"gguf:" + FOLDER + "/bert.gguf"'), "gguf", "bert_gguf", ("embedders gguf:FILE",)
     ),

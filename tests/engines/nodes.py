@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from contextlib import contextmanager
@@ -137,6 +138,7 @@ def started(nodes: int = 2) -> Iterator[Nodes]:
     stay_on_loopback()
     (folder / "ray").mkdir()
     each = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False}
+    at_the_end = signal.getsignal(signal.SIGTERM)
     with slow_words() as slow:
         cluster = Cluster()
         try:
@@ -152,4 +154,5 @@ def started(nodes: int = 2) -> Iterator[Nodes]:
         finally:
             ray.shutdown()
             cluster.shutdown()
+            signal.signal(signal.SIGTERM, at_the_end)  # a node sets its own in this process, and leaves it
             shutil.rmtree(folder, ignore_errors=True)
