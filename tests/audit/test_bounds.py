@@ -129,6 +129,21 @@ def test_many_runs_that_never_find_it_bound_nothing() -> None:
     assert many_run_epsilon(50, 100, 50, 100, delta=1e-6) == 0.0
 
 
+@pytest.mark.parametrize(("share", "is_short"), [(1.0, False), (0.1, True)])
+def test_many_fake_runs_with_and_without_a_person_refute_a_tenth_of_the_noise(
+    share: float, is_short: bool
+) -> None:
+    """Each run releases one noisy count. Its claim is epsilon 2; half of the runs have one person more."""
+    runs, epsilon, delta, noise = 5_000, 2.0, 1e-6, RoundedGaussian()
+    sigma = share / mu_for(epsilon, delta)
+    told = {people: people + noise.draw(sigma, runs) for people in (100, 101)}
+    found, false = (int((told[people] > 100).sum()) for people in (101, 100))
+    # A level at which secret noise fails this once in 10^9 times.
+    bound = many_run_epsilon(found, runs, false, runs, delta=delta, level=1e-9)
+    assert (bound > epsilon) == is_short
+    assert bound > 0
+
+
 def _gaussian_bound(mu: float, draws: int, seed: int) -> float:
     draw = np.random.default_rng(seed)
     threshold = mu / 2

@@ -71,11 +71,16 @@ def run_in(folder: Path, plan: Plan) -> Run:
 
 
 def corpus(run: Run) -> dict[str, bytes]:
-    """What was written, as bytes: the texts, all that was asked and answered, and its embeddings."""
-    texts, evidence = ("corpus.jsonl", "corpus.csv"), ("texts.jsonl", "candidates.jsonl", "vectors.bin")
-    return {
-        name: (run.release / name).read_bytes() for name in (*texts, *(f"evidence/{e}" for e in evidence))
-    }
+    """As bytes: the texts, all that was asked and answered, its embeddings, and the noisy answers."""
+    noisy = sorted(run.release.glob("evidence/release-*.json"))
+    assert noisy, "a run of strict mode has noisy answers"
+    names = (
+        "corpus.jsonl",
+        "corpus.csv",
+        *(f"evidence/{e}" for e in ("texts.jsonl", "candidates.jsonl", "vectors.bin")),
+    )
+    files = [*(run.release / name for name in names), *noisy]
+    return {str(file.relative_to(run.release)): file.read_bytes() for file in files}
 
 
 @pytest.fixture(scope="module")
