@@ -216,6 +216,8 @@ def test_a_command_that_is_told_to_end_stops_as_with_ctrl_c(
     fake: Api, rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     """So what it opened is closed, and no temporary folder is left. Afterwards the signal is what it was."""
+    # Tests that run under nohup inherit a SIGHUP that is ignored, which the command would leave so.
+    inherited = signal.signal(number, signal.SIG_DFL)
     left = []
 
     def told_to_end(*_: object, **__: object) -> None:
@@ -226,9 +228,12 @@ def test_a_command_that_is_told_to_end_stops_as_with_ctrl_c(
             left.append("cleaned up")
 
     monkeypatch.setattr(api, "verify", told_to_end)
-    done = rpsg("verify", "run")
-    assert (done.code, left) == (130, ["cleaned up"])
-    assert signal.getsignal(number) is signal.SIG_DFL
+    try:
+        done = rpsg("verify", "run")
+        assert (done.code, left) == (130, ["cleaned up"])
+        assert signal.getsignal(number) is signal.SIG_DFL
+    finally:
+        signal.signal(number, inherited)
 
 
 def test_under_nohup_a_command_outlives_its_terminal(
