@@ -72,15 +72,13 @@ def run_in(folder: Path, plan: Plan) -> Run:
 
 def corpus(run: Run) -> dict[str, bytes]:
     """As bytes: the texts, all that was asked and answered, its embeddings, and the noisy answers."""
-    noisy = sorted(run.release.glob("evidence/release-*.json"))
-    assert noisy, "a run of strict mode has noisy answers"
-    names = (
-        "corpus.jsonl",
-        "corpus.csv",
-        *(f"evidence/{e}" for e in ("texts.jsonl", "candidates.jsonl", "vectors.bin")),
-    )
-    files = [*(run.release / name for name in names), *noisy]
-    return {str(file.relative_to(run.release)): file.read_bytes() for file in files}
+    texts, evidence = ("corpus.jsonl", "corpus.csv"), ("texts.jsonl", "candidates.jsonl", "vectors.bin")
+    answers = sorted(run.release.glob("evidence/release-*.json"))
+    assert answers, "strict mode asks its questions"
+    # Each answer has an id of its own, which is drawn.
+    values = {file.name: str(json.loads(file.read_bytes())["values"]).encode() for file in answers}
+    names = (*texts, *(f"evidence/{e}" for e in evidence))
+    return {name: (run.release / name).read_bytes() for name in names} | values
 
 
 @pytest.fixture(scope="module")
