@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import weakref
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,7 +127,8 @@ class Workers:
     def stop(self, ray: Any, handle: WorkerHandle) -> None:
         if handle in self._handles:
             self._handles.remove(handle)
-            ray.kill(handle.actor)
+            with suppress(ValueError):  # a worker of a cluster that this process has left
+                ray.kill(handle.actor)
 
     def stop_all(self, ray: Any) -> None:
         """Stop all workers; the next call starts them anew."""
