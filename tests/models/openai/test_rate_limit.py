@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from itertools import repeat
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from tests.models.openai.simulated import Bucket, Bursts, Dice, Window, ask
@@ -200,23 +200,25 @@ def test_waits_of_a_server_that_refuses_at_random_do_not_bring_it_to_a_stop(wait
     assert sorted(course.rate for course in courses)[2] > 0.5 * best
 
 
-@pytest.mark.parametrize("share", [0.04, 0.15, 0.3])
-def test_errors_of_an_overloaded_server_that_come_at_random_leave_most_of_the_rate(share: float) -> None:
+@pytest.mark.parametrize(
+    ("failure", "share", "middle", "lowest"),
+    [
+        *(pytest.param("rejected", share, 0.6, 0.4, id=f"{share} overloaded") for share in (0.04, 0.15, 0.3)),
+        # A gateway answers 429, and the server behind it 503 or 529.
+        *(
+            pytest.param("refused or rejected", share, 0.5, 0.35, id=f"{share} refused or overloaded")
+            for share in (0.15, 0.2, 0.25, 0.3)
+        ),
+    ],
+)
+def test_errors_that_come_at_random_leave_most_of_the_rate(
+    failure: Literal["rejected", "refused or rejected"], share: float, middle: float, lowest: float
+) -> None:
     best = 64 / (1.05 * (1.0 + 0.05 * share / (1 - share)))
     dice = [Dice(share, random.Random(seed)) for seed in range(5)]
-    rates = sorted(ask(2000, one, latency=1.0, failure="rejected").rate for one in dice)
-    assert rates[2] > 0.6 * best
-    assert rates[0] > 0.4 * best
-
-
-@pytest.mark.parametrize("share", [0.15, 0.2, 0.25, 0.3])
-def test_refusals_and_overload_in_turn_leave_more_than_half_of_the_rate(share: float) -> None:
-    """A gateway answers 429, and the server behind it 503 or 529."""
-    best = 64 / (1.05 * (1.0 + 0.05 * share / (1 - share)))
-    dice = [Dice(share, random.Random(seed)) for seed in range(5)]
-    rates = sorted(ask(2000, one, latency=1.0, failure="refused or rejected").rate for one in dice)
-    assert rates[2] > 0.5 * best
-    assert rates[0] > 0.35 * best
+    rates = sorted(ask(2000, one, latency=1.0, failure=failure).rate for one in dice)
+    assert rates[2] > middle * best
+    assert rates[0] > lowest * best
 
 
 @pytest.mark.parametrize(("seconds", "period"), [(3.0, 15.0), (3.0, 12.0), (6.0, 20.0)])
