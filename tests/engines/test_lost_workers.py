@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.engines.ray_in_one_process import OneProcess
 
+from rpsg.engines import cluster
 from rpsg.engines.models import RayWriter
 from rpsg.errors import ModelError
 from rpsg.models.fake import FakeWriter
@@ -30,6 +31,7 @@ def write(ray: OneProcess, requests: list[Request] = REQUESTS) -> tuple[list[Rep
     told: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "ray", ray)
+        patch.setattr(cluster, "_connected", [])  # whatever a test on a real cluster has left there
         writer = RayWriter(resolve({"models": {"writer": "fake"}, "engine": engine}))
         return writer.write(requests, lambda index, _: told.append(index)), told
 
