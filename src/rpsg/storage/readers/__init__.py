@@ -44,6 +44,8 @@ __all__ = [
 ]
 
 _UNITS = {"txt": folder.UNIT, "parquet": "row", "excel": "row", "memory": "row"}
+#: The formats whose rows never have half of a surrogate pair.
+_DECODED = ("csv", "tsv", "jsonl")
 #: The most row numbers that are kept for each reason.
 _FIRST, _EVERY = 20, sys.maxsize
 
@@ -246,7 +248,7 @@ def _opened(
     declared = by_spelling(labels) if labels is not None else None
     unit, listed = _UNITS.get(kind, "line"), _EVERY if tells else _FIRST
     more = tuple(map(reader_of, beside))
-    maker = DocumentMaker(_called(source), unit, columns, declared, more, rules, listed)
+    maker = DocumentMaker(_called(source), unit, columns, declared, more, rules, listed, kind in _DECODED)
     told = tells or rules is None
     return maker, _rows(source, kind, columns, strict=rules is None, tells=told)
 
