@@ -9,11 +9,9 @@ Equal values have one spelling (``spelling``).
 
 from __future__ import annotations
 
-import gc
 import math
 import re
 from collections.abc import Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -279,18 +277,6 @@ class DocumentMaker:
 
     def _fault(self, number: int, reason: str, hint: str) -> Fault:
         return fault(self.path, self.unit, number, reason, hint)
-
-
-@contextmanager
-def no_search_for_cycles() -> Iterator[None]:
-    """While many rows are made: they have no cycles, and a search for some would take a fifth of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _is_whole(text: str) -> bool:
