@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rpsg.errors import UsageError
 from rpsg.methods.languages import check_language
 from rpsg.privacy.egress import NOWHERE, PUBLIC, STRICT, check_spread
+from rpsg.processes import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.released import Releases
     from rpsg.privacy.replay import ReplayKernel
     from rpsg.privacy.unprotected_reads import UnprotectedReads
+    from rpsg.processes import Processes
     from rpsg.protocols import (
         Classifier,
         Embedder,
@@ -89,7 +91,8 @@ class Seeding:
 class Job:
     """One run, as a method sees it. ``key`` orders a person's own rows and phrases; it is secret.
 
-    ``engine`` adds up what people contribute; None: this process, with everybody in one part.
+    ``engine`` adds up what people contribute; None: this process, with everybody in one part. Steps that read
+    only public texts may be divided among ``processes``.
     """
 
     plan: Plan
@@ -102,6 +105,7 @@ class Job:
     key: bytes = b""
     seeding: Seeding | None = None
     engine: Engine | None = None
+    processes: Processes = HERE
 
 
 @dataclass(frozen=True, slots=True)
