@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.attacks.forging import both, in_lines, ledger_of, replaced, sealed_again
 
-from rpsg import api, processes
+from rpsg import api
 from rpsg.errors import LostProcessError, UsageError
+from rpsg.machine import processes
+from rpsg.machine.processes import Processes
 from rpsg.pipeline.verification import verify as verifying
-from rpsg.processes import Processes
 from rpsg.release import quality
 from rpsg.stages import candidates, scrub
 

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.errors import UsageError
+from rpsg.machine.processes import HERE
 from rpsg.methods.languages import check_language
 from rpsg.privacy.egress import NOWHERE, PUBLIC, STRICT, check_spread
-from rpsg.processes import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from rpsg.domains import Pack
     from rpsg.engines.base import Engine
+    from rpsg.machine.processes import Processes
     from rpsg.models.transformers.dp_training import Trainer
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from rpsg.privacy.released import Releases
     from rpsg.privacy.replay import ReplayKernel
     from rpsg.privacy.unprotected_reads import UnprotectedReads
-    from rpsg.processes import Processes
     from rpsg.protocols import (
         Classifier,
         Embedder,

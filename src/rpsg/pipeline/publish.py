@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rpsg.disk.files import PUBLIC_MODE, write_atomic
 from rpsg.domains import read_pack
 from rpsg.errors import PrivacyError
+from rpsg.machine.processes import HERE
 from rpsg.pipeline.ledger_facts import extensions, ledger_facts
 from rpsg.pipeline.made import Made, public_plan
 from rpsg.pipeline.planting import refuse_canaries
@@ -23,7 +24,6 @@ from rpsg.pipeline.release_files import (
 from rpsg.privacy.egress import host_of
 from rpsg.privacy.kernel import Kernel
 from rpsg.privacy.ledger import build_private_ledger, build_public_ledger, new_free
-from rpsg.processes import HERE
 from rpsg.registry import built_in
 from rpsg.release.history import as_read
 from rpsg.release.quality import begin_quality
@@ -47,10 +47,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from rpsg.machine.processes import Processes
     from rpsg.methods.base import Job
     from rpsg.pipeline.private_data import PrivateSide
     from rpsg.privacy.facts import Free
-    from rpsg.processes import Processes
     from rpsg.records import Pool
     from rpsg.release.quality import Quality
     from rpsg.storage.call_store import CallStore

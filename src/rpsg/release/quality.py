@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rpsg.processes import HERE, in_parts
+from rpsg.machine.processes import HERE, in_parts
 from rpsg.textstats.echoes import all_echoes, form_of, has_placeholder
 from rpsg.textstats.repeats import repeats
 from rpsg.textstats.self_bleu import self_bleu_scores
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rpsg.domains import Pack
-    from rpsg.processes import Processes
+    from rpsg.machine.processes import Processes
     from rpsg.records import Candidate
     from rpsg.textstats.echoes import Form
 

@@ -10,8 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rpsg.errors import LostProcessError
+from rpsg.machine.processes import HERE, in_parts
 from rpsg.models.documents import next_header
-from rpsg.processes import HERE, in_parts
 from rpsg.records import Candidate, Drop, Pool
 from rpsg.stages.clean_reply import tidy
 from rpsg.stages.echo import REASON, repeats_prompt
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rpsg.domains import Pack
+    from rpsg.machine.processes import Processes
     from rpsg.plan import Plan
-    from rpsg.processes import Processes
     from rpsg.protocols import OnReply, Progress, Reply, Request, Writer
     from rpsg.records import Card
 

@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
-from rpsg.processes import HERE, in_parts
+from rpsg.machine.processes import HERE, in_parts
 from rpsg.stages.scrub_formats import replaced, scrub_formats, scrub_names
 from rpsg.textstats.languages import ENGLISH
 from rpsg.textstats.words import SPACELESS
@@ -22,7 +22,7 @@ from rpsg.textstats.words import SPACELESS
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from rpsg.processes import Processes
+    from rpsg.machine.processes import Processes
     from rpsg.protocols import Recognizer, Span
     from rpsg.records import Pool
 

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from rpsg.errors import ModelError, needed
+from rpsg.machine.signals import signals_later
 from rpsg.models.documents import document_of, is_document
-from rpsg.processes import signals_later
 from rpsg.protocols import Reply
 
 if TYPE_CHECKING:

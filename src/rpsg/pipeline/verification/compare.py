@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.disk.files import file_sha256
 from rpsg.disk.json_text import strict_json
+from rpsg.machine.processes import HERE
 from rpsg.pipeline.publish import build_release
 from rpsg.pipeline.release_files import rows_of, synthetic_texts, write_rows
 from rpsg.privacy.facts import Free
 from rpsg.privacy.signing import SIGNATURE
 from rpsg.privacy.verify import Check
-from rpsg.processes import HERE
 from rpsg.storage.export import same_table
 from rpsg.storage.layout import CORPUS, PARQUET, RELEASE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rpsg.machine.processes import Processes
     from rpsg.pipeline.made import Made
     from rpsg.pipeline.verification.claimed import Claimed
-    from rpsg.processes import Processes
     from rpsg.records import Pool
 
 

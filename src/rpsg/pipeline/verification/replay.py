@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.disk.json_text import strict_json
 from rpsg.errors import ModelError, UsageError, VerificationError
+from rpsg.machine.processes import HERE
 from rpsg.methods.base import Job, Tools
 from rpsg.models.catalog import KNOWN, check_known
 from rpsg.pipeline.ledger_facts import sigma_told
@@ -33,7 +34,6 @@ from rpsg.privacy.evidence import checked_text
 from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.privacy.replay import ReplayKernel
 from rpsg.privacy.sources import TOKENS, noisy_answers
-from rpsg.processes import HERE
 from rpsg.protocols import Silent
 from rpsg.records import Candidate, Card, Pool
 from rpsg.storage.failed_requests import SettledWriter
@@ -45,10 +45,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
+    from rpsg.machine.processes import Processes
     from rpsg.pipeline.verification.claimed import Claimed
     from rpsg.plan import Plan
     from rpsg.privacy.released import Performed
-    from rpsg.processes import Processes
     from rpsg.protocols import Progress, Writer
 
 ROLES = tuple(KNOWN)

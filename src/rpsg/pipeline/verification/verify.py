@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rpsg.disk.files import file_sha256
 from rpsg.disk.json_text import strict_json
 from rpsg.errors import LostProcessError, RpsgError, UsageError, VerificationError
+from rpsg.machine.processes import Processes, check_number
 from rpsg.models.hardware import cores
 from rpsg.pipeline.logs import logged
 from rpsg.pipeline.verification.audited import audit_fits
@@ -24,7 +25,6 @@ from rpsg.privacy.published_audit import CANNOT_SHOW_LIKE_IT, LIKE_IT
 from rpsg.privacy.second_opinion import disagreements
 from rpsg.privacy.signing import SIGNATURE, is_signed, public_key
 from rpsg.privacy.verify import CANNOT_SHOW, Check, verify_release
-from rpsg.processes import Processes, check_number
 from rpsg.release.run import Verification
 from rpsg.storage.export import is_of_this_version
 from rpsg.storage.layout import CORPUS, EVIDENCE, LEDGER, PARQUET, PLAN, RELEASE

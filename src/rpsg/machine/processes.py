@@ -14,12 +14,13 @@ import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from rpsg.errors import LostProcessError, UsageError
+from rpsg.machine.signals import signals_later
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,7 +32,6 @@ Part = TypeVar("Part")
 #: So many texts take about a quarter of a second, and a few hundred kilobytes on their way.
 A_PART = 500
 _UNSAFE = "PYTHONSAFEPATH"
-_STOPPING = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 
 
 class Processes:
@@ -92,28 +92,6 @@ def in_parts(values: Sequence[T], size: int | None = None) -> Iterator[Sequence[
     """Successive slices of ``size`` values (default: ``A_PART``); the last may be shorter."""
     most = size or A_PART
     return (values[start : start + most] for start in range(0, len(values), most))
-
-
-@contextmanager
-def signals_later() -> Iterator[None]:
-    """Ctrl-C, SIGTERM and SIGHUP take effect at the end of the block.
-
-    Signal handlers that Python did not set stay as they are, because Python could not restore them.
-    """
-    seen: list[int] = []
-    before = {n: handler for n in _STOPPING if (handler := signal.getsignal(n)) is not None}
-    if threading.current_thread() is not threading.main_thread():  # handlers run in the main thread alone
-        before = {}
-    try:
-        for number in before:
-            signal.signal(number, lambda number, _: seen.append(number))
-        yield
-    finally:
-        with ExitStack() as restoring:  # each is restored, even if the one before it raises at once
-            for number, handler in before.items():
-                restoring.callback(signal.signal, number, handler)
-        for stopped_by in dict.fromkeys(seen):
-            signal.raise_signal(stopped_by)
 
 
 def _would_import_from_here() -> bool:
