@@ -39,23 +39,20 @@ from rpsg.privacy.sources import noisy_answers
 from rpsg.privacy.verify import Check
 from rpsg.privacy.write_ahead_log import journal_steps
 from rpsg.protocols import Silent
-from rpsg.storage.cached_writer import ReplayWriter
-from rpsg.storage.failed_requests import SettledWriter
 from rpsg.storage.layout import (
     ANSWERS,
     DONORS,
     EMBEDDINGS,
     EVIDENCE,
-    FAILED,
     LEDGER,
     PACK,
     PLAN,
     PRIVATE_LEDGER,
     RELEASE,
     RUN,
-    TEXTS,
 )
 from rpsg.storage.readers import read_by_rule
+from rpsg.storage.replayed_writer import ReplayedWriter
 from rpsg.storage.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -201,9 +198,8 @@ def _tools(folder: RunFolder, plan: Plan, ledger: Mapping[str, Any], *, has_seed
     if has_seeds:
         return load_tools(plan, WritesNothing(writer))
     evidence = folder.release / EVIDENCE
-    replay = ReplayWriter(evidence / TEXTS, name=writer)
-    tools = load_tools(plan, replay)
-    return replace(tools, writer=SettledWriter(replay, evidence / FAILED))
+    replayed = ReplayedWriter(evidence, writer)
+    return replace(load_tools(plan, replayed.replies), writer=replayed)
 
 
 def _verdicts(outcomes: Sequence[Outcome]) -> list[Check]:
