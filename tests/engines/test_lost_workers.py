@@ -31,7 +31,7 @@ def write(ray: OneProcess, requests: list[Request] = REQUESTS) -> tuple[list[Rep
     told: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "ray", ray)
-        patch.setattr(cluster, "_connected", [])  # whatever a test on a real cluster has left there
+        patch.setattr(cluster, "own_nodes", [])  # whatever a test on a real cluster has left there
         writer = RayWriter(resolve({"models": {"writer": "fake"}, "engine": engine}))
         return writer.write(requests, lambda index, _: told.append(index)), told
 
