@@ -24,7 +24,9 @@ from rpsg.privacy.attack_bounds import (
     zero_of,
 )
 from rpsg.privacy.gaussian import attack_success, mu_for
+from rpsg.privacy.histogram import Query
 from rpsg.privacy.noise import RoundedGaussian
+from rpsg.privacy.token_sampling import RULE, SCALE, TOKEN_SIGMA
 from rpsg.testing.many_runs import gaussian_audit, many_run_epsilon
 
 GOLDEN: dict[str, Any] = json.loads(
@@ -211,3 +213,25 @@ def test_there_is_no_detection_limit_where_not_even_everybody_would_be_enough() 
 
 def test_a_tail_of_the_binomial_is_that_of_scipy() -> None:
     assert at_least(1000, 0.3, 320) == pytest.approx(stats.binom.sf(319, 1000, 0.3), rel=1e-9)
+
+
+@pytest.mark.parametrize(("epsilon", "mu"), [(float(e), mu) for e, mu in GOLDEN["mu_pure"].items()])
+def test_the_mu_of_a_pure_claim_is_that_of_its_best_guess(epsilon: float, mu: float) -> None:
+    """Both curves meet where a coin's two lines do; everywhere else the pure claim allows less."""
+    corner = 1 / (1 + math.exp(epsilon))
+    normal = stats.norm
+    assert most_true_positives(epsilon, 0.0, corner) == pytest.approx(
+        normal.cdf(normal.ppf(corner) + mu), rel=1e-9
+    )
+    for rate in (corner / 10, corner / 2, (1 + corner) / 2):
+        assert most_true_positives(epsilon, 0.0, rate) < normal.cdf(normal.ppf(rate) + mu)
+
+
+@pytest.mark.parametrize(("epsilon", "mu"), [(float(e), mu) for e, mu in GOLDEN["mu_pure"].items()])
+def test_a_token_is_charged_at_least_the_mu_of_its_pure_claim(epsilon: float, mu: float) -> None:
+    """The draw of a token whose scores move by epsilon is 2 epsilon of bounded range, which is such a coin."""
+    query = Query("tokens", "the next token", 1, RULE, TOKEN_SIGMA, w=math.ceil(epsilon * SCALE))
+    charged = math.sqrt(query.mu2("add_remove"))
+    assert mu <= charged <= 1.07 * mu
+    if epsilon <= 0.1:
+        assert charged == pytest.approx(mu, rel=2e-3)
