@@ -37,17 +37,24 @@ def noisy_answers(subject: Subject) -> Finding:
     """Canaries that the noisy answers give away, to an attacker who knows the rows of everybody else.
 
     What everybody else adds is subtracted from the answers, and the coins of all canaries are estimated
-    together from the rest (``scores``). The attack says of the canaries whose estimates are furthest from one
-    half whether they were in: of a tenth, a fifth and half of all, which are three tests. What they prove is
-    a mu, because the noise is Gaussian, and the epsilon that belongs to it at the delta of the claim.
+    together from the rest (``scores``).
     """
-    answers, canaries, delta = subject.answers, subject.canaries, subject.claim.delta
+    answers, canaries = subject.answers, subject.canaries
     if answers is None or canaries is None:
         raise NotRunError("It needs the noisy answers of a run that had canaries among its people.")
+    return of_coins(scores(answers), np.array(canaries.is_in), subject)
+
+
+def of_coins(found: Floats, is_in: npt.NDArray[np.bool_], subject: Subject) -> Finding:
+    """The finding of an attack that estimates coins: above 0 means "in", and further from 0 is surer.
+
+    It says of the canaries whose estimates are furthest from 0 whether they were in: of a tenth, a fifth and
+    half of all, which are three tests. What the right ones prove is a mu, because the noise is Gaussian, and
+    the epsilon that belongs to it at the delta of the claim. The canaries may be those of several runs.
+    """
+    units, delta = len(is_in), subject.claim.delta
     if not delta:
         raise NotRunError("The claim has no delta, at which noise of this size would have an epsilon.")
-    is_in, found = np.array(canaries.is_in), scores(answers)
-    units = len(is_in)
     if units < FEWEST or is_in.all() or not is_in.any():
         raise NotRunError("There are too few canaries on one side.")
     order = stream(subject.seed, "audit ties").permutation(units)
