@@ -11,7 +11,7 @@ import pytest
 from rpsg import api
 from rpsg.audit import answers as answers_module
 from rpsg.audit import audit_run, canary_run
-from rpsg.audit.answers import Answers
+from rpsg.audit.answers import CanaryAnswers
 from rpsg.audit.claim import Claim
 from rpsg.audit.noisy_answers import noisy_answers, scores
 from rpsg.audit.subject import NotRunError
@@ -133,7 +133,7 @@ def redrawn(seen: Subject, part: float, seed: int) -> Subject:
     values, axes = np.linalg.eigh(added)
     noise = axes @ (np.sqrt(np.maximum(values, 0.0)) * draw.normal(0.0, part, len(values)))
     canaries = replace(seen.canaries, is_in=tuple(coins.tolist()))
-    return replace(seen, answers=Answers(added, added @ coins + noise), canaries=canaries, seed=seed)
+    return replace(seen, answers=CanaryAnswers(added, added @ coins + noise), canaries=canaries, seed=seed)
 
 
 def test_of_a_hundred_runs_with_the_stated_noise_five_at_most_are_refuted(asked: Subject) -> None:
@@ -156,11 +156,11 @@ def test_of_a_hundred_runs_with_a_tenth_of_the_noise_nearly_all_are_refuted(aske
 
 def test_neither_the_order_of_canaries_nor_equal_scores_name_anybody(asked: Subject) -> None:
     assert asked.answers is not None
-    nothing = Answers(np.ones((CANARIES, CANARIES)), np.full(CANARIES, 3.0))
+    nothing = CanaryAnswers(np.ones((CANARIES, CANARIES)), np.full(CANARIES, 3.0))
     found = noisy_answers(replace(asked, answers=nothing))
     assert found.epsilon_lower == 0.0
     order = np.random.default_rng(0).permutation(CANARIES)
-    mixed = Answers(asked.answers.added[np.ix_(order, order)], asked.answers.shown[order])
+    mixed = CanaryAnswers(asked.answers.added[np.ix_(order, order)], asked.answers.shown[order])
     assert np.allclose(scores(mixed), scores(asked.answers)[order])
 
 

@@ -57,7 +57,7 @@ NAME = "noisy-answers"
 
 
 @dataclass(frozen=True)
-class Answers:
+class CanaryAnswers:
     """Noisy answers as the canaries see them; every number is in units of the noise that the ledger states.
 
     ``added`` (canaries, canaries) has the inner products of what two canaries add to all answers together.
@@ -69,7 +69,7 @@ class Answers:
     added: Floats = field(repr=False)
     shown: Floats = field(repr=False)
 
-    def with_noise_times(self, part: float, is_in: npt.NDArray[np.bool_]) -> Answers:
+    def with_noise_times(self, part: float, is_in: npt.NDArray[np.bool_]) -> CanaryAnswers:
         """The same answers with ``part`` of their noise, for a control."""
         exact = self.added @ is_in
         return replace(self, shown=exact + part * (self.shown - exact))
@@ -77,7 +77,7 @@ class Answers:
 
 def answers_of(
     folder: RunFolder, plan: Plan, corpus: Private[PrivateCorpus], tools: tuple[Tools, Tools]
-) -> Answers | None:
+) -> CanaryAnswers | None:
     """The answers of the run in ``folder``, which read ``corpus``; None if none is a histogram or a sum.
 
     ``tools`` are the models that read private rows, and those that read public texts.
@@ -103,12 +103,16 @@ def answers_of(
         return asking.people, asking
 
     repeat(folder, plan, corpus, tools, asking, Silent(), asked)
-    return Answers(asking.added, asking.shown) if asking.sums else None
+    return CanaryAnswers(asking.added, asking.shown) if asking.sums else None
 
 
 def if_asked(
-    attacks: Collection[str], plan: Plan, make: Callable[[], Answers | None], *, has_canaries: bool = True
-) -> tuple[Answers | None, tuple[str, ...]]:
+    attacks: Collection[str],
+    plan: Plan,
+    make: Callable[[], CanaryAnswers | None],
+    *,
+    has_canaries: bool = True,
+) -> tuple[CanaryAnswers | None, tuple[str, ...]]:
     """What ``make`` gives, if the attack on it is among ``attacks`` (by default all), the plan pays for
     noisy answers, and there are canaries. If the run cannot be repeated, a note for the report says why.
     """
@@ -163,16 +167,16 @@ class _Asking:
     def select(
         self,
         query: Query,
-        delta_fail: float,  # noqa: ARG002  # the strings were drawn already
-        items: Callable[[], Private[UnitItems]],  # noqa: ARG002
+        delta_fail: float,  # noqa: ARG002  # they were drawn already
+        items: Callable[[], Private[UnitItems]],  # noqa: ARG002  # they were drawn already
     ) -> Selected:
         return self._next(query).selected()
 
     def sample(
         self,
         query: Query,
-        choices: NextTokens,  # noqa: ARG002  # the tokens were drawn already
-        references: Callable[[str], Private[References]],  # noqa: ARG002
+        choices: NextTokens,  # noqa: ARG002  # they were drawn already
+        references: Callable[[str], Private[References]],  # noqa: ARG002  # they were drawn already
     ) -> Texts:
         return self._next(query).sampled()
 

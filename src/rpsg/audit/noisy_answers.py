@@ -24,7 +24,7 @@ from rpsg.privacy.gaussian import epsilon_of, mu_for
 from rpsg.stages.rng import stream
 
 if TYPE_CHECKING:
-    from rpsg.audit.answers import Answers
+    from rpsg.audit.answers import CanaryAnswers
     from rpsg.audit.subject import Subject
 
 Floats = npt.NDArray[np.float64]
@@ -96,7 +96,7 @@ def of_coins(found: Floats, is_in: npt.NDArray[np.bool_], subject: Subject) -> F
     )
 
 
-def scores(answers: Answers) -> Floats:
+def scores(answers: CanaryAnswers) -> Floats:
     """How far the estimate of each coin is from one half, shape (canaries,); above 0 for "in".
 
     The coins have the variance 1/4, and all that the answers show of them, less one half of each, is

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rpsg.audit.aids import Aids
-    from rpsg.audit.answers import Answers
+    from rpsg.audit.answers import CanaryAnswers
     from rpsg.audit.finding import Attack
     from rpsg.audit.inputs import Given
     from rpsg.audit.report import AuditReport
@@ -113,7 +113,7 @@ def canary_run(
 
 def _answers(
     folder: RunFolder, plan: Plan, corpus: Private[PrivateCorpus], tools: Tools | None
-) -> Answers | None:
+) -> CanaryAnswers | None:
     """The noisy answers of the run, repeated with the replies that it stored."""
     with open_calls(plan, folder) as calls:
         models = tools_of_unreleased(folder, plan, tools or load_tools(plan), calls)

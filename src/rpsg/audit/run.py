@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from rpsg.audit.aids import Aids
-    from rpsg.audit.answers import Answers
+    from rpsg.audit.answers import CanaryAnswers
     from rpsg.audit.finding import Attack
     from rpsg.audit.inputs import Given
     from rpsg.audit.subject import Subject
@@ -58,7 +58,7 @@ def audit(
     delta: float | None = None,
     mu: float | None = None,
     canaries: Canaries | None = None,
-    answers: Answers | None = None,
+    answers: CanaryAnswers | None = None,
     aids: Aids | None = None,
     attacks: Sequence[str] | Mapping[str, Attack] = (),
     seed: int = 0,
@@ -102,10 +102,10 @@ def audit(
         nonmember_units=others.users if nonmember_units is None else nonmember_units,
         claim=claim,
         canaries=canaries,
-        answers=answers,
         aids=aids,
         seed=seed,
     )
+    subject = replace(subject, answers=answers)
     built_in = find_attacks([name for name in chosen if name in NEEDS])
     named = (name if built_in.get(name) is attack else "" for name, attack in chosen.items())
     subject = replace(subject, level=level_of(named, subject.given), notes=(*subject.notes, *notes))

@@ -27,10 +27,9 @@ from rpsg.stages.sanitize import visible
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rpsg.audit.answers import Answers
+    from rpsg.audit.answers import CanaryAnswers
     from rpsg.protocols import Progress
     from rpsg.stages.canaries import Canaries
-
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -54,9 +53,8 @@ class Subject:
     text was given: members first, then people held out, counted from 0. ``reference`` are public texts of the
     same kind, none of them private. ``level`` is the error that one attack may use up. ``left_out`` is the
     number of people of each side who are not used because others wrote the same texts, and ``aside`` has
-    these texts, each once. ``answers`` are the noisy answers of the run that made the corpus, if it had
-    canaries. ``is_control`` says that ``synthetic`` was put together by the audit. An attack that takes long
-    tells ``progress`` how far it is.
+    these texts, each once. ``answers`` are those of a run with canaries. ``is_control`` says that
+    ``synthetic`` was put together by the audit. An attack that takes long tells ``progress`` how far it is.
     """
 
     synthetic: tuple[str, ...] = field(repr=False)
@@ -67,7 +65,7 @@ class Subject:
     reference: tuple[str, ...] = field(default=(), repr=False)
     claim: Claim = field(default_factory=Claim)
     canaries: Canaries | None = field(default=None, repr=False)
-    answers: Answers | None = field(default=None, repr=False)
+    answers: CanaryAnswers | None = field(default=None, repr=False)
     aids: Aids = field(default_factory=Aids, repr=False)
     level: float = 0.05
     seed: int = 0
@@ -126,8 +124,8 @@ class Subject:
     @property
     def given(self) -> frozenset[str]:
         """What is available besides the texts, as ``rpsg.audit.attacks.NEEDS`` names it."""
-        more = {"canaries": self.canaries, "answers": self.answers}
-        return self.aids.given | {name for name, held in more.items() if held is not None}
+        more = (("canaries", self.canaries), ("answers", self.answers))
+        return self.aids.given | {name for name, held in more if held is not None}
 
     def by_person(self, of_texts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The largest value among each person's texts; shape (people,)."""
@@ -166,7 +164,6 @@ def subject_of(
     nonmember_units: Sequence[str] | None = None,
     claim: Claim | None = None,
     canaries: Canaries | None = None,
-    answers: Answers | None = None,
     aids: Aids | None = None,
     seed: int = 0,
 ) -> Subject:
@@ -222,7 +219,6 @@ def subject_of(
         ),
         claim=claim or Claim(),
         canaries=canaries,
-        answers=answers,
         aids=aids or Aids(),
         seed=seed,
         notes=_notes(left_out - int(public.sum()), int(public.sum())),
