@@ -133,3 +133,34 @@ def test_check_tells_the_operator_alone_in_which_language_the_rows_are(
     assert "rows that are long enough to tell seem to be French (fr), but German (de) is declared" in told
     assert main(["plan", "reponses.csv", "--text", "reponse", "--language", "de", "--json"]) == 0
     assert "French" not in capsys.readouterr().out
+
+
+SENTENCES_DE = (
+    "Der Patient hat seit Montag Schmerzen in der Schulter und kann nicht mit dem Rad zur Arbeit",
+    "Die Wunde ist noch nicht zu, aber es geht ihr besser, und wir sehen sie bei der Kontrolle",
+    "Er ist mit dem Medikament nicht zufrieden und wird es auch bei der Kur nicht nehmen",
+)
+
+
+@pytest.mark.parametrize(("pack", "told"), [("clinical", True), ("clinical-de", False)])
+def test_a_pack_in_another_language_than_the_notes_is_noticed_by_a_noisy_share(
+    pack: str,
+    told: bool,
+    in_a_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """No language is declared. The share is an entry of a sum that is asked for anyway."""
+    monkeypatch.setenv("RPSG_MODELS__WRITER", "fake")
+    notes = [f"pat{i},{SENTENCES_DE[i % 3]} ({i})." for i in range(500)]
+    (in_a_folder / "notes.csv").write_text("\n".join(["patient,note", *notes]), "utf-8")
+    words = ["run", "notes.csv", "--text", "note", "--user", "patient", "--domain", pack]
+    more = ["--epsilon", "4", "--size", "20", "-o", "run"]
+    assert main([*words, *more]) == 0
+    said = capsys.readouterr()
+    line = "of the texts seem to be in another language than"
+    assert (line in " ".join((said.out + said.err).split())) is told
+    assert (line in Path("run/release/report.html").read_text("utf-8")) is told
+    assert main(["verify", "run"]) == 0
+    asked = [mechanism["stage"] for mechanism in rpsg.read_run("run").ledger["mechanisms"]]
+    assert asked == ["size", "cards", "sketch"]
