@@ -25,7 +25,7 @@ MOST_METRICS = 4
 
 
 def show_forecast(screen: Screen, found: MatrixForecast) -> None:
-    """Every cell with what it would take, those that are not run, and what is spent."""
+    """Every cell with its forecast, the cells that are not run, and the budget that is spent."""
     screen.heading(f"{found.title}: {len(found.runs)} cells to run or measure")
     columns = ("cell", "requests", "tokens", "writing", "cost")
     rows = [

@@ -170,7 +170,7 @@ def begun_so_far(matrix: Matrix, out: Path) -> Comparison:
 
 
 def keep(matrix: Matrix, cells: Sequence[Cell], out: Path) -> Comparison:
-    """The comparison with all that is known now, written into its folder for its owner alone."""
+    """Write all that is known of the comparison by now into its folder, for its owner only, and return it."""
     found = outcome_of(
         matrix, [(cell, CellRecord() if cell.not_run else read_record(out, cell)) for cell in cells]
     )

@@ -130,8 +130,8 @@ class CompareRow:
 class Audited:
     """The audits of a row: how many, the largest lower bound of epsilon, and the clearest membership attack.
 
-    ``limit`` is the share of members whose leak that attack would have seen with every seed; None if it could
-    not.
+    ``limit`` is the share of members whose leak that attack would have detected with every seed; None if it
+    could not.
     """
 
     audits: int = 0
@@ -193,7 +193,7 @@ def settings_of(comparison: Comparison) -> list[CompareSetting]:
 
 
 def equal_epsilon(comparison: Comparison) -> list[EpsilonTable]:
-    """For each setting and epsilon the rows of all methods, those that use no epsilon in every table."""
+    """For each setting and epsilon the rows of all methods; those that use no epsilon are in every table."""
     tables = []
     for setting in settings_of(comparison):
         rows = rows_of(comparison, setting)

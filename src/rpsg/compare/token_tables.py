@@ -35,8 +35,8 @@ class TokenChoice:
 
 @dataclass(frozen=True, slots=True)
 class TokenTable:
-    """What each family gives for ``budget`` tokens, the number that the family ``whose`` takes at the first
-    size.
+    """What each family gives for ``budget`` tokens, which is the number of tokens that the family ``whose``
+    takes for the first size.
     """
 
     setting: CompareSetting
@@ -57,8 +57,8 @@ class TokenTable:
 def equal_tokens(comparison: Comparison) -> list[TokenTable]:
     """For each setting and epsilon one table for each family's own use of tokens.
 
-    Nothing is interpolated: a family enters with a corpus that was really made, the one that takes the most
-    tokens among those of any size and of any of the family's entries that fit into the budget.
+    Nothing is interpolated: a family enters with a corpus that was really made. Of its corpora that fit into
+    the budget, of any size and from any of its entries, this is the one that takes the most tokens.
     """
     tables = []
     for setting in _without_sizes(settings_of(comparison)):

@@ -59,7 +59,8 @@ def open_plain(path: Path | str, flags: int, *, within: int | None = None) -> in
 def lock(descriptor: int, *, wait: bool) -> None:
     """Lock an open file for this process; BlockingIOError if another one has it and ``wait`` is False.
 
-    Without ``wait`` it still takes a moment: ``is_locked`` of another process may just be looking.
+    Without ``wait`` it still tries for a moment, because another process may hold the lock briefly in
+    ``is_locked``.
     """
     for _ in range(0 if wait else _TRIES):
         with suppress(BlockingIOError):

@@ -99,5 +99,8 @@ def _uninformative(lines: Sequence[Line]) -> tuple[str, ...]:
     if not names:
         return ()
     return (
-        f"In these metrics real texts do no better than the floor, so they say nothing: {', '.join(names)}.",
+        (
+            "In these metrics real texts do no better than the floor, so the metrics are uninformative: "
+            f"{', '.join(names)}."
+        ),
     )

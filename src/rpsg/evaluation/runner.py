@@ -67,7 +67,9 @@ def find_metric(name: str) -> Metric:
 def run_metric(
     name: str, metric: Metric, inputs: Mapping[str, Inputs], seconds: dict[str, float]
 ) -> dict[str, Measure]:
-    """The metric of every row. A plug-in gives its direction with a value; it is then that of every row."""
+    """The metric of every row. A plug-in gives its direction with a value; this direction then holds for
+    every row.
+    """
     since = time.monotonic()
     found = {row: measure(name, metric, its) for row, its in inputs.items()}
     seconds[name] = time.monotonic() - since

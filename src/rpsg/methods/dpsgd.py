@@ -136,7 +136,8 @@ def _values(pack: Pack, traits: Traits, row: int) -> dict[str, str]:
 
 
 def account(plan: Plan, people: int) -> dict[str, Any]:
-    """The noise of training, and what training and counting cost by an accountant; for the operator's eyes.
+    """The noise of training, and what training and counting cost according to an accountant; only for the
+    operator.
 
     A person takes part in a step with probability batch / number of people: as declared, or ``people``.
     """

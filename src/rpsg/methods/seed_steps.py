@@ -149,8 +149,8 @@ def _counted(reason: str, count: int) -> dict[str, int]:
 def choose_abstracts(job: Job, seeds: Sequence[Seed]) -> dict[int, str]:
     """Steps S2 to S4: the summary that the noisy choice took for each seed, by the seed's number.
 
-    Seeds without a summary are missing. A seed whose summary does not have the sentiment of its source with
-    enough confidence gets a second pass; the second summary replaces the first if it agrees with at least the
+    Seeds without a summary are missing. A seed gets a second pass if its summary does not have the sentiment
+    of its source with enough confidence. The second summary replaces the first if it agrees with at least the
     same confidence, or is more similar.
     """
     first = _pass(job, seeds, second=False)

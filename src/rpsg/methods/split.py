@@ -129,7 +129,7 @@ def _rewritten(job: Job, seeds: list[Seed], pool: Pool, wanted: int, round_numbe
 
 
 def _seed_of(candidate: Candidate) -> int:
-    """The number of its seed, which is the parent of every candidate of these methods."""
+    """The number of the candidate's seed, which is its parent in these methods."""
     if candidate.parent is None:
         raise RunError("A text has lost its seed.", hint="This is a bug; please report it.")
     return candidate.parent

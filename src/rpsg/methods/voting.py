@@ -80,7 +80,7 @@ def noisy_votes(
     vectors: npt.NDArray[np.float32],
     hub_correction: float,
 ) -> Codes:
-    """Noisy votes for each candidate; with labels private records vote within their own.
+    """Noisy votes for each candidate; if there are labels, private records vote within their own label.
 
     All of it is one histogram, in which every record has equally many votes, whatever its label.
     """

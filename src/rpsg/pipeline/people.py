@@ -137,7 +137,7 @@ def _tag_of(folder: RunFolder, corpus: Private[PrivateCorpus]) -> bytes:
 
 
 def forget_other_rows(folder: RunFolder, corpus: Private[PrivateCorpus]) -> None:
-    """Keep a keyed hash of a run's rows; delete embeddings unless it shows that they are of these rows.
+    """Keep a keyed hash of a run's rows; delete embeddings unless the hash shows that they are of these rows.
 
     A run may resume with changed rows. Each noisy answer protects the people in the rows that it was drawn
     from, so the costs add up for a person in any of them. An error instead would reveal for certain whether

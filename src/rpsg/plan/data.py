@@ -202,7 +202,9 @@ class DataSection(Section):
 
     @property
     def label_values(self) -> tuple[str, ...]:
-        """Every label that a row may have, if labels are declared; with "other" if rows may count as it."""
+        """Every label that a row may have, if labels are declared; this includes "other" if rows may be
+        counted as "other".
+        """
         more = self.unlisted == "other" and self.labels and OTHER not in self.labels
         return (*self.labels, OTHER) if more else self.labels
 

@@ -27,7 +27,7 @@ GUESSES = (25, 100, 400, 1600)
 
 
 def guess_sizes(units: int) -> list[int]:
-    """How many of ``units`` people an attack with scores names in each of its tests."""
+    """Out of ``units`` people, the number that an attack with scores names in each of its tests."""
     return sorted({size for size in GUESSES if size < units // 2} | {units // 2})
 
 
@@ -64,7 +64,7 @@ def _root(is_below: Callable[[float], bool], low: float, high: float) -> float:
 
 
 def clopper_pearson(k: int, n: int, level: float = 0.05) -> tuple[float, float]:
-    """One-sided bounds of a share of which ``k`` of ``n`` were seen, each with confidence 1 - ``level``.
+    """One-sided bounds, each with confidence 1 - ``level``, of a share if ``k`` of ``n`` were seen.
 
     Together they hold with 1 - 2 * ``level`` (Clopper & Pearson 1934).
     """

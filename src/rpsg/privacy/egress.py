@@ -119,7 +119,7 @@ def host_of(model: Any) -> str:
 
 
 def through_cluster(host: str) -> str:
-    """Where requests go whose writer is on the nodes of a cluster, or is reached from them."""
+    """Where requests go if the writer is on the nodes of a cluster, or is reached from them."""
     return RAY_CLUSTER if not host or is_loopback(host) else f"{RAY_CLUSTER} and {host}"
 
 

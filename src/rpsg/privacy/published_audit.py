@@ -222,6 +222,6 @@ def _named(line: Line, delta: float, level: float) -> Iterator[str]:
 
 
 def _is_bound(epsilon: float, p_value: Callable[[float], float], level: float) -> bool:
-    """Whether ``epsilon`` is the largest that is refuted at this level, or 0 and none is."""
+    """Whether ``epsilon`` is the largest that is refuted at this level, or is 0 because none is refuted."""
     is_least = epsilon == 0.0 or p_value(max(0.0, epsilon - _TOLERANCE)) < level
     return is_least and p_value(epsilon + _TOLERANCE) >= level

@@ -3,7 +3,8 @@
 First texts are chosen greedily: each time the text that brings the mean of the chosen ones nearest to the
 target (kernel herding; Welling, 2009; Chen, Welling and Smola, 2010). Then chosen texts are exchanged for
 others as long as that helps. Products of coordinates are never stored: the inner product of two texts'
-products is the square of that of their coordinates. So memory is one number for each text and axis.
+products is the square of the inner product of their coordinates. So memory is one number for each text and
+axis.
 
 Every choice looks at every text, so the time is quadratic. This is why more than ``MOST_TOGETHER`` texts are
 divided into parts, and the choice in each part corrects the distance from the target that the parts before it
@@ -190,7 +191,9 @@ def _exchange(
     size: int,
     towards: Floats,
 ) -> int:
-    """Exchange, in place, each chosen text for the best other one if that helps; gives their number."""
+    """Exchange, in place, each chosen text for the best other one if that helps; returns the number of
+    exchanges.
+    """
     exchanged = 0
     tolerance = 1e-9 * size
     held = np.flatnonzero(chosen)

@@ -256,8 +256,8 @@ def _cut(ends: list[int], wanted: int, reach: int) -> int:
 
 
 def each_or_none(count: int, ask: Callable[[slice], Iterable[T]]) -> list[T | None]:
-    """One result of ``ask`` for each of ``count`` texts; None for a text for which ``ask`` fails even if
-    asked for this text only.
+    """One result of ``ask`` for each of ``count`` texts; None for a text for which ``ask`` fails even when it
+    is asked for this text alone.
 
     Raises:
         RpsgError: as ``ask`` raises it, for a reason that does not depend on a text.

@@ -34,7 +34,9 @@ BLOCK = 2_048
 
 
 def distinct_of_all(vectors: npt.NDArray[np.float32], limit: float) -> Kept:
-    """Which rows are no nearer than ``limit`` (in steps squared) to a kept one before them, shape (rows,)."""
+    """Which rows are not nearer than ``limit`` (in steps squared) to any earlier row that is kept; shape
+    (rows,).
+    """
     exact = quantized(vectors)
     stays = np.zeros(len(exact), np.bool_)
     for start in range(0, len(exact), BLOCK):
@@ -63,7 +65,7 @@ def distinct(vectors: npt.NDArray[np.float32] | TextRows, limit: float) -> Kept:
 
 
 def _distinct_inside(block: npt.NDArray[np.float32], near: Kept, limit: float) -> Kept:
-    """Which rows are not ``near`` to one kept earlier, and not to a kept one before them in the block."""
+    """Which rows are neither ``near`` to a row kept earlier, nor to a kept row before them in the block."""
     inside = block @ block.T > limit
     own = np.zeros(len(block), np.bool_)
     for row in range(len(block)):

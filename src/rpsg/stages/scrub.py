@@ -84,7 +84,7 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
         re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?!\w)"),
         _is_account,
     ),
-    (  # in small letters each group but that of the bank has a digit, as a word has none
+    (  # in small letters each group, except that of the bank, must have a digit, because a word has none
         "[IBAN]",
         re.compile(
             r"(?<!\w)[a-z]{2}\d{2}[ -]?[a-z0-9]{4}(?:[ -]?(?=[a-z]{0,3}\d)[a-z0-9]{4}){1,6}"
@@ -102,7 +102,7 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
         ),
         bool,
     ),
-    (  # a code of a city before a slash; one of two digits may be a month or a score: 03/2020-21, 08/10 100
+    (  # an area code before a slash; a number of two digits may be a month or a score: 03/2020-21, 08/10 100
         "[NUMBER]",
         re.compile(
             r"(?<![\w./])(?:\+\d{1,3}\s?)?\(?0(?:\d{2,5}|\d(?=\)?\s?/\s?\d{3}(?:\d{2}|\s\d)))\)?"
@@ -258,7 +258,7 @@ def _without_names(text: str) -> str:
 def generalise_amounts(text: str) -> str:
     """The text with amounts of money from 100 upwards replaced by their order of magnitude.
 
-    A range of amounts gets that of its upper end.
+    A range of amounts gets the order of magnitude of its upper end.
     """
     return AMOUNT.sub(_bucket, text)
 

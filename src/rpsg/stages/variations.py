@@ -183,8 +183,8 @@ def write_variations(
 
 
 def _without_text(request: Request) -> Request:
-    """The request without the text that was varied, because a variation that has words of it does not echo
-    the prompt.
+    """The request without the text that was varied, because a variation that repeats words of this text does
+    not echo the prompt.
     """
     return replace(request, messages=(*request.messages[:-2], request.messages[-1]))
 
@@ -210,9 +210,9 @@ def look_ahead(
 ) -> dict[int, npt.NDArray[np.float32]]:
     """For each text the row that represents it in the vote, by its id.
 
-    Without lookahead that is its own embedding; with it, the mean of those of ``plan.augpe.lookahead``
-    further variations, brought to unit length. Without a usable variation it is the text's own. Rows in
-    ``known`` are taken over, so that a text which stays is not varied again.
+    Without lookahead this is the text's own embedding. With lookahead, it is the mean embedding of
+    ``plan.augpe.lookahead`` further variations, brought to unit length. Without a usable variation it is the
+    text's own. Rows in ``known`` are taken over, so that a text which stays is not varied again.
     """
     new = [text for text in texts if text.id not in known]
     ahead = plan.augpe.lookahead

@@ -58,7 +58,8 @@ def repeating_another(tokens: Tokens) -> Flags:
     for some, texts in _by_ranges(tokens):
         order = np.argsort(some, kind="stable")
         runs, owner = some[order], texts[order]
-        # A stable sort: texts rise within equal runs, so there are several if the last is not the first.
+        # The sort is stable, so the numbers of texts rise within equal runs: there are several texts if the
+        # last number is not the first.
         edges = np.flatnonzero(np.append(True, runs[1:] != runs[:-1]))
         ends = np.append(edges[1:], len(runs))
         shared = owner[edges] != owner[ends - 1]

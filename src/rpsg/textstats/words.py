@@ -146,7 +146,9 @@ class Tokens:
         )
 
     def parts(self, most: int) -> Iterator[tuple[int, Tokens]]:
-        """The texts in parts of about ``most`` tokens: the index of the first text of each, and them."""
+        """The texts in parts of about ``most`` tokens: for each part the index of its first text, and its
+        texts.
+        """
         ends = np.cumsum(self.lengths)
         first = 0
         while first < len(ends):

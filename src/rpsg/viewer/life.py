@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rpsg.records import Candidate
     from rpsg.viewer.opened import OpenRelease
 
-#: How many other drafts are shown; of the rest only the number.
+#: How many other drafts are shown; if there are more, only their number is shown.
 MOST_DRAFTS = 12
 NO_REQUEST = "The request is not shown: "
 PRIVATE_PROMPTS = f"{NO_REQUEST}it held private text, and such prompts are not published."

@@ -3,9 +3,9 @@
 The ball of a row has the radius of its k-th nearest other row in the same corpus. Precision and recall:
 Kynkaanniemi et al. 2019; density and coverage: Naeem et al. 2020. Distances are computed in blocks of rows to
 save memory, and larger corpora are sampled (``some_rows``). Intervals come from a jackknife over ten groups
-of each corpus, with all balls recomputed. It doubles the variance of what depends on pairs of texts, as balls
-do (Efron & Stein 1981): so its variance is halved, but never taken below that of a mean over the texts that
-are counted.
+of each corpus, with all balls recomputed. It doubles the variance of whatever depends on pairs of texts, as
+balls do (Efron & Stein 1981). So the variance is halved, but never to less than that of a mean over the texts
+that are counted.
 """
 
 from __future__ import annotations
@@ -145,8 +145,8 @@ def balls(corpus: Rows, real: Rows, of_corpus: Floats, of_real: Floats, k: int =
 def _add(
     found: Balls, way: int, row: Ints, column: Ints, far: Floats, of_corpus: Floats, of_real: Floats
 ) -> None:
-    """Count for one way the pairs of a corpus text and a real text, both included, of which one is in the
-    other's ball.
+    """Count, for one way, the pairs of a corpus text and a real text in which one is in the other's ball; the
+    way includes both texts.
     """
     within = (far <= of_real) & (of_corpus > NO_BALL)
     found.crowd[way] += np.bincount(row[within], minlength=found.crowd.shape[1])

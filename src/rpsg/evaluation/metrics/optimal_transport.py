@@ -63,7 +63,7 @@ def _distances(
 ) -> Floats:
     """The distances of two corpora, each time without a group of either; -1 is the group of nobody.
 
-    A direction is sorted once for all of them: those of a corpus without a group are in the same order.
+    Each direction is sorted only once, because the rows that remain without a group are in the same order.
     """
     steps = cache(_steps)
     squares = np.empty((len(without), first.shape[1]))

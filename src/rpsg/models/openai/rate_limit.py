@@ -49,7 +49,7 @@ _ECHO = 3
 # A first guess of the sustainable share of a server's initial rate, and how fast to raise it, per second.
 _FIRST, _CLIMB = 0.2, 2.0
 # ``_SURE`` answers since the last refusal are enough for an estimate, unless the rate over the whole time is
-# below the share ``_BURSTS`` of it: then the answers came in a burst.
+# below the share ``_BURSTS`` of this estimate: then the answers came in a burst.
 _SURE, _BURSTS = 20, 0.6
 # Seconds in which the rate returns to the one at which a request was refused.
 _RETURN = 15.0

@@ -169,7 +169,7 @@ class _PhysicalLines:
         return next(self.texts)
 
     def _read(self) -> Iterator[str]:
-        """A generator, because it costs less per line than a call of a method for each line."""
+        """This is a generator, because that costs less per line than calling a method for each line."""
         number = at = 0
         has_utf8 = False
         for line, size in lines.raw_lines(self._source, self._skeleton):
@@ -203,9 +203,9 @@ def _ends(between: re.Match[bytes]) -> bytes:
 def _separator(first: list[str], columns: Columns, expected: str | None, *, below_title: bool = False) -> str:
     """The separator that finds the wanted columns in the header.
 
-    Of the usual ones, the one that finds most of them; on a tie, the one that finds most columns. A rare one
-    is taken only if it finds them all and no usual one does, and not below a title: no other line has such a
-    sign, so any row that holds the names of the columns could pass for a header.
+    Of the usual separators, the one that finds most of the wanted columns; on a tie, the one that finds most
+    columns. A rare separator is taken only if it finds all of them and no usual one does, and not below a
+    title: no other line has such a sign, so any row with the names of the columns could pass for a header.
     """
 
     def found(separator: str) -> tuple[int, int]:

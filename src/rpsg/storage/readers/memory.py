@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: The name of the data in messages.
 CALLED = "The data in memory"
 _HELD: dict[str, _Table] = {}
-#: What gives all rows of a table that is computed or read as it is asked for.
+#: The methods that give all rows of a table which is computed or read only when it is asked for.
 _WHOLE = {
     ("polars", "LazyFrame"): "collect",
     ("pyarrow", "RecordBatchReader"): "read_all",

@@ -226,8 +226,8 @@ def _opener(start: bytes) -> Callable[[BinaryIO], BinaryIO] | None:
     """What reads a packed file that begins like this; None if it is not packed.
 
     The first bytes must really unpack. Otherwise one row that begins like a packed file would decide how all
-    rows are read. A gzip header may contain a file name of any length, and text could pass for one, so bytes
-    that no text has must be among them.
+    rows are read. A gzip header may contain a file name of any length, and text could pass for one, so some
+    of these bytes must be bytes that no text has.
     """
     for sign, unpack, opened in _PACKINGS:
         if start.startswith(sign):
