@@ -121,7 +121,7 @@ def budgets_of(size: int, rows: Sequence[tuple[int, CompareRow]]) -> list[tuple[
 
 
 def choose(family: str, rows: Sequence[tuple[int, CompareRow]], budget: float) -> TokenChoice:
-    """The corpus of a family that takes most tokens within a budget (and five hundredths more)."""
+    """Of a family's corpora, the one that takes the most tokens within a budget (plus five hundredths)."""
     own = [(tokens_of(row), size, row) for size, row in rows if row.family == family]
     fitting = [each for each in own if each[0] <= OVER_BUDGET * budget]
     if not fitting:

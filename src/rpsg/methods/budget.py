@@ -212,7 +212,7 @@ def check_people(plan: Plan, n: int, budget: Budget) -> None:
 
 
 def _people_with(plan: Plan, voters: int) -> int:
-    """The smallest number of people of whom so many can vote."""
+    """The smallest number of people such that this many of them can vote."""
     people = voters
     while (found := _voters_among(plan, people)) < voters:
         people += voters - found
@@ -220,8 +220,8 @@ def _people_with(plan: Plan, voters: int) -> int:
 
 
 def _larger_epsilon(n: int, budget: Budget) -> str:
-    """The end of a sentence: about the smallest epsilon at which ``n`` people outweigh the noise, if it still
-    protects. The noise shrinks by as much as mu grows.
+    """The end of a sentence, with roughly the smallest epsilon at which ``n`` people outweigh the noise, if
+    this epsilon still protects. The noise shrinks by as much as mu grows.
     """
     times = max(release.fewest / max(n, 1) for release in budget.releases if release.fewest is not None)
     epsilon = epsilon_of(1.02 * times * budget.mu, budget.delta, budget.delta_fail)

@@ -111,7 +111,9 @@ def _synthesize(job: Job) -> Pool:
 
 
 def _read(job: Job, pack: Pack) -> tuple[Sequence[Document], npt.NDArray[np.int64], Traits]:
-    """The texts that take part, the person of each, and for each attribute the index of each one's value."""
+    """The texts that take part, the person of each text, and for each attribute the index of the text's
+    value.
+    """
     door, tools = seeding(job).unprotected, job.tools
     flow = UnprotectedFlow(records_of(job), "training", TRAINED)
     everything = cast("Sequence[Document]", door.read("rows", flow))

@@ -146,7 +146,7 @@ class DataSection(Section):
     )
     canary_texts: Name = setting(
         "",
-        "Public texts of the same kind with which canaries begin: a file with the same column as DATA.",
+        "Public texts of the same kind, for the beginnings of canaries: a file with the same column as DATA.",
         option="--canary-texts FILE",
         identity=False,
         added_later=True,

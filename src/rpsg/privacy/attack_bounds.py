@@ -64,7 +64,7 @@ def _root(is_below: Callable[[float], bool], low: float, high: float) -> float:
 
 
 def clopper_pearson(k: int, n: int, level: float = 0.05) -> tuple[float, float]:
-    """One-sided bounds, each with confidence 1 - ``level``, of a share if ``k`` of ``n`` were seen.
+    """A lower and an upper bound of a share, each with confidence 1 - ``level``, if ``k`` of ``n`` were seen.
 
     Together they hold with 1 - 2 * ``level`` (Clopper & Pearson 1934).
     """

@@ -15,7 +15,7 @@ Replace-one doubles the square if contributions are never negative: |a - b|^2 <=
 units may point in opposite directions, |a - b| <= |a| + |b|, and the square is four times as large.
 
 S7 is no sum with noise: k tokens are drawn in proportion to exp of a sum of scores. A draw reveals no more
-than a sum that a unit changes by w c, plus Gaussian noise (see ``token_sampling``). Scores have either
+than a Gaussian mechanism whose sum a unit changes by w c (see ``token_sampling``). Scores have either
 sign, so replacing makes the square four times as large.
 """
 

@@ -145,8 +145,8 @@ def balls(corpus: Rows, real: Rows, of_corpus: Floats, of_real: Floats, k: int =
 def _add(
     found: Balls, way: int, row: Ints, column: Ints, far: Floats, of_corpus: Floats, of_real: Floats
 ) -> None:
-    """Count, for one way, the pairs of a corpus text and a real text in which one is in the other's ball; the
-    way includes both texts.
+    """For one way, count the pairs of an included corpus text and an included real text in which one is in
+    the other's ball.
     """
     within = (far <= of_real) & (of_corpus > NO_BALL)
     found.crowd[way] += np.bincount(row[within], minlength=found.crowd.shape[1])

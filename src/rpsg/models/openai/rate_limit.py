@@ -173,7 +173,8 @@ class RateLimiter:
     def refuse(self, number: int, sent_at: float, now: float, wait: float) -> bool:
         """Request ``number`` was refused, with the advice to ``wait``. True if this is new information.
 
-        Refusals of requests sent before, or just after, the rate was last lowered are not.
+        Refusals of requests that were sent before, or just after, the rate was last lowered are no new
+        information.
         """
         self.refused += 1
         self._seen += 1
