@@ -163,20 +163,21 @@ def bound(
     With ``passage_words`` long rows are cut into passages, and the choice is among passages. A row without a
     user is a separate privacy unit: one passage of it is chosen.
     """
-    if max_records is None:
-        return corpus.documents
+    rows = corpus.documents
+    if max_records is None or not rows:
+        return rows
+    owners = unit_numbers(rows)
+    pieces = np.fromiter((len(passages(row.text, passage_words)) for row in rows), np.int64, len(rows))
+    held = np.bincount(np.maximum(owners, 0), np.where(owners < 0, 0, pieces))[np.maximum(owners, 0)]
     # A person with few rows keeps them all: their order need not be drawn, which is most of the work.
-    pieces = [len(passages(row.text, passage_words)) for row in corpus.documents]
-    held: Counter[str | None] = Counter()
-    for row, parts_of_row in zip(corpus.documents, pieces, strict=True):
-        held[row.user] += parts_of_row
+    whole = np.where(owners < 0, pieces == 1, held <= max_records)
+    if whole.all() and (pieces == 1).all():
+        return rows
+    kept = [(at, number) for at in np.flatnonzero(whole).tolist() for number in range(pieces[at])]
     seen: Counter[bytes] = Counter()
     mine: dict[str, list[tuple[bytes, int, int]]] = {}
-    kept: list[tuple[int, int]] = []
-    for position, row in enumerate(corpus.documents):
-        if row.user is not None and held[row.user] <= max_records:
-            kept += [(position, number) for number in range(pieces[position])]
-            continue
+    for position in np.flatnonzero(~whole).tolist():
+        row = rows[position]
         parts = _parts(row, passage_words)
         if row.user is None:
             kept.append((position, _one_of(parts, key)))
@@ -187,7 +188,6 @@ def bound(
             seen[same] += 1
     for lots_of_one in mine.values():
         kept += [(position, number) for _, position, number in sorted(lots_of_one)[:max_records]]
-    rows = corpus.documents
     return tuple(
         rows[position] if pieces[position] == 1 else _parts(rows[position], passage_words)[number]
         for position, number in sorted(kept)

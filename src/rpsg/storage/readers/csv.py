@@ -175,10 +175,16 @@ class _PhysicalLines:
         for line, size in lines.raw_lines(self._source, self._skeleton):
             number += 1
             self.size += size
-            if self.size <= lines.MAX_LINE_BYTES and line.isascii():
-                at += size
-                yield line.decode()
-                continue
+            if self.size <= lines.MAX_LINE_BYTES:
+                if line.isascii():
+                    at += size
+                    yield line.decode()
+                    continue
+                if (whole := lines.as_utf8(line)) is not None:
+                    at += size
+                    has_utf8 = True
+                    yield whole
+                    continue
             # Lines that are longer than that come squeezed already.
             squeezed = self.is_long and size <= lines.MAX_LINE_BYTES
             kept = self._skeleton(line) if squeezed else line

@@ -50,11 +50,22 @@ def read_lines(source: Source) -> Iterator[tuple[int, str | Problem]]:
             yield number, too_long()
         elif line.isascii():
             yield number, line.decode()
-        else:
-            text = decoded(source, line, number=number, offset=offset, mixed=has_utf8)
-            has_utf8 = has_utf8 or not isinstance(text, Problem)
+        elif (text := as_utf8(line)) is not None:
+            has_utf8 = has_utf8 or len(text) != size
             yield number, text
+        else:
+            problem = decoded(source, line, number=number, offset=offset, mixed=has_utf8)
+            has_utf8 = has_utf8 or not isinstance(problem, Problem)
+            yield number, problem
         offset += size
+
+
+def as_utf8(line: bytes) -> str | None:
+    """A line as text if it needs no further look, as nearly all do: UTF-8 without a byte order mark."""
+    try:
+        return None if line.startswith(codecs.BOM_UTF8) else line.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def raw_lines(source: Source, squeezed: Callable[[bytes], bytes]) -> Iterator[tuple[bytes, int]]:
