@@ -221,7 +221,7 @@ def in_a_process(out: Path, name: str, *, spend: bool = False, quiet: bool = Fal
     except BaseException as stopped:
         if isinstance(stopped, Terminated):
             process.terminate()
-        # Ctrl-C reached the cell too: it keeps what it has, for which it gets some time.
+        # Ctrl-C reached the cell too; it gets some time to keep what it has.
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=PATIENCE)
         process.kill()

@@ -57,8 +57,8 @@ class TokenTable:
 def equal_tokens(comparison: Comparison) -> list[TokenTable]:
     """For each setting and epsilon one table for each family's own use of tokens.
 
-    Nothing is interpolated: a family enters with a corpus that was really made. Of its corpora that fit into
-    the budget, of any size and from any of its entries, this is the one that takes the most tokens.
+    Nothing is interpolated: a family enters with a corpus that was really made. Among all corpora of the
+    family that fit into the budget, of whatever size and entry, it is the one that takes the most tokens.
     """
     tables = []
     for setting in _without_sizes(settings_of(comparison)):

@@ -26,8 +26,8 @@ class Win:
     """The best method on one metric; none (an empty name) if two are exactly as good.
 
     ``beyond_chance`` says whether its lead is more than chance, None if seeds are too few to tell. ``beaten``
-    are the others it was compared with; ``over_floor`` says whether it is better than what can be had without
-    private data, None if there is no floor.
+    are the others it was compared with; ``over_floor`` says whether it is better than the floor, None if
+    there is no floor.
     """
 
     metric: str

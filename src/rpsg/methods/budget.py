@@ -165,8 +165,8 @@ def voted_apart(budget: Budget) -> str:
 def smallest_size(budget: Budget) -> int | None:
     """The smallest number of people (in split mode: of voters) from which something can be learnt.
 
-    If they are counted with noise there must be more: the lower end of the count is used, which may lie up
-    to twice its margin below the truth. None if no stage knows how many people it needs.
+    If people are counted with noise, more are needed: the lower end of the count is used, which may be below
+    the true number by up to twice its margin. None if no stage knows how many people it needs.
     """
     needed = [release.fewest for release in budget.releases if release.fewest is not None]
     if not needed:

@@ -112,8 +112,8 @@ def build_release(target: Path, made: Made, free: Free, *, parquet: bytes | None
 
     The same arguments give the same bytes, so anyone with a release can build it again and compare. What does
     not follow from ``made`` is in ``free``. ``parquet`` replaces the Parquet file that would be written here,
-    because other versions of its library write the same table as other bytes; if it is empty, there is no
-    such file.
+    because other versions of its library write the same table as different bytes. If it is empty, there is no
+    Parquet file.
     """
     outputs = write_rows(target, rows_of(made), parquet)
     outputs |= write_evidence(target / EVIDENCE, made)
@@ -126,7 +126,7 @@ def build_release(target: Path, made: Made, free: Free, *, parquet: bytes | None
         return ledger
 
     # Words and report are made from the ledger, and the ledger names them by their hashes. So three ledgers
-    # are written in turn: the first for the words, the second, which names the words, for the report, and the
+    # are written in turn. The first is for the words. The second names the words, and is for the report. The
     # third names all files.
     write_ledger(outputs)
     pool = None if made.method.has_seeds else as_read(made.pool)

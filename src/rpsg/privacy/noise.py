@@ -222,9 +222,9 @@ class OpenDPNoise(_Sealed):
     OpenDP offers a *discrete* Gaussian, which is not a post-processing of the continuous one: on the
     integers, the closed form would under-count. So it is drawn on a lattice of step 2^-s, as fine as 64-bit
     integers allow, and then rounded to whole numbers, which again is post-processing. The probability of a
-    whole number is then a Riemann sum of the normal density in place of its integral, off by at most the step
-    times the variation of the density in that interval; the total variation is at most step * 0.4 / sigma for
-    each draw, as ``sources.tv_bound`` computes it.
+    whole number is then a Riemann sum of the normal density in place of its integral. It is off by at most
+    the step times the variation of the density in that interval, so the total variation is at most step * 0.4
+    / sigma for each draw, as ``sources.tv_bound`` computes it.
     """
 
     __slots__ = ()

@@ -1,11 +1,11 @@
 """Step 5, sketch: one noisy sum of feature vectors describes the private texts.
 
 The features of a text are the coordinates of its embedding along the principal axes of the drafts (the texts
-written so far) and the products of every two of them, so their mean over many texts gives the mean and the
-covariance. Further features are the shares of common words (``word_roots.py``), because an embedding says
-little about wording. Every person adds one such vector of length at most 1, and the sum is released once,
-with noise (a private mean embedding, as in Harder, Adamczewski and Park, 2021). Everything later is
-post-processing: a pool of any size, any number of rounds.
+written so far) and the products of every two of these coordinates. So their mean over many texts gives the
+mean and the covariance. Further features are the shares of common words (``word_roots.py``), because an
+embedding says little about wording. Every person adds one such vector of length at most 1, and the sum is
+released once, with noise (a private mean embedding, as in Harder, Adamczewski and Park, 2021). Everything
+later is post-processing: a pool of any size, any number of rounds.
 
 Axes, centre and scale are fitted to the drafts alone, before the query. They are quantized to whole numbers,
 and so is every private embedding: the coordinates of a row are then exact and independent of the other rows

@@ -70,8 +70,8 @@ _SCRIPTS = (
     ("he", re.compile(r"[\u0590-\u05ff]")),
 )
 _LETTER = re.compile(r"[^\W\d_]")
-#: How many function words of a language a text must have, at least, to be in that language; and how many
-#: times as many as of any other language.
+#: For a text to be in a language: the minimum number of function words of that language, and the minimum
+#: ratio of this number to that of any other language.
 LEAST, LEAD = 4, 1.5
 #: A text is in a script if this share of its letters belongs to the script; Japanese mixes two scripts.
 SHARE = 0.3

@@ -1,7 +1,7 @@
 """Texts that repeat themselves, or the words of another text of the corpus.
 
 Runs of words are hashed, and texts with the same hash are found by sorting: no pairs of texts are compared.
-Texts are hashed a part of the corpus at a time, and hashes are sorted a range at a time, so time is nearly
+Texts are hashed a part of the corpus at a time, and hashes are sorted a range at a time. So time is nearly
 linear in the words of the corpus, and memory is little more than that of the hashes.
 """
 

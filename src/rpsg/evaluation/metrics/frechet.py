@@ -116,5 +116,5 @@ def self_similarity(inputs: Inputs) -> Measure:
 
 
 def mean_cosine(total: Floats, squares: float, n: int) -> float:
-    """The mean product of two different rows, from the sum of the rows and that of their squared lengths."""
+    """The mean product of two different rows, from the rows' sum and the sum of their squared lengths."""
     return float((total @ total - squares) / (n * (n - 1)))

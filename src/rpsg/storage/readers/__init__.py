@@ -218,7 +218,7 @@ def _read(
 
 @contextmanager
 def _no_search_for_cycles() -> Iterator[None]:
-    """While many rows are made: they have no cycles, and a search for some would take a fifth of the time."""
+    """Rows have no reference cycles, and a search for some would take a fifth of the time: switch it off."""
     was_on = gc.isenabled()
     gc.disable()
     try:

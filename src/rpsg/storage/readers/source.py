@@ -1,7 +1,7 @@
 """The bytes of a file as UTF-8: unpacked and decoded.
 
-The first bytes say what kind of file it is, before its name does: many an Excel workbook is called .csv, and
-many a .csv file is compressed. But a file of JSON Lines begins with a private row, which must not decide
+The first bytes say what kind of file it is, before its name does: some Excel workbooks are called .csv, and
+some .csv files are compressed. But a file of JSON Lines begins with a private row, which must not decide
 anything, so its name decides.
 """
 
