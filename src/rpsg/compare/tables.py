@@ -143,7 +143,7 @@ class Audited:
 
 
 def audited_over(audits: Sequence[Mapping[str, Any]]) -> Audited:
-    """The audits of several seeds as one. The attack is the one with the largest mean AUC, named as such."""
+    """The audits of several seeds as one. The attack is the one with the largest mean AUC."""
     if not audits:
         return Audited()
     areas: dict[str, list[float]] = {}

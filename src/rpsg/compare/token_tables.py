@@ -1,4 +1,4 @@
-"""The tables at equal tokens: what each method gives for as many tokens as another one takes."""
+"""The tables at equal tokens: what each method gives for the number of tokens that another method takes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OVER_BUDGET = 1.05
 
 @dataclass(frozen=True, slots=True)
 class TokenChoice:
-    """The corpus that a family of methods gives for a budget of tokens: the one that uses most of it.
+    """For a budget of tokens, the corpus of a family of methods that uses most of the budget.
 
     ``row`` is None if none fits; ``cheapest`` says what the cheapest takes. ``size`` is the number of texts
     of the corpus, on which some figures depend.

@@ -35,7 +35,7 @@ _NEEDED = ("O_NOFOLLOW", "O_CLOEXEC", "O_DIRECTORY", "O_NONBLOCK", "fchmod")
 
 
 def is_able() -> bool:
-    """Whether this system can keep a file from links, from other users and from a second process."""
+    """Whether this system can protect a file against links, other users and a second process."""
     return fcntl is not None and all(hasattr(os, name) for name in _NEEDED)
 
 

@@ -21,8 +21,8 @@ class EvaluationConfig:
     """``corpus`` is a file of synthetic texts, a run folder, or rows; so is ``floor``.
 
     A column that is None is taken from the run's plan; without a run, the text column is "text" and there is
-    no other. Synthetic files have the columns of the real ones unless named. A run folder without ``floor``
-    gets its own, which is generated unless ``write_floor`` is false.
+    no other. Synthetic files have columns of the same names as the real ones, unless other names are given. A
+    run folder without ``floor`` gets its own, which is generated unless ``write_floor`` is false.
     """
 
     corpus: Source

@@ -177,7 +177,7 @@ def _interval(given: object) -> Interval | None:
 
 
 def _of_kind(kind: Any, otherwise: str, given: object) -> Any:
-    """A plain value of this kind; MalformedError says what it is otherwise."""
+    """A plain value of this kind; if it is something else, MalformedError says what."""
     found = plain(given)
     if not isinstance(found, kind):
         raise MalformedError(otherwise)

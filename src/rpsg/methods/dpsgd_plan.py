@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from rpsg.methods.base import Tools
     from rpsg.plan import Plan
 
-#: The factor by which more texts are written, because filters drop some; and how often texts that are then
-#: still missing are written.
+#: The factor by which more texts are written, because filters drop some; and how many times texts that are
+#: still missing are then written.
 OVERSAMPLE, ATTEMPTS = 1.25, 4
 TRAINED = "texts, and their values of the public schema, through clipped gradients with noise"
 COUNTED = "how often each value of the public schema occurs, with noise"

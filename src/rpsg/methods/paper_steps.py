@@ -90,7 +90,7 @@ def _candidate(task: Task, attempt: Attempt, stage: str) -> Candidate:
 
 
 def made_of(pool: Pool, taken: int, before: Pool | None = None) -> StageResult:
-    """A pool as a checkpoint; its counts are of what this stage dropped."""
+    """A pool as a checkpoint; its counts say what this stage dropped."""
     earlier = before.drops() if before is not None else {}
     reasons = Counter(
         {

@@ -72,7 +72,9 @@ def seeding(job: Job) -> Seeding:
 
 
 def records_of(job: Job) -> str:
-    """Whose records are read without protection, for the ledger: with a budget only donors'."""
+    """Whose records are read without protection, for the ledger: if there is a budget, only those
+    of donors.
+    """
     return "records" if job.budget is None else "records of donors"
 
 

@@ -170,7 +170,7 @@ def _shares_wanted(
     drafts: Sequence[Candidate],
     vectors: TextRows,
 ) -> tuple[Block, ...]:
-    """The noisy shares of sentiments and lengths, and each draft's own by the same public models."""
+    """The noisy shares of sentiments and lengths, and those of each draft, by the same public models."""
     described = [a for a in pack.attributes if a.kind in {"sentiment", "words"}]
     codes: dict[str, list[Codes]] = {a.name: [] for a in described}
     for block in vectors.blocks():

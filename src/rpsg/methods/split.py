@@ -92,7 +92,7 @@ def _synthesize(job: Job) -> Pool:
 
 
 def filters_step(job: Job, pack: Pack, pool: Pool, stage: str) -> Pool:
-    """The pool after the filters that read no voter."""
+    """The pool after the filters that read no text of a voter."""
 
     def make() -> StageResult:
         job.progress.start(stage)

@@ -124,7 +124,7 @@ def through_cluster(host: str) -> str:
 
 
 def check_spread(rules: Iterable[EgressRule], method: str) -> None:
-    """Check that no prompt of a method holds private text, before they are sent to workers on a cluster.
+    """Check that no prompt of a method holds private text, before prompts are sent to workers on a cluster.
 
     Raises:
         PrivacyError: the method's table lets a writer see private text, or says nothing about its writer.

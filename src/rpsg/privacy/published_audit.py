@@ -1,8 +1,8 @@
 """An audit that is published on purpose: an entry of the ledger, whose figures fit together.
 
-Its counts were read from private texts without noise. A verifier cannot count again, but it recomputes
-every bound from the counts and every verdict from the bounds, and the claim must be the ledger's. Whether
-they also fit the release is checked in ``rpsg.pipeline.verification.audited``.
+Its counts were read from private texts without noise. A verifier cannot count again, but it recomputes every
+bound from the counts and every verdict from the bounds, and checks that the claim is that of the ledger.
+Whether they also fit the release is checked in ``rpsg.pipeline.verification.audited``.
 """
 
 from __future__ import annotations

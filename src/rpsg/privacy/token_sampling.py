@@ -58,8 +58,8 @@ SCALE = 1 << 15
 TOKEN_SIGMA = (math.floor(math.sqrt(2.0 / math.pi) * SCALE * 1e6) - 1) / 1e6
 #: Public scores are at most this far below their maximum; tokens further below cannot be drawn.
 DEEPEST = 64 * SCALE
-#: The sum of the private scores of a token is clipped to -MOST_MOVED..MOST_MOVED, which makes no difference
-#: between two sums larger.
+#: The sum of the private scores of a token is clipped to -MOST_MOVED..MOST_MOVED; clipping never makes the
+#: difference between two sums larger.
 MOST_MOVED = 64 * SCALE
 _BITS = 512
 _EXACT = Context(prec=120)

@@ -222,7 +222,8 @@ def unit_numbers(rows: tuple[Document, ...]) -> npt.NDArray[np.int64]:
 
 
 def passages(text: str, words: int) -> tuple[str, ...]:
-    """A text in passages of about ``words`` words, in order; a text up to half again as long stays whole.
+    """A text in passages of about ``words`` words, in order; a text up to one and a half times as long stays
+    whole.
 
     With ``words`` 0 nothing is cut. Every word is in exactly one passage.
     """

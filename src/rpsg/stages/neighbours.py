@@ -32,7 +32,8 @@ MOST_COMPARED = 10_000
 CELL = 512
 #: The number of cells that are searched for near-duplicates of a text.
 PROBES = 6
-#: Rows compared with each other, in parts, and the number of such blocks between two looks at all cells.
+#: The number of rows that are compared with each other, the size of a part of them, and the number of such
+#: blocks between two looks at all cells.
 BLOCK, PART, BLOCKS = 2_048, 256, 8
 
 
@@ -106,7 +107,9 @@ def _distinct_inside(block: npt.NDArray[np.float32], near: Kept, limit: float) -
 
 
 class Cells:
-    """The kept rows of each cell. As 16-bit integers they take half of the memory, but time to compare."""
+    """The kept rows of each cell. As 16-bit integers they take half of the memory, but comparing them takes
+    longer.
+    """
 
     def __init__(self, count: int, dim: int, stored: type[np.int16 | np.float32]) -> None:
         self._rows: list[npt.NDArray[Any]] = [np.zeros((0, dim), stored) for _ in range(count)]

@@ -47,7 +47,7 @@ FEW_LABELS = 4
 PRODUCTS = 2.0
 #: The share of drafts whose vector is not longer than 1; longer vectors are clipped.
 WHOLE = 0.95
-#: Axes with a variance below this fraction of the first axis's are rounding errors.
+#: An axis is a rounding error if its variance is less than this fraction of the variance of the first axis.
 FLAT = 1e-9
 #: Means and scale are rounded to these steps, which are far larger than differences between libraries in
 #: floating-point sums.
@@ -172,7 +172,7 @@ class Features:
 
 
 def _scale(squares: Floats, part: float) -> float:
-    """The factor that brings the share ``WHOLE`` of these squared lengths to at most ``part``."""
+    """The factor after which the share ``WHOLE`` of these squared lengths is at most ``part``."""
     longest = float(np.quantile(np.sqrt(np.maximum(squares, 0.0)), WHOLE, method="higher"))
     return round(math.sqrt(part) / longest * FINE_STEPS) / FINE_STEPS if longest > 0 else 1.0
 
@@ -194,7 +194,7 @@ def sketch_vectors(
     """Each row's vector in steps, for a query under the rule ``S6_bounded_vector`` with w = ``LENGTH``.
 
     Each row is divided by the number of its person's rows. With labels a row fills the entries of its label;
-    one without a label (-1) is zero.
+    a row without a label (-1) is zero.
     """
 
     def vectors(of_rows: _Rows, label: Numbers | None) -> BoundedVectors:

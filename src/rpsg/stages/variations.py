@@ -75,7 +75,7 @@ def variation_request(
     augpe = plan.augpe
     draw = stream(plan.generation.seed, purpose, parent.id, number)
     style = STYLES[draw.integers(len(STYLES))]
-    # Adaptive length: about that of the text, so that lengths can move to where the votes are.
+    # Adaptive length: about the length of the text, so that lengths can move to where the votes are.
     wanted = word_count(parent.text) * (1 + augpe.length_spread * draw.standard_normal())
     words = int(np.clip(round(wanted), SHORTEST, longest(pack)))
     fills = augpe.prompt == "fill_in_the_blanks"
@@ -161,7 +161,8 @@ def write_variations(
     writer: Writer,
     progress: Progress,
 ) -> Pool:
-    """The pool with ``count`` variations of ``parents``, in turn; a parent that is named twice gets twice.
+    """The pool with ``count`` variations of ``parents``, in turn; a parent that is named twice gets twice as
+    many.
 
     A variation that cannot be used, or says the same as another text of the pool, is dropped with the reason.
     """

@@ -90,7 +90,9 @@ class Vectors:
             return self._fill_file((rows, self._dim), blocks)
 
     def part(self, number: int, about: bytes, rows: int) -> Halves | None:
-        """The rows that ``keep_part`` stored; None if they are missing, incomplete, or of something else."""
+        """The rows that ``keep_part`` stored; None if they are missing, incomplete, or made of something
+        else.
+        """
         name = _part(self._name, number)
         if not self._vault.exists(name):
             return None

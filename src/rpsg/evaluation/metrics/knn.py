@@ -38,8 +38,8 @@ Ints = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.floating]
 Sides = tuple[str, ...]
 K = 3
-#: Neighbours kept for each row. When a group is left out, fewer than K of them remain for one row in 10^11;
-#: its radius is then the distance to the last one kept.
+#: Neighbours kept for each row. When a group is left out, fewer than K neighbours remain for one row in
+#: 10^11; the radius of this row is then the distance to the last neighbour kept.
 MAX_NEIGHBOURS = 16
 BLOCK = 1024
 NO_BALL = -1.0

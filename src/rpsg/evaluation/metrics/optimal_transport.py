@@ -88,7 +88,9 @@ def _columns(projections: Floats) -> Floats:
 
 
 def _steps(one: int, other: int) -> tuple[Floats, Ints, Ints]:
-    """The steps at which the quantiles of so many texts change: their widths, and the ranks of both sides."""
+    """The steps at which the quantiles of these numbers of texts change: their widths, and the ranks of both
+    sides.
+    """
     steps = np.unique(np.concatenate([np.arange(1, count + 1) / count for count in (one, other)]))
     width = np.diff(steps, prepend=0.0)
     middle = steps - width / 2

@@ -63,7 +63,7 @@ class PendingRequest:
     changes: frozenset[str] = frozenset()
 
     def pause(self, first: float, times: int, most: float = _MAX_PAUSE) -> float:
-        """Seconds before the next attempt after ``times`` failures, which doubles and differs by request."""
+        """Seconds before the next attempt after ``times`` failures; doubled each time, with some spread."""
         doubled = min(most, first * 2 ** max(0, times - 1))
         return float(doubled * (0.75 + 0.5 * (self.index * _SPREAD % 1)))
 

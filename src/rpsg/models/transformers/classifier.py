@@ -96,7 +96,8 @@ class TransformersSentiment:
         if self._last[0] == tuple(texts):
             return self._last[1]
         model, tokenizer, meanings = self._load()
-        # Some models' position embeddings have two more than they can use; their tokenizer knows.
+        # Some models have two more position embeddings than they can use; their tokenizer has the right
+        # number.
         positions = int(getattr(model.config, "max_position_embeddings", _MOST_TOKENS))
         size = min(_MOST_TOKENS, int(tokenizer.model_max_length), positions)
         encoded = [

@@ -98,7 +98,7 @@ def check_lines(file: Source) -> None:
 def _opened(
     source: _PhysicalLines, path: str, columns: Columns, separator: str | None
 ) -> tuple[Reader, str, list[str]]:
-    """The parser behind the header, the separator, and the header as it is written."""
+    """The parser, which has read the header; the separator; and the header as it is written."""
     rows = _whole_rows(source)
     first = next(rows)
     if source.is_long:
@@ -256,7 +256,9 @@ def _numbered(path: str, reader: Reader, source: _PhysicalLines) -> Iterator[tup
 
 @contextmanager
 def _long_fields() -> Iterator[None]:
-    """Raises the csv module's limit on the size of a field, which would stop the whole file."""
+    """Raises the csv module's limit on the size of a field; a field over the limit would stop the
+    whole file.
+    """
     before = csv.field_size_limit(_NO_LIMIT)
     try:
         yield

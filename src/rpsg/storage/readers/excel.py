@@ -74,7 +74,9 @@ def _chosen(source: Source, columns: Columns) -> tuple[list[list[Any]], int, lis
 def _of_sheet(
     sheets: dict[str, list[list[Any]]], columns: Columns
 ) -> list[tuple[list[list[Any]], int, bool]]:
-    """The rows of each sheet, the place of its header, and whether it has the columns; these come first."""
+    """The rows of each sheet, the place of its header, and whether it has the columns; sheets that have them
+    come first.
+    """
     wanted, found = set(columns.wanted()), list[tuple[list[list[Any]], int, bool]]()
     for rows in sheets.values():
         above = _without_title(rows, wanted)
@@ -105,7 +107,7 @@ def _is_blank(cells: list[Any]) -> bool:
 
 
 def _is_other_archive(source: Source) -> bool:
-    """Whether it is a whole zip archive without the parts of a workbook: so is a document of Word."""
+    """Whether it is a whole zip archive without the parts of a workbook, such as a document of Word."""
     try:
         with source.raw() as file, zipfile.ZipFile(file) as archive:
             return not any(name.startswith("xl/") or name == "content.xml" for name in archive.namelist())

@@ -242,7 +242,7 @@ class DocumentMaker:
         return self._fault(number, NO_LABEL, hint)._replace(unlisted=True)
 
     def _beside(self, number: int, given: Iterable[object]) -> tuple[tuple[str, str], ...] | Fault:
-        """The values of the columns beside the text; equal rows of them share one tuple."""
+        """The values of the columns beside the text; rows with equal values share one tuple."""
         found = []
         for column, value in zip(self.beside, given, strict=True):
             name = self._name(value)

@@ -79,7 +79,9 @@ class Source:
 
     @property
     def begins_with_a_row(self) -> bool:
-        """Whether it is declared or called JSON Lines, and not called compressed."""
+        """Whether its name is that of JSON Lines, or it was declared as JSON Lines and its name is not that
+        of a packed file.
+        """
         suffix = self.path.suffix.lower()
         return suffix in JSONL_SUFFIXES or (self.format == "jsonl" and suffix not in PACKED_SUFFIXES)
 
@@ -139,7 +141,9 @@ class Source:
         return not self.begins_with_a_row and _opener(self._start()) is not None
 
     def looks_like(self) -> tuple[str, str] | None:
-        """What a file without a single row of JSON may be, and what to do; None: nothing says it."""
+        """What a file without a single row of JSON may be, and what to do; None if nothing shows
+        what it is.
+        """
         start = self._start()
         ending = ""
         if start.startswith(_PARQUET):
