@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rpsg.compare.outcome import Comparison
     from rpsg.compare.tables import CompareRow
 
-#: As many metrics as a terminal of 80 columns has room for.
+#: The number of metrics that fit into a terminal of 80 columns.
 MOST_METRICS = 4
 
 

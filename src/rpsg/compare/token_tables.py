@@ -131,7 +131,7 @@ def choose(family: str, rows: Sequence[tuple[int, CompareRow]], budget: float) -
 
 
 def tokens_of(row: CompareRow) -> float:
-    """The mean tokens of a row that has some."""
+    """The mean number of tokens of a row; its tokens must have been counted."""
     tokens = row.tokens
     if tokens is None:
         raise ValueError("this row took no tokens that were counted")

@@ -71,7 +71,10 @@ class EvaluationConfig:
         metadata=_option("--metrics A,B,C", "Only these metrics. See: rpsg list metrics.", kind="list"),
     )
     embedder: str | Embedder | None = field(
-        default=None, metadata=_option("--embedder NAME", "The embedder; by default the run's, or minilm.")
+        default=None,
+        metadata=_option(
+            "--embedder NAME", "The embedder; by default that of the run, or minilm if there is none."
+        ),
     )
     language_model: str = field(
         default="ngram",

@@ -74,7 +74,7 @@ def _synthesize(job: Job) -> Pool:
     abstracts = some_abstracts(choose_abstracts(job, seeds))
     with_one = [seed for seed in seeds if seed.number in abstracts]
 
-    # The writer makes the candidates, from each seed in turn; filters that read no voter drop the bad ones.
+    # The writer makes candidates from each seed in turn; filters that read no text of a voter drop bad ones.
     in_turn = [with_one[i % len(with_one)] for i in range(wanted)]
     tasks = [Task(i, seed, abstracts[seed.number]) for i, seed in enumerate(in_turn)]
     pool = some_texts(rewrite(job, "first", "first rewrite", tasks))

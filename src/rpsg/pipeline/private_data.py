@@ -109,7 +109,7 @@ class NoQuestions:
 
 
 def check_data(plan: Plan) -> None:
-    """Check that the plan of a method that reads private data names some; nothing is read.
+    """Check that the plan names private data if its method reads such data; nothing is read here.
 
     Raises:
         UsageError: it names none, or no account for standard input.

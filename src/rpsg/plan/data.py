@@ -20,7 +20,7 @@ Columns = Annotated[
 ]
 
 
-#: The settings that name files and accounts of the operator, as they are where nobody may see them.
+#: The settings that name files and accounts of the operator, and what others see in their place.
 OWN_FILES = {"path": "", "account": "", "canary_texts": "", "canary_encoding": ""}
 
 

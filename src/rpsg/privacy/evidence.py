@@ -112,7 +112,7 @@ def read_back(
     """The evidence in a run folder, which must fit ``expected`` and one of ``draws``.
 
     Raises:
-        RunError: it is another one, or not the one with this hash.
+        RunError: it is the evidence of another query, or does not have this hash.
     """
     content = path.read_bytes()
     is_same = sha256 in {None, hashlib.sha256(content).hexdigest()}

@@ -186,7 +186,7 @@ class Kernel:
         """The strings that pass the plan's threshold, with noisy counts. ``items`` as in ``release``.
 
         Raises:
-            RunError: as ``release``, or ``delta_fail`` is not the plan's.
+            RunError: as in ``release``, or ``delta_fail`` differs from the plan.
             PrivacyError: as ``release``.
         """
         planned = self._planned(query)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NOT_PAID = "The account book has no charge for tokens under the id that this folder names."
 DIVIDED_ANEW = "The tokens in this folder were drawn when the rows were divided in another way."
-#: Made with the first token, so that a book without any remains one that earlier versions can use.
+#: The table is made with the first token, so earlier versions can use a book in which no token was counted.
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS token (account INTEGER NOT NULL, draw TEXT NOT NULL, text INTEGER NOT NULL, "
     "tokens INTEGER NOT NULL, PRIMARY KEY (account, draw, text))"

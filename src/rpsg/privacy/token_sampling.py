@@ -182,7 +182,9 @@ def is_whole(text: Sequence[Token], most: int) -> bool:
 
 
 def is_text(text: Sequence[Token], most: int) -> bool:
-    """Whether a text is one that a run can have drawn: finished, and ended once at most, at its end."""
+    """Whether a run can have drawn this text: it is finished, and it has a token that ends texts only at its
+    end, if at all.
+    """
     return is_whole(text, most) and len(text) <= most and all(piece for _, piece in text[:-1])
 
 

@@ -185,7 +185,9 @@ class Asker:
 
 
 def read_facts(reply: Reply, names: Sequence[str]) -> dict[str, str] | None:
-    """What a record tells, by attribute, without those that it does not tell; None if unreadable."""
+    """What a record reveals, by attribute; attributes that it does not reveal are left out; None if
+    unreadable.
+    """
     found = _object(reply, "}")
     if found is None or found.keys() != set(names) or not all(map(_is_short, found.values())):
         return None

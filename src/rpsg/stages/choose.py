@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from rpsg.stages.sketch import Target
 
-    #: The inner products of every text with some, shape (texts, some).
+    #: The inner products of every text with some of the texts, shape (texts, some).
     Columns = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float64]]
 
 Floats = npt.NDArray[np.float64]
@@ -167,7 +167,7 @@ def choose(objective: Objective, size: int, before: Chosen | None = None) -> Num
         return np.arange(texts)
     squares, towards = objective.squares(), objective.towards
     chosen = np.zeros(texts, np.bool_)
-    # Inner products with the sum of all chosen.
+    # Inner products with the sum of all chosen texts.
     summed = np.zeros(texts) if before is None else before.towards(objective)
     already = 0 if before is None else before.size
     columns = objective.columns if before is None else objective.all_columns()

@@ -40,7 +40,7 @@ Numbers = npt.NDArray[np.int64]
 
 #: The maximum length of a person's vector, in steps: w in the rule of the query.
 LENGTH = 128
-#: The number of principal axes, and that number if each of several labels has a separate sum.
+#: The number of principal axes; and their number if each of several labels has a separate sum.
 AXES, AXES_BY_LABEL = 128, 64
 FEW_LABELS = 4
 #: The weight of the products relative to the coordinates.
@@ -229,8 +229,8 @@ class Target:
     """The target for the mean of chosen texts: a noisy mean after shrinkage.
 
     ``mean`` (d,) and ``products`` (d, d) are means of coordinates and of their products, in the units of
-    ``Features.raw`` (unweighted products), ``words`` (words,) that of the words' roots. ``trust`` has the
-    shrinkage factors of coordinates, products and words, from 0 (only noise) to 1.
+    ``Features.raw`` (unweighted products). ``words`` (words,) is the mean of the words' roots. ``trust`` has
+    the shrinkage factors of coordinates, products and words, from 0 (only noise) to 1.
     """
 
     mean: Floats

@@ -52,7 +52,7 @@ _FORMAT = 2
 _MOST_DIFFERENCES = 8
 #: The stage in which the writer is tested on public prompts.
 TRIAL = "testing the writer"
-#: Stages whose queries are about the texts that were written, or draw them.
+#: Stages whose queries are about the texts that were written, or draw these texts.
 ABOUT_TEXTS = ("sketch", "votes", "tokens")
 _CHANGED_FORMAT = "rpsg-changed/1"
 

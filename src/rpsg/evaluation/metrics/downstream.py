@@ -1,6 +1,6 @@
 """Train on synthetic, test on real: a logistic regression on embeddings predicts labels.
 
-The ceiling row trains on real texts, the floor row on the floor's.
+For the ceiling row it is trained on real texts, for the floor row on the texts of the floor.
 """
 
 from __future__ import annotations

@@ -134,7 +134,9 @@ class ConcurrencyLimiter:
         return self._clock() - self._troubled_since if self._troubled_since is not None else 0.0
 
     def ready(self) -> float | None:
-        """Seconds until the next request may be sent; None: not before one that is under way is done."""
+        """Seconds until the next request may be sent; None if it must wait for the end of one that is under
+        way.
+        """
         now = self._clock()
         at_once = 1 if self.is_down else int(self._at_once)
         if self.under_way >= at_once:

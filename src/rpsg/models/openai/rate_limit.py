@@ -124,7 +124,7 @@ class RateLimiter:
         self._trial: _RateTrial | None = None
         self._trial_after = 0
         self._apart = _APART
-        # A share of refusals up to this counts as noise; None: no refusal does.
+        # A share of refusals up to this counts as noise; with None no refusal counts as noise.
         self._storm: float | None = None
 
     @property

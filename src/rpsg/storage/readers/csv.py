@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from rpsg.storage.readers.source import Source
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-#: Those of databases and of the separator line. No name of a column holds one.
+#: Separators in exports of databases, and in lines such as sep=^. No name of a column holds one.
 _RARE = ("^", "~", "\xa6", "\x01", "\x1e", "\x1f")
-#: A quote that opens a field; one after a number, as in 5", opens none.
+#: A quote that opens a field; a quote after a number, as in 5", opens none.
 _OPENS = re.compile(r'(?:\A|[^\w ])"')
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\w"\r\n])"?\s*', re.IGNORECASE)
 #: Text between quotes and line ends. Only its first and its last byte can change the state of a CSV parser.
@@ -185,7 +185,7 @@ class _PhysicalLines:
                     has_utf8 = True
                     yield whole
                     continue
-            # Lines that are longer than that come squeezed already.
+            # Longer lines are squeezed before they come here.
             squeezed = self.is_long and size <= lines.MAX_LINE_BYTES
             kept = self._skeleton(line) if squeezed else line
             text = lines.decoded(self._source, kept, number=number, offset=at, mixed=has_utf8)
