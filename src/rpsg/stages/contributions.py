@@ -24,6 +24,7 @@ from rpsg.errors import PlugInError, RpsgError, RunError
 from rpsg.protocols import Tenths
 from rpsg.stages.partition import content_tag
 from rpsg.storage.vectors import halves
+from rpsg.textstats.numbering import numbered
 from rpsg.textstats.words import is_simple, piece_spans
 
 if TYPE_CHECKING:
@@ -214,11 +215,27 @@ def _parts(row: Document, passage_words: int) -> Sequence[Document]:
 
 def unit_numbers(rows: tuple[Document, ...]) -> npt.NDArray[np.int64]:
     """The index of each row's person; a row without a user counts as a separate person."""
-    numbers: dict[str, int] = {}
-    out = np.empty(len(rows), np.int64)
-    for i, row in enumerate(rows):
-        out[i] = -i - 1 if row.user is None else numbers.setdefault(row.user, len(numbers))
-    return out
+    users = [row.user for row in rows]
+    # Hashes are numbered far faster than a million strings are looked up. If a row has another user than the
+    # first row with its hash, two people share one, and the strings decide.
+    numbers, first = numbered(np.fromiter(map(hash, users), np.int64, len(users)))
+    first_of = first[numbers]
+    again = np.flatnonzero(first_of != np.arange(len(users)))
+    if any(users[row] != users[at] for row, at in zip(again.tolist(), first_of[again].tolist(), strict=True)):
+        known: dict[str | None, int] = {}
+        return _of_nobody(users, np.array([known.setdefault(user, len(known)) for user in users], np.int64))
+    begins = np.zeros(len(users), np.int64)
+    begins[first] = 1
+    return _of_nobody(
+        users, (np.cumsum(begins) - 1)[first_of]
+    )  # in the order of the file, as in the other case
+
+
+def _of_nobody(users: Sequence[str | None], numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The numbers, with a number of its own, below zero, for each row without a user."""
+    nobody = np.array([row for row, user in enumerate(users) if user is None], np.int64)
+    numbers[nobody] = -nobody - 1
+    return numbers
 
 
 def passages(text: str, words: int) -> tuple[str, ...]:

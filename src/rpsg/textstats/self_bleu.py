@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rpsg.textstats.numbering import in_parts
 from rpsg.textstats.words import encode, pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     import numpy.typing as npt
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 ORDER = 4
 EPSILON = 0.1
-#: The number of n-grams that are sorted together.
-TOGETHER = 1 << 18
 
 
 def self_bleu_scores(texts: Sequence[str]) -> Floats:
@@ -63,22 +62,13 @@ def _matches(tokens: Tokens, n: int, group: Ints | None, ways: int) -> tuple[Int
     """
     texts = len(tokens.lengths)
     grams, owner, _ = tokens.ngrams(n)
-    found = [_matches_in(gram, text, texts, group) for gram, text in _parts(grams, owner)]
+    found = [_matches_in(grams[part], owner[part], texts, group) for part in in_parts(grams)]
     text, clipped, lost, lost_with = (np.concatenate(each) for each in zip(*found, strict=True))
     shared = np.tile(np.bincount(text, weights=clipped, minlength=texts), (ways, 1))
     if group is not None:
         cells = np.bincount((lost_with + 1) * texts + text, weights=lost, minlength=ways * texts)
         shared -= cells.reshape(ways, texts)
     return shared.astype(np.int64), np.maximum(tokens.lengths - n + 1, 0)
-
-
-def _parts(grams: Ints, owner: Ints) -> Iterator[tuple[Ints, Ints]]:
-    """The n-grams in parts that fit into the processor's cache; all of one kind are in the same part."""
-    count = max(1, -(-len(grams) // TOGETHER))
-    part = (grams % count).astype(np.uint16)
-    order = np.argsort(part, kind="stable")  # takes linear time for numbers of 16 bits
-    for places in np.split(order, np.cumsum(np.bincount(part, minlength=count))[:-1]):
-        yield grams[places], owner[places]
 
 
 def _matches_in(grams: Ints, owner: Ints, texts: int, group: Ints | None) -> tuple[Ints, Ints, Ints, Ints]:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from rpsg.textstats.numbering import numbered
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -132,9 +134,9 @@ class Tokens:
         for k in range(2, n + 1):
             starts = self._starts(k)
             keys = grams[starts] * self.size + self.codes[starts + k - 1]
-            different, numbered = np.unique(keys, return_inverse=True)
-            grams, count = np.zeros_like(self.codes), len(different)
-            grams[starts] = numbered
+            grams = np.zeros_like(self.codes)
+            grams[starts], firsts = numbered(keys)
+            count = len(firsts)
         return grams[starts], self.owner[starts], count
 
     def split(self, texts: int) -> tuple[Tokens, Tokens]:
