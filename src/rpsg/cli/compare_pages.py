@@ -101,7 +101,7 @@ def show(result: Comparison, page: Path) -> None:
 
 
 def _row(result: Comparison, row: CompareRow) -> tuple[str, ...]:
-    """Only means: a terminal has no room for intervals."""
+    """Only means are shown, because intervals do not fit on a terminal."""
     if not row.cells:
         states = ", ".join(row.states)
         return (f"{row.method} ({states})", *[""] * (min(len(result.headline), MOST_METRICS) + 3))

@@ -105,7 +105,7 @@ def _token_tables(
 def budgets_of(size: int, rows: Sequence[tuple[int, CompareRow]]) -> list[tuple[str, float]]:
     """The smallest number of tokens that each family takes for a corpus of this size, in rising order.
 
-    Families within five hundredths of each other share a budget, the larger one.
+    Families within five hundredths of each other share a budget: the larger one of theirs.
     """
     cheapest: dict[str, float] = {}
     for its, row in rows:

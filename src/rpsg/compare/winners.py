@@ -60,7 +60,9 @@ class Standing:
 
 
 def by_method(wins: Sequence[Win]) -> list[tuple[str, int, int]]:
-    """Each compared method with its wins and how many of these are beyond chance; most wins first."""
+    """Each compared method with its wins, and in how many of these it leads by more than chance; most wins
+    first.
+    """
     names = dict.fromkeys(name for win in wins for name in (win.method, *win.beaten) if name)
     found = [
         (

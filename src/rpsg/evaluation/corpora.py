@@ -114,7 +114,7 @@ def _declared(values: Iterable[tuple[str, str]], data: DataSection) -> dict[str,
 def halves(rows: Rows, seed: int) -> tuple[Rows, Rows]:
     """The real rows in two disjoint halves, no person in both: one to compare with, one for the ceiling.
 
-    DataError when there are fewer than two rows, or all are one person's.
+    DataError when there are fewer than two rows, or all are of one person.
     """
     if len(rows) < 2:
         raise DataError(

@@ -221,7 +221,7 @@ def _people_with(plan: Plan, voters: int) -> int:
 
 def _larger_epsilon(n: int, budget: Budget) -> str:
     """The end of a sentence, with roughly the smallest epsilon at which ``n`` people outweigh the noise, if
-    this epsilon still protects. The noise shrinks by as much as mu grows.
+    this epsilon still protects. The noise shrinks by the factor by which mu grows.
     """
     times = max(release.fewest / max(n, 1) for release in budget.releases if release.fewest is not None)
     epsilon = epsilon_of(1.02 * times * budget.mu, budget.delta, budget.delta_fail)

@@ -139,7 +139,7 @@ def retell(job: Job, kernel: ReplayKernel, rows: int) -> None:
     """Repeat the queries of a run to its voters, given the evidence of a release with ``rows`` texts.
 
     Raises:
-        VerificationError: there were more candidates than the plan has, or more texts than votes choose.
+        VerificationError: there were more candidates than the plan has, or more texts than the votes choose.
     """
     count_people(job, split_voters(job.plan))
     wanted, last = pool_size(job.plan), job.plan.method.rounds - 1

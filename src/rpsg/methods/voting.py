@@ -1,6 +1,6 @@
 """Choosing by votes: each private record votes for the nearest texts, and noisy counts decide which are kept.
 
-Split mode chooses like this. Strict mode does on request: by default it chooses by a sketch
+Split mode chooses like this. Strict mode does this on request: by default it chooses by a sketch
 (``sketching.py``).
 """
 

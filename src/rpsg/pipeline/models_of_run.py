@@ -63,7 +63,7 @@ def writer_of(plan: Plan) -> Writer:
 
 
 def embedder_of_public_texts(tools: Tools) -> Embedder:
-    """The run's embedder; on the workers, if these write. No private text may be given to it."""
+    """The run's embedder; it is on the workers if these write. No private text may be given to it."""
     if isinstance(tools.writer, RayWriter):
         return RayEmbedder(tools.embedder, tools.writer.workers)
     return tools.embedder

@@ -56,7 +56,8 @@ def people_of(
 
 
 def bounds_of(plan: Plan, *, bounded: bool) -> tuple[int | None, int]:
-    """The most rows of a person, None for all, and the words of a passage that long rows are cut into.
+    """The maximum number of rows of a person (None: all), and the number of words of the passages into which
+    long rows are cut.
 
     Long rows are cut into passages only for methods that read nothing but noisy answers, since seeds are
     whole records.

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 
 def synthetic_texts(pool: Pool, speakers: Sequence[str] = ()) -> list[SyntheticText]:
-    """The texts that were not dropped as rows: label, columns, and the other card values as attributes.
+    """The texts that were not dropped, as rows: label, columns, and the other card values as attributes.
 
     A conversation also has its turns; ``speakers`` are those that the pack names.
     """

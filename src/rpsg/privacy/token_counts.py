@@ -81,7 +81,8 @@ def require_same_division(book: Book, account: int, paid: Draw, division: Privat
     The first division is written down. Earlier versions wrote none down, so their tokens never fit.
 
     Raises:
-        RunError: the division is another one, or the book has no such charge. (A run folder may claim that
+        RunError: people are divided in another way, or the book has no such charge. (A run folder may claim
+        that
             its tokens were begun under a charge of another stage or run, or of a smaller budget.)
     """
     mark = book.mark(b"division", open_private(division))

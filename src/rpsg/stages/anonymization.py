@@ -140,7 +140,7 @@ class Asker:
         return self._request(f"guess {attribute}", (text,), task, most, '{"guesses": ["', "]}", attempt)
 
     def confirmed(self, text: str, attribute: str, value: str, attempt: int) -> Request:
-        """Asks whether a text tells an attribute that was guessed, and by which words."""
+        """Asks whether a text reveals an attribute that was guessed, and by which words."""
         task = (
             f"The {attribute} of the person who wrote this {self.pack.text} is {_quoted(value)}. Can a "
             "stranger find that out from the text, and by which of its words? Answer with JSON: "

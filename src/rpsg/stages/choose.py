@@ -60,8 +60,8 @@ class Block:
 class Objective:
     """The squared distance of a mean from its target, as inner products between texts.
 
-    ``linear`` (texts, p) are features used as they are, ``z`` (texts, d) those whose products are used, with
-    the weight ``spread``. ``towards`` (texts,) is each text's inner product with the target.
+    ``linear`` (texts, p) are features used as they are; ``z`` (texts, d) are features whose products are
+    used, with the weight ``spread``. ``towards`` (texts,) is each text's inner product with the target.
     """
 
     linear: Floats

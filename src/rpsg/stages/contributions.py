@@ -196,7 +196,7 @@ def bound(
 
 
 def _one_of(parts: Sequence[Document], key: bytes) -> int:
-    """The index of the passage kept of a row without a user; it depends on that row alone."""
+    """The index of the passage that is kept of a row without a user; it depends on that row alone."""
     if len(parts) == 1:
         return 0
     lots = [_lot(key, content_tag(key, "bound", part), i) for i, part in enumerate(parts)]
@@ -232,7 +232,7 @@ def unit_numbers(rows: tuple[Document, ...]) -> npt.NDArray[np.int64]:
 
 
 def _of_nobody(users: Sequence[str | None], numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The numbers, with a number of its own, below zero, for each row without a user."""
+    """The numbers of people, in which each row without a user gets its own number, below zero."""
     nobody = np.array([row for row, user in enumerate(users) if user is None], np.int64)
     numbers[nobody] = -nobody - 1
     return numbers

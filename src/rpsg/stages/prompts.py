@@ -44,7 +44,7 @@ def words_asked(pack: Pack, values: Mapping[str, str]) -> int:
 
 
 def tokens_for(pack: Pack, words: float) -> int:
-    """The room for this number of words in the pack's language, in tokens."""
+    """How many tokens are reserved for this number of words in the pack's language."""
     return int(words * (TOKENS_A_WORD if pack.language in ENGLISH else TOKENS_A_WORD_ELSEWHERE))
 
 

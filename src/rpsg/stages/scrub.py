@@ -203,8 +203,8 @@ SCALES = {"": 1.0, "k": 1e3, "t": 1e3, "m": 1e6, "b": 1e9}  # by the first lette
 
 def scrub_text(text: str, language: str = "") -> str:
     """The text with each identifier replaced by its kind: e-mail, IP and MAC addresses, links, bank accounts,
-    passport and telephone numbers (seven or more digits), and account names. In another ``language`` than
-    English (an ISO 639 code; empty: not known) also the formats of ``scrub_formats``.
+    passport and telephone numbers (seven or more digits), and account names. For another ``language`` than
+    English (an ISO 639 code; empty: not known), the formats of ``scrub_formats`` are replaced too.
     """
     if language in ENGLISH:
         return _scrubbed(text)

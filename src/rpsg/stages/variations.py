@@ -138,7 +138,7 @@ def longest(pack: Pack) -> int:
 def blanked(text: str, share: float, draw: np.random.Generator) -> str:
     """The text with about a ``share`` of its words replaced by blanks.
 
-    Line breaks and names before a colon stay. At least one word becomes a blank if there is one that may.
+    Line breaks and names before a colon stay. At least one word becomes a blank, if any word may become one.
     """
     spans = [match.span() for match in _WORD.finditer(text.strip()) if not match.group().endswith(":")]
     gone = draw.random(len(spans)) < share

@@ -76,7 +76,7 @@ class Vectors:
         return _mapped(self._vault.path(name), shape, "r", kind)
 
     def fill(self, rows: int, blocks: Iterable[Halves]) -> Stored:
-        """Store all ``blocks``, ``rows`` rows together; returns them as ``load`` does.
+        """Store all ``blocks``, which have ``rows`` rows in total; returns them as ``load`` does.
 
         Raises:
             RunError: the disk is full or refuses; nothing half-written is left under the name.

@@ -58,7 +58,7 @@ def scores_without(texts: Sequence[str], group: Ints | None) -> Floats:
 
 def _matches(tokens: Tokens, n: int, group: Ints | None, ways: int) -> tuple[Ints, Ints]:
     """How many n-grams of each text matched, shape (ways, texts), rows as in ``scores_without``; and how many
-    it has.
+    n-grams it has.
     """
     texts = len(tokens.lengths)
     grams, owner, _ = tokens.ngrams(n)

@@ -75,7 +75,9 @@ def is_spaceless(word: str) -> bool:
 
 
 def composed(text: str) -> str:
-    """The text in the form in which a letter and its accent are one character where there is one (NFC)."""
+    """The text in the form in which a letter and its accent are one character, if such a character exists
+    (NFC).
+    """
     return unicodedata.normalize("NFC", text)
 
 

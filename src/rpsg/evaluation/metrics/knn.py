@@ -192,7 +192,7 @@ def _recall(found: Found) -> Floats:
 
 
 def _share(inputs: Inputs, name: str, figure: Callable[[Found], Floats], *, of: Sides) -> Measure:
-    """A share of the texts of these sides with its interval."""
+    """A share of the texts of these sides, with the interval of the share."""
     found = _found(inputs)
     sizes = {"corpus": found.corpus.shape[1], "real": found.real.shape[1]}
     texts = sum(sizes[side] for side in of)

@@ -61,7 +61,7 @@ def sliced(first: Floats, second: Floats) -> float:
 def _distances(
     first: Floats, second: Floats, left: Ints, right: Ints, without: Sequence[tuple[int, int]]
 ) -> Floats:
-    """The distances of two corpora, each time without a group of either; -1 is the group of nobody.
+    """The distances of two corpora, each time without a group of either; -1 is a group without texts.
 
     Each direction is sorted only once, because the rows that remain without a group are in the same order.
     """

@@ -246,7 +246,7 @@ def _part(base: Any, layers: slice) -> Any:
 
 
 class LastLayersScorer:
-    """The trained model. A text's scores depend on that text alone, and on its first tokens alone."""
+    """The trained model. A text's scores depend on the first tokens of that text alone."""
 
     endpoint: Endpoint = "local_model"
 

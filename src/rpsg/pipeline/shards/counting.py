@@ -61,7 +61,7 @@ def count(
 
     Args:
         question: the file that ``rpsg shards`` or ``rpsg merge`` wrote.
-        data: the private texts: the same file for all shards, or this site's.
+        data: the private texts: the same file for all shards, or the file of this site.
         shard: the number of the shard, from 1 on.
         out: the file to write; an existing file is replaced.
         shards: how many shards the caller believes there are.

@@ -110,7 +110,7 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row]:
 def _plain(value: Any) -> Any:
     """A value as a type of the standard library: no class of another package decides how it is written.
 
-    Arrays become lists, times of numpy text, and pandas' NA None.
+    Arrays become lists, numpy's times become text, and the NA of pandas becomes None.
     """
     kind = type(value)
     if kind.__name__ in {"NAType", "NaTType"}:
