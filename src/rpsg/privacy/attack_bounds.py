@@ -87,8 +87,8 @@ def one_run_p_value(
 
     ``units`` people were put in or held out by independent coins. The attacker names ``guesses`` of them and
     keeps silent about the others; before the output is seen, a guess is right with a chance of at most
-    ``by_chance``. p = P[Bin(r, q) >= v] + 2 m delta max_i P[v - i <= Bin(r, q) < v] / i, where q has e^epsilon
-    times the odds of ``by_chance`` (Steinke, Nasr & Jagielski 2023, theorem 5.2).
+    ``by_chance``. p = P[Bin(r, q) >= v] + 2 m delta max_i P[v - i <= Bin(r, q) < v] / i, where q has
+    e^epsilon times the odds of ``by_chance`` (Steinke, Nasr & Jagielski 2023, theorem 5.2).
 
     Raises:
         ValueError: not 0 <= right <= guesses <= units, or ``by_chance`` is not strictly between 0 and 1.
