@@ -24,7 +24,7 @@ CLAIMS = {
 
 @dataclass(frozen=True, slots=True)
 class CompareSetting:
-    """What all rows of a table have in common. ``people`` is 0 for all who are not held out."""
+    """What all rows of a table have in common. If ``people`` is 0, all who are not held out take part."""
 
     data: str
     writer: str

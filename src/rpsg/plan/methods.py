@@ -175,7 +175,7 @@ class PredictionSection(Section):
 
     batch: int = setting(
         32,
-        "About the number of people per text; the sum over the people of a text is divided by this.",
+        "Approximate number of people per text; the sum over the people of a text is divided by this.",
         ge=1,
         le=4096,
     )

@@ -45,7 +45,7 @@ class Moments:
 
     @property
     def covariance(self) -> Floats:
-        """With n - 1, as numpy's ``cov``."""
+        """The covariance with the divisor n - 1, as numpy's ``cov`` has it."""
         centred = self.products - np.outer(self.total, self.total) / self.count
         return np.asarray(centred / (self.count - 1))
 

@@ -113,7 +113,7 @@ class Connection:
         """(status, headers in lower case, body). Any error closes the connection.
 
         Raises:
-            UnreachableError: no connection, or none to be trusted.
+            UnreachableError: there is no connection, or none that can be trusted.
             UnidentifiedError: the server does not accept the certificate of this client, or there is none.
             CutError: it ended before the answer did.
             TooLongError: the answer is too long.
