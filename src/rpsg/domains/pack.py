@@ -37,8 +37,8 @@ class Attribute(Strict):
     declared column), ``nearest`` (closest description by embedding), ``sentiment`` (a classifier), ``words``
     (word-count bucket), ``column`` (a column beside the text: a run adds those, no file has one). A ``free``
     attribute is never read from private data: its values are drawn uniformly, only to vary the prompts. With
-    ``by`` it has a group of values for each value of another attribute: a happy customer begins otherwise
-    than an angry one.
+    ``by`` it has a group of values for each value of another attribute: a happy customer begins differently
+    from an angry one.
 
     The values of a counted attribute may be arranged in ``groups`` (heading to values): its coarse level,
     which is counted if there are too few people for the values themselves.
@@ -172,13 +172,13 @@ class Pack(Strict):
 
     @property
     def schema_sha256(self) -> str:
-        """SHA-256 over everything that decides how private records are counted; prompts do not."""
+        """SHA-256 of everything that decides how private records are counted; prompts do not decide this."""
         counted = [
             [a.name, a.kind, a.values, a.describe, a.descriptions, a.edges, a.groups]
             for a in self.attributes
             if a.counted
         ]
-        # No canonical JSON, which sorts keys: the order of the groups decides how they are counted.
+        # Canonical JSON would sort the keys, but the order of the groups decides how they are counted.
         # Packs without a counted language keep the hash that they had before there was one.
         language = [self.counted_language] if self.counted_language else []
         body = json.dumps([counted, self.marginals, self.poor_fit, *language], separators=(",", ":"))
@@ -245,10 +245,10 @@ class Pack(Strict):
     def with_columns(self, columns: Sequence[tuple[str, tuple[str, ...]]]) -> Pack:
         """This pack, which has its label already, with the columns beside the text as further attributes.
 
-        Each column has a marginal of its own. It also has the columns before this one, the nearest first,
-        then the label, the first attribute of the pack by groups of its values, and the sentiment; an
-        attribute with which there were more than ``MOST_COMBINATIONS`` combinations is left out. So the
-        number of cells is bounded.
+        Each column has a marginal of its own. It also has, in this order, the columns before this one (the
+        nearest first), the label, the first attribute of the pack (by groups of its values), and the
+        sentiment. An attribute is left out if there would be more than ``MOST_COMBINATIONS`` combinations
+        with it. So the number of cells is bounded.
         """
         labels = [a for a in self.attributes if a.kind == "label"]
         first = [a for a in self.attributes if a.name == self.marginals[0][0] and a.has_levels]

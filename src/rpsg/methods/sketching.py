@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from rpsg.stages.cards import CardModel
     from rpsg.stages.sketch import Floats, Target
 
-#: The features are fitted to at most this many drafts: of a larger pool, to every second or third and so on.
+#: The features are fitted to at most this many drafts: if the pool is larger, to every second draft, every
+#: third, and so on.
 MOST_FITTED = 20_000
 #: The weight of the covariance relative to the mean at diversity 1. With less weight the choice prefers
 #: outlying texts, with more weight central ones (``benchmarks/people.py``).
@@ -181,7 +182,7 @@ def _shares_wanted(
     drafts: Sequence[Candidate],
     vectors: TextRows,
 ) -> tuple[Block, ...]:
-    """The noisy shares of sentiments and lengths, and each draft's own by the same public models."""
+    """The noisy shares of sentiments and lengths, and those of each draft, by the same public models."""
     described = [a for a in pack.attributes if a.kind in {"sentiment", "words"}]
     codes: dict[str, list[Codes]] = {a.name: [] for a in described}
     for block in vectors.blocks():
@@ -219,7 +220,7 @@ def _columns_wanted(
 
 
 def _normed(counts: Floats) -> Floats:
-    """The counts as shares; equal shares if all are zero, which happens after much noise without an even
+    """The counts as shares; equal shares if all are zero, which can happen if there is much noise and no even
     part.
     """
     total = counts.sum()

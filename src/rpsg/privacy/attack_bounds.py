@@ -30,7 +30,7 @@ GUESSES = (25, 100, 400, 1600)
 
 
 def guess_sizes(units: int) -> list[int]:
-    """How many of ``units`` people an attack with scores names in each of its tests."""
+    """Out of ``units`` people, the number that an attack with scores names in each of its tests."""
     return sorted({size for size in GUESSES if size < units // 2} | {units // 2})
 
 
@@ -72,7 +72,7 @@ def _root(is_below: Callable[[float], bool], low: float, high: float) -> float:
 
 
 def clopper_pearson(k: int, n: int, level: float = 0.05) -> tuple[float, float]:
-    """One-sided bounds of a share of which ``k`` of ``n`` were seen, each with confidence 1 - ``level``.
+    """A lower and an upper bound of a share, each with confidence 1 - ``level``, if ``k`` of ``n`` were seen.
 
     Together they hold with 1 - 2 * ``level`` (Clopper & Pearson 1934).
     """
@@ -91,12 +91,12 @@ def zero_of(n: int, level: float = 0.05) -> float:
 def one_run_p_value(
     units: int, guesses: int, right: int, epsilon: float, delta: float = 0.0, by_chance: float = 0.5
 ) -> float:
-    """The chance of at least ``right`` right guesses of ``guesses`` if one run is (epsilon, delta)-DP.
+    """The chance that at least ``right`` of ``guesses`` guesses are right if one run is (epsilon, delta)-DP.
 
     ``units`` people were put in or held out by independent coins. The attacker names ``guesses`` of them and
-    keeps silent about the others; a guess is right with chance ``by_chance`` at most before the output is
-    seen. p = P[Bin(r, q) >= v] + 2 m delta max_i P[v - i <= Bin(r, q) < v] / i, where q has e^epsilon times
-    the odds of ``by_chance`` (Steinke, Nasr & Jagielski 2023, theorem 5.2).
+    keeps silent about the others; before the output is seen, a guess is right with a chance of at most
+    ``by_chance``. p = P[Bin(r, q) >= v] + 2 m delta max_i P[v - i <= Bin(r, q) < v] / i, where q has
+    e^epsilon times the odds of ``by_chance`` (Steinke, Nasr & Jagielski 2023, theorem 5.2).
 
     Raises:
         ValueError: not 0 <= right <= guesses <= units, or ``by_chance`` is not strictly between 0 and 1.
@@ -155,7 +155,7 @@ def detection_limit(
     """How many members must have leaked for one of the tests to refute ``epsilon`` in 95 of 100 cases.
 
     The best case: a leaked member outranks everybody else, and all others are ranked by chance. An attack
-    that detects a leak less clearly needs a larger one. None if no number is enough.
+    that detects a leak less clearly needs more leaked members. None if no number is enough.
     """
     found = []
     for guesses in guess_sets:
@@ -175,8 +175,8 @@ def extraction_p_value(chances: Sequence[float], epsilon: float, delta: float, h
     """The probability that an (epsilon, delta)-DP run reveals at least ``hits`` of the secrets.
 
     ``chances`` has for each secret the probability that it is in the output of a run that never saw it. By
-    the union bound, and Markov's inequality for more than one: sum(e^epsilon q_i + delta) / hits. Each secret
-    is added or removed alone, so the epsilon of groups plays no role.
+    the union bound, and by Markov's inequality if ``hits`` is more than one: sum(e^epsilon q_i + delta) /
+    hits. Each secret is added or removed alone, so the epsilon of groups plays no role.
     """
     total = math.fsum(min(1.0, math.exp(min(epsilon, 700.0)) * q + delta) for q in chances)
     return min(1.0, total / max(hits, 1))

@@ -1,8 +1,8 @@
 """An audit that is published on purpose: an entry of the ledger, whose figures fit together.
 
-Its counts were read from private texts without noise. A verifier cannot count again, but it recomputes
-every bound from the counts and every verdict from the bounds, and the claim must be the ledger's. Whether
-they also fit the release is checked in ``rpsg.pipeline.verification.audited``.
+Its counts were read from private texts without noise. A verifier cannot count again, but it recomputes every
+bound from the counts and every verdict from the bounds, and checks that the claim is that of the ledger.
+Whether they also fit the release is checked in ``rpsg.pipeline.verification.audited``.
 """
 
 from __future__ import annotations
@@ -257,6 +257,6 @@ def _answered(line: Line, delta: float, level: float) -> Iterator[str]:
 
 
 def _is_bound(epsilon: float, p_value: Callable[[float], float], level: float) -> bool:
-    """Whether ``epsilon`` is the largest that is refuted at this level, or 0 and none is."""
+    """Whether ``epsilon`` is the largest that is refuted at this level, or is 0 because none is refuted."""
     is_least = epsilon == 0.0 or p_value(max(0.0, epsilon - _TOLERANCE)) < level
     return is_least and p_value(epsilon + _TOLERANCE) >= level

@@ -196,7 +196,7 @@ def bound(
 
 
 def _one_of(parts: Sequence[Document], key: bytes) -> int:
-    """The index of the passage kept of a row without a user; it depends on that row alone."""
+    """The index of the passage that is kept of a row without a user; it depends on that row alone."""
     if len(parts) == 1:
         return 0
     lots = [_lot(key, content_tag(key, "bound", part), i) for i, part in enumerate(parts)]
@@ -232,14 +232,15 @@ def unit_numbers(rows: tuple[Document, ...]) -> npt.NDArray[np.int64]:
 
 
 def _of_nobody(users: Sequence[str | None], numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The numbers, with a number of its own, below zero, for each row without a user."""
+    """The numbers of people, in which each row without a user gets its own number, below zero."""
     nobody = np.array([row for row, user in enumerate(users) if user is None], np.int64)
     numbers[nobody] = -nobody - 1
     return numbers
 
 
 def passages(text: str, words: int) -> tuple[str, ...]:
-    """A text in passages of about ``words`` words, in order; a text up to half again as long stays whole.
+    """A text in passages of about ``words`` words, in order; a text up to one and a half times as long stays
+    whole.
 
     With ``words`` 0 nothing is cut. Every word is in exactly one passage.
     """
@@ -273,8 +274,8 @@ def _cut(ends: list[int], wanted: int, reach: int) -> int:
 
 
 def each_or_none(count: int, ask: Callable[[slice], Iterable[T]]) -> list[T | None]:
-    """One result of ``ask`` for each of ``count`` texts; None for a text for which ``ask`` fails even if
-    asked for this text only.
+    """One result of ``ask`` for each of ``count`` texts; None for a text for which ``ask`` fails even when it
+    is asked for this text alone.
 
     Raises:
         RpsgError: as ``ask`` raises it, for a reason that does not depend on a text.

@@ -1,11 +1,11 @@
 """Step 5, sketch: one noisy sum of feature vectors describes the private texts.
 
 The features of a text are the coordinates of its embedding along the principal axes of the drafts (the texts
-written so far) and the products of every two of them, so their mean over many texts gives the mean and the
-covariance. Further features are the shares of common words (``word_roots.py``), because an embedding says
-little about wording. Every person adds one such vector of length at most 1, and the sum is released once,
-with noise (a private mean embedding, as in Harder, Adamczewski and Park, 2021). Everything later is
-post-processing: a pool of any size, any number of rounds.
+written so far) and the products of every two of these coordinates. So their mean over many texts gives the
+mean and the covariance. Further features are the shares of common words (``word_roots.py``), because an
+embedding says little about wording. Every person adds one such vector of length at most 1, and the sum is
+released once, with noise (a private mean embedding, as in Harder, Adamczewski and Park, 2021). Everything
+later is post-processing: a pool of any size, any number of rounds.
 
 Axes, centre and scale are fitted to the drafts alone, before the query. They are quantized to whole numbers,
 and so is every private embedding: the coordinates of a row are then exact and independent of the other rows
@@ -41,14 +41,14 @@ Numbers = npt.NDArray[np.int64]
 
 #: The maximum length of a person's vector, in steps: w in the rule of the query.
 LENGTH = 128
-#: The number of principal axes, and that number if each of several labels has a separate sum.
+#: The number of principal axes; and their number if each of several labels has a separate sum.
 AXES, AXES_BY_LABEL = 128, 64
 FEW_LABELS = 4
 #: The weight of the products relative to the coordinates.
 PRODUCTS = 2.0
 #: The share of drafts whose vector is not longer than 1; longer vectors are clipped.
 WHOLE = 0.95
-#: Axes with a variance below this fraction of the first axis's are rounding errors.
+#: An axis is a rounding error if its variance is less than this fraction of the variance of the first axis.
 FLAT = 1e-9
 #: Means and scale are rounded to these steps, which are far larger than differences between libraries in
 #: floating-point sums.
@@ -187,7 +187,7 @@ class Features:
 
 
 def _scale(squares: Floats, part: float) -> float:
-    """The factor that brings the share ``WHOLE`` of these squared lengths to at most ``part``."""
+    """The factor after which the share ``WHOLE`` of these squared lengths is at most ``part``."""
     longest = float(np.quantile(np.sqrt(np.maximum(squares, 0.0)), WHOLE, method="higher"))
     return round(math.sqrt(part) / longest * FINE_STEPS) / FINE_STEPS if longest > 0 else 1.0
 
@@ -209,7 +209,7 @@ def sketch_vectors(
     """Each row's vector in steps, for a query under the rule ``S6_bounded_vector`` with w = ``LENGTH``.
 
     Each row is divided by the number of its person's rows. With labels a row fills the entries of its label;
-    one without a label (-1) is zero.
+    a row without a label (-1) is zero.
     """
 
     def vectors(of_rows: _Rows, label: Numbers | None) -> BoundedVectors:
@@ -244,8 +244,8 @@ class Target:
     """The target for the mean of chosen texts: a noisy mean after shrinkage.
 
     ``mean`` (d,) and ``products`` (d, d) are means of coordinates and of their products, in the units of
-    ``Features.raw`` (unweighted products), ``words`` (words,) that of the words' roots. ``trust`` has the
-    shrinkage factors of coordinates, products and words, from 0 (only noise) to 1.
+    ``Features.raw`` (unweighted products). ``words`` (words,) is the mean of the words' roots. ``trust`` has
+    the shrinkage factors of coordinates, products and words, from 0 (only noise) to 1.
     """
 
     mean: Floats

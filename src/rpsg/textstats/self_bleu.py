@@ -34,9 +34,10 @@ def self_bleu_scores(texts: Sequence[str]) -> Floats:
 
 
 def scores_without(texts: Sequence[str], group: Ints | None) -> Floats:
-    """The same without one group of references, shape (1 + groups, texts); the first row is against all.
+    """BLEU with one group of references left out at a time, shape (1 + groups, texts); in the first row none
+    is left out.
 
-    A row has no meaning for the texts of the group left out.
+    A row has no meaning for the texts of its own group.
     """
     tokens = encode(pieces(text) for text in texts)
     ways = 1 if group is None else int(group.max()) + 2
@@ -56,7 +57,9 @@ def scores_without(texts: Sequence[str], group: Ints | None) -> Floats:
 
 
 def _matches(tokens: Tokens, n: int, group: Ints | None, ways: int) -> tuple[Ints, Ints]:
-    """Each text's matched n-grams, shape (ways, texts), rows as in ``scores_without``; all its n-grams."""
+    """How many n-grams of each text matched, shape (ways, texts), rows as in ``scores_without``; and how many
+    n-grams it has.
+    """
     texts = len(tokens.lengths)
     grams, owner, _ = tokens.ngrams(n)
     found = [_matches_in(grams[part], owner[part], texts, group) for part in in_parts(grams)]

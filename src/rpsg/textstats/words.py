@@ -75,7 +75,9 @@ def is_spaceless(word: str) -> bool:
 
 
 def composed(text: str) -> str:
-    """The text in the form in which a letter and its accent are one character where there is one (NFC)."""
+    """The text in the form in which a letter and its accent are one character, if such a character exists
+    (NFC).
+    """
     return unicodedata.normalize("NFC", text)
 
 
@@ -148,7 +150,9 @@ class Tokens:
         )
 
     def parts(self, most: int) -> Iterator[tuple[int, Tokens]]:
-        """The texts in parts of about ``most`` tokens: the index of the first text of each, and them."""
+        """The texts in parts of about ``most`` tokens: for each part the index of its first text, and its
+        texts.
+        """
         ends = np.cumsum(self.lengths)
         first = 0
         while first < len(ends):

@@ -45,7 +45,7 @@ class Moments:
 
     @property
     def covariance(self) -> Floats:
-        """With n - 1, as numpy's ``cov``."""
+        """The covariance with the divisor n - 1, as numpy's ``cov`` has it."""
         centred = self.products - np.outer(self.total, self.total) / self.count
         return np.asarray(centred / (self.count - 1))
 
@@ -117,5 +117,5 @@ def self_similarity(inputs: Inputs) -> Measure:
 
 
 def mean_cosine(total: Floats, squares: float, n: int) -> float:
-    """The mean product of two different rows, from the sum of the rows and that of their squared lengths."""
+    """The mean product of two different rows, from the rows' sum and the sum of their squared lengths."""
     return float((total @ total - squares) / (n * (n - 1)))
