@@ -50,7 +50,7 @@ def synthesize(
         progress: an object that receives the progress instead.
         **settings: the options of ``rpsg run`` by their names: ``epsilon``, ``size``, ``writer``,
             ``n_public`` and so on. ``account`` is the public name of the privacy account that is charged, by
-            default the path of the file. A table must have one. Give a setting that has no option within its
+            default the path of the file. A table must have one. Give a setting without an option inside its
             section: ``paper={"nll_percentile": 0}``.
 
     Returns the finished run: ``run.texts`` and ``run.to_pandas()`` are the corpus, ``run.ledger`` is the

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 
-from rpsg.textstats import self_bleu
+from rpsg.textstats import numbering
 from rpsg.textstats.self_bleu import scores_without, self_bleu_scores
 
 WORDS = st.sampled_from(["the", "a", "tea", "cup", "was", "is", "good", "bad", "cold", "hot"])
@@ -78,5 +78,5 @@ def test_scores_do_not_depend_on_the_number_of_word_runs_that_are_sorted_togethe
     texts, group = [" ".join(words) for words, _ in rows], np.array([number for _, number in rows])
     together = scores_without(texts, group)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(self_bleu, "TOGETHER", 3)
+        patch.setattr(numbering, "TOGETHER", 3)
         assert scores_without(texts, group).tolist() == together.tolist()

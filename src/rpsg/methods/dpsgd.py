@@ -111,7 +111,9 @@ def _synthesize(job: Job) -> Pool:
 
 
 def _read(job: Job, pack: Pack) -> tuple[Sequence[Document], npt.NDArray[np.int64], Traits]:
-    """The texts that take part, the person of each, and for each attribute the index of each one's value."""
+    """The texts that take part, the person of each text, and for each attribute the index of the text's
+    value.
+    """
     door, tools = seeding(job).unprotected, job.tools
     flow = UnprotectedFlow(records_of(job), "training", TRAINED)
     everything = cast("Sequence[Document]", door.read("rows", flow))
@@ -136,7 +138,8 @@ def _values(pack: Pack, traits: Traits, row: int) -> dict[str, str]:
 
 
 def account(plan: Plan, people: int) -> dict[str, Any]:
-    """The noise of training, and what training and counting cost by an accountant; for the operator's eyes.
+    """The noise of training, and what training and counting cost according to an accountant; only for the
+    operator.
 
     A person takes part in a step with probability batch / number of people: as declared, or ``people``.
     """

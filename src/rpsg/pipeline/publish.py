@@ -121,8 +121,8 @@ def build_release(
 
     The same arguments give the same bytes, so anyone with a release can build it again and compare. What does
     not follow from ``made`` is in ``free``. ``parquet`` replaces the Parquet file that would be written here,
-    because other versions of its library write the same table as other bytes; if it is empty, there is no
-    such file. ``processes`` share what can be divided.
+    because other versions of its library write the same table as different bytes. If it is empty, there is no
+    Parquet file. ``processes`` share what can be divided.
     """
     pool = None if made.method.has_seeds else as_read(made.pool)
     # The pack as ``Release`` reads it, and as it is copied into the release.
@@ -140,7 +140,7 @@ def build_release(
         return ledger
 
     # Words and report are made from the ledger, and the ledger names them by their hashes. So three ledgers
-    # are written in turn: the first for the words, the second, which names the words, for the report, and the
+    # are written in turn. The first is for the words. The second names the words, and is for the report. The
     # third names all files.
     write_ledger(outputs)
     words = _built(target, pool, None if quality is None else quality())

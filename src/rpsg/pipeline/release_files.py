@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 
 def synthetic_texts(pool: Pool, speakers: Sequence[str] = ()) -> list[SyntheticText]:
-    """The texts that were not dropped as rows: label, columns, and the other card values as attributes.
+    """The texts that were not dropped, as rows: label, columns, and the other card values as attributes.
 
     A conversation also has its turns; ``speakers`` are those that the pack names.
     """
@@ -87,7 +87,7 @@ def write_rows(folder: Path, rows: Sequence[SyntheticText], parquet: bytes | Non
 def write_evidence(target: Path, made: Made) -> dict[str, str]:
     """Write what a replay needs: noisy answers, plan, pack, replies, failures, and the candidates' history.
 
-    Returns SHA-256 by name of the files that the ledger does not name elsewhere. Where texts were made from
+    Returns SHA-256 by name of the files that the ledger does not name elsewhere. If texts were made from
     private records, replies and history are left out.
     """
     target.mkdir()

@@ -32,12 +32,15 @@ MOST_COMPARED = 10_000
 CELL = 512
 #: The number of cells that are searched for near-duplicates of a text.
 PROBES = 6
-#: Rows compared with each other, in parts, and the number of such blocks between two looks at all cells.
+#: The number of rows that are compared with each other, the size of a part of them, and the number of such
+#: blocks between two looks at all cells.
 BLOCK, PART, BLOCKS = 2_048, 256, 8
 
 
 def distinct_of_all(vectors: npt.NDArray[np.float32], limit: float) -> Kept:
-    """Which rows are no nearer than ``limit`` (in steps squared) to a kept one before them, shape (rows,)."""
+    """Which rows are not nearer than ``limit`` (in steps squared) to any earlier row that is kept; shape
+    (rows,).
+    """
     exact = quantized(vectors)
     stays = np.zeros(len(exact), np.bool_)
     for start in range(0, len(exact), BLOCK):
@@ -72,7 +75,7 @@ def distinct(vectors: npt.NDArray[np.float32] | TextRows, limit: float) -> Kept:
 def _distinct_in_cells(
     rows: npt.NDArray[np.float32], nearest: npt.NDArray[np.int64], near: Kept, cells: Cells, limit: float
 ) -> Kept:
-    """Which rows are not ``near`` to one kept earlier, and not to a kept one before them in their cells."""
+    """Which rows are neither ``near`` to a row kept earlier, nor to a kept row before them in their cells."""
     own = np.zeros(len(rows), np.bool_)
     for start in range(0, len(rows), BLOCK):
         block = slice(start, start + BLOCK)
@@ -93,7 +96,7 @@ def _nearest(products: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
 
 
 def _distinct_inside(block: npt.NDArray[np.float32], near: Kept, limit: float) -> Kept:
-    """Which rows are not ``near`` to one kept earlier, and not to a kept one before them in the block."""
+    """Which rows are neither ``near`` to a row kept earlier, nor to a kept row before them in the block."""
     own = np.zeros(len(block), np.bool_)
     for start in range(0, len(block), PART):  # a row is compared only with rows before it
         part = slice(start, start + PART)
@@ -104,7 +107,9 @@ def _distinct_inside(block: npt.NDArray[np.float32], near: Kept, limit: float) -
 
 
 class Cells:
-    """The kept rows of each cell. As 16-bit integers they take half of the memory, but time to compare."""
+    """The kept rows of each cell. As 16-bit integers they take half of the memory, but comparing them takes
+    longer.
+    """
 
     def __init__(self, count: int, dim: int, stored: type[np.int16 | np.float32]) -> None:
         self._rows: list[npt.NDArray[Any]] = [np.zeros((0, dim), stored) for _ in range(count)]

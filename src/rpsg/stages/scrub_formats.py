@@ -93,7 +93,7 @@ FORMATS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
 )
 _DEGREES = r"(?:(?:Dra?|Prof)\b\.?\s{0,3}(?:med\.\s{0,3})?){0,3}"
-#: Names after a title or "my name is", scrubbed where ``scrub`` does it in English: with private seeds.
+#: Names after a title or "my name is"; they are scrubbed in private seeds, as ``scrub`` does in English.
 NAMES: tuple[re.Pattern[str], ...] = (
     re.compile(rf"\b(?:Herrn?|Frau|Familie|Schwester|Pfleger)\s{{1,3}}{_DEGREES}(?!{_NOBODY})({_SURNAME})"),
     re.compile(

@@ -1,12 +1,13 @@
 """Which plan a run folder belongs to, and what happens to the run when the plan changes.
 
-    nothing charged, only trial prompts sent             starts over; embeddings stay if the questions do
+    nothing charged, only trial prompts sent             starts over, as another run, and the first one's
+                                                         reservation ends; embeddings stay if the questions do
     charged, no question about texts, same questions     continues with the noisy answers already paid for
     a sketch, votes or tokens charged, other questions   refused
 
 Noisy answers depend on the data, the budget, the schema and the models that read private texts, but not on
-the writer and its prompts; except for a sketch and votes, which are about the texts that were written, and
-tokens, which private-prediction draws from what the writer's model makes of private texts.
+the writer and its prompts. There are two exceptions: a sketch and votes are about the texts that were
+written, and private-prediction draws tokens from what the writer's model makes of private texts.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from rpsg.disk.journals import read_journal
 from rpsg.disk.json_text import canonical_json
 from rpsg.errors import RunError
 from rpsg.plan import NOT_IDENTITY, flat
+from rpsg.privacy.odometer import Odometer
 from rpsg.storage.layout import (
     ANSWERS,
     CANARIES,
@@ -52,7 +54,7 @@ _FORMAT = 2
 _MOST_DIFFERENCES = 8
 #: The stage in which the writer is tested on public prompts.
 TRIAL = "testing the writer"
-#: Stages whose queries are about the texts that were written, or draw them.
+#: Stages whose queries are about the texts that were written, or draw these texts.
 ABOUT_TEXTS = ("sketch", "votes", "tokens")
 _CHANGED_FORMAT = "rpsg-changed/1"
 
@@ -81,6 +83,8 @@ def make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str, pur
     if not (folder / RELEASE).exists():
         if questions and not stages and only_tried(folder):
             begin_anew(folder, keep_embeddings=about.get("questions") == questions)
+            if Odometer.is_there():
+                Odometer().give_back(about["run_id"])  # a run that was killed could not do it itself
             _keep_about(folder, secrets.token_hex(16), fingerprint, questions, purpose)
             return ()
         if stages and questions and about.get("questions") == questions:
@@ -186,7 +190,7 @@ def begin_anew(folder: Path, *, keep_embeddings: bool) -> None:
                 shutil.rmtree(private / name, ignore_errors=True)  # if it is a folder
                 (private / name).unlink(missing_ok=True)
         else:
-            # First: without it no embedding is used, in whatever order the rest goes, and if it stops there.
+            # This file goes first: without it no embedding is used, even if the deletion is then interrupted.
             (private / ROWS_TAG).unlink(missing_ok=True)
             shutil.rmtree(private, ignore_errors=True)
         (folder / PLAN).unlink(missing_ok=True)

@@ -60,7 +60,7 @@ _HINTS = {
     "chat": ("as an ai", "language model", "d be happy", "d be glad", "would you like", "here"),
     "token": ("<", "[", "##"),
 }
-#: Placeholders for names, addresses and the like; no echo, counted separately.
+#: Placeholders for names, addresses and the like; they are no echoes, and are counted separately.
 PLACEHOLDER = re.compile(
     r"\[[A-Z][A-Z _]{2,30}\]|\[(?i:your|insert|enter) [^\]\n]{1,40}\]|\{\{?[a-z_]{2,30}\}\}?"
 )

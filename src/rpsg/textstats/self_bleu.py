@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rpsg.textstats.numbering import in_parts
 from rpsg.textstats.words import encode, pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     import numpy.typing as npt
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 ORDER = 4
 EPSILON = 0.1
-#: The number of n-grams that are sorted together.
-TOGETHER = 1 << 18
 
 
 def self_bleu_scores(texts: Sequence[str]) -> Floats:
@@ -35,9 +34,10 @@ def self_bleu_scores(texts: Sequence[str]) -> Floats:
 
 
 def scores_without(texts: Sequence[str], group: Ints | None) -> Floats:
-    """The same without one group of references, shape (1 + groups, texts); the first row is against all.
+    """BLEU with one group of references left out at a time, shape (1 + groups, texts); in the first row none
+    is left out.
 
-    A row has no meaning for the texts of the group left out.
+    A row has no meaning for the texts of its own group.
     """
     tokens = encode(pieces(text) for text in texts)
     ways = 1 if group is None else int(group.max()) + 2
@@ -57,25 +57,18 @@ def scores_without(texts: Sequence[str], group: Ints | None) -> Floats:
 
 
 def _matches(tokens: Tokens, n: int, group: Ints | None, ways: int) -> tuple[Ints, Ints]:
-    """Each text's matched n-grams, shape (ways, texts), rows as in ``scores_without``; all its n-grams."""
+    """How many n-grams of each text matched, shape (ways, texts), rows as in ``scores_without``; and how many
+    n-grams it has.
+    """
     texts = len(tokens.lengths)
     grams, owner, _ = tokens.ngrams(n)
-    found = [_matches_in(gram, text, texts, group) for gram, text in _parts(grams, owner)]
+    found = [_matches_in(grams[part], owner[part], texts, group) for part in in_parts(grams)]
     text, clipped, lost, lost_with = (np.concatenate(each) for each in zip(*found, strict=True))
     shared = np.tile(np.bincount(text, weights=clipped, minlength=texts), (ways, 1))
     if group is not None:
         cells = np.bincount((lost_with + 1) * texts + text, weights=lost, minlength=ways * texts)
         shared -= cells.reshape(ways, texts)
     return shared.astype(np.int64), np.maximum(tokens.lengths - n + 1, 0)
-
-
-def _parts(grams: Ints, owner: Ints) -> Iterator[tuple[Ints, Ints]]:
-    """The n-grams in parts that fit into the processor's cache; all of one kind are in the same part."""
-    count = max(1, -(-len(grams) // TOGETHER))
-    part = (grams % count).astype(np.uint16)
-    order = np.argsort(part, kind="stable")  # takes linear time for numbers of 16 bits
-    for places in np.split(order, np.cumsum(np.bincount(part, minlength=count))[:-1]):
-        yield grams[places], owner[places]
 
 
 def _matches_in(grams: Ints, owner: Ints, texts: int, group: Ints | None) -> tuple[Ints, Ints, Ints, Ints]:

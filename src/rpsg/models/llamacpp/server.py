@@ -243,8 +243,8 @@ def _parameters(path: Path, slots: int, context: int, threads: int, state: Path,
 
 
 #: Every server that was started and not yet stopped, and the time of its start. If Ctrl-C interrupts the
-#: caller, no other reference to its server is left. Without this one, the server would be destroyed at once:
-#: before its threads run, so that they never end, or while Python itself ends.
+#: caller, no other reference to its server is left. Without this one, the server would be destroyed at once.
+#: That could be before its threads run, which would then never end, or while Python itself ends.
 _OPEN: dict[Any, float] = {}
 _MOMENT = 1.0
 

@@ -112,7 +112,8 @@ class HttpClient:
 
         Raises:
             LostError: no complete answer came.
-            ModelError: the certificate of the server is not trusted, or it does not accept this client's.
+            ModelError: the certificate of the server is not trusted, or the server does not accept the
+            certificate of this client.
         """
         connection = self._free.pop() if self._free else self._connect()
         try:

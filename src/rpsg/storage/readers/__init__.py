@@ -156,7 +156,7 @@ def _header(source: Source, kind: Kind, columns: Columns | None = None) -> list[
 
 
 def read_by_rule(data: DataSection, rules: Rules | None = None, *, tells: bool = False) -> Private[Reading]:
-    """Read a plan's corpus by its rules, or by others; rows that cannot be used are counted by reason.
+    """Read a plan's corpus by its rules, or by other rules; rows that cannot be used are counted by reason.
 
     ``tells`` is for reads whose result only the operator sees: errors may name keys of rows, the number of
     every row that is left out is kept, and a file without a usable row is not an error.
@@ -218,7 +218,7 @@ def _read(
 
 @contextmanager
 def _no_search_for_cycles() -> Iterator[None]:
-    """While many rows are made: they have no cycles, and a search for some would take a fifth of the time."""
+    """Rows have no reference cycles, and a search for some would take a fifth of the time: switch it off."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -97,7 +97,9 @@ def _check_kind(source: Source) -> None:
 
 
 def _is_array(begins: str, objects: int) -> bool:
-    """Whether a file that begins like this is one array: then at most its last line is an object too."""
+    """Whether a file that begins like this is one array; at most the last line of such a file is an object
+    too.
+    """
     return begins == "[" and objects <= 1
 
 

@@ -67,8 +67,9 @@ class Fault(NamedTuple):
 class Rules:
     """What happens to rows that cannot be used; public, part of the plan.
 
-    ``unusable`` is for rows without a text, without a user if a user column is named, or that are broken;
-    ``unlisted`` for labels, and values of columns beside the text, that are missing or not declared.
+    ``unusable`` is for rows that are broken, have no text, or have no user although a user column is named.
+    ``unlisted`` is for rows with a label, or a value of a column beside the text, that is missing or not
+    declared.
     """
 
     unusable: Literal["drop", "refuse"] = "drop"
@@ -107,8 +108,8 @@ class DocumentMaker:
     """Turns rows into Documents, one at a time, and counts those that it cannot use.
 
     Without ``rules``, for reads that release nothing, the first faulty row is an error, and only empty texts
-    are left out. ``unit`` is what row numbers count ("line"); ``shown`` is how many are kept for each reason.
-    ``decoded`` says that no row has half of a surrogate pair, so that this need not be checked.
+    are left out. ``unit`` is what row numbers count ("line"); ``shown`` is how many row numbers are kept for
+    each reason. ``decoded`` says that no row has half of a surrogate pair, so that this need not be checked.
     """
 
     path: str
@@ -242,7 +243,7 @@ class DocumentMaker:
         return self._fault(number, NO_LABEL, hint)._replace(unlisted=True)
 
     def _beside(self, number: int, given: Iterable[object]) -> tuple[tuple[str, str], ...] | Fault:
-        """The values of the columns beside the text; equal rows of them share one tuple."""
+        """The values of the columns beside the text; rows with equal values share one tuple."""
         found = []
         for column, value in zip(self.beside, given, strict=True):
             name = self._name(value)

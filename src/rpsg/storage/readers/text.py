@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rpsg.storage.readers.source import Source
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
-#: How many bytes are read at a time; of the last line at most as many are read in addition.
+#: The number of bytes that are read at a time; at most as many more are read up to the end of the last line.
 BLOCK = 1 << 18
 #: The positions in a block where a line ends: after a line feed, or after a return without a line feed.
 _AFTER_LINE = re.compile(rb"(?<=\n)(?!\Z)|(?<=\r)(?![\r\n]|\Z)")
