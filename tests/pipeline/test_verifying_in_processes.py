@@ -194,6 +194,18 @@ def test_a_block_that_is_left_by_an_error_does_not_wait_for_the_work() -> None:
     assert time.monotonic() - since < 60
 
 
+@pytest.mark.parametrize("error", [OSError, NotImplementedError])
+def test_processes_that_cannot_start_are_no_failed_check(
+    error: type[Exception], received: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(processes, "ProcessPoolExecutor", refuse)
+    with pytest.raises(LostProcessError, match="could not start"):
+        api.verify(received, workers=2)
+
+
 def test_a_lost_process_is_no_failed_check(received: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def lost(*_: object) -> None:
         raise LostProcessError("")

@@ -32,6 +32,8 @@ Part = TypeVar("Part")
 #: So many texts take about a quarter of a second, and a few hundred kilobytes on their way.
 A_PART = 500
 _UNSAFE = "PYTHONSAFEPATH"
+#: The last two are those of a system without shared semaphores.
+_CANNOT_START = (BrokenProcessPool, OSError, ImportError, NotImplementedError)
 
 
 class Processes:
@@ -55,7 +57,7 @@ class Processes:
         """
         if self.count == 1:
             return map(work, parts)
-        with _lost_if_broken(), signals_later(), _for_children():
+        with _lost_if(*_CANNOT_START), signals_later(), _for_children():
             found = self._started().map(work, parts)
         return _results(found)
 
@@ -131,15 +133,15 @@ def _end_with_parent(door: Connection) -> None:
 
 
 def _results(found: Iterator[T]) -> Iterator[T]:
-    with _lost_if_broken():
+    with _lost_if(BrokenProcessPool):
         yield from found
 
 
 @contextmanager
-def _lost_if_broken() -> Iterator[None]:
+def _lost_if(*errors: type[Exception]) -> Iterator[None]:
     try:
         yield
-    except BrokenProcessPool:
+    except errors:
         raise LostProcessError(
             "A worker process was ended from outside, or could not start, so the check is not finished. This "
             "says nothing about the release.",
