@@ -1,13 +1,15 @@
 """How much faster Ray workers write than one: the same requests with one worker and then with more.
 
-    python benchmarks/workers.py [--workers 1 2] [--milliseconds 20] [--requests 400]
-    python benchmarks/workers.py --writer smollm2-135m --requests 24
+    python benchmarks/workers.py --requests 400 --out benchmarks/results/workers.json
+    python benchmarks/workers.py --writer smollm2-135m --requests 64 --out benchmarks/results/workers.json
+    python benchmarks/workers.py --show benchmarks/results/workers.json
 
 It needs the extra ``ray``, and a machine that does nothing else. Without ``--writer`` each text takes
 ``--milliseconds`` of one core and no memory, so the figure shows how much of the cores the engine itself
 leaves to the writers. Each number of workers has a cluster and a process of its own; the time begins when
-every worker has loaded its models and written once. ``share`` is the speed-up divided by the number of
-workers.
+every worker has loaded its models and written once. Each is measured ``--repeats`` times, in turn. The share
+of the cores is the speed-up divided by the number of workers; it is computed from the medians. ``--show``
+prints the table of docs/ray.md.
 """
 
 from __future__ import annotations
@@ -15,16 +17,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from rpsg.engines.models import RayWriter
 from rpsg.plan import resolve
 from rpsg.protocols import Message, Request
 from rpsg.testing.lab import install
+from rpsg.version import VERSION
 
 #: A package with a writer that takes processor time and writes the same as the fake one.
 BUSY = """
@@ -69,7 +76,51 @@ def seconds(writer: str, workers: int, count: int) -> float:
     return time.perf_counter() - since
 
 
-def main() -> None:
+def measured(options: argparse.Namespace, workers: int) -> float:
+    """``seconds`` in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "busy_words.py").write_text(BUSY, "utf-8")
+        install(Path(folder), {"rpsg.writers": {"busy": "busy_words:busy"}}, name="busy-words")
+        paths = os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH")]))
+        env = {**os.environ, "PYTHONPATH": paths, "BUSY_SECONDS": str(options.milliseconds / 1000)}
+        command = [sys.executable, __file__, "--inside", "--writer", options.writer]
+        command += ["--workers", str(workers), "--requests", str(options.requests)]
+        done = subprocess.run(command, env=env, check=True, stdout=-1)
+        return float(done.stdout.splitlines()[-1])
+
+
+def found_with(options: argparse.Namespace) -> dict[str, Any]:
+    """What was measured, with what and where."""
+    found: dict[str, Any] = {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "load average before": round(os.getloadavg()[0], 1),
+        "versions": {"rpsg": VERSION, "ray": version("ray"), "python": platform.python_version()},
+        "requests": options.requests,
+        "seconds": {str(workers): [] for workers in options.workers},
+    }
+    if options.writer == "busy":
+        found["milliseconds"] = options.milliseconds
+    for _ in range(options.repeats):
+        for workers in options.workers:
+            taken = round(measured(options, workers), 2)
+            found["seconds"][str(workers)].append(taken)
+            print(f"{workers} workers: {taken} s; load average {os.getloadavg()[0]:.1f}", flush=True)
+    return found
+
+
+def table(kept: dict[str, Any]) -> str:
+    """The results as a Markdown table: medians, and for each number of workers the share of the cores."""
+    lines = ["| writer | workers | seconds | share of the cores |", "| --- | --- | --- | --- |"]
+    for writer, found in kept.items():
+        name = f"{found['milliseconds']:g} ms of one core for each text" if writer == "busy" else writer
+        middle = {int(n): statistics.median(taken) for n, taken in found["seconds"].items()}
+        one = middle[min(middle)] * min(middle)
+        for workers, taken in middle.items():
+            lines.append(f"| {name} | {workers} | {taken:.1f} | {one / taken / workers:.2f} |")
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -77,25 +128,22 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--requests", type=int, default=400)
     parser.add_argument("--milliseconds", type=float, default=20.0)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--out", type=Path, help="a JSON file; results of other writers in it stay")
+    parser.add_argument("--show", type=Path, metavar="FILE", help="print the table of such a file")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
+    if options.show:
+        print(table(json.loads(options.show.read_text("utf-8"))))
+        return
     if options.inside:
         print(json.dumps(seconds(options.writer, options.workers[0], options.requests)))
         return
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "busy_words.py").write_text(BUSY, "utf-8")
-        install(Path(folder), {"rpsg.writers": {"busy": "busy_words:busy"}}, name="busy-words")
-        paths = os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH")]))
-        env = {**os.environ, "PYTHONPATH": paths, "BUSY_SECONDS": str(options.milliseconds / 1000)}
-        first = 0.0
-        for workers in options.workers:
-            command = [sys.executable, __file__, "--inside", "--writer", options.writer]
-            command += ["--workers", str(workers), "--requests", str(options.requests)]
-            done = subprocess.run(command, env=env, check=True, stdout=-1)
-            taken = float(done.stdout.splitlines()[-1])
-            first = first or taken * workers
-            told = f"{taken:.1f} s, share {first / taken / workers:.2f}"
-            print(f"{workers} workers: {told}; load average {os.getloadavg()[0]:.1f}", flush=True)
+    kept = json.loads(options.out.read_text("utf-8")) if options.out and options.out.is_file() else {}
+    kept[options.writer] = found_with(options)
+    if options.out:
+        options.out.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+    print(table(kept))
 
 
 if __name__ == "__main__":

@@ -57,16 +57,26 @@ class Actor:
 
 @dataclass
 class OneProcess:
-    """``ray`` itself. ``lives`` says for how many answers each new worker lives; the last one for ever."""
+    """``ray`` itself, connected to the cluster at ``gcs_address``. ``lives`` says for how many answers each
+    new worker lives; the last one for ever.
+    """
 
     lives: list[int] = field(default_factory=list)
     actors: list[Actor] = field(default_factory=list)
     lost: bool = False
+    gcs_address: str = "127.0.0.1:1"
     exceptions: Any = field(default_factory=lambda: SimpleNamespace(RayError=RayError))
     _turn: int = 0
 
     def is_initialized(self) -> bool:
         return True
+
+    def get_runtime_context(self) -> Any:
+        return SimpleNamespace(gcs_address=self.gcs_address, get_node_id=lambda: "a node")
+
+    @property
+    def util(self) -> Any:
+        return SimpleNamespace(get_node_ip_address=lambda: "192.0.2.7")
 
     def cluster_resources(self) -> dict[str, float]:
         return {"CPU": 2.0}

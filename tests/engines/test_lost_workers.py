@@ -29,9 +29,9 @@ def write(ray: OneProcess, requests: list[Request] = REQUESTS) -> tuple[list[Rep
     """The replies of two workers, and the indices in the order in which they were told."""
     engine: dict[str, Any] = {"kind": "ray", "address": "127.0.0.1:1", "workers": WORKERS}
     told: list[int] = []
-    cluster._connected.clear()  # a test on a real cluster may have run in this process
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "ray", ray)
+        patch.setattr(cluster, "own_nodes", [])  # whatever a test on a real cluster has left there
         writer = RayWriter(resolve({"models": {"writer": "fake"}, "engine": engine}))
         return writer.write(requests, lambda index, _: told.append(index)), told
 

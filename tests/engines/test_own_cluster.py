@@ -64,6 +64,8 @@ for table in ("tcp", "tcp6"):
         fields = line.split()
         if fields[3] == "0A" and fields[9] in sockets:
             listening.append(fields[1].partition(":")[0])
+raylet = ray._private.worker._global_node.all_processes["raylet"][0].process.pid
+around = dict(pair.split("=", 1) for pair in Path(f"/proc/{raylet}/environ").read_text().split("\\0") if pair)
 session = Path(ray._private.worker._global_node.get_session_dir_path())
 print(json.dumps({
     "replies": len(replies),
@@ -73,7 +75,8 @@ print(json.dumps({
     "session": str(session),
     "closed": [str(f) for f in session.parents if f.exists() and not stat.S_IMODE(f.stat().st_mode) & 0o077],
     "statistics": os.environ["RAY_USAGE_STATS_ENABLED"],
-    "token": [os.environ["RAY_AUTH_MODE"], len(os.environ["RAY_AUTH_TOKEN"])],
+    "token": [around["RAY_AUTH_MODE"], len(around["RAY_AUTH_TOKEN"])],
+    "left": [name for name in os.environ if name.startswith("RAY_AUTH")],
     "dashboard": ray._private.worker._global_node.webui_url,
 }))
 """
@@ -90,6 +93,7 @@ def test_it_is_closed_to_others_and_leaves_nothing(lab: Lab) -> None:
     assert set(told["listening"]) <= LOOPBACK
     assert [folder for folder in told["closed"] if Path(folder).name.startswith("rpsg-")]
     assert (told["statistics"], told["token"], told["dashboard"]) == ("0", ["token", 64], "")
+    assert told["left"] == [], "they would be those of other clusters, too"
     assert done.stderr == ""
     assert not Path(told["session"]).exists()
     until = time.monotonic() + 60

@@ -135,8 +135,10 @@ class Pack(Strict):
     """A pack, read and checked. ``language`` is that of the texts, as an ISO 639 code; it may be missing.
 
     With ``speakers`` the texts are conversations, and these are all who may speak in them.
-    A text whose closest topic has a cosine below ``poor_fit`` fits no topic of the pack. ``by_group``
-    has the indices of the marginals that are counted by groups of values; a run sets it, never a file.
+    A text whose closest topic has a cosine below ``poor_fit`` fits no topic of the pack. With
+    ``counts_other_languages`` the texts in a language other than ``language`` are counted, with noise.
+    ``by_group`` has the indices of the marginals that are counted by groups of values; a run sets it, never a
+    file.
     """
 
     name: str
@@ -149,6 +151,7 @@ class Pack(Strict):
     top_p: float = Field(0.95, gt=0, le=1)
     begins: str = ""
     poor_fit: float = Field(0.25, ge=-1, le=1)
+    counts_other_languages: bool = False
     marginals: tuple[tuple[str, ...], ...]
     by_group: tuple[int, ...] = ()
     attributes: tuple[Attribute, ...]
@@ -163,6 +166,11 @@ class Pack(Strict):
         return hashlib.sha256(b"rpsg-prompts/1\0" + body.encode()).hexdigest()
 
     @property
+    def counted_language(self) -> str:
+        """The language of the pack if texts in others are counted, else empty."""
+        return self.language if self.counts_other_languages else ""
+
+    @property
     def schema_sha256(self) -> str:
         """SHA-256 of everything that decides how private records are counted; prompts do not decide this."""
         counted = [
@@ -171,7 +179,9 @@ class Pack(Strict):
             if a.counted
         ]
         # Canonical JSON would sort the keys, but the order of the groups decides how they are counted.
-        body = json.dumps([counted, self.marginals, self.poor_fit], separators=(",", ":"))
+        # Packs without a counted language keep the hash that they had before there was one.
+        language = [self.counted_language] if self.counted_language else []
+        body = json.dumps([counted, self.marginals, self.poor_fit, *language], separators=(",", ":"))
         return hashlib.sha256(b"rpsg-schema/2\0" + body.encode()).hexdigest()
 
     @model_validator(mode="after")

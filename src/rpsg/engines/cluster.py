@@ -32,12 +32,16 @@ _LOOPBACK = "127.0.0.1"
 _OBJECT_STORE = 80 << 20
 #: A cluster answers within this time, or is not there.
 _SECONDS = 10.0
-#: The address of the cluster to which this module has connected this process; empty before that.
-_connected: list[str] = []
+#: The node of a cluster that this module started in this process, by its id in Ray; empty if there is none.
+own_nodes: list[str] = []
 
 
 def connect(engine: EngineSection) -> Any:
     """The module ``ray``, connected to the cluster of the plan. It stays connected until the process ends.
+
+    A program that calls this one may have connected the process itself, and may connect it to another cluster
+    between two runs. So each time Ray is asked where the process is connected, and a plan that names another
+    cluster is refused: private texts are read only on nodes that the plan names.
 
     Raises:
         MissingExtraError: Ray is not installed.
@@ -46,31 +50,50 @@ def connect(engine: EngineSection) -> Any:
         PrivacyError: Ray would listen on the network of this machine.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when the package is imported
-    if not engine.address and not _connected:
-        os.environ.setdefault("RAY_worker_niceness", "0")  # the run waits for the workers
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
-        if "RAY_AUTH_TOKEN_PATH" not in os.environ:
-            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     with needed("ray", "ray"):
         import ray
-    if ray.is_initialized():
-        if engine.address and _connected in ([], [engine.address]):
-            return ray  # by the program that calls this one, or by an earlier run
-        if _connected == [engine.address]:
-            return ray
+    if not ray.is_initialized():
+        own_nodes[:] = []
+        _silence()
+        with _same_sigterm():
+            if engine.address:
+                _read_environment()
+                _join(ray, engine.address)
+            else:
+                with _settings_of_own():
+                    _read_environment()
+                    _start(ray)
+                own_nodes.append(ray.get_runtime_context().get_node_id())
+    if not _is_connected_to(ray, engine.address):
         raise UsageError(
-            "This process is connected to another Ray cluster.",
-            hint="Name that cluster in the plan ([engine] address), or make this run in a new process.",
+            "This process is connected to another Ray cluster than that of the plan.",
+            hint="Name that cluster in the plan ([engine] address = HOST:PORT), or make this run in a new "
+            "process.",
         )
-    _connected[:] = []
-    _silence()
-    with _same_sigterm():
-        if engine.address:
-            _join(ray, engine.address)
-        else:
-            _start(ray)
-    _connected.append(engine.address)
     return ray
+
+
+def _is_connected_to(ray: Any, address: str) -> bool:
+    """Whether Ray says that this process is connected to this cluster; False if that cannot be found out."""
+    try:
+        is_own = own_nodes == [ray.get_runtime_context().get_node_id()]
+        if not address or is_own:
+            return is_own and not address
+        if address == "auto":
+            from ray._private.services import canonicalize_bootstrap_address_or_die
+
+            address = canonicalize_bootstrap_address_or_die("auto")
+        return not _places(ray, address).isdisjoint(_places(ray, ray.get_runtime_context().gcs_address))
+    except Exception:  # noqa: BLE001  # of many kinds; a connection of another kind has no such address
+        return False
+
+
+def _places(ray: Any, address: str) -> set[tuple[str, int]]:
+    """The IP addresses and port that ``HOST:PORT`` stands for; this machine's loopback addresses are one."""
+    host, _, port = address.rpartition(":")
+    here = {_LOOPBACK, "::1", str(ray.util.get_node_ip_address())}
+    found = {str(info[4][0]) for info in socket.getaddrinfo(host.strip("[]"), int(port))}
+    return {(ip, int(port)) for ip in (found | here if found & here else found)}
 
 
 def _join(ray: Any, address: str) -> None:
@@ -136,6 +159,29 @@ def _silence() -> None:
     from ray._private import worker
 
     worker.print_to_stdstream = lambda *_, **__: None
+
+
+@contextmanager
+def _settings_of_own() -> Iterator[None]:
+    """The environment in which a cluster starts here; afterwards the one before, for clusters of others."""
+    here = {"RAY_worker_niceness": "0", "RAY_AUTH_MODE": "token"}  # not nice: the run waits for the workers
+    if "RAY_AUTH_TOKEN_PATH" not in os.environ:
+        here["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    added = {name: value for name, value in here.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
+
+
+def _read_environment() -> None:
+    """Have Ray read its variables again: it does so only once, and the program may have used it before."""
+    from ray._raylet import AuthenticationTokenLoader, Config
+
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()
 
 
 @contextmanager

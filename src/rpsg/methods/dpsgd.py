@@ -104,7 +104,7 @@ def _synthesize(job: Job) -> Pool:
             hint="Train for more [dpsgd] steps, use another --writer or a larger --epsilon, with a new -o.",
         )
     surplus = {c.id: "more than were asked for" for c in pool.alive()[plan.corpus.size :]}
-    return scrub(pool.drop("size", surplus), job.pack.language)
+    return scrub(pool.drop("size", surplus), job.pack.language, job.processes)
 
 
 # -- what is learnt from ----------------------------------------------------------------------------------

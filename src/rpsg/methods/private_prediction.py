@@ -65,7 +65,7 @@ def synthesize(job: Job) -> Pool:
     texts = job.kernel.sample(asked, public.choices, references)
     report_spent(job, STAGE)
     drawn = Pool(tuple(map(_candidate, range(len(texts)), texts)))
-    return scrub(public_filters(job, job.pack, drawn), job.pack.language)
+    return scrub(public_filters(job, job.pack, drawn), job.pack.language, job.processes)
 
 
 # -- what the tokens are drawn from -----------------------------------------------------------------------

@@ -34,8 +34,8 @@ def embed(
 ) -> Run | None:
     """Begin the run of the plan in ``out``, or resume it, and stop when its private texts are embedded.
 
-    Meanwhile the budget is reserved, as in a run; it is released at the end. Returns the run if it is
-    finished already; then nothing was read.
+    The account must have room for the run, but no budget is reserved while the texts are embedded. Returns
+    the run if it is finished already; then nothing was read.
 
     Raises:
         UsageError: the method does not embed all private texts, or they are counted in shards.
@@ -64,5 +64,7 @@ def embed(
 
 def _embedded(run: RunParts) -> NoReturn:
     with open_side(run) as private:
+        if private.account is not None:  # nothing is drawn, so nothing is held while the texts are embedded
+            private.account.give_back(run.folder.run_id)
         _ = private.people.embeddings
     raise Embedded

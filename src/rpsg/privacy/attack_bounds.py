@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 #: Beyond this no number of people can show a bound, and e^epsilon is no longer a useful number.
 LARGEST_EPSILON = 40.0
+#: The same for mu; at any delta its epsilon is larger.
+LARGEST_MU = 8.0
 #: The probability with which a leak of the size of a detection limit is detected.
 POWER = 0.95
 _HALVINGS = 60
@@ -29,6 +32,11 @@ GUESSES = (25, 100, 400, 1600)
 def guess_sizes(units: int) -> list[int]:
     """Out of ``units`` people, the number that an attack with scores names in each of its tests."""
     return sorted({size for size in GUESSES if size < units // 2} | {units // 2})
+
+
+def answer_guesses(units: int) -> list[int]:
+    """About how many of ``units`` canaries an attack on noisy answers says something in each of its tests."""
+    return sorted({max(1, units // part) for part in (10, 5, 2)})
 
 
 @lru_cache(maxsize=16)
@@ -204,3 +212,44 @@ def most_auc(epsilon: float, delta: float) -> float:
     height = min(1.0, 1 - knee)
     full = 1 - delta  # from here on the second line is at 1
     return float(knee * (delta + height) / 2 + (full - knee) * (height + 1) / 2 + (1 - full))
+
+
+def gaussian_run_refuted(units: int, guesses: int, right: int, mu: float, level: float) -> bool:
+    """Whether guesses about coins refute mu-GDP with confidence 1 - ``level``.
+
+    ``units`` people were put in or held out by independent fair coins; the attacker says of ``guesses`` of
+    them whether they are in. Let p(n) be the probability that n guesses are right, and for each number i
+
+        r(i) = sum over n >= i of n p(n) / units,    h(i) = sum over n >= i of (guesses - n) p(n) / units,
+
+    the mean probability that a person is guessed rightly, or wrongly, and i guesses or more are right. For
+    one person, whatever the other coins are, "guessed rightly, and i - 1 of the others too" has at most the
+    probability Phi(Phi^-1(x) + mu), if x is that of "guessed wrongly, and i - 1 of the others rightly". This
+    function of x is concave, so it holds for the means: h(i - 1) >= Phi(Phi^-1(r(i)) - mu). If ``right`` or
+    more are right with probability ``level``, the least r(i) and h(i) follow one from the other, down to i =
+    0; where their sum exceeds guesses / units, probabilities would exceed one (Mahloujifar, Melis & Chaudhuri
+    2024, with the trade-off curve of a Gaussian).
+
+    Raises:
+        ValueError: not 0 <= right <= guesses <= units.
+    """
+    if not 0 <= right <= guesses <= units:
+        raise ValueError("0 <= right <= guesses <= units must hold")
+    hit, miss, normal = level * right / units, level * (guesses - right) / units, NormalDist()
+    for i in range(right - 1, -1, -1):
+        if hit >= 1.0:
+            return True
+        needed = normal.cdf(normal.inv_cdf(hit) - mu)
+        if needed > miss:
+            hit += i / (guesses - i) * (needed - miss)
+            miss = needed
+    return hit + miss > guesses / units
+
+
+def gaussian_run_mu(units: int, guesses: int, right: int, level: float = 0.05) -> float:
+    """The largest mu that the guesses refute, as ``gaussian_run_refuted`` says; 0 if they refute none."""
+
+    def is_refuted(mu: float) -> bool:
+        return gaussian_run_refuted(units, guesses, right, mu, level)
+
+    return _root(is_refuted, 0.0, LARGEST_MU) if guesses and is_refuted(0.0) else 0.0

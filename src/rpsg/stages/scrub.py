@@ -11,9 +11,10 @@ import re
 from dataclasses import replace
 from functools import partial
 from ipaddress import ip_address
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
+from rpsg.machine.processes import HERE, in_parts
 from rpsg.stages.scrub_formats import replaced, scrub_formats, scrub_names
 from rpsg.textstats.languages import ENGLISH
 from rpsg.textstats.words import SPACELESS
@@ -21,6 +22,7 @@ from rpsg.textstats.words import SPACELESS
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from rpsg.machine.processes import Processes
     from rpsg.protocols import Recognizer, Span
     from rpsg.records import Pool
 
@@ -219,9 +221,14 @@ def _scrubbed(text: str) -> str:
     return text
 
 
-def scrub(pool: Pool, language: str = "") -> Pool:
+def scrub(pool: Pool, language: str = "", processes: Processes = HERE) -> Pool:
     """The pool with every living text scrubbed; ``language`` is that of the texts, as for ``scrub_text``."""
-    return _with_texts(pool, [scrub_text(c.text, language) for c in pool.alive()])
+    parts = in_parts([c.text for c in pool.alive()])
+    return _with_texts(pool, list(chain(*processes.map(partial(_scrub_all, language), parts))))
+
+
+def _scrub_all(language: str, texts: Sequence[str]) -> list[str]:
+    return [scrub_text(text, language) for text in texts]
 
 
 def scrub_identities(pool: Pool, recognizer: Recognizer | None = None, language: str = "") -> Pool:

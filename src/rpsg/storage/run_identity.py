@@ -1,6 +1,7 @@
 """Which plan a run folder belongs to, and what happens to the run when the plan changes.
 
-    nothing charged, only trial prompts sent             starts over; embeddings stay if the questions do
+    nothing charged, only trial prompts sent             starts over, as another run, and the first one's
+                                                         reservation ends; embeddings stay if the questions do
     charged, no question about texts, same questions     continues with the noisy answers already paid for
     a sketch, votes or tokens charged, other questions   refused
 
@@ -25,6 +26,7 @@ from rpsg.disk.journals import read_journal
 from rpsg.disk.json_text import canonical_json
 from rpsg.errors import RunError
 from rpsg.plan import NOT_IDENTITY, flat
+from rpsg.privacy.odometer import Odometer
 from rpsg.storage.layout import (
     ANSWERS,
     CANARIES,
@@ -81,6 +83,8 @@ def make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str, pur
     if not (folder / RELEASE).exists():
         if questions and not stages and only_tried(folder):
             begin_anew(folder, keep_embeddings=about.get("questions") == questions)
+            if Odometer.is_there():
+                Odometer().give_back(about["run_id"])  # a run that was killed could not do it itself
             _keep_about(folder, secrets.token_hex(16), fingerprint, questions, purpose)
             return ()
         if stages and questions and about.get("questions") == questions:

@@ -139,7 +139,7 @@ def echoes(text: str, form: Form | None = None, card: Mapping[str, str] | None =
     own = words(text)
     if not form.runs.isdisjoint(runs_of(own, RUN)):
         found.add("prompt")
-    unprompted = words(form.written_by_the_model(text, card or {}))
+    unprompted = own if (rest := form.written_by_the_model(text, card or {})) == text else words(rest)
     if not form.examples.isdisjoint(runs_of(unprompted, LONG_RUN)):
         found.add("example")
     if any(phrase in runs_of(own, len(phrase)) for phrase in form.phrases(card or {})):

@@ -98,6 +98,11 @@ def language_of(text: str) -> str:
     return first if found[first] >= max(LEAST, LEAD * found[second]) else ""
 
 
+def is_in_another(language: str, text: str) -> bool:
+    """Whether a text is in a language other than this one; False if its language cannot be told."""
+    return language_of(text) not in {"", language}
+
+
 def languages_of(texts: Iterable[str]) -> dict[str, int]:
     """The number of texts in each language, commonest first; empty if none can be told.
 
