@@ -117,8 +117,8 @@ def _attacks(found: Found) -> Html:
         "right guesses prove, at 95 % confidence for all attacks together; an epsilon above the claim's "
         "refutes the claim. " + (WRONGLY if rates else "") + "In brackets are 95 % intervals. "
         "The last column is the share of members that had to leak, and to stand out from all others, for the "
-        "attack to detect it in 95 of 100 cases; for extraction and exposure, the share of planted canaries, and "
-        "for noisy-answers that of all canaries."
+        "attack to detect it in 95 of 100 cases; for extraction and exposure, the share of planted canaries, "
+        "and for noisy-answers that of all canaries."
     )
     return block(
         "The attacks",
