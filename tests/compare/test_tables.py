@@ -139,7 +139,8 @@ def test_who_wins_is_told_with_how_much_of_it_is_beyond_chance() -> None:
     (standing,) = standings(found)
     (win,) = standing.wins
     assert (win.method, win.beaten, win.beyond_chance) == ("ours", ("theirs",), True)
-    assert ": 1 metric. The best is ours on 1 (by more than chance on 1). On none: theirs." in standing.in_words()
+    words = standing.in_words()
+    assert ": 1 metric. The best is ours on 1 (by more than chance on 1). On none: theirs." in words
 
 
 def test_higher_wins_where_higher_is_better_and_one_seed_says_that_it_is_one() -> None:

@@ -107,8 +107,9 @@ class HttpClient:
     async def post(self, body: bytes, *, patience: float = math.inf, size: float = 1.0) -> HttpResponse:
         """The answer to ``body``, whatever its status.
 
-        ``patience``: a factor for the time after which the request is overdue; infinite: only after
-        ``timeout``. ``size``: how much is asked for, in any positive unit that all requests have in common.
+        ``patience``: a factor for the time after which the request is overdue; if it is infinite, only
+        ``timeout`` ends the request. ``size``: how much is asked for, in any positive unit that all requests
+        have in common.
 
         Raises:
             LostError: no complete answer came.
