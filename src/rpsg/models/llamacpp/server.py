@@ -20,19 +20,17 @@ import atexit
 import http.client
 import json
 import secrets
-import signal
-import threading
 import time
-from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from rpsg.errors import ModelError, needed
+from rpsg.hardening import signals_later
 from rpsg.models.documents import document_of, is_document
 from rpsg.protocols import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from rpsg.protocols import Request
@@ -244,7 +242,6 @@ def _parameters(path: Path, slots: int, context: int, threads: int, state: Path,
     return parameters
 
 
-_STOPPING = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 #: Every server that was started and not yet stopped, and the time of its start. If Ctrl-C interrupts the
 #: caller, no other reference to its server is left. Without this one, the server would be destroyed at once:
 #: before its threads run, so that they never end, or while Python itself ends.
@@ -257,7 +254,7 @@ def start(parameters: Any, failed: Callable[[Exception], ModelError]) -> Any:
     import xllamacpp
 
     try:
-        with _signals_later():
+        with signals_later():
             server = xllamacpp.Server(parameters)
             _OPEN[server] = time.monotonic()
     except (RuntimeError, ValueError, MemoryError) as error:
@@ -275,25 +272,3 @@ def stop(server: Any) -> None:
 def _stop_all() -> None:
     for server in tuple(_OPEN):
         stop(server)
-
-
-@contextmanager
-def _signals_later() -> Iterator[None]:
-    """Ctrl-C, SIGTERM and SIGHUP take effect at the end of the block, when the server is in ``_OPEN``.
-
-    Signal handlers that Python did not set stay as they are, because Python could not restore them.
-    """
-    seen: list[int] = []
-    before = {n: handler for n in _STOPPING if (handler := signal.getsignal(n)) is not None}
-    if threading.current_thread() is not threading.main_thread():  # handlers run in the main thread alone
-        before = {}
-    try:
-        for number in before:
-            signal.signal(number, lambda number, _: seen.append(number))
-        yield
-    finally:
-        with ExitStack() as restoring:  # each is restored, even if the one before it raises at once
-            for number, handler in before.items():
-                restoring.callback(signal.signal, number, handler)
-        for stopped_by in dict.fromkeys(seen):
-            signal.raise_signal(stopped_by)
