@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from benchmarks import workers
+import pytest
 
-if TYPE_CHECKING:
-    from pathlib import Path
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "workers.py"
 
-    import pytest
+
+@pytest.fixture
+def workers() -> Any:
+    spec = importlib.util.spec_from_file_location("workers_benchmark", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_results_of_several_writers_are_in_one_file_and_the_share_is_that_of_the_medians(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    workers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "workers.json"
     taken = iter([8.0, 5.0, 9.0, 4.0, 70.0, 50.0, 20.0, 20.0])

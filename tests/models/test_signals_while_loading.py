@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from rpsg.models.llamacpp.server import _signals_later
+from rpsg.machine.signals import signals_later
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -14,7 +14,7 @@ def test_a_signal_waits_for_the_end_of_the_block(number: signal.Signals) -> None
     seen: list[str] = []
     before = signal.signal(number, lambda *_: seen.append("the signal"))
     try:
-        with _signals_later():
+        with signals_later():
             signal.raise_signal(number)
             seen.append("the server is known")
     finally:

@@ -52,7 +52,7 @@ def of_coins(found: Floats, is_in: npt.NDArray[np.bool_], subject: Subject) -> F
     half of all, which are three tests. What the right ones prove is a mu, because the noise is Gaussian, and
     the epsilon that belongs to it at the delta of the claim. The canaries may be those of several runs.
     """
-    units, delta = len(is_in), subject.claim.delta
+    units, claimed, delta = len(is_in), subject.claim.epsilon, subject.claim.delta
     if not delta:
         raise NotRunError("The claim has no delta, at which noise of this size would have an epsilon.")
     if units < FEWEST or is_in.all() or not is_in.any():
@@ -81,7 +81,7 @@ def of_coins(found: Floats, is_in: npt.NDArray[np.bool_], subject: Subject) -> F
             epsilon_if_swapped=max(bound(size, size - named) for _, size, named in told),
             guesses=guesses,
             right=right,
-            limit=_limit(units, sizes, mu_for(subject.claim.epsilon, delta), level),
+            limit=_limit(units, sizes, mu_for(claimed, delta) if claimed else 0.0, level),
             details={"mu at least": gaussian_run_mu(units, guesses, right, level)},
             curve=curve_of(is_in[np.argsort(-found, kind="stable")]),
             basis={

@@ -35,7 +35,9 @@ def guess_sizes(units: int) -> list[int]:
 
 
 def answer_guesses(units: int) -> list[int]:
-    """About how many of ``units`` canaries an attack on noisy answers says something in each of its tests."""
+    """The approximate number of canaries, out of ``units``, about which an attack on noisy answers says
+    something in each of its tests.
+    """
     return sorted({max(1, units // part) for part in (10, 5, 2)})
 
 

@@ -82,7 +82,7 @@ def quality_of(released: Sequence[Candidate], pack: Pack, processes: Processes =
 def begin_quality(
     released: Sequence[Candidate], pack: Pack, processes: Processes = HERE
 ) -> Callable[[], Quality]:
-    """As ``quality_of``, but other ``processes`` begin, and the figures are waited for in the second call."""
+    """As ``quality_of``, but other ``processes`` begin the work; calling the result waits for the figures."""
     texts = [candidate.text for candidate in released]
     count = len(texts)
     step = -(-count // COMPARED) or 1

@@ -78,7 +78,7 @@ def _write_in_parts(
     progress: Progress,
     processes: Processes,
 ) -> list[Candidate] | None:
-    """What ``_write`` gives; None if it raises an error: which one depends on the order of the requests."""
+    """What ``_write`` gives; None if it raises an error (which error depends on the order of requests)."""
     written = list[Candidate]()
     try:
         for texts, asked, tokens in processes.map(partial(_write_part, pack, plan, writer), in_parts(cards)):

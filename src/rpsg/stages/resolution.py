@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 CONFIDENT = 1.96
 #: From this share on the pack does not fit the corpus, or lacks topics, or is in the wrong language.
 MANY = 0.25
-#: From this share on a corpus is not all in one language; below, a few texts were taken for another one.
+#: From this share on a corpus is not all in one language; below it, a few texts may just be mistaken for
+#: others.
 SOME = 0.05
 
 

@@ -54,7 +54,8 @@ FLAT = 1e-9
 #: floating-point sums.
 FINE_STEPS = 1 << 20
 #: The last entry of the vector of a text that fits no topic, as a fraction of the maximum length. A text in
-#: another language has this number in the entry before, and 0 here, so the two are no longer than one.
+#: another language has this number in the entry before, and 0 here, so the two entries together are no longer
+#: than one.
 POOR_FIT = 0.25
 #: The fraction of the squared length that words get; the rest is for the embedding.
 OF_WORDS = 0.3

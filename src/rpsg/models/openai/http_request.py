@@ -108,7 +108,8 @@ class HttpClient:
         """The answer to ``body``, whatever its status.
 
         ``patience``: a factor for the time after which the request is overdue; if it is infinite, only
-        ``timeout`` ends the request. ``size``: how much is asked for, in any positive unit that all requests have in common.
+        ``timeout`` ends the request. ``size``: how much is asked for, in any positive unit that all requests
+        have in common.
 
         Raises:
             LostError: no complete answer came.
