@@ -124,3 +124,19 @@ def test_the_table_of_columns_and_topics_is_that_of_its_result_file() -> None:
     ]
     assert len(rows) == 5
     assert "\n".join(rows) in (ROOT / "docs" / "tickets.md").read_text("utf-8")
+
+
+def test_the_tables_and_distances_of_the_tickets_are_those_of_their_result_file() -> None:
+    page = " ".join((ROOT / "docs" / "tickets.md").read_text("utf-8").split())
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    try:
+        tickets = import_module("tickets")
+    finally:
+        sys.path.remove(str(ROOT / "benchmarks"))
+    product, opened = json.loads((ROOT / "benchmarks" / "results" / "tickets.json").read_text("utf-8"))
+    assert " ".join(tickets.table(product).split()) in page
+    assert f" = {product['sigma']} on each count" in page
+    for found, name in ((product, "`priority` with `product`"), (opened, "`opened` with `priority`")):
+        within = f"{found['within_noise']} of {len(found['rows'])}"
+        texts, noisy = f"{found['distance_of_texts']:.2f}", f"{found['distance_of_noisy_counts']:.2f}"
+        assert f"| {name} | {within} | {found['largest_difference']} | {texts} | {noisy} |" in page

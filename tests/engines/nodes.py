@@ -1,4 +1,4 @@
-"""A Ray cluster of several nodes on this machine, and a writer that can be slow, fail or die on them."""
+"""A Ray cluster of several nodes on this machine, and models that can be slow, fail or die on them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 
 #: Prints this on every node, where it must stay.
 SAID = "what a model says of itself"
-#: The package of the writer: each request is noted in a file of its own process before it is answered.
+#: In every private text, and in no prompt.
+PRIVATE = "apricotbarrel"
+#: The package of the models. Each request to the writer is noted in a file of its process before it is
+#: answered; so are the beginning and the end of each call of the two that read private texts.
 SOURCE = f"""
 import os, signal, time
 from pathlib import Path
-from rpsg.models.fake import FakeWriter
+from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
 from rpsg.storage.call_store import request_key
 
 HERE = Path(__file__).parent
@@ -54,6 +57,42 @@ class Slow:
                 on_reply(index, replies[-1])
         return replies
 
+class Reader:
+    def read(self, texts):
+        if not any("{PRIVATE}" in text for text in texts):
+            return
+        self.note("begins")
+        mode = (HERE / "mode").read_text()
+        if mode == f"die while it {{self.does}}" and claimed():
+            time.sleep(0.2)  # some of the others are at work then
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(2.0 if mode == "crawl" else 0.02)
+        self.note("ends")
+
+    def note(self, what):
+        with (HERE / f"read-{{os.getpid()}}").open("a") as file:
+            print(what, file=file)
+
+class SlowEmbedder(FakeEmbedder, Reader):
+    does = "embeds"
+
+    def embed(self, texts):
+        self.read(texts)
+        return super().embed(texts)
+
+class SlowClassifier(FakeClassifier, Reader):
+    does = "annotates"
+
+    def classify(self, texts, embeddings):
+        self.read(texts)
+        return super().classify(texts, embeddings)
+
+def embedder(name, **_):
+    return SlowEmbedder()
+
+def classifier(of, name, **_):
+    return SlowClassifier()
+
 def claimed():
     try:
         (HERE / "died").touch(exist_ok=False)
@@ -65,19 +104,32 @@ def claimed():
 
 @dataclass(frozen=True)
 class Slow:
-    """The package ``slow_words``, whose writer ``slow`` notes what it is sent."""
+    """The package ``slow_words``, whose models are called ``slow`` and note what they are given."""
 
     folder: Path
 
     def act(self, mode: str) -> None:
-        """From now on: work, "die once", "die" or "fail"; what was noted is forgotten."""
-        for file in (*self.folder.glob("sent-*"), *self.folder.glob("died")):
+        """From now on: work, crawl, "die once", "die", "fail", "die while it embeds" or "annotates", which
+        happens once; what was noted is forgotten.
+        """
+        for file in (f for form in ("sent-*", "read-*", "died") for f in self.folder.glob(form)):
             file.unlink()
         (self.folder / "mode").write_text(mode)
 
     def crawl(self) -> None:
-        """From now on a request takes a second, so that a run cannot end before it has lost something."""
+        """From now on a request takes a second, and reading texts two, so that a run cannot end before it has
+        lost something.
+        """
         (self.folder / "mode").write_text("crawl")
+
+    def work(self) -> None:
+        """From now on at the usual pace; what was noted is kept."""
+        (self.folder / "mode").write_text("work")
+
+    def reading(self) -> set[int]:
+        """The processes that began to read private texts and have not ended, or were killed before."""
+        files = list(self.folder.glob("read-*"))
+        return {int(f.name.partition("-")[2]) for f in files if f.read_text().split()[-1:] == ["begins"]}
 
     def sent(self) -> dict[int, list[str]]:
         """The keys of all requests that were sent, by the process that got them."""
@@ -101,7 +153,9 @@ def slow_words() -> Iterator[Slow]:
     """The package, where this process and those that it starts find it."""
     folder = Path(tempfile.mkdtemp(prefix="slow-"))
     (folder / "slow_words.py").write_text(SOURCE)
-    install(folder, {"rpsg.writers": {"slow": "slow_words:slow"}}, name="slow-words")
+    models = {"writers": "slow", "embedders": "embedder", "classifiers": "classifier"}
+    entry_points = {f"rpsg.{kind}": {"slow": f"slow_words:{made}"} for kind, made in models.items()}
+    install(folder, entry_points, name="slow-words")
     slow = Slow(folder)
     slow.act("")
     before = os.environ.get("PYTHONPATH")

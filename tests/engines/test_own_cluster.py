@@ -28,12 +28,16 @@ pytestmark = [
 ]
 #: Starts a cluster, has a text written, and tells what is open to whom.
 PROGRAM = """
-import json, os, stat, sys
+import json, os, signal, stat, sys
 from pathlib import Path
 from rpsg.engines.models import RayWriter
 from rpsg.plan import resolve
 from rpsg.protocols import Message, Request
 
+def mine(number, frame):
+    raise KeyboardInterrupt
+
+signal.signal(signal.SIGTERM, mine)
 writer = RayWriter(resolve({"models": {"writer": "fake"}, "engine": {"kind": "ray", "workers": 1}}))
 replies = writer.write([Request((Message("user", "tea"),), max_tokens=4, seed=1)])
 import ray
@@ -76,6 +80,7 @@ print(json.dumps({
     "closed": [str(f) for f in session.parents if f.exists() and not stat.S_IMODE(f.stat().st_mode) & 0o077],
     "statistics": os.environ["RAY_USAGE_STATS_ENABLED"],
     "token": [around["RAY_AUTH_MODE"], len(around["RAY_AUTH_TOKEN"])],
+    "handler": signal.getsignal(signal.SIGTERM) is mine,
     "left": [name for name in os.environ if name.startswith("RAY_AUTH")],
     "dashboard": ray._private.worker._global_node.webui_url,
 }))
@@ -93,6 +98,7 @@ def test_it_is_closed_to_others_and_leaves_nothing(lab: Lab) -> None:
     assert set(told["listening"]) <= LOOPBACK
     assert [folder for folder in told["closed"] if Path(folder).name.startswith("rpsg-")]
     assert (told["statistics"], told["token"], told["dashboard"]) == ("0", ["token", 64], "")
+    assert told["handler"], "the program's own, not Ray's"
     assert told["left"] == [], "they would be those of other clusters, too"
     assert done.stderr == ""
     assert not Path(told["session"]).exists()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.engines.nodes import SAID, started
+from tests.engines.nodes import PRIVATE, SAID, started
 
 from rpsg.cli import main
 from rpsg.engines.models import RayWriter
@@ -39,8 +39,6 @@ pytestmark = [
     # Ray leaves sockets and files of its own open.
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-#: In every private text, and in no prompt.
-PRIVATE = "apricotbarrel"
 WORKERS = 2
 #: A run in a process of its own.
 DRIVER = """

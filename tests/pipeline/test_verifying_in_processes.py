@@ -241,15 +241,21 @@ def test_only_a_large_release_starts_processes_unasked(
 
 
 @pytest.fixture
-def checking(received: Path, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def checking(
+    received: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts ``rpsg verify`` with two workers in a process group of its own, within a hostile folder."""
     began = list[subprocess.Popen[str]]()
     for name in ("multiprocessing", "concurrent", "random", "numpy", "pickle", "sitecustomize", "struct"):
         (tmp_path / f"{name}.py").write_text("open('code of the release ran', 'w').close()\n")
 
     def start(*more: str) -> subprocess.Popen[str]:
-        code = "import sys; from rpsg.cli import main; sys.exit(main())"
-        command = [sys.executable, "-P", "-c", code, "verify", str(received), "--workers", "2", *more]
+        # As an installed command: Python then looks beside the script, and not in the current folder.
+        script = tmp_path_factory.mktemp("bin") / "rpsg-command"
+        script.write_text(
+            "import sys\nfrom rpsg.cli import main\nif __name__ == '__main__':\n    sys.exit(main())\n"
+        )
+        command = [sys.executable, str(script), "verify", str(received), "--workers", "2", *more]
         began.append(
             subprocess.Popen(
                 command,

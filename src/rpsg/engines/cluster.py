@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import ModelError, PrivacyError, UsageError, needed
+from rpsg.machine.signals import signals_later
 from rpsg.models.hardware import cores
 
 if TYPE_CHECKING:
@@ -60,10 +61,10 @@ def connect(engine: EngineSection) -> Any:
                 _read_environment()
                 _join(ray, engine.address)
             else:
-                with _settings_of_own():
+                with signals_later(), _settings_of_own():  # half a cluster could not be stopped
                     _read_environment()
                     _start(ray)
-                own_nodes.append(ray.get_runtime_context().get_node_id())
+                    own_nodes.append(ray.get_runtime_context().get_node_id())
     if not _is_connected_to(ray, engine.address):
         raise UsageError(
             "This process is connected to another Ray cluster than that of the plan.",
@@ -186,13 +187,19 @@ def _read_environment() -> None:
 
 @contextmanager
 def _same_sigterm() -> Iterator[None]:
-    """Restore the handler of SIGTERM after the block: Ray's own would print a trace and abort."""
-    before = signal.getsignal(signal.SIGTERM)
+    """Keep the handler of SIGTERM. Ray replaces it by one that ends the process without a word, and then by
+    one that prints a trace and aborts.
+    """
+    from ray._private import utils
+
+    handler, setter = signal.getsignal(signal.SIGTERM), utils.set_sigterm_handler
+    utils.set_sigterm_handler = lambda _: None
     try:
         yield
     finally:
-        if before is not None and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, before)
+        utils.set_sigterm_handler = setter
+        if handler is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
 
 
 def _namespace() -> str:

@@ -109,7 +109,7 @@ _AFTER_DEGREE = rf"\b(?:Dra?|Prof)\b\.?\s{{1,3}}{_DEGREES}(?!{_NOBODY})"
 DOCTOR, DOCTOR_DE = re.compile(f"{_AFTER_DEGREE}({_NAME})"), re.compile(f"{_AFTER_DEGREE}({_SURNAME})")
 #: Used in French only, because in German "M. Crohn" is a disease.
 MONSIEUR = re.compile(rf"\b(?:M|Pr)\.\s{{1,3}}({_NAME})")
-#: Patterns in addition to those for every language, by language.
+#: Further patterns by language, in addition to those for every language.
 _OWN = {"de": (DOCTOR_DE,), "fr": (DOCTOR, MONSIEUR)}
 
 
