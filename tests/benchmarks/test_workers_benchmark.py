@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import workers
-
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 def test_results_of_several_writers_are_in_one_file_and_the_share_is_that_of_the_medians(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import workers
+
     out = tmp_path / "workers.json"
     taken = iter([8.0, 5.0, 9.0, 4.0, 70.0, 50.0, 20.0, 20.0])
     monkeypatch.setattr(workers, "measured", lambda *_: next(taken))
