@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -192,6 +192,21 @@ def attacked(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
     return table(head, rows)
 
 
+def answered(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The attack on noisy answers: each of several runs alone, and the canaries of all of them together."""
+    head = ["noise", "audit runs", "runs refuted", "median ε of one run", "median AUC of one run"]
+    head += ["right guesses of all runs together", "ε at least, together", "verdict, together"]
+    rows = []
+    for name, row in found.items():
+        whole = row["together"]
+        refuted = sum(verdict == "refuted" for verdict in row["of the attack"])
+        shown = [name, f"{row['runs']} with {row['canaries']} canaries each", f"{refuted} of {row['runs']}"]
+        shown += [f"{median(row[figure]):.2f}" for figure in ("epsilon", "auc")]
+        shown += [f"{whole['right']:,} of {whole['guesses']:,}", f"{whole['epsilon']:.2f}", whole["verdict"]]
+        rows.append(shown)
+    return table(head, rows)
+
+
 def tables() -> dict[str, list[str]]:
     """Every table whose figures were measured, by its name."""
     found = json.loads((RESULTS / "audit.json").read_text("utf-8"))
@@ -207,6 +222,8 @@ def tables() -> dict[str, list[str]]:
         made["tuned"] = of_tuned(json.loads((RESULTS / "audit-tuned.json").read_text("utf-8")))
     runs = json.loads((RESULTS / "audit-runs.json").read_text("utf-8"))
     made["runs"] = attacked(runs)
+    if "answers" in runs:
+        made["answers"] = answered(runs["answers"])
     posts = json.loads((RESULTS / "audit-posts.json").read_text("utf-8"))
     made["posts"] = beside(posts)
     if of_seeds := {name: run for name, run in runs.get("attack", {}).items() if "published" in run}:

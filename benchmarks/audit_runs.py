@@ -1,6 +1,7 @@
 """Attacks on real runs: with real models and real noise. No account of private data is charged.
 
     python benchmarks/audit_runs.py strict --written POOL/release --out benchmarks/results/audit-runs.json
+    python benchmarks/audit_runs.py strict --shadows --people 240 --size 60 --written POOL/release --out ...
     python benchmarks/audit_runs.py compared COMPARISON --out benchmarks/results/audit-runs.json
     python benchmarks/audit_runs.py make FOLDER --posts llmprivacy_synthetic_reddit_525.jsonl
     python benchmarks/audit_runs.py attack FOLDER --out benchmarks/results/audit-runs.json
@@ -8,7 +9,8 @@
 ``strict`` is an audit run of strict mode at epsilon 2: public reviews stand in for private texts, half of
 them held out, 200 canaries are drawn. The drafts are those of POOL, a run of the method floor (``rpsg run
 --method floor --domain food-reviews --size 1500``), which a model wrote from the same pack without any
-private text; cards, counts, sketch, embedder and choice are the run's own.
+private text; cards, counts, sketch, embedder and choice are the run's own. With ``--shadows`` the plan is run
+16 more times on halves of the people, with the same drafts, for ``lira-shadow``.
 
 ``compared`` attacks the runs of a comparison (``rpsg compare benchmarks/compare_quick.toml -o COMPARISON``)
 with the people whom it used and the texts that it held out.
@@ -39,6 +41,22 @@ import numpy as np
 import rpsg
 from audit import reviews
 from audit_posts import published, told
+from audit_run_plans import (
+    FEW,
+    FEW_ATTACKS,
+    FEW_REVIEWS,
+    FEWER_WORDS,
+    LONG,
+    MANY_PUBLIC,
+    OF_160,
+    PUBLIC,
+    PUBLIC_REVIEWS,
+    REVIEW_WORDS,
+    REVIEWS,
+    RUNS,
+    SHORT_WORDS,
+    WORDS,
+)
 from rpsg.audit import audit, audit_run, canary_run
 from rpsg.audit.of_run import sides_of
 from rpsg.methods.paper_steps import pool_of
@@ -54,105 +72,8 @@ if TYPE_CHECKING:
 
     from rpsg.protocols import Endpoint, OnReply, Request
 
-#: People of the file of posts whose posts are public here.
-PUBLIC = 8
-#: The number of posts in the smaller file. Half of them are as many as the seeds of a paper run of this size.
-FEW = 160
-HALF = ("--domain", "self-disclosure", "--audit-holdout", "0.5")
-CANARIES = ("--canary-texts", "public.jsonl", "--audit-canaries")
-WRITER = ("--writer", "smollm2-135m", "--threads", "1")
-#: Fewer and shorter summaries than by default, and no second attempt, so that a run takes minutes on a core.
-SHORT = {
-    "RPSG_PAPER__CANDIDATES": "3",
-    "RPSG_PAPER__MAX_TOKENS": "60",
-    "RPSG_PAPER__SEED_WORDS": "80",
-    "RPSG_PAPER__SENTIMENT_ATTEMPTS": "1",
-}
-#: The shortest texts that are still summaries; there is one for each record.
-SHORTER = {
-    "RPSG_PAPER__CANDIDATES": "1",
-    "RPSG_PAPER__MIN_TOKENS": "0",
-    "RPSG_PAPER__MAX_TOKENS": "40",
-    "RPSG_PAPER__SEED_WORDS": "40",
-    "RPSG_PAPER__SENTIMENT_ATTEMPTS": "1",
-}
-OF_REVIEWS = ("--domain", "short-reviews", "--audit-holdout", "0.5")
-#: The pack of food reviews, with fewer words of a text.
-LONG, SHORT_WORDS = "edges = [35, 70, 130]", "edges = [20, 27, 34]"
-WORDS, FEWER_WORDS = "words = [25, 50, 90, 140]", "words = [16, 24, 30, 36]"
-#: The attacks on runs of 160 texts, chosen before the first of these runs. With three attacks, eight leaked
-#: texts can be detected.
-FEW_ATTACKS = ("copies", "phantom", "passage")
-OF_160 = "160 texts"
-#: The number of reviews that are private here, of others that are public, and of words that are kept of each.
-REVIEWS, PUBLIC_REVIEWS, REVIEW_WORDS = 1200, 600, 40
-#: The runs, in the order in which they are made: the options of ``rpsg``, and settings that have no option.
-RUNS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
-    "paper": (
-        ("run", "few.jsonl", *HALF, *WRITER, "--method", "paper", "--size", "70"),
-        {**SHORT, "RPSG_PAPER__FILTERS": "early"},
-    ),
-    "paper, canaries": (
-        ("audit-run", "few.jsonl", *HALF, *WRITER, *CANARIES, "100", "--method", "paper", "--size", "70"),
-        {**SHORT, "RPSG_PAPER__COSINE_RETAIN": "1", "RPSG_PAPER__NLL_PERCENTILE": "0"},
-    ),
-    "split": (
-        (
-            *("run", "posts.jsonl", *HALF, *WRITER, *CANARIES, "100"),
-            *("--method", "split", "--size", "40", "--oversample", "1.5"),
-        ),
-        {**SHORT, "RPSG_SPLIT__DONORS": "0.4"},
-    ),
-    "augpe": (
-        ("run", "posts.jsonl", *HALF, *WRITER, *CANARIES, "100", "--method", "augpe", "--size", "30"),
-        {"RPSG_AUGPE__ITERATIONS": "2", "RPSG_AUGPE__VARIATIONS": "2"},
-    ),
-    "private-prediction": (
-        (
-            *("run", "posts.jsonl", *HALF, *WRITER, *CANARIES, "100"),
-            *("--method", "private-prediction", "--size", "16", "--epsilon", "4"),
-        ),
-        {"RPSG_PREDICTION__BATCH": "12", "RPSG_PREDICTION__TOKENS": "30"},
-    ),
-    # Large enough for three attacks to detect one leaked text in twenty, with texts short enough for a run of
-    # an hour or two.
-    "augpe, 160 texts": (
-        ("run", "reviews.jsonl", *OF_REVIEWS, *WRITER, "--method", "augpe", "--size", "160"),
-        {"RPSG_AUGPE__ITERATIONS": "1", "RPSG_AUGPE__VARIATIONS": "2"},
-    ),
-    # Enough canaries for nearly every corpus in which one text in twenty leaks to have one.
-    "augpe, 160 texts, canaries": (
-        (
-            *("audit-run", "reviews.jsonl", *OF_REVIEWS, *WRITER, "--canary-texts", "public-reviews.jsonl"),
-            *("--audit-canaries", "600", "--method", "augpe", "--size", "160"),
-        ),
-        {"RPSG_AUGPE__ITERATIONS": "1", "RPSG_AUGPE__VARIATIONS": "2"},
-    ),
-    "paper, 160 texts": (
-        ("run", "posts.jsonl", *HALF, *WRITER, "--method", "paper", "--size", "160"),
-        {**SHORTER, "RPSG_PAPER__FILTERS": "early"},
-    ),
-    "split, 160 texts": (
-        (
-            *("run", "reviews.jsonl", *OF_REVIEWS, *WRITER),
-            *("--method", "split", "--size", "160", "--oversample", "1.2"),
-        ),
-        {**SHORTER, "RPSG_SPLIT__DONORS": "0.4"},
-    ),
-    "private-prediction, 160 texts": (
-        (
-            *("run", "reviews.jsonl", *OF_REVIEWS, *WRITER),
-            *("--method", "private-prediction", "--size", "160", "--epsilon", "4"),
-        ),
-        {
-            "RPSG_PREDICTION__BATCH": "4",
-            "RPSG_PREDICTION__TOKENS": "24",
-            "RPSG_PREDICTION__REFERENCE_TOKENS": "48",
-        },
-    ),
-}
-
-
+#: The attacks of a run with shadows: two of the same people, and two of its canaries.
+WITH_SHADOWS = ("lira-shadow", "lira", "extraction", "noisy-answers")
 #: Stages of a paper run whose texts are attacked too.
 INSIDE = {"first-rewrite": "after its first rewrite", "scrub": "before its filters"}
 
@@ -173,9 +94,10 @@ class Written:
         return made
 
 
-def strict(written: Path, people: int, size: int) -> dict[str, Any]:
+def strict(written: Sequence[Path], people: int, size: int, *, shadows: bool) -> dict[str, Any]:
     """An audit run of strict mode with drafts that a model wrote before."""
-    run = rpsg.read_run(written)
+    texts_before = [text for folder in written for text in rpsg.read_run(folder).texts]
+    texts_before = list(dict.fromkeys(texts_before))
     rows = reviews(0)
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
@@ -196,9 +118,17 @@ def strict(written: Path, people: int, size: int) -> dict[str, Any]:
                 "models": {"form": "chat"},
             }
         )
-        drafts = Written(f"{plan.models.writer}, from the pack alone, written before", run.texts)
-        report = canary_run(plan, folder / "run", tools=load_tools(plan, drafts))
-    return {"drafts": len(run.texts), "epsilon": plan.privacy.epsilon, **told(report)}
+        drafts = Written(f"{plan.models.writer}, from the pack alone, written before", texts_before)
+        began = time.process_time()
+        report = canary_run(
+            plan,
+            folder / "run",
+            tools=load_tools(plan, drafts),
+            attacks=WITH_SHADOWS if shadows else (),
+            shadows=shadows,
+        )
+    spent = {"seconds of one core": round(time.process_time() - began)} if shadows else {}
+    return {"drafts": len(texts_before), "epsilon": plan.privacy.epsilon, **spent, **told(report)}
 
 
 def compared(comparison: Path) -> dict[str, Any]:
@@ -246,9 +176,11 @@ def _write(file: Path, texts: Iterable[str]) -> None:
 
 def prepare_reviews(folder: Path) -> None:
     """Write short reviews, private and public, and the pack that short reviews are written from."""
-    short = [" ".join(text.split()[:REVIEW_WORDS]) for text in reviews(0)[: REVIEWS + PUBLIC_REVIEWS]]
+    short = [" ".join(text.split()[:REVIEW_WORDS]) for text in reviews(0)]
     _write(folder / "reviews.jsonl", short[:REVIEWS])
-    _write(folder / "public-reviews.jsonl", short[REVIEWS:])
+    _write(folder / "public-reviews.jsonl", short[REVIEWS : REVIEWS + PUBLIC_REVIEWS])
+    _write(folder / "few-reviews.jsonl", short[:FEW_REVIEWS])
+    _write(folder / "more-public-reviews.jsonl", short[REVIEWS : REVIEWS + MANY_PUBLIC])
     pack = folder / "short-reviews"
     shutil.copytree(Path(rpsg.__path__[0]) / "domains" / "food-reviews", pack, dirs_exist_ok=True)
     about = pack.joinpath("pack.toml").read_text("utf-8")
@@ -265,7 +197,7 @@ def make(folder: Path, posts: Path, only: Sequence[str]) -> None:
         done = folder / f"{name}.json"
         if done.is_file():
             continue
-        if "reviews.jsonl" in words:
+        if words[1].endswith("reviews.jsonl"):
             prepare_reviews(folder)
         began = time.monotonic()
         command = (sys.executable, "-m", "rpsg", *words, "-o", name, "--account", name, "--quiet", "--json")
@@ -370,7 +302,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--posts", type=Path)
     parser.add_argument("--only", nargs="*", choices=RUNS, default=())
-    parser.add_argument("--written", type=Path)
+    parser.add_argument("--written", type=Path, nargs="+")
+    parser.add_argument("--shadows", action="store_true")
     parser.add_argument("--bert", type=Path, help="a folder of weights, for the published figures")
     parser.add_argument("--people", type=int, default=1000)
     parser.add_argument("--size", type=int, default=400)
@@ -379,8 +312,9 @@ def main() -> None:
     if given.what == "make":
         make(given.folder, given.posts, given.only)
     elif given.what == "strict":
-        name = f"strict, {given.people} people, {given.size} texts"
-        written_to(given.out, "strict", [(name, strict(given.written, given.people, given.size))])
+        name = f"strict, {given.people} people, {given.size} texts{', shadows' if given.shadows else ''}"
+        row = strict(given.written, given.people, given.size, shadows=given.shadows)
+        written_to(given.out, "strict", [(name, row)])
     elif given.what == "compared":
         written_to(given.out, given.what, compared(given.folder).items())
     else:

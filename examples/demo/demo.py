@@ -62,7 +62,7 @@ def bring() -> None:
     if WRITER == GEMMA:
         say(
             f"The writer {GEMMA} has terms of use, shown below, and continuing accepts them; `make demo "
-            "WRITER=qwen2.5-coder-0.5b` takes an Apache-2.0 writer instead, which is slower."
+            "WRITER=smollm2-135m` takes a smaller writer under Apache-2.0 instead."
         )
     for name in NEEDED:
         rpsg("models", "pull", name, *(["--accept-licence"] if name == GEMMA else []))

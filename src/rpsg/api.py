@@ -50,7 +50,7 @@ def synthesize(
         progress: an object that receives the progress instead.
         **settings: the options of ``rpsg run`` by their names: ``epsilon``, ``size``, ``writer``,
             ``n_public`` and so on. ``account`` is the public name of the privacy account that is charged, by
-            default the path of the file. A table must have one. Give a setting that has no option within its
+            default the path of the file. A table must have one. Give a setting without an option inside its
             section: ``paper={"nll_percentile": 0}``.
 
     Returns the finished run: ``run.texts`` and ``run.to_pandas()`` are the corpus, ``run.ledger`` is the
@@ -160,6 +160,7 @@ def verify(
     second_opinion: bool = False,
     with_vault: bool = False,
     data: str | Path | None = None,
+    workers: int | None = 1,
 ) -> Verification:
     """Check a release folder, a run folder or a run. The release may come from somebody else.
 
@@ -168,7 +169,8 @@ def verify(
     are, by role ("writer", "embedder", "scorer", "sentiment"). ``plugins`` names methods and models of other
     packages that may be loaded. With ``regenerate`` the writer writes every text again. ``key`` is a file
     with a public key, by which the release must be signed. With ``second_opinion`` dp-accounting computes
-    every epsilon again.
+    every epsilon again. ``workers`` processes share the work; None means one for each core, at most 8, if
+    there are 5,000 texts or more. A script that asks for several needs ``if __name__ == "__main__":``.
 
     ``with_vault`` is for the operator of a run: the commitment is opened and the noise is tested on the
     private ``data`` (by default the file that the plan names). These results depend on private data, so do
@@ -186,6 +188,7 @@ def verify(
         progress=progress,
         key=None if key is None else path_of(key, "key"),
         second_opinion=second_opinion,
+        workers=workers,
     )
     if not (with_vault and found.ok):
         return found

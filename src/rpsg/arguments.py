@@ -1,7 +1,7 @@
 """Checks arguments that must be paths or names, so that no private text is mistaken for one.
 
 Paths are written into plans and messages. A data frame or a list of texts can be turned into a string as
-easily as a path, and a private text would then be written there too. No error repeats such a text.
+easily as a path, and private texts would then be in the plans and messages. No error repeats such a text.
 """
 
 from __future__ import annotations

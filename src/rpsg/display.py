@@ -157,7 +157,7 @@ class Overview:
         return tag("div", Html(f"<style>{STYLE}</style>"), *parts, class_="rpsg")
 
     def _notes(self) -> Iterator[str]:
-        """As many of the first notes as there is room for."""
+        """The first notes, until the space for notes is full."""
         room = LONGEST_NOTES
         for note in map(in_python, self.notes):
             if len(note) > room:

@@ -1,6 +1,7 @@
 """Every error RPSG raises on purpose, with what to type next and the exit code it ends in.
 
     RpsgError                         1
+    ├── LostProcessError              1   a worker process of a check was ended from outside
     ├── UsageError                    2   an option, a plan key or a name that is not known
     │   └── PlugInError               2   a plug-in of another package fails or lacks something
     ├── DataError                     3   the private input cannot be read (says where, never what)
@@ -72,6 +73,10 @@ class InfeasibleError(RpsgError):
     """The schema, the size and the budget cannot work together."""
 
     exit_code = 4
+
+
+class LostProcessError(RpsgError):
+    """A worker process was ended from outside, or could not start, so the work is not finished."""
 
 
 class BudgetError(RpsgError):

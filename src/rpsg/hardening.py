@@ -4,21 +4,12 @@
 switches must be set before onnxruntime is imported: from 1.31 on, its import writes a device id and opens a
 queue of events, so its own ``disable_telemetry_events`` comes too late. These events count calls, and an
 embedder is called once for each private text.
-
-``signals_later`` is for blocks that start something that nobody could stop if a signal ended them.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
-from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 try:
     import resource
@@ -77,28 +68,3 @@ def go_online() -> None:
     for name in set_by_us:
         os.environ.pop(name, None)
     set_by_us.clear()
-
-
-_STOPPING = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
-
-
-@contextmanager
-def signals_later() -> Iterator[None]:
-    """Ctrl-C, SIGTERM and SIGHUP take effect at the end of the block, when what it starts can be stopped.
-
-    Signal handlers that Python did not set stay as they are, because Python could not restore them.
-    """
-    seen: list[int] = []
-    before = {n: handler for n in _STOPPING if (handler := signal.getsignal(n)) is not None}
-    if threading.current_thread() is not threading.main_thread():  # handlers run in the main thread alone
-        before = {}
-    try:
-        for number in before:
-            signal.signal(number, lambda number, _: seen.append(number))
-        yield
-    finally:
-        with ExitStack() as restoring:  # each is restored, even if the one before it raises at once
-            for number, handler in before.items():
-                restoring.callback(signal.signal, number, handler)
-        for stopped_by in dict.fromkeys(seen):
-            signal.raise_signal(stopped_by)

@@ -190,7 +190,7 @@ def _ends(measure: Measure | None) -> tuple[float | None, float | None]:
 class Report(Shown):
     """All lines of an evaluation, and how it was made. ``notes`` are sentences for the reader.
 
-    ``sizes`` has the number of texts in each corpus as given. All lines use ``n`` texts of each.
+    ``sizes`` has the number of texts that were given of each corpus. All lines use ``n`` texts of each.
     """
 
     lines: tuple[Line, ...]

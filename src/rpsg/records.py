@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-#: The label that a row gets if its own is missing or not declared, and the plan counts such rows.
+#: The label of a row whose own label is missing or not declared, if the plan counts such rows.
 OTHER = "other"
 
 

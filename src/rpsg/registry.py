@@ -111,7 +111,7 @@ def extension(kind: Kind, name: str) -> dict[str, str] | None:
 def is_own(kind: Kind, name: str) -> bool:
     """Whether ``name`` is RPSG's own, so that no plug-in of another package is used for it.
 
-    The name of a writer or an embedder may be a path, and that of a writer a GGUF file.
+    The name of a writer or an embedder may be a path; the name of a writer may also be a GGUF file.
     """
     is_path = kind in {"writers", "embedders"} and "/" in name
     is_weights = kind == "writers" and (name.startswith("hf:") or name.endswith(".gguf"))

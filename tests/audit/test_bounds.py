@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 from rpsg.privacy.attack_bounds import (
     at_least,
@@ -17,6 +17,8 @@ from rpsg.privacy.attack_bounds import (
     detection_limit,
     extraction_epsilon,
     extraction_p_value,
+    gaussian_run_mu,
+    gaussian_run_refuted,
     most_auc,
     most_true_positives,
     one_run_epsilon,
@@ -24,7 +26,9 @@ from rpsg.privacy.attack_bounds import (
     zero_of,
 )
 from rpsg.privacy.gaussian import attack_success, mu_for
+from rpsg.privacy.histogram import Query
 from rpsg.privacy.noise import RoundedGaussian
+from rpsg.privacy.token_sampling import RULE, SCALE, TOKEN_SIGMA
 from rpsg.testing.many_runs import gaussian_audit, many_run_epsilon
 
 GOLDEN: dict[str, Any] = json.loads(
@@ -211,3 +215,83 @@ def test_there_is_no_detection_limit_where_not_even_everybody_would_be_enough() 
 
 def test_a_tail_of_the_binomial_is_that_of_scipy() -> None:
     assert at_least(1000, 0.3, 320) == pytest.approx(stats.binom.sf(319, 1000, 0.3), rel=1e-9)
+
+
+@pytest.mark.parametrize(("epsilon", "mu"), [(float(e), mu) for e, mu in GOLDEN["mu_pure"].items()])
+def test_the_mu_of_a_pure_claim_is_that_of_its_best_guess(epsilon: float, mu: float) -> None:
+    """Both curves meet where a coin's two lines do; everywhere else the pure claim allows less."""
+    corner = 1 / (1 + math.exp(epsilon))
+    normal = stats.norm
+    assert most_true_positives(epsilon, 0.0, corner) == pytest.approx(
+        normal.cdf(normal.ppf(corner) + mu), rel=1e-9
+    )
+    for rate in (corner / 10, corner / 2, (1 + corner) / 2):
+        assert most_true_positives(epsilon, 0.0, rate) < normal.cdf(normal.ppf(rate) + mu)
+
+
+@pytest.mark.parametrize(("epsilon", "mu"), [(float(e), mu) for e, mu in GOLDEN["mu_pure"].items()])
+def test_a_token_is_charged_at_least_the_mu_of_its_pure_claim(epsilon: float, mu: float) -> None:
+    """The draw of a token whose scores move by epsilon has the bounded range 2 epsilon: it is such a coin."""
+    query = Query("tokens", "the next token", 1, RULE, TOKEN_SIGMA, w=math.ceil(epsilon * SCALE))
+    charged = math.sqrt(query.mu2("add_remove"))
+    assert mu <= charged <= 1.07 * mu
+    if epsilon <= 0.1:
+        assert charged == pytest.approx(mu, rel=2e-3)
+
+
+def most_probable(units: int, guesses: int, right: int, mu: float) -> float:
+    """The largest probability of so many right guesses, by a linear program that knows nothing of recursion.
+
+    Each concave constraint is replaced by many of its tangents, which makes the result a little too large.
+    """
+    normal, numbers = stats.norm, np.arange(guesses + 1)
+    rows, limits = [], []
+    for i in range(1, guesses + 1):
+        hit = np.where(numbers >= i, numbers, 0) / units
+        miss = np.where(numbers >= i - 1, guesses - numbers, 0) / units
+        for at in np.concatenate([np.geomspace(1e-6, 0.5, 150), np.linspace(0.51, 0.999, 100)]):
+            slope = normal.pdf(normal.ppf(at) + mu) / normal.pdf(normal.ppf(at))
+            rows.append(hit - slope * miss)
+            limits.append(normal.cdf(normal.ppf(at) + mu) - slope * at)
+    found = optimize.linprog(
+        -(numbers >= right).astype(float), rows, limits, np.ones((1, guesses + 1)), [1.0], bounds=(0, 1)
+    )
+    return float(-found.fun)
+
+
+@pytest.mark.parametrize(
+    ("units", "guesses", "right", "mu"),
+    [(1, 1, 1, 0.7), (4, 4, 4, 0.5), (10, 6, 6, 1.0), (10, 10, 8, 0.3), (20, 10, 9, 0.8), (30, 30, 22, 0.4)],
+)
+def test_one_run_of_a_gaussian_mechanism_is_bounded_as_a_linear_program_bounds_it(
+    units: int, guesses: int, right: int, mu: float
+) -> None:
+    most = most_probable(units, guesses, right, mu)
+    assert gaussian_run_refuted(units, guesses, right, mu, most * 1.01)
+    assert not gaussian_run_refuted(units, guesses, right, mu, most * 0.98)
+
+
+def test_one_person_is_guessed_rightly_as_often_as_the_best_test_does() -> None:
+    best = stats.norm.cdf(0.5)
+    assert gaussian_run_refuted(1, 1, 1, 1.0, best + 1e-9)
+    assert not gaussian_run_refuted(1, 1, 1, 1.0, best - 1e-9)
+
+
+def test_independent_gaussian_trials_refute_their_own_mu_in_five_of_a_hundred_runs_at_most() -> None:
+    draw, refuted, units = np.random.default_rng(3), 0, 400
+    for _ in range(500):
+        coins = draw.random(units) < 0.5
+        seen = 0.5 * coins + draw.normal(size=units)
+        named = np.argsort(-np.abs(seen - 0.25))[:80]
+        right = int(((seen > 0.25) == coins)[named].sum())
+        refuted += gaussian_run_refuted(units, 80, right, 0.5, 0.05)
+    assert refuted <= 25
+
+
+def test_more_right_guesses_show_a_larger_mu() -> None:
+    shown = [gaussian_run_mu(200, 100, right) for right in range(50, 101, 5)]
+    assert shown == sorted(shown)
+    assert shown[0] == 0.0
+    assert gaussian_run_mu(200, 0, 0) == 0.0
+    with pytest.raises(ValueError, match="right <= guesses"):
+        gaussian_run_refuted(10, 5, 6, 1.0, 0.05)

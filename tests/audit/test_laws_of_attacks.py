@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from tests.audit.test_aided_attacks import AIDED
 from tests.audit.test_attacks import WITHOUT_AIDS
 
 from rpsg.audit.aids import Aids
+from rpsg.audit.answers import CanaryAnswers
 from rpsg.audit.attacks import ATTACKS
+from rpsg.audit.claim import Claim
 from rpsg.audit.run import find_attacks
 from rpsg.audit.surrogate import Surrogate, numbered
 from rpsg.stages.canaries import Canaries, Canary, make_canaries
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from rpsg.protocols import Endpoint
 
 CANARIES, IDENTIFIERS, TUNED, NAMES = ("exposure", "extraction"), "identities", "tuned", "names"
+ANSWERS = "noisy-answers"
 KNOWN: tuple[Canary, ...] = make_canaries(200, planted_texts(300, 40)).canaries
 
 
@@ -40,6 +44,23 @@ class Singing:
         leaked = tuple(own[text].text if text in own else text for text in case.synthetic)
         planted = Canaries(KNOWN, tuple(bool(inside) for inside in case.is_in))
         return self.attack(replace(case, synthetic=leaked, canaries=planted))
+
+
+@dataclass
+class Asked:
+    """The subject of the law with a canary beside each person, in a cell of its own. A noisy count of the
+    cells shows those of the people whose texts have leaked.
+    """
+
+    attack: Attack
+
+    def __call__(self, case: Subject) -> Finding:
+        leaked = np.array([text in set(case.synthetic) for text in case.texts], np.float64)
+        noise = np.random.default_rng(5).normal(size=len(leaked))
+        answers = CanaryAnswers(25.0 * np.eye(len(leaked)), 25.0 * leaked + 5.0 * noise)
+        planted = Canaries(KNOWN, tuple(bool(inside) for inside in case.is_in))
+        claim = Claim.of(0.5, 1e-6, None)
+        return self.attack(replace(case, answers=answers, canaries=planted, claim=claim))
 
 
 @dataclass
@@ -86,6 +107,12 @@ class TestTheLawOfAttacksOnCanaries(AttackLaws):
         return Singing(find_attacks([request.param])[request.param])
 
 
+class TestTheLawOfTheAttackOnNoisyAnswers(AttackLaws):
+    @pytest.fixture
+    def attack(self) -> Attack:
+        return Asked(find_attacks([ANSWERS])[ANSWERS])
+
+
 class TestTheLawOfIdentifiers(AttackLaws):
     @pytest.fixture
     def attack(self) -> Attack:
@@ -105,4 +132,4 @@ class TestTheLawOfATunedModel(AttackLaws):
 
 def test_no_attack_is_without_a_law() -> None:
     """A new attack has to be named here, or among those of the two lists, and then keeps the law."""
-    assert {*WITHOUT_AIDS, *AIDED, *CANARIES, IDENTIFIERS, TUNED, NAMES} == ATTACKS.keys()
+    assert {*WITHOUT_AIDS, *AIDED, *CANARIES, ANSWERS, IDENTIFIERS, TUNED, NAMES} == ATTACKS.keys()

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Lab
 
-FEW = ("near-copies", "copies", "refer", "extraction", "exposure")
+FEW = ("near-copies", "copies", "refer", "extraction", "exposure", "noisy-answers")
 
 
 @dataclass

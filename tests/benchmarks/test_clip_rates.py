@@ -39,6 +39,6 @@ def test_the_page_has_the_speed_of_both_precisions() -> None:
     speed = json.loads(path.read_text(encoding="utf-8"))
     whole, half = (speed[kind]["16 rows"] for kind in ("float32", "bfloat16"))
     words = " ".join(PAGE.split())
-    assert f"{half['prompt']:.2f} instead of {whole['prompt']:.2f} processor seconds for a prompt" in words
-    assert f"{half['token']:.4f} instead of {whole['token']:.4f} for one of its further tokens" in words
+    assert f"takes {half['prompt']:.2f} instead of {whole['prompt']:.2f} processor seconds" in words
+    assert f"each further token {half['token']:.4f} instead of {whole['token']:.4f}" in words
     assert f"A step of 64 rows would take {speed['float32']['64 rows']['token']:.4f}" in words

@@ -73,7 +73,7 @@ def test_a_page_says_in_its_first_lines_who_wins_where(tmp_path: Path) -> None:
     page = (tmp_path / "docs" / "comparison.md").read_text(encoding="utf-8")
     first = page.splitlines()[5:12]
     assert "**Who wins where** (mine):" in first
-    assert any("the best is ours on 1" in line for line in first)
+    assert any("The best is ours on 1" in line for line in first)
     assert any("no better than the floor in: fid" in line for line in first)
     assert "| ours |" in page
     assert "Ours is only luck." in page

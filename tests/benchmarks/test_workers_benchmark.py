@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import pytest
+import pytest
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "workers.py"
+
+
+@pytest.fixture
+def workers() -> Any:
+    spec = importlib.util.spec_from_file_location("workers_benchmark", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_results_of_several_writers_are_in_one_file_and_the_share_is_that_of_the_medians(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    workers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    import workers
-
     out = tmp_path / "workers.json"
     taken = iter([8.0, 5.0, 9.0, 4.0, 70.0, 50.0, 20.0, 20.0])
     monkeypatch.setattr(workers, "measured", lambda *_: next(taken))

@@ -139,7 +139,8 @@ def test_who_wins_is_told_with_how_much_of_it_is_beyond_chance() -> None:
     (standing,) = standings(found)
     (win,) = standing.wins
     assert (win.method, win.beaten, win.beyond_chance) == ("ours", ("theirs",), True)
-    assert "of 1 metric the best is ours on 1 (1 beyond chance). On none: theirs." in standing.in_words()
+    words = standing.in_words()
+    assert ": 1 metric. The best is ours on 1 (by more than chance on 1). On none: theirs." in words
 
 
 def test_higher_wins_where_higher_is_better_and_one_seed_says_that_it_is_one() -> None:
@@ -192,7 +193,7 @@ def test_a_name_with_a_comma_is_told_apart_from_its_neighbours_and_tables_are_ad
     )
     both = standings(found)
     assert all_together(both) == (
-        "All 2 tables together: of 2 comparisons the best is ours on 1; strict, votes on 1."
+        "All 2 tables together: 2 comparisons. The best is ours on 1; strict, votes on 1."
     )
     assert all_together(both[:1]) == ""
 
@@ -202,5 +203,5 @@ def test_who_wins_without_protecting_everybody_is_named_with_that() -> None:
         outcome("ours", 2.0), outcome("halves", 1.0, reads="donors"), outcome("trained", 3.0, reads="records")
     )
     (standing,) = standings(found)
-    assert "the best is halves (voters only) on 1" in standing.in_words()
+    assert "The best is halves (voters only) on 1" in standing.in_words()
     assert "On none: ours; trained (no claim)." in standing.in_words()

@@ -22,7 +22,7 @@ OWN_TESTS = {
     "docs/viewer.md": "tests/viewer/test_view_command.py",
     "docs/shards.md": "tests/docs/test_shards_page.py",
     "docs/tickets.md": "tests/docs/test_ways_in.py",
-    "docs/languages.md": "tests/docs/test_ways_in.py",
+    "docs/languages.md": "tests/docs/test_languages_page.py",
 }
 TYPED = [
     page for page, blocks in BLOCKS.items() if page not in OWN_TESTS and any(not b.reason for b in blocks)

@@ -11,33 +11,37 @@ import shlex
 import tomllib
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.docs.ways import (
     CLINIC,
-    GATEWAY,
-    LANGUAGES,
     ROOT,
     TICKETS,
     VISITS,
+    WAYS,
+    as_released,
     blocks,
     commands,
-    type_all,
-    typed,
+    released,
+    walk,
 )
-from tests.models.openai.faulty import Asked, FaultyServer, answer
 
 import rpsg
 from rpsg.cli import main
+from rpsg.domains import find_pack
+from rpsg.privacy.private import open_private
+from rpsg.stages.dialogue import turns_of
+from rpsg.storage.readers import read_corpus
 
 
-@pytest.mark.parametrize("page", [CLINIC, VISITS, GATEWAY, TICKETS])
-def test_a_way_is_at_most_five_commands_from_installing_to_verifying(page: str) -> None:
-    lines = commands(page)
+@pytest.mark.parametrize("name", WAYS)
+def test_a_way_is_at_most_five_commands_from_installing_to_verifying(name: str) -> None:
+    lines = WAYS[name]
     assert len(lines) <= 5
     assert lines[0][:2] == ["pip", "install"]
-    assert lines[-1] == ["rpsg", "verify", "run"]
+    assert lines[-1][:2] == ["rpsg", "verify"]
+    (run,) = [line for line in lines if line[:2] == ["rpsg", "run"]]
+    assert run[-2:] == ["-o", *lines[-1][2:]]
     extras = set(re.findall(r"\[(.*)\]", lines[0][2])[0].split(","))
     with (ROOT / "pyproject.toml").open("rb") as project:
         assert extras <= set(tomllib.load(project)["project"]["optional-dependencies"])
@@ -73,18 +77,18 @@ def test_the_table_of_the_page_is_one_that_windows_writes() -> None:
     assert table.encode("cp1252") != table.encode("utf-8")
 
 
+@pytest.mark.slow
 def test_a_clinic_gets_from_its_table_to_a_verified_release(
-    notes: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    notes: list[str], installed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RPSG_MODELS__WRITER", "fake")
-    type_all(CLINIC, capsys)
+    walk(WAYS["clinic"], installed)
     run = rpsg.read_run(Path("run"))
     assert len(run.texts) == 100
     assert {row["label"] for row in run.records} <= set(SEEN)
     assert run.ledger["claim"]["epsilon"] == 4
-    files = [file for file in Path("run/release").rglob("*") if file.is_file()]
-    released = b"\n".join(file.read_bytes() for file in files).decode("latin-1")
-    assert not [mark for mark in notes if mark in released]
+    everything = released("run")
+    assert not [mark for mark in notes if as_released(mark) in everything]
 
 
 @pytest.mark.parametrize("line", re.findall(r"`(rpsg (?:plan|check) [^`]+)`", CLINIC.replace("\n", " ")))
@@ -119,30 +123,73 @@ def test_the_clinic_s_way_works_with_real_weights(monkeypatch: pytest.MonkeyPatc
 # -- the conversations -----------------------------------------------------------------------------------
 
 
-def talked(asked: Asked) -> dict[str, Any]:
-    """A reply in turns, in words of its own, with a turn of somebody whom the pack does not name."""
-    rng = random.Random(json.dumps(asked.body, sort_keys=True))
-    words = ["knee", "tablet", "night", "cough", "sister", "walk", "better", "worse", "doctor", "morning"]
-    first, second = (" ".join(rng.choices(words, k=8)) for _ in range(2))
-    return answer(f"Doctor: {first}?\nPatient: {second}.\nNurse: {first}.")
+RECORDED = ROOT / "tests" / "data" / "dialogues" / "visits.csv"
 
 
+def recorded() -> list[list[dict[str, str]]]:
+    """The turns of each conversation of the table, in the form of the page's file."""
+    conversations: list[list[dict[str, str]]] = []
+    with RECORDED.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            turns: list[dict[str, str]] = []
+            for line in row["dialogue"].splitlines():
+                speaker, colon, text = line.partition(": ")
+                if colon and speaker.isidentifier():
+                    turns.append({"speaker": speaker, "text": text})
+                else:  # the same person goes on in the next line
+                    turns[-1]["text"] += f" {line}"
+            conversations.append(turns)
+    return conversations
+
+
+def in_lines(turns: list[dict[str, str]]) -> str:
+    return "\n".join(f"{turn['speaker']}: {turn['text']}" for turn in turns)
+
+
+def test_turns_and_speakers_are_the_same_from_lists_of_turns_and_from_a_table(tmp_path: Path) -> None:
+    """The table is in the form in which a public set of such conversations has them."""
+    conversations = recorded()
+    said = Counter(turn["speaker"] for turns in conversations for turn in turns)
+    assert {"Doctor", "Doctor_2", "Patient", "Guest_family", "Guest_clinician"} <= said.keys()
+    lists = tmp_path / "visits.jsonl"
+    lists.write_text("".join(f"{json.dumps({'turns': turns})}\n" for turns in conversations), "utf-8")
+    read = [row.text for row in open_private(read_corpus(lists, text="turns")).documents]
+    assert read == [in_lines(turns) for turns in conversations]
+    beside = [row.text for row in open_private(read_corpus(RECORDED, text="dialogue")).documents]
+    speakers = find_pack("consultations").speakers
+    assert [turns_of(text, speakers) for text in beside] == [turns_of(text, speakers) for text in read]
+    assert sum(bool(turns_of(text, speakers)) for text in read) == len(read) - 1, (
+        "one begins with a clinician"
+    )
+
+
+@pytest.mark.slow
 def test_conversations_get_from_their_turns_to_a_verified_release(
-    in_a_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    in_a_folder: Path, installed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown = [json.loads(line) for line in "".join(blocks(VISITS, "json")).splitlines()]
-    rows = ({**shown[i % len(shown)], "patient": f"p{i}"} for i in range(500))
+    """The writer names speakers as the pack's examples do; it is one that needs no weights."""
+    monkeypatch.setenv("RPSG_MODELS__WRITER", "fake")
+    conversations = recorded()
+    rows = [{"patient": f"p{i}", "turns": conversations[i % len(conversations)]} for i in range(500)]
     (in_a_folder / "visits.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), "utf-8")
-    with FaultyServer(talked) as server:
-        monkeypatch.setenv("RPSG_MODELS__WRITER", "openai:m")
-        monkeypatch.setenv("RPSG_SERVER__BASE_URL", server.url)
-        type_all(VISITS, capsys)
+    shown = [json.loads(line) for line in "".join(blocks(VISITS, "json")).splitlines()]
+    assert all(
+        row.keys() == rows[0].keys() and row["turns"][0].keys() == {"speaker", "text"} for row in shown
+    )
+
+    walk(WAYS["conversations"], installed)
     run = rpsg.read_run(Path("run"))
-    assert run.records
-    for row in run.records:
-        assert [turn["speaker"] for turn in row["turns"]] == ["Doctor", "Patient"]
-        assert row["text"] == "\n".join(f"{turn['speaker']}: {turn['text']}" for turn in row["turns"])
-        assert shown[0]["turns"][0]["text"] not in row["text"]
+    assert len(run.records) == 100
+    lines = Path("run/release/corpus.jsonl").read_text("utf-8").splitlines()
+    for row in map(json.loads, lines):
+        speakers = [turn["speaker"] for turn in row["turns"]]
+        assert set(speakers) <= {"Doctor", "Patient", "Guest"}
+        assert len(set(speakers)) > 1
+        assert row["text"] == in_lines(row["turns"])
+    everything = released("run")
+    private = {turn["text"] for turns in conversations for turn in turns if len(turn["text"].split()) > 3}
+    assert len(private) > 50
+    assert not [text for text in private if as_released(text) in everything]
 
 
 # -- the tickets ------------------------------------------------------------------------------------------
@@ -170,10 +217,11 @@ def test_the_tickets_have_the_columns_of_the_page_s_table(tickets: list[dict[str
     assert all(row in tickets for row in table)
 
 
+@pytest.mark.slow
 def test_a_help_desk_gets_from_its_tickets_to_a_release_with_their_columns(
-    tickets: list[dict[str, str]], capsys: pytest.CaptureFixture[str]
+    tickets: list[dict[str, str]], installed: Path
 ) -> None:
-    type_all(TICKETS, capsys)
+    walk(WAYS["tickets"], installed)
     run = rpsg.read_run(Path("run"))
     assert len(run.texts) == 30
     frame = run.to_pandas()
@@ -182,9 +230,9 @@ def test_a_help_desk_gets_from_its_tickets_to_a_release_with_their_columns(
         header = next(csv.reader(file))
     _, shown = blocks(TICKETS, "csv")
     assert ",".join(header).startswith(shown.strip().removesuffix("..."))
-    released = b"\n".join(f.read_bytes() for f in Path("run/release").rglob("*") if f.is_file())
-    assert not [row for row in tickets if row["customer"].encode() in released]
-    assert not [row for row in tickets if row["opened"].encode() in released], "only quarters"
+    everything = released("run")
+    assert not [row for row in tickets if row["customer"] in everything]
+    assert not [row for row in tickets if row["opened"] in everything], "only quarters"
 
 
 def test_joint_shares_of_columns_are_within_the_noise_that_the_plan_states(
@@ -229,83 +277,3 @@ def test_the_plan_says_of_columns_what_the_page_quotes(capsys: pytest.CaptureFix
     told = [" ".join(part.split()) for part in quoted if part.startswith(("Counted: ", "The shares of"))]
     assert len(told) == 3
     assert [sentence for sentence in told if sentence not in said] == []
-
-
-# -- other languages --------------------------------------------------------------------------------------
-
-NOTES_DE = {
-    "Innere": ["Brustschmerzen beim Treppensteigen, Belastungs-EKG geplant", "Vorhofflimmern, Blutdruck gut"],
-    "Chirurgie": [
-        "Sturz auf das Knie, Schwellung, Röntgen o. B.",
-        "Schnittwunde genäht, Fadenzug in zehn Tagen",
-    ],
-    "Pädiatrie": ["Fieber seit Montag, Ohrenschmerzen links", "bellender Husten in der Nacht, Pseudokrupp"],
-}
-ANSWERS_FR = (
-    "Colis arrivé en retard et le carton était ouvert, très déçu",
-    "Rien à dire, tout s'est bien passé, merci à l'équipe",
-    "La facture est incompréhensible et personne ne répond au téléphone",
-)
-
-
-@pytest.fixture
-def notizen(in_a_folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """800 German notes of 400 patients and 300 French answers; returns what no release may hold."""
-    monkeypatch.delenv("RPSG_MODELS__EMBEDDER")
-    monkeypatch.setenv("RPSG_MODELS__WRITER", "fake")
-    notes, answers = (block.splitlines() for block in blocks(LANGUAGES, "csv"))
-    rng, rows, marks = random.Random(7), [notes[0]], []
-    for i in range(800):
-        area = rng.choice(list(NOTES_DE))
-        note = f"Patient {i}, {rng.randint(2, 90)} J.: {rng.choice(NOTES_DE[area])}."
-        rows.append(f'PAT-{i % 400:04}-Z;05.02.2024;{area};"{note}"')
-        marks += [f"PAT-{i % 400:04}-Z", note]
-    (in_a_folder / "notizen.csv").write_bytes("\r\n".join([*rows, ""]).encode("cp1252"))
-    rows = [answers[0]]
-    for i in range(300):
-        said = f"Réponse {i} : {rng.choice(ANSWERS_FR)}."
-        rows.append(f'{rng.choice(("livraison", "accueil", "facturation", ""))};"{said}"')
-        marks.append(said)
-    (in_a_folder / "reponses.csv").write_text("\n".join([*rows, ""]), "utf-8")
-    return marks
-
-
-def test_the_german_table_of_the_page_is_one_that_windows_writes() -> None:
-    table = blocks(LANGUAGES, "csv")[0]
-    assert table.encode("cp1252") != table.encode("utf-8")
-
-
-def test_other_languages_get_from_a_table_to_a_verified_release(
-    notizen: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    ways = [typed(block) for block in blocks(LANGUAGES, "console") if "verify" in block]
-    assert [len(way) for way in ways] == [4, 2]
-    for program, *words in ways[0][2:] + ways[1]:
-        assert program == "rpsg"
-        code = main(words)
-        said = capsys.readouterr()
-        assert code == 0, (words, said.out + said.err)
-        assert "was made for English" not in said.out + said.err
-    for folder, language, size in (("run", "de", 100), ("enquete", "fr", 60)):
-        run = rpsg.read_run(Path(folder))
-        assert len(run.texts) == size
-        assert f'language: ["{language}"]' in Path(folder, "release/README.md").read_text("utf-8")
-        assert json.loads(Path(folder, "release/croissant.json").read_text("utf-8"))["inLanguage"] == language
-        files = [file for file in Path(folder, "release").rglob("*") if file.is_file()]
-        released = b"\n".join(file.read_bytes() for file in files).decode("latin-1")
-        assert not [mark for mark in notizen if mark.encode().decode("latin-1") in released]
-    assert "German" in Path("run/release/report.html").read_text("utf-8")
-    assert {row["label"] for row in rpsg.read_run(Path("run")).records} <= set(NOTES_DE)
-    labels = {row["label"] for row in rpsg.read_run(Path("enquete")).records}
-    assert "other" in labels <= {"livraison", "accueil", "facturation", "other"}
-
-
-@pytest.mark.usefixtures("notizen")
-def test_check_tells_the_operator_alone_in_which_language_the_rows_are(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert main(["check", "reponses.csv", "--text", "reponse", "--language", "de"]) == 0
-    told = " ".join(capsys.readouterr().out.split())
-    assert "rows that are long enough to tell seem to be French (fr), but German (de) is declared" in told
-    assert main(["plan", "reponses.csv", "--text", "reponse", "--language", "de", "--json"]) == 0
-    assert "French" not in capsys.readouterr().out

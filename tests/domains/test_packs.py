@@ -236,3 +236,11 @@ def test_a_label_is_counted_with_the_sentiment(folder: Path) -> None:
     assert labelled.attribute("label").values == ("food", "drink")
     assert labelled.marginals == (*pack.marginals, ("label", "sentiment"))
     assert pack.with_label(()) is pack
+
+
+@pytest.mark.parametrize("name", pack_names())
+def test_each_pack_counts_texts_in_other_languages_than_its_own(name: str) -> None:
+    pack = find_pack(name)
+    assert pack.counted_language == pack.language != ""
+    without = pack.model_copy(update={"counts_other_languages": False})
+    assert without.schema_sha256 != pack.schema_sha256

@@ -37,7 +37,7 @@ PACK = read_pack(TINY).with_label(("food", "drink"))
 EMBEDDER, SENTIMENT = FakeEmbedder(), FakeClassifier()
 LANDMARKS = describe(PACK, EMBEDDER)
 DRAFTS = [row["text"] for row in invented(40, seed=9)]
-FEATURES = Features.fit(EMBEDDER.embed(DRAFTS), DRAFTS, 6, 8)
+FEATURES = Features.fit(EMBEDDER.embed(DRAFTS), DRAFTS, 6, 8, "en")
 MOST = 3
 ROWS = [Document(i, r["text"], r["label"], r["user"]) for i, r in enumerate(invented(36, people=12))]
 CARD_GROUPS = len(PACK.marginals)

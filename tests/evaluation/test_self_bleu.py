@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 
+from rpsg.textstats import numbering
 from rpsg.textstats.self_bleu import scores_without, self_bleu_scores
 
 WORDS = st.sampled_from(["the", "a", "tea", "cup", "was", "is", "good", "bad", "cold", "hot"])
@@ -67,3 +68,15 @@ def test_scores_without_a_group_are_those_of_the_texts_that_are_left(
         left = [text for text, number in zip(texts, group, strict=True) if number != g]
         if len(left) > 1:
             assert found[g + 1, group != g] == pytest.approx(self_bleu_scores(left), abs=1e-12)
+
+
+@given(st.lists(st.tuples(st.lists(WORDS, max_size=14), st.integers(0, 3)), min_size=3, max_size=12))
+@settings(max_examples=100, deadline=None)
+def test_scores_do_not_depend_on_the_number_of_word_runs_that_are_sorted_together(
+    rows: list[tuple[list[str], int]],
+) -> None:
+    texts, group = [" ".join(words) for words, _ in rows], np.array([number for _, number in rows])
+    together = scores_without(texts, group)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(numbering, "TOGETHER", 3)
+        assert scores_without(texts, group).tolist() == together.tolist()

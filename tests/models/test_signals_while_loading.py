@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from rpsg.hardening import signals_later
+from rpsg.machine.signals import signals_later
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

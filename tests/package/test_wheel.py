@@ -10,6 +10,7 @@ from email import message_from_bytes
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.environments import new_environment
 from tests.package.conftest import TREE, called
 
 import rpsg
@@ -101,23 +102,19 @@ def test_on_the_page_of_an_index_no_link_leads_nowhere(wheel: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_an_installed_wheel_makes_and_verifies_a_release(wheel: Path, tmp_path: Path) -> None:
-    """In an environment of its own, which takes only the packages of others from this one.
+    """In a new environment, with the packages that the wheel and its extra ask for and no others.
 
     The demo runs in it as ``make demo`` does, but for the writer, which would take minutes.
+    ``test_built_image.py`` does the same from a clone, in an image of a Debian with nothing but its Python.
     """
-    called(sys.executable, "-m", "venv", "--without-pip", tmp_path / "env")
-    installer = (sys.executable, "-m", "pip", "--python", tmp_path / "env")
-    called(*installer, "install", "--quiet", "--no-deps", "--no-index", wheel)
+    programs = new_environment(tmp_path / "env", f"{wheel}[local]")
     (site,) = (tmp_path / "env").glob("lib/python*/site-packages")
-    others = [path for path in sys.path if path.endswith("site-packages")]
-    (site / "others.pth").write_text("\n".join(others), encoding="utf-8")
 
-    python = tmp_path / "env" / "bin" / "python"
+    python = programs / "python"
     assert str(site) in called(python, "-c", "import rpsg; print(rpsg.__file__)", PYTHONPATH="")
     inside = tmp_path / "empty"
     inside.mkdir()
-    rpsg_here = tmp_path / "env" / "bin" / "rpsg"
-    assert "A run can start." in called(rpsg_here, "doctor", *FAKES, cwd=inside, PYTHONPATH="")
+    assert "A run can start." in called(programs / "rpsg", "doctor", *FAKES, cwd=inside, PYTHONPATH="")
     demo = TREE / "examples" / "demo" / "demo.py"
     said = called(python, demo, cwd=inside, PYTHONPATH="", WRITER="fake", ROWS="200")
     assert "The claim holds" in said

@@ -22,6 +22,7 @@ SECRET = "the patient in room four"
 
 # Modules outside rpsg.privacy that may open a box. Each one needs a reason on its line.
 ALLOWED: tuple[str, ...] = (
+    "rpsg.audit.answers",  # what canaries add to noisy answers, for the audit of the next line
     "rpsg.audit.of_run",  # `rpsg audit RUN` attacks a release with its private texts; its outcome is internal
     "rpsg.evaluation.corpora",  # `rpsg evaluate` compares with real texts; its outcome is marked internal
     "rpsg.pipeline.planting",  # public texts, which the same readers wrap: the beginnings of canaries

@@ -1,13 +1,14 @@
-"""What tests of pages in a real browser have in common. They are skipped without Chromium and playwright.
+"""What tests of pages in a real browser have in common. They are skipped without Chromium.
 
-A module of such tests imports ``browser`` and ``pytestmark``.
+The packages that drive it, and axe, come with the tools of development; ``.ci/run`` installs Chromium. A
+module of such tests imports ``browser`` and ``pytestmark``. Opening a page takes longest, so a test opens it
+once for all widths and colours.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
-from pathlib import Path
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,8 +16,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-AXE = Path(os.environ.get("AXE_CORE") or Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js")
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
 WIDE, NARROW = 1200, 320
 LAPTOP = {"width": 1400, "height": 900}
 #: The words of pictures that are cut off or that other words cover.
@@ -36,7 +37,7 @@ OVERLAPS = """() => [...document.querySelectorAll('svg.figure')].flatMap(svg => 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        CHROMIUM is None, reason="no Chromium is installed (Debian: apt-get install chromium)"
+        CHROMIUM is None, reason="no Chromium is installed (Debian: apt-get install chromium-headless-shell)"
     ),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -57,15 +58,25 @@ def closed(dialog: Any, seen: list[str]) -> None:
     dialog.dismiss()
 
 
-def require_no_barrier(page: Any) -> None:
+def unfold(page: Any) -> None:
+    page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
+
+
+def resize(page: Any, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": LAPTOP["height"]})
+
+
+def require_no_barrier(page: Any, *looks: tuple[str, int]) -> None:
     """Check that axe finds nothing on the page that keeps somebody out, its folded parts included.
 
-    Skips the test without axe-core, which is in the variable AXE_CORE or in ``node_modules``.
+    ``looks`` are colour schemes with widths, in each of which the page is checked.
     """
-    if not AXE.is_file():
-        pytest.skip("axe-core is not installed (npm install axe-core, or AXE_CORE=axe.min.js)")
-    page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    assert [(v["id"], v["nodes"][0]["html"]) for v in found["violations"]] == []
-    assert len(found["passes"]) > 15
+    pytest.importorskip("axe_playwright_python", reason="axe-playwright-python (pip) is not installed")
+    unfold(page)
+    page.evaluate(resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
+    for scheme, width in looks:
+        page.emulate_media(color_scheme=scheme)
+        resize(page, width)
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        assert [(v["id"], v["nodes"][0]["html"]) for v in found["violations"]] == [], (scheme, width)
+        assert len(found["passes"]) > 15

@@ -1,8 +1,7 @@
 """The report in a real browser: nothing runs, nothing leaves, nothing is cut off, and it is accessible.
 
-Skipped without Chromium (the Debian package ``chromium``) and the package playwright, which drives it; the
-check by axe also needs axe-core from npm, whose file the variable AXE_CORE or ``node_modules`` leads to.
-Everything that can be checked without a browser is checked in the other files.
+Skipped without Chromium (``browsing.py``). Everything that can be checked without a browser is checked in the
+other files.
 """
 
 from __future__ import annotations
@@ -22,6 +21,8 @@ from tests.report.browsing import (
     closed,
     pytestmark,
     require_no_barrier,
+    resize,
+    unfold,
 )
 from tests.report.conftest import changed
 from tests.report.test_page import SCORES, private
@@ -155,24 +156,21 @@ def test_the_policy_stops_what_the_escaping_might_miss(opened: Callable[..., Any
 
 
 @pytest.mark.parametrize("name", KINDS)
-@pytest.mark.parametrize("width", [NARROW, 500, 720, WIDE])
-def test_nothing_has_to_be_scrolled_sideways(opened: Callable[..., Any], name: str, width: int) -> None:
-    page = opened(name, width=width)
-    page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    outside = page.evaluate(
-        """width => [...document.querySelectorAll('main *')]
-          .filter(e => !e.closest('thead') && !e.closest('svg'))
-          .filter(e => e.getBoundingClientRect().right > width + 1).map(e => e.outerHTML.slice(0, 80))""",
-        width,
-    )
-    assert outside == []
-
-
-@pytest.mark.parametrize("name", KINDS)
-@pytest.mark.parametrize(("scheme", "width"), [("light", WIDE), ("dark", NARROW), ("dark", WIDE)])
-def test_axe_finds_no_barrier(opened: Callable[..., Any], name: str, scheme: str, width: int) -> None:
-    require_no_barrier(opened(name, color_scheme=scheme, width=width))
+def test_axe_finds_no_barrier_and_nothing_has_to_be_scrolled_sideways(
+    opened: Callable[..., Any], name: str
+) -> None:
+    page = opened(name)
+    require_no_barrier(page, ("light", WIDE), ("dark", NARROW), ("dark", WIDE))
+    for width in (NARROW, 500, 720, WIDE):
+        resize(page, width)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        outside = page.evaluate(
+            """width => [...document.querySelectorAll('main *')]
+              .filter(e => !e.closest('thead') && !e.closest('svg'))
+              .filter(e => e.getBoundingClientRect().right > width + 1).map(e => e.outerHTML.slice(0, 80))""",
+            width,
+        )
+        assert outside == []
 
 
 def test_dark_is_dark_and_paper_is_white(opened: Callable[..., Any]) -> None:
@@ -230,20 +228,21 @@ def test_what_is_folded_is_printed(opened: Callable[..., Any]) -> None:
     assert page.pdf(format="A4", prefer_css_page_size=True).startswith(b"%PDF")
 
 
-@pytest.mark.parametrize("width", [NARROW, 720, WIDE, 1400])
-def test_nothing_of_a_question_is_wider_than_its_card(opened: Callable[..., Any], width: int) -> None:
-    page = opened("measured", width=width)
-    page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
-    wider = page.evaluate(
-        """[...document.querySelectorAll('.question')].flatMap(card => {
-          const edge = card.getBoundingClientRect().right;
-          return [...card.querySelectorAll('*')].filter(e => !e.closest('thead, caption'))
-            .filter(e => e.getBoundingClientRect().right > edge
-              || e.scrollWidth > e.clientWidth + 1 && e.clientWidth)
-            .map(e => e.outerHTML.slice(0, 80));
-        })"""
-    )
-    assert wider == []
+#: What of a question is wider than its card.
+WIDER = """[...document.querySelectorAll('.question')].flatMap(card => {
+  const edge = card.getBoundingClientRect().right;
+  return [...card.querySelectorAll('*')].filter(e => !e.closest('thead, caption'))
+    .filter(e => e.getBoundingClientRect().right > edge || e.scrollWidth > e.clientWidth + 1 && e.clientWidth)
+    .map(e => e.outerHTML.slice(0, 80));
+})"""
+
+
+def test_nothing_of_a_question_is_wider_than_its_card(opened: Callable[..., Any]) -> None:
+    page = opened("measured")
+    unfold(page)
+    for width in (NARROW, 720, WIDE, 1400):
+        resize(page, width)
+        assert page.evaluate(WIDER) == []
 
 
 PHONE = {"width": 390, "height": 844}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -115,6 +116,21 @@ def test_rows_share_a_number_when_they_share_a_person(owners: list[str | None]) 
         for j, other in enumerate(owners):
             same = i == j or (one is not None and one == other)
             assert (numbers[i] == numbers[j]) == same
+
+
+@given(users)
+def test_people_whose_hashes_are_equal_are_still_different_people(owners: list[str | None]) -> None:
+    class Unlucky(str):
+        """A name with the hash of all others."""
+
+        __slots__ = ()
+
+        def __hash__(self) -> int:
+            return 7
+
+    rows = corpus(owners).documents
+    unlucky = tuple(replace(row, user=None if row.user is None else Unlucky(row.user)) for row in rows)
+    assert unit_numbers(unlucky).tolist() == unit_numbers(rows).tolist()
 
 
 def people(owners: Sequence[str | None], key: bytes = KEY) -> People:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from rpsg.stages.sketch import (
     POOR_FIT,
     Features,
     axes_wanted,
+    other_language_share,
     poor_share,
     sketch_vectors,
     target_of,
@@ -149,6 +152,31 @@ def test_the_share_of_texts_that_fit_no_topic_comes_out_with_its_error(features:
     share, error = poor_share(total[None], 400, 4 * LENGTH)
     assert share == pytest.approx(0.25, abs=0.02)
     assert error == pytest.approx(4 / (POOR_FIT * 400))
+
+
+GERMAN = "Das ist nicht der Text, den wir für die Patienten und ihre Familien haben wollten."
+
+
+def test_texts_in_another_language_are_counted_within_the_length_of_a_poor_fit() -> None:
+    """Half of them fit no topic either, and count once: the entries of both are no longer than one."""
+    plain = Features.fit(unit_rows(200), written(200), most_axes=8)
+    features = replace(plain, language="en")
+    rows, poor = unit_rows(400, seed=9), np.tile(np.array([1, 0], np.float32), 200)
+    texts = [GERMAN] * 100 + written(300)
+    before, after = plain.of(rows, texts, poor), features.of(rows, texts, poor)
+    assert after.shape[1] == features.dim == plain.dim + 1
+    assert np.array_equal(after[:, :-2], before[:, :-1])
+    assert np.array_equal(after[:, -2:].max(axis=1), np.where(np.arange(400) < 100, POOR_FIT, before[:, -1]))
+    assert not (after[:, -2] * after[:, -1]).any()
+
+    private = sketch_vectors(
+        Private(rows), documents(texts), Private(np.arange(400)), features, Private(poor)
+    )
+    total = clean_sum(query(features.dim), open_private(private))[None]
+    assert other_language_share(total, 400, 4 * LENGTH)[0] == pytest.approx(0.25, abs=0.02)
+    assert poor_share(total, 400, 4 * LENGTH)[0] == pytest.approx(0.375, abs=0.03)
+    noisy = target_of(total[0], features, 400, 1e-6)
+    assert len(noisy.words) == len(features.words)
 
 
 def test_few_drafts_have_fewer_axes() -> None:

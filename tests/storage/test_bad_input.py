@@ -236,7 +236,7 @@ def test_what_was_packed_in_a_way_that_is_not_read_is_refused(file: File) -> Non
 @pytest.mark.parametrize(
     ("content", "what", "hint"),
     [
-        (gzip.compress(GOOD.encode()), "is compressed", "a.jsonl.gz"),
+        (gzip.compress(GOOD.encode(), mtime=0), "is compressed", "a.jsonl.gz"),
         (bz2.compress(GOOD.encode()), "is compressed", "a.jsonl.bz2"),
         (b"PAR1 " + MARKER.encode() + b" PAR1", "is a Parquet file", "a.parquet"),
         (b"PK\x03\x04 " + MARKER.encode(), "is an Excel workbook or an archive", "a.xlsx"),

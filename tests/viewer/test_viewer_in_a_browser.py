@@ -1,6 +1,6 @@
 """The viewer in a real browser: nothing of a corpus runs or leaves, it is accessible, and it follows a run.
 
-Skipped without Chromium and playwright, as the tests of the report are.
+Skipped without Chromium, as the tests of the report are.
 """
 
 from __future__ import annotations
@@ -9,7 +9,16 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.report.browsing import LAPTOP, NARROW, WIDE, browser, closed, pytestmark, require_no_barrier
+from tests.report.browsing import (
+    LAPTOP,
+    NARROW,
+    WIDE,
+    browser,
+    closed,
+    pytestmark,
+    require_no_barrier,
+    resize,
+)
 from tests.storage.stepped import SteppedWriter
 from tests.viewer.conftest import MARKER, Visitor, viewing
 
@@ -100,17 +109,14 @@ def test_nothing_runs_and_nothing_leaves(opened: Callable[..., Any], name: str) 
 
 
 @pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize(("scheme", "width"), [("light", WIDE), ("dark", NARROW)])
-def test_axe_finds_no_barrier(opened: Callable[..., Any], name: str, scheme: str, width: int) -> None:
-    require_no_barrier(opened(name, color_scheme=scheme, width=width))
-
-
-@pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize("width", [NARROW, LAPTOP["width"]])
-def test_nothing_has_to_be_scrolled_sideways(opened: Callable[..., Any], name: str, width: int) -> None:
-    page = opened(name, width=width)
-    page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+def test_axe_finds_no_barrier_and_nothing_has_to_be_scrolled_sideways(
+    opened: Callable[..., Any], name: str
+) -> None:
+    page = opened(name)
+    require_no_barrier(page, ("light", WIDE), ("dark", NARROW))
+    for width in (NARROW, LAPTOP["width"]):
+        resize(page, width)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 SMUGGLED = """() => {

@@ -39,6 +39,10 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
     ),
     "extraction": ("rpsg.audit.canaries:extraction", "ends of planted canaries that occur in the corpus"),
     "exposure": ("rpsg.audit.canaries:exposure", "ends of planted canaries that the corpus makes likely"),
+    "noisy-answers": (
+        "rpsg.audit.noisy_answers:noisy_answers",
+        "canaries that the noisy answers of the run give away to somebody who knows everybody else",
+    ),
     # The slowest are last: they show progress of their own, which ends the progress of the attacks before
     # them.
     "lira-shadow": (
@@ -51,6 +55,7 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
 NEEDS: Mapping[str, str] = {
     "extraction": "canaries",
     "exposure": "canaries",
+    "noisy-answers": "answers",
     "names": "recogniser",
     "closest": "embedder",
     "closest-ratio": "embedder",

@@ -5,7 +5,7 @@ corpus proves nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 PEOPLE = 2000
 #: The share of the corpus that a leaky generator copies, and of the words of a copy that it drops.
 LEAKED, DROPPED = 0.05, 0.2
+#: How much of their noise the noisy answers keep in the first control.
+BARE = 0.01
 #: The AUC that an attack must reach on a corpus that is the members' own texts.
 LEAST_AUC = 0.8
 Outcome = Literal["caught", "missed", "not tried"]
@@ -40,7 +42,8 @@ class Control:
 def fitted_on_members(subject: Subject) -> Subject:
     """A question whose answer is known: the corpus is what the members wrote, word for word.
 
-    It has up to 2,000 people of each side, and the planted canaries. What an attack finds here is the most
+    It has up to 2,000 people of each side, and the planted canaries. If the run has noisy answers, these have
+    a hundredth of their noise. What an attack finds here is the most
     that it can find in texts of this kind.
     """
     draw = stream(subject.seed, "control people")
@@ -48,7 +51,10 @@ def fitted_on_members(subject: Subject) -> Subject:
     few = subject.of_people(np.sort(np.concatenate([draw.permutation(side)[:PEOPLE] for side in sides])))
     inside = few.is_in[few.owner]
     written = [text for text, is_member in zip(few.texts, inside, strict=True) if is_member]
-    return few.with_synthetic([*written, *_planted(subject)])
+    control = few.with_synthetic([*written, *_planted(subject)])
+    if subject.answers is None or subject.canaries is None:
+        return control
+    return replace(control, answers=subject.answers.with_noise_times(BARE, np.array(subject.canaries.is_in)))
 
 
 def leaky(subject: Subject) -> Subject:

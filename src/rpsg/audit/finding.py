@@ -206,7 +206,10 @@ def _fewest_hits(subject: Subject, level: float, false: int) -> float | None:
 
 
 _WHY_NAMED = "It names more members than chance allows"
-_WHY = {"extraction": "Planted canaries are in the corpus"}
+_WHY = {
+    "extraction": "Planted canaries are in the corpus",
+    "answers": "The noisy answers tell which canaries were in the data",
+}
 
 
 def judged(finding: Finding, subject: Subject) -> Finding:

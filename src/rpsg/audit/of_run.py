@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.arguments import path_of, shown
 from rpsg.audit.again import with_pipeline
+from rpsg.audit.answers import answers_of, if_asked
 from rpsg.audit.run import audit
 from rpsg.disk.json_text import canonical_json
 from rpsg.errors import DataError, UsageError
@@ -21,6 +22,7 @@ from rpsg.methods.named import method_of
 from rpsg.pipeline.people import bounds_of, donors_and_voters, held_out_and_used
 from rpsg.pipeline.planting import kept_canaries, tested_plan
 from rpsg.pipeline.verification.opening import check_commitment
+from rpsg.pipeline.verification.repeating import tools_of_release
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.private import open_private
 from rpsg.privacy.published_audit import texts_digest
@@ -63,7 +65,8 @@ def audit_run(
     The most similar pairs of texts are kept in the run's vault. On both sides, as many rows of each person
     are used as in the run. ``data`` says where the private file is now (by default where the plan says). In
     split mode the voters are tested, or the donors if ``donors`` is true. With ``shadows`` the plan is run 16
-    more times, for ``lira-shadow``. All other arguments are as for ``audit``.
+    more times, for ``lira-shadow``. If the run has canaries, it is repeated from its evidence, without its
+    writer, for the attack ``noisy-answers``. All other arguments are as for ``audit``.
 
     Raises:
         UsageError: this is not a run folder, or nobody was held out; the hint says what to do.
@@ -90,19 +93,27 @@ def audit_run(
         if not check_commitment(folder.vault, corpus, release.ledger).ok:
             raise other_rows("rpsg audit RUN --data FILE")
         texts = [str(record["text"]) for record in release.records]
+        has_canaries = bool(plan.data.audit_canaries) and not donors
+        answers, notes = if_asked(
+            attacks,
+            moved,
+            lambda: answers_of(folder, moved, corpus, tools_of_release(folder, moved, release.ledger)),
+            has_canaries=has_canaries,
+        )
         report = audit(
             texts,
             **sides_of(folder, moved, corpus, donors=donors),
             reference=reference,
             epsilon=claim.get("epsilon"),
             delta=claim.get("delta"),
-            canaries=kept_canaries(folder.vault) if plan.data.audit_canaries and not donors else None,
+            canaries=kept_canaries(folder.vault) if has_canaries else None,
+            answers=answers,
             aids=aids,
             attacks=attacks,
             seed=seed,
             progress=progress,
             about={} if donors else _about(plan, release, texts),
-            notes=(OF_DONORS if donors else OF_VOTERS,) if method_of(plan).has_donors else (),
+            notes=((OF_DONORS if donors else OF_VOTERS, *notes) if method_of(plan).has_donors else notes),
         )
         _keep_closest(folder, report)
     return report

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.arguments import path_of
 from rpsg.audit.again import with_pipeline
+from rpsg.audit.answers import answers_of, if_asked, tools_of_unreleased
 from rpsg.audit.of_run import other_rows, sides_of
 from rpsg.audit.run import audit
 from rpsg.disk.files import write_atomic
@@ -17,6 +18,7 @@ from rpsg.domains import read_pack
 from rpsg.errors import RunError, UsageError
 from rpsg.methods.named import method_of
 from rpsg.pipeline.execute import execute_unreleased, unreleased_texts
+from rpsg.pipeline.models_of_run import load_tools, open_calls
 from rpsg.pipeline.people import is_same_rows
 from rpsg.pipeline.planting import kept_canaries, tested_plan
 from rpsg.pipeline.purge import destroy_unreleased
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rpsg.audit.aids import Aids
+    from rpsg.audit.answers import CanaryAnswers
     from rpsg.audit.finding import Attack
     from rpsg.audit.inputs import Given
     from rpsg.audit.report import AuditReport
@@ -88,22 +91,33 @@ def canary_run(
         corpus = read_by_rule(plan.data).map(lambda reading: reading.corpus)
         if not is_same_rows(folder, corpus):
             raise other_rows("rpsg audit-run FILE ...")
+        answers, notes = if_asked(attacks, plan, lambda: _answers(folder, plan, corpus, tools))
         report = audit(
             unreleased_texts(folder),
             **sides_of(folder, plan, corpus),
             reference=reference,
             **_claim(plan),
             canaries=kept_canaries(folder.vault),
+            answers=answers,
             aids=aids,
             attacks=attacks,
             seed=seed,
             progress=progress,
             about=_about(folder, plan, corpus),
-            notes=(NOTE, *((SPLIT,) if method_of(plan).has_donors else ())),
+            notes=(NOTE, *((SPLIT,) if method_of(plan).has_donors else ()), *notes),
         )
         _keep(folder, report)
         destroy_unreleased(folder.path, (AUDIT, AUDIT_PAGE))
     return report
+
+
+def _answers(
+    folder: RunFolder, plan: Plan, corpus: Private[PrivateCorpus], tools: Tools | None
+) -> CanaryAnswers | None:
+    """The noisy answers of the run, repeated with the replies that it stored."""
+    with open_calls(plan, folder) as calls:
+        models = tools_of_unreleased(folder, plan, tools or load_tools(plan), calls)
+        return answers_of(folder, plan, corpus, models)
 
 
 def _about(folder: RunFolder, plan: Plan, corpus: Private[PrivateCorpus]) -> dict[str, Any]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FORM = "rpsg-audit/1"
 #: Attacks that look at canaries, and at nobody's texts.
 OF_CANARIES = frozenset(name for name, need in NEEDS.items() if need == "canaries")
+#: The attack that looks at canaries in the noisy answers, and not at the corpus.
+OF_ANSWERS = "noisy-answers"
 #: Shown with every outcome that refutes nothing.
 NO_PROOF = (
     "That nothing was seen is no proof: another attack, or one that knows more, may see what these did not."
@@ -134,6 +136,12 @@ class AuditReport(Shown):
         if of_canaries := [limit for limit in known if limit[1] in OF_CANARIES]:
             share, name = min(of_canaries)
             told.append(f"If {_percent(share)} of the planted canaries came out, {name} would have shown it.")
+        told += [
+            f"If the noisy answers gave away {_percent(found.limit)} of the canaries for certain, "
+            f"{found.name} would have shown it in 95 of 100 cases."
+            for found in self.findings
+            if found.name == OF_ANSWERS and found.name in quiet and found.limit is not None
+        ]
         told.append(
             f"{self._planted()}, the leak was found by {', '.join(caught) or 'no attack'}"
             + (f", and not by {', '.join(missed)}." if missed else ".")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from rpsg.audit.aids import Aids
+    from rpsg.audit.answers import CanaryAnswers
     from rpsg.audit.finding import Attack
     from rpsg.audit.inputs import Given
     from rpsg.audit.subject import Subject
@@ -57,6 +58,7 @@ def audit(
     delta: float | None = None,
     mu: float | None = None,
     canaries: Canaries | None = None,
+    answers: CanaryAnswers | None = None,
     aids: Aids | None = None,
     attacks: Sequence[str] | Mapping[str, Attack] = (),
     seed: int = 0,
@@ -77,7 +79,8 @@ def audit(
     the data. ``attacks`` are names (by default all of ``ATTACKS``), or functions by their names. The more
     there are, the surer each has to be, so choose them before anything is known about the corpus.
 
-    The coin tosses of ``canaries`` must be those of the run that made the corpus. ``aids`` has models for the
+    The coin tosses of ``canaries`` must be those of the run that made the corpus, and ``answers`` its noisy
+    answers (``rpsg.audit.answers``); ``audit_run`` and ``canary_run`` give both. ``aids`` has models for the
     attacks that need one, and the pipeline for ``lira-shadow``. ``notes`` are added to the notes of the
     report, and ``about`` says which run was attacked.
 
@@ -102,6 +105,7 @@ def audit(
         aids=aids,
         seed=seed,
     )
+    subject = replace(subject, answers=answers)
     built_in = find_attacks([name for name in chosen if name in NEEDS])
     named = (name if built_in.get(name) is attack else "" for name, attack in chosen.items())
     subject = replace(subject, level=level_of(named, subject.given), notes=(*subject.notes, *notes))

@@ -27,9 +27,9 @@ from rpsg.stages.sanitize import visible
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rpsg.audit.answers import CanaryAnswers
     from rpsg.protocols import Progress
     from rpsg.stages.canaries import Canaries
-
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -53,8 +53,8 @@ class Subject:
     text was given: members first, then people held out, counted from 0. ``reference`` are public texts of the
     same kind, none of them private. ``level`` is the error that one attack may use up. ``left_out`` is the
     number of people of each side who are not used because others wrote the same texts, and ``aside`` has
-    these texts, each once. ``is_control`` says that ``synthetic`` was put together by the audit. An attack
-    that takes long tells ``progress`` how far it is.
+    these texts, each once. ``answers`` are those of a run with canaries. ``is_control`` says that
+    ``synthetic`` was put together by the audit. An attack that takes long tells ``progress`` how far it is.
     """
 
     synthetic: tuple[str, ...] = field(repr=False)
@@ -65,6 +65,7 @@ class Subject:
     reference: tuple[str, ...] = field(default=(), repr=False)
     claim: Claim = field(default_factory=Claim)
     canaries: Canaries | None = field(default=None, repr=False)
+    answers: CanaryAnswers | None = field(default=None, repr=False)
     aids: Aids = field(default_factory=Aids, repr=False)
     level: float = 0.05
     seed: int = 0
@@ -123,7 +124,8 @@ class Subject:
     @property
     def given(self) -> frozenset[str]:
         """What is available besides the texts, as ``rpsg.audit.attacks.NEEDS`` names it."""
-        return self.aids.given | (frozenset() if self.canaries is None else {"canaries"})
+        more = (("canaries", self.canaries), ("answers", self.answers))
+        return self.aids.given | {name for name, held in more if held is not None}
 
     def by_person(self, of_texts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The largest value among each person's texts; shape (people,)."""
@@ -148,8 +150,8 @@ class Subject:
         )
 
     def with_synthetic(self, synthetic: Sequence[str]) -> Subject:
-        """The same question about another corpus, for a control."""
-        return replace(self, synthetic=tuple(synthetic), is_control=True)
+        """The same question about another corpus, for a control. It has no noisy answers of its own."""
+        return replace(self, synthetic=tuple(synthetic), answers=None, is_control=True)
 
 
 def subject_of(

@@ -36,7 +36,7 @@ from rpsg.cli.view import view
 
 EXIT_CODES = (
     (0, "success"),
-    (1, "a bug in RPSG, or something to fix before a run (doctor)"),
+    (1, "a bug in RPSG, a worker process that was ended (verify), or something to fix before a run (doctor)"),
     (2, "a wrong option, setting or name, or a plug-in that fails"),
     (3, "data that cannot be read"),
     (4, "the plan cannot give a corpus, for example with too few people or too little budget"),

@@ -46,8 +46,8 @@ def budget(
     """Show what accounts have spent, on people or rows, and what unfinished runs have reserved. No data is
     read.
 
-    Without a file or a name all accounts are shown. Of the accounts that comparisons of public texts made,
-    only the number is shown.
+    Without a file or a name all accounts are shown. For accounts that comparisons of public texts made, only
+    their number is shown.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.privacy.odometer import Odometer, account_name

@@ -92,7 +92,7 @@ def _show(screen: Screen, reading: Reading, words: int, declared: str, most: int
 
 
 def _tongue(found: Mapping[str, int], declared: str) -> str:
-    """The language that most rows seem to be in, of those that can be recognised, and the declared one."""
+    """The language of most rows (of those whose language can be recognised), and the declared language."""
     from rpsg.textstats.languages import name_of
 
     if not found:

@@ -33,7 +33,7 @@ NO_CLAIM = "not applicable, because the release makes no differential-privacy cl
 
 
 def in_words(name: str, detail: str, *, claims: bool) -> str:
-    """What a passed check shows: its own ``detail``, if that says more than that the check passed."""
+    """What a passed check shows: its own ``detail``, unless that only says that the check passed."""
     if detail != "holds":
         return detail
     if not claims and name in ONLY_FOR_CLAIMS:

@@ -147,6 +147,15 @@ def verify(
         Path | None,
         typer.Option("--data", metavar="FILE", help="With --with-vault: where the private texts are now."),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            metavar="N",
+            help="How many processes share the work. Default: one for each core, at most 8; for a release of "
+            "fewer than 5,000 texts, 1.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check any release: rebuild it from its plan, pack and evidence, and compare the two.
@@ -180,6 +189,7 @@ def verify(
             second_opinion=second_opinion,
             with_vault=with_vault,
             data=data,
+            workers=workers,
         )
     if as_json:
         print_json({"verification": {"ok": found.ok, **asdict(found)}})

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from rpsg.compare.outcome import Comparison
     from rpsg.compare.tables import CompareRow
 
-#: As many metrics as a terminal of 80 columns has room for.
+#: The number of metrics that fit into a terminal of 80 columns.
 MOST_METRICS = 4
 
 
 def show_forecast(screen: Screen, found: MatrixForecast) -> None:
-    """Every cell with what it would take, those that are not run, and what is spent."""
+    """Every cell with its forecast, the cells that are not run, and the budget that is spent."""
     screen.heading(f"{found.title}: {len(found.runs)} cells to run or measure")
     columns = ("cell", "requests", "tokens", "writing", "cost")
     rows = [
@@ -101,7 +101,7 @@ def show(result: Comparison, page: Path) -> None:
 
 
 def _row(result: Comparison, row: CompareRow) -> tuple[str, ...]:
-    """Only means: a terminal has no room for intervals."""
+    """Only means are shown, because intervals do not fit on a terminal."""
     if not row.cells:
         states = ", ".join(row.states)
         return (f"{row.method} ({states})", *[""] * (min(len(result.headline), MOST_METRICS) + 3))

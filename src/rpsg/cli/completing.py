@@ -28,7 +28,7 @@ def registered(kind: Kind) -> Completer:
 
 
 def several(kind: Kind) -> Completer:
-    """As ``registered``, for a list with commas: the last name is completed, each is offered once."""
+    """As ``registered``, for a list with commas: the last name is completed, each name is offered once."""
 
     def complete(incomplete: str) -> list[tuple[str, str]]:
         before, comma, last = incomplete.rpartition(",")

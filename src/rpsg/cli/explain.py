@@ -44,7 +44,7 @@ def facts_of(epsilon: float, delta: float) -> dict[str, Any]:
     """mu, the optimal attack, and epsilon for a replaced person and for groups, all at the same delta.
 
     A group of g is protected by (g mu)-GDP (Dong, Roth, Su, 2022). Replacing one person is removing one and
-    adding one, so at most (2 mu)-GDP; for counts, which are never negative, it is (sqrt(2) mu)-GDP.
+    adding one, so it is at most (2 mu)-GDP; for counts, which are never negative, it is (sqrt(2) mu)-GDP.
     """
     from rpsg.privacy.claims import GROUPS
     from rpsg.privacy.gaussian import attack_success, epsilon_of, mu_for

@@ -161,7 +161,7 @@ def _columns(given: Mapping[str, Any]) -> list[str]:
 
 
 def _usual(key: str, default: str, names: Sequence[str]) -> str:
-    """The default answer, which is never a column that the file does not have."""
+    """The default answer; a column is offered only if the file has it."""
     if key != "data.text" or not names or default in names:
         return default
     return next((name for name in names if "text" in name.casefold()), names[0])

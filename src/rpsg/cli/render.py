@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def show_preview(
     screen: Screen, preview: Preview, plan: Plan, origins: Mapping[str, str], again: Sequence[str]
 ) -> None:
-    """What is claimed, what it costs, and what is sent where; ``again`` is the command that runs it."""
+    """What is claimed, what it costs, and what is sent where; ``again`` is the command that runs the plan."""
     _claim(screen, preview)
     _stages(screen, preview)
     _schema(screen, preview)
@@ -101,7 +101,7 @@ def _schema(screen: Screen, preview: Preview) -> None:
 
 
 def _some(values: Sequence[str], number: int) -> str:
-    """The first six of ``number`` values; a semicolon is between them if one has a comma itself."""
+    """The first six of ``number`` values, separated by semicolons if one of them contains a comma."""
     shown = [*values[:6], *(["..."] if number > 6 else [])]
     return ("; " if any("," in value for value in shown) else ", ").join(shown)
 

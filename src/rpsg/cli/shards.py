@@ -113,16 +113,16 @@ def count(
     ] = None,
     encoding: Annotated[
         str | None,
-        typer.Option("--encoding", metavar="NAME", help="The encoding of DATA, if it is not the plan's."),
+        typer.Option("--encoding", metavar="NAME", help="The encoding of DATA, if the plan names another."),
     ] = None,
     text: Annotated[
         str | None,
-        typer.Option("--text", metavar="COLUMN", help="The column of texts, if it is not the plan's."),
+        typer.Option("--text", metavar="COLUMN", help="The column of texts, if the plan names another."),
     ] = None,
     user: Annotated[
         str | None,
         typer.Option(
-            "--user", metavar="COLUMN", help="The column that names people, if it is not the plan's."
+            "--user", metavar="COLUMN", help="The column that names people, if the plan names another."
         ),
     ] = None,
     as_json: AsJson = False,

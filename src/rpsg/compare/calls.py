@@ -6,8 +6,8 @@ that it would have got in a run by itself. Replies to prompts with private text 
 sends its own requests.
 
 A shared reply still counts in every cell that uses it, with its tokens and with the time it took when it was
-written: a cell has the figures of a run by itself. Only the budget of the whole comparison
-counts what was really sent.
+written, so a cell has the figures of a separate run. Only the budget of the whole comparison counts what was
+really sent.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class SharedCalls:
         return total
 
     def _price(self, plan: Plan) -> Price:
-        """The price of a writer; UsageError if the comparison limits the cost and it is not known."""
+        """The price of a writer; UsageError if the comparison limits the cost but the price is not known."""
         limits = self._limits
         return price_for(
             plan.models.writer,

@@ -185,7 +185,9 @@ def _figures(
 
 
 def _plan_of(cell: Cell, plan: Plan, data: ComparedData, out: Path) -> Plan:
-    """The plan with the file of this cell's people; without any for a method that reads no private text."""
+    """The plan with the file of this cell's people, or without a file for a method that reads no private
+    text.
+    """
     key = cell.key
     if key.people is None:
         new = plan.data.model_copy(update={"path": "", "account": ""})

@@ -34,9 +34,9 @@ NO_FILE = "No file was given for this data set."
 class CellKey:
     """Where a cell is in the matrix. What a method does not depend on is None.
 
-    ``epsilon`` is None for a method that reads no private text or makes no use of an epsilon, ``people`` for
-    one that reads none, and ``temperature`` where the plan or the pack decides. ``writer`` is empty for real
-    texts.
+    ``epsilon`` is None for a method that reads no private text or does not use an epsilon. ``people`` is None
+    for a method that reads no private text. ``temperature`` is None if the plan or the pack decides it.
+    ``writer`` is empty for real texts.
     """
 
     data: str
@@ -87,8 +87,8 @@ class Cell:
 def cells_of(matrix: Matrix) -> list[Cell]:
     """All cells, seed by seed, so that a comparison that stops early has every method once.
 
-    A method that reads nothing has one cell for all epsilons and numbers of people; one without a use for an
-    epsilon has one for all epsilons. A floor and a ceiling are always among them.
+    A method that reads nothing has one cell for all epsilons and numbers of people; a method that does not
+    use an epsilon has one cell for all epsilons. A floor and a ceiling are always among them.
 
     Raises:
         UsageError: an unknown method, or settings that contradict each other; names the entry.
@@ -179,7 +179,8 @@ def _bound_to(data: ComparedData) -> str:
 
 
 def _own_account(data: ComparedData) -> str:
-    """The account for private data whose settings name none: that of the file itself, not of its parts here.
+    """The account for private data whose settings name none: the account of the whole file, not of its parts
+    in this comparison.
 
     Raises:
         UsageError: the data are an asset, or several files, whose people would all be charged to the account

@@ -228,7 +228,7 @@ def size_and_temperature(
 
 
 def value_of(row: CompareRow, metric: str) -> float:
-    """The mean of a metric of a row that has it."""
+    """The mean of a metric in a row that has a value for it."""
     found = row.metric(metric)
     if found is None:
         raise ValueError(f"no seed of this row has a value of {metric}")

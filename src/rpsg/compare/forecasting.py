@@ -141,7 +141,7 @@ def spending(data: ComparedData, cells: Sequence[Cell]) -> str:
 
 
 def _together(plans: Sequence[Plan]) -> float:
-    """Epsilon of all these runs for a person in each of them: Gaussian mechanisms add up in mu squared."""
+    """The epsilon of all these runs together, for a person who is in each of them; squares of mu add up."""
     budgets = [budget_of(plan, find_pack(plan.corpus.domain)) for plan in plans]
     mu2 = sum(budget.mu2 for budget in budgets if budget is not None)
     return epsilon_at(mu2, max(plan.privacy.delta for plan in plans))

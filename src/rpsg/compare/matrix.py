@@ -157,7 +157,9 @@ class Matrix(MatrixPart):
 
     @property
     def is_internal(self) -> bool:
-        """Whether figures of it may not be published: they were read from texts that are not public."""
+        """Whether its figures must not be published, because they were computed from texts that are not
+        public.
+        """
         return not all(data.public for data in self.data)
 
 
@@ -184,7 +186,9 @@ def read_matrix(path: str | Path, files: Mapping[str, str] | None = None) -> Mat
 
 
 def _complete(matrix: Matrix, folder: Path, files: dict[str, str]) -> Matrix:
-    """The comparison without references to other files but the data, whose paths become absolute."""
+    """The comparison with all files that it refers to read into it, except the data, whose paths become
+    absolute.
+    """
     unknown = files.keys() - {data.name for data in matrix.data}
     if unknown:
         known = ", ".join(data.name for data in matrix.data)

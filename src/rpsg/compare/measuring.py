@@ -48,7 +48,8 @@ def measured(
         plan=cell.plan,
         language_model=matrix.evaluation.language_model,
         progress=progress,
-        # Embeddings of texts that anybody may see are kept for the next cell; those of others never.
+        # Embeddings of texts that anybody may see are kept for the next cell; embeddings of other texts are
+        # never kept.
         cache=out / "vectors" if data.public else None,
     )
     held = read_rows(files.held_out, columns)

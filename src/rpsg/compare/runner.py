@@ -170,7 +170,7 @@ def begun_so_far(matrix: Matrix, out: Path) -> Comparison:
 
 
 def keep(matrix: Matrix, cells: Sequence[Cell], out: Path) -> Comparison:
-    """The comparison with all that is known now, written into its folder for its owner alone."""
+    """Write all that is known of the comparison by now into its folder, for its owner only, and return it."""
     found = outcome_of(
         matrix, [(cell, CellRecord() if cell.not_run else read_record(out, cell)) for cell in cells]
     )
@@ -221,7 +221,7 @@ def in_a_process(out: Path, name: str, *, spend: bool = False, quiet: bool = Fal
     except BaseException as stopped:
         if isinstance(stopped, Terminated):
             process.terminate()
-        # Ctrl-C reached the cell too: it keeps what it has, for which it gets some time.
+        # Ctrl-C reached the cell too; it gets some time to keep what it has.
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=PATIENCE)
         process.kill()
@@ -267,7 +267,8 @@ def _launched(launch: Launch, out: Path, cell: Cell) -> CellRecord:
 
 @dataclass
 class Eta:
-    """About how long the cells still take: their forecasts, scaled by how well the forecasts fitted so far.
+    """About how long the remaining cells will take: their forecasts, scaled by how well the forecasts have
+    fitted so far.
 
     Nothing is shown if texts are private, because the time of a cell depends on them.
     """
@@ -292,7 +293,7 @@ class Eta:
         return f"; about {words or f'{minutes / 60:.1f} h'} left"
 
     def _expected(self, cell: Cell) -> float:
-        """A forecast in seconds, at least one, since measuring takes time too; the same for all seeds."""
+        """A forecast of at least one second, since measuring takes time too; the same for all seeds."""
         alike = replace(cell.key, seed=0)
         if alike not in self._known:
             self._known[alike] = 1.0 + (cell_forecast(cell).seconds or 0.0)

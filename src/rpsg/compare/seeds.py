@@ -1,4 +1,6 @@
-"""Means over seeds and their intervals: Student's t, and for two methods of the same seeds the paired one."""
+"""Means over seeds and their intervals (Student's t); two methods with the same seeds are compared by the
+paired interval.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-#: The 97.5 % quantile of Student's t by degrees of freedom; beyond the last the next smaller one is used,
-#: which makes intervals a little wider.
+#: The 97.5 % quantile of Student's t by degrees of freedom; beyond the last entry, the next smaller entry is
+#: used, which makes intervals a little wider.
 T_QUANTILES: Mapping[int, float] = {
     1: 12.7062,
     2: 4.3027,

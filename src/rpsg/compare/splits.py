@@ -177,7 +177,7 @@ def _write_parts(
 
 
 def _of_ranks(rows: Rows, people: Sequence[str], rank: dict[str, int], start: int, end: int) -> Rows:
-    """The rows of the people at these ranks in the order, in that order."""
+    """The rows of the people who have these ranks, in the order of the ranks."""
     chosen = [i for i, person in enumerate(people) if start <= rank[person] < end]
     return rows.take(sorted(chosen, key=lambda i: (rank[people[i]], i)))
 

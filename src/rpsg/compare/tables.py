@@ -24,7 +24,7 @@ CLAIMS = {
 
 @dataclass(frozen=True, slots=True)
 class CompareSetting:
-    """What all rows of a table have in common. ``people`` is 0 for all that are not held out."""
+    """What all rows of a table have in common. If ``people`` is 0, all who are not held out take part."""
 
     data: str
     writer: str
@@ -130,8 +130,8 @@ class CompareRow:
 class Audited:
     """The audits of a row: how many, the largest lower bound of epsilon, and the clearest membership attack.
 
-    ``limit`` is the share of members whose leak that attack would have seen with every seed; None if it could
-    not.
+    ``limit`` is the share of members whose leak that attack would have detected with every seed; None if it
+    could not.
     """
 
     audits: int = 0
@@ -143,7 +143,7 @@ class Audited:
 
 
 def audited_over(audits: Sequence[Mapping[str, Any]]) -> Audited:
-    """The audits of several seeds as one. The attack is the one with the largest mean AUC, named as such."""
+    """The audits of several seeds as one. The attack is the one with the largest mean AUC."""
     if not audits:
         return Audited()
     areas: dict[str, list[float]] = {}
@@ -193,7 +193,7 @@ def settings_of(comparison: Comparison) -> list[CompareSetting]:
 
 
 def equal_epsilon(comparison: Comparison) -> list[EpsilonTable]:
-    """For each setting and epsilon the rows of all methods, those that use no epsilon in every table."""
+    """For each setting and epsilon the rows of all methods; those that use no epsilon are in every table."""
     tables = []
     for setting in settings_of(comparison):
         rows = rows_of(comparison, setting)

@@ -1,4 +1,4 @@
-"""The tables at equal tokens: what each method gives for as many tokens as another one takes."""
+"""The tables at equal tokens: what each method gives for the number of tokens that another method takes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OVER_BUDGET = 1.05
 
 @dataclass(frozen=True, slots=True)
 class TokenChoice:
-    """The corpus that a family of methods gives for a budget of tokens: the one that uses most of it.
+    """For a budget of tokens, the corpus of a family of methods that uses most of the budget.
 
     ``row`` is None if none fits; ``cheapest`` says what the cheapest takes. ``size`` is the number of texts
     of the corpus, on which some figures depend.
@@ -35,8 +35,8 @@ class TokenChoice:
 
 @dataclass(frozen=True, slots=True)
 class TokenTable:
-    """What each family gives for ``budget`` tokens, the number that the family ``whose`` takes at the first
-    size.
+    """What each family gives for ``budget`` tokens, which is the number of tokens that the family ``whose``
+    takes for the first size.
     """
 
     setting: CompareSetting
@@ -57,8 +57,8 @@ class TokenTable:
 def equal_tokens(comparison: Comparison) -> list[TokenTable]:
     """For each setting and epsilon one table for each family's own use of tokens.
 
-    Nothing is interpolated: a family enters with a corpus that was really made, the one that takes the most
-    tokens among those of any size and of any of the family's entries that fit into the budget.
+    Nothing is interpolated: a family enters with a corpus that was really made. Among all corpora of the
+    family that fit into the budget, of whatever size and entry, it is the one that takes the most tokens.
     """
     tables = []
     for setting in _without_sizes(settings_of(comparison)):
@@ -105,7 +105,7 @@ def _token_tables(
 def budgets_of(size: int, rows: Sequence[tuple[int, CompareRow]]) -> list[tuple[str, float]]:
     """The smallest number of tokens that each family takes for a corpus of this size, in rising order.
 
-    Families within five hundredths of each other share a budget, the larger one.
+    Families within five hundredths of each other share a budget: the larger one of theirs.
     """
     cheapest: dict[str, float] = {}
     for its, row in rows:
@@ -121,7 +121,7 @@ def budgets_of(size: int, rows: Sequence[tuple[int, CompareRow]]) -> list[tuple[
 
 
 def choose(family: str, rows: Sequence[tuple[int, CompareRow]], budget: float) -> TokenChoice:
-    """The corpus of a family that takes most tokens within a budget (and five hundredths more)."""
+    """Of a family's corpora, the one that takes the most tokens within a budget (plus five hundredths)."""
     own = [(tokens_of(row), size, row) for size, row in rows if row.family == family]
     fitting = [each for each in own if each[0] <= OVER_BUDGET * budget]
     if not fitting:
@@ -131,7 +131,7 @@ def choose(family: str, rows: Sequence[tuple[int, CompareRow]], budget: float) -
 
 
 def tokens_of(row: CompareRow) -> float:
-    """The mean tokens of a row that has some."""
+    """The mean number of tokens of a row; its tokens must have been counted."""
     tokens = row.tokens
     if tokens is None:
         raise ValueError("this row took no tokens that were counted")

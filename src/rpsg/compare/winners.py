@@ -26,8 +26,8 @@ class Win:
     """The best method on one metric; none (an empty name) if two are exactly as good.
 
     ``beyond_chance`` says whether its lead is more than chance, None if seeds are too few to tell. ``beaten``
-    are the others it was compared with; ``over_floor`` says whether it is better than what can be had without
-    private data, None if there is no floor.
+    are the others it was compared with; ``over_floor`` says whether it is better than the floor, None if
+    there is no floor.
     """
 
     metric: str
@@ -51,7 +51,7 @@ class Standing:
         return {row.method: CAVEATS[row.reads] for row in self.table.rows if row.reads in CAVEATS}
 
     def in_words(self) -> str:
-        """As in "reviews, ...: of 7 metrics the best is strict on 5 (3 beyond chance); augpe on 2 (0)."."""
+        """As in "reviews, ...: 7 metrics. The best is strict on 5 (by more than chance on 3); ..."."""
         if not self.wins:
             return f"{self.table.title}: nothing to compare, since fewer than two methods have figures."
         unknown = all(win.beyond_chance is None for win in self.wins)
@@ -60,7 +60,9 @@ class Standing:
 
 
 def by_method(wins: Sequence[Win]) -> list[tuple[str, int, int]]:
-    """Each compared method with its wins and how many of these are beyond chance; most wins first."""
+    """Each compared method with its wins, and in how many of these it leads by more than chance; most wins
+    first.
+    """
     names = dict.fromkeys(name for win in wins for name in (win.method, *win.beaten) if name)
     found = [
         (
@@ -81,7 +83,7 @@ def _in_words(wins: Sequence[Win], what: str, caveats: Mapping[str, str]) -> str
     ]
     unknown = all(win.beyond_chance is None for win in wins if win.method)
     parts = [
-        f"{name} on {number}" + ("" if unknown else f" ({sure} beyond chance)")
+        f"{name} on {number}" + ("" if unknown else f" (by more than chance on {sure})")
         for name, number, sure in found
         if number
     ]
@@ -89,7 +91,7 @@ def _in_words(wins: Sequence[Win], what: str, caveats: Mapping[str, str]) -> str
     parts += [f"nobody on {ties} (equal)"] if ties else []
     last = "; ".join(name for name, number, _ in found if not number)
     on_none = f" On none: {last}." if last else ""
-    return f"of {counted(len(wins), what)} the best is {'; '.join(parts)}.{on_none}"
+    return f"{counted(len(wins), what)}. The best is {'; '.join(parts)}.{on_none}"
 
 
 def all_together(found: Sequence[Standing]) -> str:

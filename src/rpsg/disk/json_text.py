@@ -45,8 +45,8 @@ def canonical_ascii_json(value: Any) -> bytes:
 
 
 def _encoded(value: Any, *, ascii_only: bool) -> str:
-    # json.dumps writes the keys 1 and "1" alike, which would give two values one hash. The search is not
-    # recursive: a ledger of somebody else may be nested deeper than Python's call stack.
+    # json.dumps writes the keys 1 and "1" alike, so two different values would have the same hash. The search
+    # is not recursive: a ledger of somebody else may be nested deeper than Python's call stack.
     to_check = [value] if isinstance(value, _NESTED) else []
     while to_check:
         inner = to_check.pop()

@@ -35,7 +35,7 @@ _NEEDED = ("O_NOFOLLOW", "O_CLOEXEC", "O_DIRECTORY", "O_NONBLOCK", "fchmod")
 
 
 def is_able() -> bool:
-    """Whether this system can keep a file from links, from other users and from a second process."""
+    """Whether this system can protect a file against links, other users and a second process."""
     return fcntl is not None and all(hasattr(os, name) for name in _NEEDED)
 
 
@@ -59,7 +59,8 @@ def open_plain(path: Path | str, flags: int, *, within: int | None = None) -> in
 def lock(descriptor: int, *, wait: bool) -> None:
     """Lock an open file for this process; BlockingIOError if another one has it and ``wait`` is False.
 
-    Without ``wait`` it still takes a moment: ``is_locked`` of another process may just be looking.
+    Without ``wait`` it still tries for a moment, because another process may hold the lock briefly in
+    ``is_locked``.
     """
     for _ in range(0 if wait else _TRIES):
         with suppress(BlockingIOError):

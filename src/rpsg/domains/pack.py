@@ -37,8 +37,8 @@ class Attribute(Strict):
     declared column), ``nearest`` (closest description by embedding), ``sentiment`` (a classifier), ``words``
     (word-count bucket), ``column`` (a column beside the text: a run adds those, no file has one). A ``free``
     attribute is never read from private data: its values are drawn uniformly, only to vary the prompts. With
-    ``by`` it has a group of values for each value of another attribute: a happy customer begins otherwise
-    than an angry one.
+    ``by`` it has a group of values for each value of another attribute: a happy customer begins differently
+    from an angry one.
 
     The values of a counted attribute may be arranged in ``groups`` (heading to values): its coarse level,
     which is counted if there are too few people for the values themselves.
@@ -135,8 +135,10 @@ class Pack(Strict):
     """A pack, read and checked. ``language`` is that of the texts, as an ISO 639 code; it may be missing.
 
     With ``speakers`` the texts are conversations, and these are all who may speak in them.
-    A text whose closest topic has a cosine below ``poor_fit`` fits no topic of the pack. ``by_group``
-    has the indices of the marginals that are counted by groups of values; a run sets it, never a file.
+    A text whose closest topic has a cosine below ``poor_fit`` fits no topic of the pack. With
+    ``counts_other_languages`` the texts in a language other than ``language`` are counted, with noise.
+    ``by_group`` has the indices of the marginals that are counted by groups of values; a run sets it, never a
+    file.
     """
 
     name: str
@@ -149,6 +151,7 @@ class Pack(Strict):
     top_p: float = Field(0.95, gt=0, le=1)
     begins: str = ""
     poor_fit: float = Field(0.25, ge=-1, le=1)
+    counts_other_languages: bool = False
     marginals: tuple[tuple[str, ...], ...]
     by_group: tuple[int, ...] = ()
     attributes: tuple[Attribute, ...]
@@ -163,15 +166,22 @@ class Pack(Strict):
         return hashlib.sha256(b"rpsg-prompts/1\0" + body.encode()).hexdigest()
 
     @property
+    def counted_language(self) -> str:
+        """The language of the pack if texts in others are counted, else empty."""
+        return self.language if self.counts_other_languages else ""
+
+    @property
     def schema_sha256(self) -> str:
-        """SHA-256 over everything that decides how private records are counted; prompts do not."""
+        """SHA-256 of everything that decides how private records are counted; prompts do not decide this."""
         counted = [
             [a.name, a.kind, a.values, a.describe, a.descriptions, a.edges, a.groups]
             for a in self.attributes
             if a.counted
         ]
-        # No canonical JSON, which sorts keys: the order of the groups decides how they are counted.
-        body = json.dumps([counted, self.marginals, self.poor_fit], separators=(",", ":"))
+        # Canonical JSON would sort the keys, but the order of the groups decides how they are counted.
+        # Packs without a counted language keep the hash that they had before there was one.
+        language = [self.counted_language] if self.counted_language else []
+        body = json.dumps([counted, self.marginals, self.poor_fit, *language], separators=(",", ":"))
         return hashlib.sha256(b"rpsg-schema/2\0" + body.encode()).hexdigest()
 
     @model_validator(mode="after")
@@ -235,10 +245,10 @@ class Pack(Strict):
     def with_columns(self, columns: Sequence[tuple[str, tuple[str, ...]]]) -> Pack:
         """This pack, which has its label already, with the columns beside the text as further attributes.
 
-        Each column has a marginal of its own. It also has the columns before this one, the nearest first,
-        then the label, the first attribute of the pack by groups of its values, and the sentiment; an
-        attribute with which there were more than ``MOST_COMBINATIONS`` combinations is left out. So the
-        number of cells is bounded.
+        Each column has a marginal of its own. It also has, in this order, the columns before this one (the
+        nearest first), the label, the first attribute of the pack (by groups of its values), and the
+        sentiment. An attribute is left out if there would be more than ``MOST_COMBINATIONS`` combinations
+        with it. So the number of cells is bounded.
         """
         labels = [a for a in self.attributes if a.kind == "label"]
         first = [a for a in self.attributes if a.name == self.marginals[0][0] and a.has_levels]

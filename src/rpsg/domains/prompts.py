@@ -82,8 +82,8 @@ def check_prompts(
 ) -> None:
     """Check that every field of the prompts is known and that no required one is missing.
 
-    ``described`` are the pack's attributes. Every counted one must be in ``candidate.txt`` or ``begins``;
-    otherwise budget would be spent on it without effect.
+    ``described`` are the pack's attributes. Every counted attribute must be in ``candidate.txt`` or
+    ``begins``; otherwise budget would be spent on it without effect.
 
     Raises:
         UsageError: names the file, the field, and the fields that are known there.

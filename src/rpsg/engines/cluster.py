@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import ModelError, PrivacyError, UsageError, needed
-from rpsg.hardening import signals_later
+from rpsg.machine.signals import signals_later
 from rpsg.models.hardware import cores
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ class EvaluationConfig:
     """``corpus`` is a file of synthetic texts, a run folder, or rows; so is ``floor``.
 
     A column that is None is taken from the run's plan; without a run, the text column is "text" and there is
-    no other. Synthetic files have the columns of the real ones unless named. A run folder without ``floor``
-    gets its own, which is generated unless ``write_floor`` is false.
+    no other. Synthetic files have columns of the same names as the real ones, unless other names are given. A
+    run folder without ``floor`` gets its own, which is generated unless ``write_floor`` is false.
     """
 
     corpus: Source
@@ -71,7 +71,10 @@ class EvaluationConfig:
         metadata=_option("--metrics A,B,C", "Only these metrics. See: rpsg list metrics.", kind="list"),
     )
     embedder: str | Embedder | None = field(
-        default=None, metadata=_option("--embedder NAME", "The embedder; by default the run's, or minilm.")
+        default=None,
+        metadata=_option(
+            "--embedder NAME", "The embedder; by default that of the run, or minilm if there is none."
+        ),
     )
     language_model: str = field(
         default="ngram",

@@ -1,7 +1,7 @@
 """Rows of texts for an evaluation: read, split by person, drawn to the same size.
 
 Only here does an evaluation take real texts out of ``Private``, without a mechanism: it is internal. Its
-result is marked so and never written into a release.
+result is marked as internal and never written into a release.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def _declared(values: Iterable[tuple[str, str]], data: DataSection) -> dict[str,
 def halves(rows: Rows, seed: int) -> tuple[Rows, Rows]:
     """The real rows in two disjoint halves, no person in both: one to compare with, one for the ceiling.
 
-    DataError when there are fewer than two rows, or all are one person's.
+    DataError when there are fewer than two rows, or all are of one person.
     """
     if len(rows) < 2:
         raise DataError(

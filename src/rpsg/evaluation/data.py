@@ -226,6 +226,7 @@ def _floor(
         return None
     if run.plan.data.label is not None and not has_floor_labels(run):
         corpora.notes.append(
-            "The floor has no labels, so downstream metrics have no score: the release shows fewer than two."
+            "The floor has no labels, because the release shows fewer than two, so downstream metrics "
+            "have no score."
         )
     return write_floor(run, progress)

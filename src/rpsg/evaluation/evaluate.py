@@ -53,7 +53,7 @@ def evaluate(config: EvaluationConfig, progress: Progress | None = None) -> Repo
     if n < len(corpora.rows[CORPUS]):
         scarce = min(corpora.rows, key=lambda name: len(corpora.rows[name]))
         corpora.notes.append(
-            f"All rows have {n} texts, as many as the {scarce} row has: {n} of the corpus' "
+            f"All rows have {n} texts, because the {scarce} row has no more: {n} of the corpus' "
             f"{len(corpora.rows[CORPUS])} were drawn at random."
         )
     inputs = _inputs(corpora, n, models, config.seed)
@@ -99,5 +99,8 @@ def _uninformative(lines: Sequence[Line]) -> tuple[str, ...]:
     if not names:
         return ()
     return (
-        f"In these metrics real texts do no better than the floor, so they say nothing: {', '.join(names)}.",
+        (
+            "In these metrics real texts do no better than the floor, so the metrics are uninformative: "
+            f"{', '.join(names)}."
+        ),
     )

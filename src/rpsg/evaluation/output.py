@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Reading = Literal["evaluation", "audit", "comparison"]
 #: A file with ``"rpsg-evaluation/`` in its first bytes is an earlier evaluation, and may be replaced.
 BEGINNING = 64
-#: The title of a report's page is within its first bytes, too: within this number.
+#: The title of a report's page is also within this number of first bytes.
 HEAD = 1024
 
 
@@ -80,7 +80,7 @@ _ARTICLES: Mapping[Reading, str] = {"comparison": "A"}
 
 
 def _refuse_read(whole: Path, read: Path, out: Path, what: Reading) -> None:
-    """UsageError when ``whole`` is the file that is read, or lies in the folder that is."""
+    """UsageError when ``whole`` is the file that is read, or is in the folder that is read."""
     source = read.resolve()
     same = whole == source or (whole.exists() and source.exists() and whole.samefile(source))
     if same or (source.is_dir() and source in whole.parents):
@@ -92,7 +92,9 @@ def _refuse_read(whole: Path, read: Path, out: Path, what: Reading) -> None:
 
 
 def _refuse_unwritable(out: Path, whole: Path, what: Reading) -> None:
-    """UsageError when no file can be written there, or one would be replaced that is no earlier report."""
+    """UsageError when no file can be written there, or when it would replace a file that is not an earlier
+    report.
+    """
     if whole.is_dir():
         raise UsageError(f"{out} is a folder.", hint=f"Name a file in it: --out {out / what}.json")
     if out.is_symlink():

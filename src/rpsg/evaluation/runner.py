@@ -67,7 +67,9 @@ def find_metric(name: str) -> Metric:
 def run_metric(
     name: str, metric: Metric, inputs: Mapping[str, Inputs], seconds: dict[str, float]
 ) -> dict[str, Measure]:
-    """The metric of every row. A plug-in gives its direction with a value; it is then that of every row."""
+    """The metric of every row. A plug-in gives its direction with a value; this direction then holds for
+    every row.
+    """
     since = time.monotonic()
     found = {row: measure(name, metric, its) for row, its in inputs.items()}
     seconds[name] = time.monotonic() - since
@@ -175,7 +177,7 @@ def _interval(given: object) -> Interval | None:
 
 
 def _of_kind(kind: Any, otherwise: str, given: object) -> Any:
-    """A plain value of this kind; MalformedError says what it is otherwise."""
+    """A plain value of this kind; if it is something else, MalformedError says what."""
     found = plain(given)
     if not isinstance(found, kind):
         raise MalformedError(otherwise)

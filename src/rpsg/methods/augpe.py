@@ -83,7 +83,7 @@ def synthesize(job: Job) -> Pool:
         parents = _chosen(job, pack, drafts, votes, heard, iteration)
         pool = _keep(pool, drafts, votes, parents)
 
-    return scrub(pool, job.pack.language)
+    return scrub(pool, job.pack.language, job.processes)
 
 
 def _random_texts(job: Job, pack: Pack) -> Pool:
@@ -94,7 +94,7 @@ def _random_texts(job: Job, pack: Pack) -> Pool:
         if not missing:
             break
         cards = CardModel.uniform(pack).draw(missing, stream(plan.generation.seed, "random texts", attempt))
-        new = write_candidates(cards, pack, plan, job.tools.writer, job.progress, first=len(pool))
+        new = write_candidates(cards, pack, plan, job.tools.writer, job.progress, len(pool), job.processes)
         pool = drop_copies(pool.extend(new.candidates), pack)
     return pool
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.errors import UsageError
+from rpsg.machine.processes import HERE
 from rpsg.methods.languages import check_language
 from rpsg.privacy.egress import NOWHERE, PUBLIC, STRICT, check_spread
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from rpsg.domains import Pack
     from rpsg.engines.base import Engine
+    from rpsg.machine.processes import Processes
     from rpsg.models.transformers.dp_training import Trainer
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
@@ -89,7 +91,8 @@ class Seeding:
 class Job:
     """One run, as a method sees it. ``key`` orders a person's own rows and phrases; it is secret.
 
-    ``engine`` adds up what people contribute; None: this process, with everybody in one part.
+    ``engine`` adds up what people contribute; None: this process, with everybody in one part. Steps that read
+    only public texts may be divided among ``processes``.
     """
 
     plan: Plan
@@ -102,6 +105,7 @@ class Job:
     key: bytes = b""
     seeding: Seeding | None = None
     engine: Engine | None = None
+    processes: Processes = HERE
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,8 +165,8 @@ def voted_apart(budget: Budget) -> str:
 def smallest_size(budget: Budget) -> int | None:
     """The smallest number of people (in split mode: of voters) from which something can be learnt.
 
-    If they are counted with noise there must be more: the lower end of the count is used, which may lie up
-    to twice its margin below the truth. None if no stage knows how many people it needs.
+    If people are counted with noise, more are needed: the lower end of the count is used, which may be below
+    the true number by up to twice its margin. None if no stage knows how many people it needs.
     """
     needed = [release.fewest for release in budget.releases if release.fewest is not None]
     if not needed:
@@ -212,7 +212,7 @@ def check_people(plan: Plan, n: int, budget: Budget) -> None:
 
 
 def _people_with(plan: Plan, voters: int) -> int:
-    """The smallest number of people of whom so many can vote."""
+    """The smallest number of people such that this many of them can vote."""
     people = voters
     while (found := _voters_among(plan, people)) < voters:
         people += voters - found
@@ -220,8 +220,8 @@ def _people_with(plan: Plan, voters: int) -> int:
 
 
 def _larger_epsilon(n: int, budget: Budget) -> str:
-    """The end of a sentence: about the smallest epsilon at which ``n`` people outweigh the noise, if it still
-    protects. The noise shrinks by as much as mu grows.
+    """The end of a sentence, with roughly the smallest epsilon at which ``n`` people outweigh the noise, if
+    this epsilon still protects. The noise shrinks by the factor by which mu grows.
     """
     times = max(release.fewest / max(n, 1) for release in budget.releases if release.fewest is not None)
     epsilon = epsilon_of(1.02 * times * budget.mu, budget.delta, budget.delta_fail)

@@ -104,14 +104,16 @@ def _synthesize(job: Job) -> Pool:
             hint="Train for more [dpsgd] steps, use another --writer or a larger --epsilon, with a new -o.",
         )
     surplus = {c.id: "more than were asked for" for c in pool.alive()[plan.corpus.size :]}
-    return scrub(pool.drop("size", surplus), job.pack.language)
+    return scrub(pool.drop("size", surplus), job.pack.language, job.processes)
 
 
 # -- what is learnt from ----------------------------------------------------------------------------------
 
 
 def _read(job: Job, pack: Pack) -> tuple[Sequence[Document], npt.NDArray[np.int64], Traits]:
-    """The texts that take part, the person of each, and for each attribute the index of each one's value."""
+    """The texts that take part, the person of each text, and for each attribute the index of the text's
+    value.
+    """
     door, tools = seeding(job).unprotected, job.tools
     flow = UnprotectedFlow(records_of(job), "training", TRAINED)
     everything = cast("Sequence[Document]", door.read("rows", flow))
@@ -136,7 +138,8 @@ def _values(pack: Pack, traits: Traits, row: int) -> dict[str, str]:
 
 
 def account(plan: Plan, people: int) -> dict[str, Any]:
-    """The noise of training, and what training and counting cost by an accountant; for the operator's eyes.
+    """The noise of training, and what training and counting cost according to an accountant; only for the
+    operator.
 
     A person takes part in a step with probability batch / number of people: as declared, or ``people``.
     """

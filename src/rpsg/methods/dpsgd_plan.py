@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from rpsg.methods.base import Tools
     from rpsg.plan import Plan
 
-#: The factor by which more texts are written, because filters drop some; and how often texts that are then
-#: still missing are written.
+#: The number of texts is multiplied by this, because filters drop some. Texts that are still missing are then
+#: written in at most this many further attempts.
 OVERSAMPLE, ATTEMPTS = 1.25, 4
 TRAINED = "texts, and their values of the public schema, through clipped gradients with noise"
 COUNTED = "how often each value of the public schema occurs, with noise"
@@ -68,7 +68,7 @@ def check(plan: Plan) -> None:
         )
     if plan.privacy.adjacency == "replace_one":
         raise UsageError(
-            "The steps of DP-SGD are accounted for adding or removing a person, not for replacing one.",
+            "The accounting of DP-SGD covers adding or removing a person, but not replacing one.",
             hint="Use --adjacency add_remove.",
         )
     refuse_budget_words(plan)

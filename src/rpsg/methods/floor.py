@@ -29,10 +29,10 @@ def synthesize(job: Job) -> Pool:
     try_writer(job)
     plan, pack = job.plan, job.plan.data.added_to(job.pack)
     cards = draw_cards(job, pack, CardModel.uniform(pack), {}, candidates(plan))
-    pool = write_candidates(cards, pack, plan, job.tools.writer, job.progress)
+    pool = write_candidates(cards, pack, plan, job.tools.writer, job.progress, processes=job.processes)
     pool = public_filters(job, pack, pool)
     surplus = {c.id: "more than were asked for" for c in pool.alive()[plan.corpus.size :]}
-    return scrub(pool.drop("floor", surplus), job.pack.language)
+    return scrub(pool.drop("floor", surplus), job.pack.language, job.processes)
 
 
 def candidates(plan: Plan) -> int:

@@ -90,7 +90,7 @@ def _candidate(task: Task, attempt: Attempt, stage: str) -> Candidate:
 
 
 def made_of(pool: Pool, taken: int, before: Pool | None = None) -> StageResult:
-    """A pool as a checkpoint; its counts are of what this stage dropped."""
+    """A pool as a checkpoint; its counts say what this stage dropped."""
     earlier = before.drops() if before is not None else {}
     reasons = Counter(
         {
@@ -141,8 +141,9 @@ def histogram_step(
     """Step S6: what the second rewrite begins with, each with its seed.
 
     Without noise all variants are kept. With noise, abstracts and variants compete for the noisy votes of all
-    records: for each sentiment, as many texts are kept as 90 % of its abstracts (at least one), so there are
-        never more texts than seeds. Abstract and variant of one seed may both be kept, as in the paper.
+    records. For each sentiment, the number of texts kept is 90 % of the number of its abstracts (at least
+    one), so there are never more texts than seeds. Abstract and variant of one seed may both be kept, as in
+    the paper.
     """
     by_number = {seed.number: seed for seed in seeds}
     tasks = [Task(c.id, by_number[c.parent or 0], c.text) for c in variants.alive()]

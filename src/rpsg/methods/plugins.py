@@ -78,7 +78,7 @@ def _fault(method: Method, what: str) -> PlugInError:
 
 
 def _checked_models(method: Method, makers: Mapping[str, Callable[[], Any]]) -> dict[str, Callable[[], Any]]:
-    """The same makers; what they make is checked as models of other packages are."""
+    """The same makers, but what they make is checked like models of other packages."""
 
     def fault(role: str, what: str) -> PlugInError:
         return _fault(method, f"brings a {role} that {what}")

@@ -33,7 +33,8 @@ EGRESS = (
 
 
 def groups_of(plan: Plan) -> int:
-    """Into how many groups people are divided: one for each text, and those that are not used.
+    """The number of groups into which people are divided: one group for each text, and the groups that are
+    not used.
 
     If more people are declared than ``batch`` for each text, the others are in groups without a text.
     """
@@ -148,7 +149,7 @@ def workload(plan: Plan, pack: Pack) -> Workload:  # noqa: ARG001  # the signatu
 
 
 def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
-    """How much each person can move, and how many people the plan is made for."""
+    """How much each person can change a logit, and how many people the plan is made for."""
     s, size = plan.prediction, plan.corpus.size
     clip = clip_of(plan, budget(plan, pack))
     made_for = (

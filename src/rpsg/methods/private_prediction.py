@@ -65,7 +65,7 @@ def synthesize(job: Job) -> Pool:
     texts = job.kernel.sample(asked, public.choices, references)
     report_spent(job, STAGE)
     drawn = Pool(tuple(map(_candidate, range(len(texts)), texts)))
-    return scrub(public_filters(job, job.pack, drawn), job.pack.language)
+    return scrub(public_filters(job, job.pack, drawn), job.pack.language, job.processes)
 
 
 # -- what the tokens are drawn from -----------------------------------------------------------------------
@@ -121,7 +121,7 @@ class _PublicPrompts:
         return _begin(self._job, [shown], 1)
 
     def choices(self, text: int, written: Sequence[Token]) -> Choices:
-        """The likeliest tokens, and their logits over the temperature."""
+        """The likeliest tokens, and their logits divided by the temperature."""
         settings, pieces = self._job.plan.prediction, source_of(self._job).pieces
         logits = self._following.after(text, written).scores()[0].astype(np.float64)
         usable = np.flatnonzero(self._may_follow(begun=bool(written)) & np.isfinite(logits))

@@ -40,8 +40,8 @@ def _synthesize(job: Job) -> Pool:
     # on.
     posts = find_facts(job, draw_posts(job))
 
-    # Each is rewritten in general words and scored, then edited. The edit with the best scores is kept: that
-    # with the fewest right guesses, and among equals that with the most certain label.
+    # Each is rewritten in general words and scored, then edited. The edit with the best scores is kept: the
+    # one with the fewest right guesses and, among equals, the one with the most certain label.
     history = [edit(job, posts, 0)]
     for number in range(1, job.plan.rupta.edits + 1):
         history.append(edit(job, history[-1], number))

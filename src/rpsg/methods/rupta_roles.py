@@ -43,7 +43,7 @@ class ParsedRequest(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An attribute of a record, its value, and the index of the text that may tell it."""
+    """An attribute of a record, its value, and the index of the text that may reveal it."""
 
     text_index: int
     attribute: str

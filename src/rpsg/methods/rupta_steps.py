@@ -1,4 +1,4 @@
-"""The steps of the method rupta: draw records, find what they tell, edit them and score each edit.
+"""The steps of the method rupta: draw records, find what they reveal, edit them and score each edit.
 
 Each step is a checkpoint of the run, which a resumed run takes up. All steps are run and shown even when no
 text is left to edit, because how many there are is private.
@@ -35,7 +35,7 @@ STILL_TELLS = "still tells an attribute"
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """One record on its way: what it tells, its best edit so far, earlier ones, and why it was dropped.
+    """One record on its way: what it reveals, its best edit so far, earlier ones, and why it was dropped.
 
     ``facts`` are the guarded attributes and their values. ``score`` is None until there is an edit.
     """
@@ -153,7 +153,9 @@ def _after(post: Edited, text: str, score: EditScore | None, problem: str, numbe
 
 
 def pool_of_posts(job: Job, posts: Sequence[Edited]) -> Pool:
-    """The best edit of each record; with ``leaking`` = "drop" those that still tell something are dropped."""
+    """The best edit of each record; with ``leaking`` = "drop" those that still reveal something
+    are dropped.
+    """
     drops = job.plan.rupta.leaking == "drop"
     seeding(job).unprotected.note(UnprotectedFlow("seeds", "choice of edits", CHOSEN))
 

@@ -72,7 +72,9 @@ def seeding(job: Job) -> Seeding:
 
 
 def records_of(job: Job) -> str:
-    """Whose records are read without protection, for the ledger: with a budget only donors'."""
+    """Whose records are read without protection, for the ledger: if there is a budget, only those
+    of donors.
+    """
     return "records" if job.budget is None else "records of donors"
 
 
@@ -149,8 +151,8 @@ def _counted(reason: str, count: int) -> dict[str, int]:
 def choose_abstracts(job: Job, seeds: Sequence[Seed]) -> dict[int, str]:
     """Steps S2 to S4: the summary that the noisy choice took for each seed, by the seed's number.
 
-    Seeds without a summary are missing. A seed whose summary does not have the sentiment of its source with
-    enough confidence gets a second pass; the second summary replaces the first if it agrees with at least the
+    Seeds without a summary are missing. A seed gets a second pass if its summary does not have the sentiment
+    of its source with enough confidence. The second summary replaces the first if it agrees with at least the
     same confidence, or is more similar.
     """
     first = _pass(job, seeds, second=False)

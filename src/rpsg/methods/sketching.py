@@ -15,11 +15,12 @@ from rpsg.records import Document
 from rpsg.stages.annotate import codes_of
 from rpsg.stages.cards import positions
 from rpsg.stages.choose import Block, Objective, choose_in_parts
-from rpsg.stages.resolution import poor_fit_line
+from rpsg.stages.resolution import other_language_line, poor_fit_line
 from rpsg.stages.sketch import (
     LENGTH,
     Features,
     axes_wanted,
+    other_language_share,
     poor_share,
     target_of,
     words_wanted,
@@ -27,6 +28,7 @@ from rpsg.stages.sketch import (
 from rpsg.stages.text_rows import TextRows
 from rpsg.stages.votes import shares
 from rpsg.stages.word_roots import word_roots
+from rpsg.textstats.languages import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +43,8 @@ if TYPE_CHECKING:
     from rpsg.stages.cards import CardModel
     from rpsg.stages.sketch import Floats, Target
 
-#: The features are fitted to at most this many drafts: of a larger pool, to every second or third and so on.
+#: The features are fitted to at most this many drafts: if the pool is larger, to every second draft, every
+#: third, and so on.
 MOST_FITTED = 20_000
 #: The weight of the covariance relative to the mean at diversity 1. With less weight the choice prefers
 #: outlying texts, with more weight central ones (``benchmarks/people.py``).
@@ -93,13 +96,18 @@ def measure(
     # change.
     texts = [c.text for c in drafts[:: math.ceil(len(drafts) / MOST_FITTED)]]
     vectors = job.tools.embedder.embed(texts)
-    features = Features.fit(vectors, texts, axes_wanted(labels), words_wanted(labels))
+    axes, words = axes_wanted(labels), words_wanted(labels)
+    features = Features.fit(vectors, texts, axes, words, pack.counted_language)
 
     question = SketchSum(pack, features, landmarks.get(pack.marginals[0][0]), label)
     noisy = _ask(job, question)
     sigma = paid(job).release("sketch").sigma
     if question.topics is not None:
         job.progress.note(poor_fit_line(*poor_share(noisy, people.likely, sigma)))
+    if language := features.language:
+        share = other_language_share(noisy, people.likely, sigma)
+        if line := other_language_line(*share, name_of(language)):
+            job.progress.note(line)
     mass = model.shares(label) if label else np.ones(1)
     return Sketch(features, noisy, people.likely * mass, sigma)
 
@@ -152,9 +160,14 @@ def _objective(
 def _ask(job: Job, question: SketchSum) -> npt.NDArray[np.int64]:
     """The noisy sum, shape (labels, dim): one query, charged before the noise is drawn."""
     features = question.features
+    words = f"{len(features.words)} words"
+    if features.language:
+        last = f"{words}, and whether the text is in another language than {name_of(features.language)}"
+    else:
+        last = f"and {words}"
     what = (
         f"sum of vectors of length {LENGTH}: {features.count} coordinates of the embedding, their products, "
-        f"and {len(features.words)} words"
+        f"{last}"
     )
     dim = question.blocks * features.dim
     asked = ask(job, "sketch", f"{what}, for each label" if question.label else what, dim)
@@ -169,7 +182,7 @@ def _shares_wanted(
     drafts: Sequence[Candidate],
     vectors: TextRows,
 ) -> tuple[Block, ...]:
-    """The noisy shares of sentiments and lengths, and each draft's own by the same public models."""
+    """The noisy shares of sentiments and lengths, and those of each draft, by the same public models."""
     described = [a for a in pack.attributes if a.kind in {"sentiment", "words"}]
     codes: dict[str, list[Codes]] = {a.name: [] for a in described}
     for block in vectors.blocks():
@@ -207,7 +220,7 @@ def _columns_wanted(
 
 
 def _normed(counts: Floats) -> Floats:
-    """The counts as shares; equal shares if all are zero, which happens after much noise without an even
+    """The counts as shares; equal shares if all are zero, which can happen if there is much noise and no even
     part.
     """
     total = counts.sum()

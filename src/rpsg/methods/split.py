@@ -74,7 +74,7 @@ def _synthesize(job: Job) -> Pool:
     abstracts = some_abstracts(choose_abstracts(job, seeds))
     with_one = [seed for seed in seeds if seed.number in abstracts]
 
-    # The writer makes the candidates, from each seed in turn; filters that read no voter drop the bad ones.
+    # The writer makes candidates from each seed in turn; filters that read no text of a voter drop bad ones.
     in_turn = [with_one[i % len(with_one)] for i in range(wanted)]
     tasks = [Task(i, seed, abstracts[seed.number]) for i, seed in enumerate(in_turn)]
     pool = some_texts(rewrite(job, "first", "first rewrite", tasks))
@@ -92,7 +92,7 @@ def _synthesize(job: Job) -> Pool:
 
 
 def filters_step(job: Job, pack: Pack, pool: Pool, stage: str) -> Pool:
-    """The pool after the filters that read no voter."""
+    """The pool after the filters that read no text of a voter."""
 
     def make() -> StageResult:
         job.progress.start(stage)
@@ -129,7 +129,7 @@ def _rewritten(job: Job, seeds: list[Seed], pool: Pool, wanted: int, round_numbe
 
 
 def _seed_of(candidate: Candidate) -> int:
-    """The number of its seed, which is the parent of every candidate of these methods."""
+    """The number of the candidate's seed, which is its parent in these methods."""
     if candidate.parent is None:
         raise RunError("A text has lost its seed.", hint="This is a bug; please report it.")
     return candidate.parent
@@ -139,7 +139,7 @@ def retell(job: Job, kernel: ReplayKernel, rows: int) -> None:
     """Repeat the queries of a run to its voters, given the evidence of a release with ``rows`` texts.
 
     Raises:
-        VerificationError: there were more candidates than the plan has, or more texts than votes choose.
+        VerificationError: there were more candidates than the plan has, or more texts than the votes choose.
     """
     count_people(job, split_voters(job.plan))
     wanted, last = pool_size(job.plan), job.plan.method.rounds - 1

@@ -57,7 +57,7 @@ def synthesize(job: Job) -> Pool:
     cards = draw_cards(job, pack, model, phrases, pool_size(plan))
 
     # The LLM writes texts from the cards; filters that read only public text drop the bad ones.
-    pool = write_candidates(cards, pack, plan, tools.writer, progress)
+    pool = write_candidates(cards, pack, plan, tools.writer, progress, processes=job.processes)
     pool = public_filters(job, pack, pool)
 
     # One more query to the private texts: which of the drafts, taken together, are most like them?
@@ -68,7 +68,7 @@ def synthesize(job: Job) -> Pool:
         pool = choose_by_sketch(job, pack, model, sketch, pool)
 
     # If too few texts are usable, variants of the chosen ones fill up the corpus.
-    return scrub(expand(job, pack, pool), job.pack.language)
+    return scrub(expand(job, pack, pool), job.pack.language, job.processes)
 
 
 METHOD = Method(

@@ -40,7 +40,8 @@ def check(plan: Plan) -> None:
     columns in the release would not be those that were counted. Shards can only count sums.
 
     Raises:
-        UsageError: votes with columns beside the text, or with shards anything that compares people's rows.
+        UsageError: the plan combines votes with columns beside the text, or shards with something that
+        compares people's rows.
     """
     if plan.method.select == "votes" and plan.data.columns:
         raise UsageError(

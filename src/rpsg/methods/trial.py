@@ -165,7 +165,7 @@ def try_writer(job: Job) -> None:
 
 
 def texts_of_examples(plan: Plan, pack: Pack) -> int:
-    """How many requests a trial takes that rewrites the examples of the pack."""
+    """How many requests a trial needs if it rewrites the examples of the pack."""
     summed_up = bool(pack.examples) and plan.paper.abstracter == "writer"
     return 2 * TEXTS if summed_up else TEXTS
 

@@ -74,7 +74,7 @@ def _question(
 
 
 def _placed(held: list[dict[str, Any]], value: dict[str, Any]) -> int:
-    """The index of the value in the list, at whose end it is added if it is not there."""
+    """The index of the value in the list; if it is not there, it is added at the end."""
     if value not in held:
         held.append(value)
     return held.index(value)

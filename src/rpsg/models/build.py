@@ -97,7 +97,7 @@ def llamacpp(
 
 
 def server_writer(name: str, server: ServerSection | None) -> Writer:
-    """``openai:MODEL`` or ``azure:DEPLOYMENT`` on ``server``; without one, on the provider's own."""
+    """``openai:MODEL`` or ``azure:DEPLOYMENT`` on ``server``; without a server, on that of the provider."""
     from rpsg.models.openai.writer import ServerWriter  # optional package
     from rpsg.plan import ServerSection  # pydantic
 
@@ -106,7 +106,7 @@ def server_writer(name: str, server: ServerSection | None) -> Writer:
 
 
 def server_embedder(name: str, server: ServerSection | None) -> Embedder:
-    """``openai:MODEL`` or ``azure:DEPLOYMENT`` on ``server``; without one, on the provider's own."""
+    """``openai:MODEL`` or ``azure:DEPLOYMENT`` on ``server``; without a server, on that of the provider."""
     from rpsg.models.openai.embedder import ServerEmbedder  # numpy
     from rpsg.plan import ServerSection  # pydantic
 

@@ -139,9 +139,9 @@ class PresidioRecognizer:
     model: an installed spaCy package, e.g. en_core_web_sm, that finds names of people and places. Default:
         none, so that only patterns are found; ``name`` includes the model.
 
-    Kinds are Presidio's in lower case ("us_ssn", "person"), except for those of ``PatternRecognizer``, which
-    have the same names as there. Of two overlapping spans, the one with the higher score is taken. Raises
-    MissingExtraError without the package, ModelError when the spaCy model is not installed.
+    Kinds are Presidio's names in lower case ("us_ssn", "person"), but kinds that ``PatternRecognizer`` finds
+    too have the names of ``PatternRecognizer``. Of two overlapping spans, the one with the higher score is
+    taken. Raises MissingExtraError without the package, ModelError when the spaCy model is not installed.
     """
 
     endpoint: Endpoint = "local_model"

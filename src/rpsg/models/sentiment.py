@@ -144,9 +144,9 @@ def _same_length(texts: Sequence[str], embeddings: npt.NDArray[np.float32], dim:
 class VaderSentiment:
     """Positive, mixed or negative by VADER's compound score, from -1 to 1.
 
-    ``lean`` and above is positive, ``-lean`` and below negative, between them "mixed" (default 0.05, as its
-    authors advise). English only. Nearly every long text becomes positive or negative: with the default
-    embedder the probe is better. Raises MissingExtraError without vaderSentiment.
+    A score of at least ``lean`` is positive, of at most ``-lean`` negative, and between them "mixed" (default
+    0.05, as the authors of VADER advise). English only. Nearly every long text becomes positive or negative:
+    with the default embedder the probe is better. Raises MissingExtraError without vaderSentiment.
     """
 
     endpoint: Endpoint = "local_model"

@@ -53,9 +53,9 @@ _VERSION = 1
 class StaticEmbedder:
     """Rows from ``model.safetensors`` and ``tokenizer.json`` in ``folder``.
 
-    The table has a tensor ``embeddings``, one row for each token, and, as in model2vec, optionally
-    ``weights``, one factor for each token, and ``mapping``, from tokens to rows. Unknown tokens are left out;
-    a text without any known token is a zero row.
+    The table has a tensor ``embeddings`` with one row for each token. As in model2vec, it may also have
+    ``weights`` (one factor for each token) and ``mapping`` (from tokens to rows). Unknown tokens are left
+    out; a text without any known token is a zero row.
 
     Raises MissingExtraError without the packages, ModelError when files are missing or damaged.
     """

@@ -80,5 +80,7 @@ def roles(tools: Tools) -> dict[str, object]:
 
 
 def public_plan(plan: Plan, pack: Pack) -> Plan:
-    """The plan as a release has it: without paths, accounts and limits, and what its method does not read."""
+    """The plan as a release has it: without paths, accounts and limits, and without settings that its method
+    does not read.
+    """
     return resolve(tomllib.loads(public_toml(plan, pack, method_of(plan))))

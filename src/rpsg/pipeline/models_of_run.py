@@ -63,7 +63,7 @@ def writer_of(plan: Plan) -> Writer:
 
 
 def embedder_of_public_texts(tools: Tools) -> Embedder:
-    """The run's embedder; on the workers, if these write. No private text may be given to it."""
+    """The run's embedder; it is on the workers if these write. No private text may be given to it."""
     if isinstance(tools.writer, RayWriter):
         return RayEmbedder(tools.embedder, tools.writer.workers)
     return tools.embedder
@@ -86,7 +86,7 @@ def fingerprint(plan: Plan, pack: Pack, tools: Tools) -> str:
 
 
 def questions(plan: Plan, pack: Pack, tools: Tools) -> str:
-    """The hash of what noisy answers before any vote depend on: everything but writer and prompts."""
+    """The hash of everything that noisy answers before any vote depend on: all but writer and prompts."""
     return plan.questions(
         schema=pack.schema_sha256, embedder=tools.embedder.name, sentiment=tools.sentiment.name
     )

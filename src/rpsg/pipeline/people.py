@@ -56,7 +56,8 @@ def people_of(
 
 
 def bounds_of(plan: Plan, *, bounded: bool) -> tuple[int | None, int]:
-    """The most rows of a person, None for all, and the words of a passage that long rows are cut into.
+    """The maximum number of rows of a person (None: all), and the number of words of the passages into which
+    long rows are cut.
 
     Long rows are cut into passages only for methods that read nothing but noisy answers, since seeds are
     whole records.
@@ -137,7 +138,7 @@ def _tag_of(folder: RunFolder, corpus: Private[PrivateCorpus]) -> bytes:
 
 
 def forget_other_rows(folder: RunFolder, corpus: Private[PrivateCorpus]) -> None:
-    """Keep a keyed hash of a run's rows; delete embeddings unless it shows that they are of these rows.
+    """Keep a keyed hash of a run's rows; delete embeddings unless the hash shows that they are of these rows.
 
     A run may resume with changed rows. Each noisy answer protects the people in the rows that it was drawn
     from, so the costs add up for a person in any of them. An error instead would reveal for certain whether

@@ -151,7 +151,9 @@ def _flows(plan: Plan, pack: Pack) -> tuple[Flow, ...]:
 
 
 def _seconds(plan: Plan, tokens: int) -> float | None:
-    """The estimated writing time on this machine: tokens times size of the weights, over the cores' speed."""
+    """The estimated writing time on this machine: tokens times size of the weights, divided by the speed of
+    the cores.
+    """
     if plan.models.writer.partition(":")[0] in forecast.SERVED:
         return None
     try:

@@ -89,7 +89,7 @@ class PrivateSide:
         return self
 
     def __exit__(self, _kind: object, error: object, _trace: object) -> None:
-        """Close the kernel, which the traceback of a failed run would keep alive, with its lock."""
+        """Close the kernel and free its lock, which the traceback of a failed run would otherwise keep."""
         if isinstance(self.kernel, Kernel):
             waits = isinstance(error, SumsNeeded) and bool(self.kernel.performed.releases)
             self.kernel.close(give_back=not waits)
@@ -109,7 +109,7 @@ class NoQuestions:
 
 
 def check_data(plan: Plan) -> None:
-    """Check that the plan of a method that reads private data names some; nothing is read.
+    """Check that the plan names private data if its method reads such data; nothing is read here.
 
     Raises:
         UsageError: it names none, or no account for standard input.

@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rpsg.disk.files import PUBLIC_MODE, write_atomic
+from rpsg.domains import read_pack
 from rpsg.errors import PrivacyError
+from rpsg.machine.processes import HERE
 from rpsg.pipeline.ledger_facts import extensions, ledger_facts
 from rpsg.pipeline.made import Made, public_plan
 from rpsg.pipeline.planting import refuse_canaries
@@ -24,6 +26,8 @@ from rpsg.privacy.kernel import Kernel
 from rpsg.privacy.ledger import build_private_ledger, build_public_ledger, new_free
 from rpsg.registry import built_in
 from rpsg.release.history import as_read
+from rpsg.release.quality import begin_quality
+from rpsg.release.reader import Release
 from rpsg.report.files import write_release_report
 from rpsg.storage.checkpoints import table
 from rpsg.storage.layout import (
@@ -32,6 +36,7 @@ from rpsg.storage.layout import (
     EGRESS,
     EVIDENCE,
     LEDGER,
+    PACK,
     PRIVATE_LEDGER,
     REPORT,
     STAGE_TABLE,
@@ -42,10 +47,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from rpsg.machine.processes import Processes
     from rpsg.methods.base import Job
     from rpsg.pipeline.private_data import PrivateSide
     from rpsg.privacy.facts import Free
     from rpsg.records import Pool
+    from rpsg.release.quality import Quality
     from rpsg.storage.call_store import CallStore
     from rpsg.storage.failed_requests import SettledWriter
     from rpsg.storage.public_vectors import PublicVectors
@@ -107,14 +114,21 @@ def publish(
             write_atomic(folder.private_path(COMMITMENT), commitment.value.encode())
 
 
-def build_release(target: Path, made: Made, free: Free, *, parquet: bytes | None = None) -> Mapping[str, Any]:
+def build_release(
+    target: Path, made: Made, free: Free, *, parquet: bytes | None = None, processes: Processes = HERE
+) -> Mapping[str, Any]:
     """Write a release into the empty folder ``target`` and return its public ledger. Nothing private is read.
 
     The same arguments give the same bytes, so anyone with a release can build it again and compare. What does
     not follow from ``made`` is in ``free``. ``parquet`` replaces the Parquet file that would be written here,
-    because other versions of its library write the same table as other bytes; if it is empty, there is no
-    such file.
+    because other versions of its library write the same table as different bytes. If it is empty, there is no
+    Parquet file. ``processes`` share what can be divided.
     """
+    pool = None if made.method.has_seeds else as_read(made.pool)
+    # The pack as ``Release`` reads it, and as it is copied into the release.
+    quality = (
+        None if pool is None else begin_quality(pool.alive(), read_pack(made.evidence / PACK), processes)
+    )
     outputs = write_rows(target, rows_of(made), parquet)
     outputs |= write_evidence(target / EVIDENCE, made)
     outputs[EGRESS] = write_egress(target, made.seen)
@@ -126,10 +140,21 @@ def build_release(target: Path, made: Made, free: Free, *, parquet: bytes | None
         return ledger
 
     # Words and report are made from the ledger, and the ledger names them by their hashes. So three ledgers
-    # are written in turn: the first for the words, the second, which names the words, for the report, and the
+    # are written in turn. The first is for the words. The second names the words, and is for the report. The
     # third names all files.
     write_ledger(outputs)
-    pool = None if made.method.has_seeds else as_read(made.pool)
-    outputs |= write_words(target, pool)
+    words = _built(target, pool, None if quality is None else quality())
+    outputs |= write_words(words)
     write_ledger(outputs)
-    return write_ledger({**outputs, REPORT: write_release_report(target, pool)})
+    page = _built(target, pool, words.quality)
+    return write_ledger({**outputs, REPORT: write_release_report(page)})
+
+
+def _built(folder: Path, pool: Pool | None, quality: Quality | None = None) -> Release:
+    """The release that is built in ``folder``. What is known of it is not read or computed again."""
+    release = Release(folder, in_place=True)
+    if pool is not None:
+        release.pool = pool
+    if quality is not None:
+        release.quality = quality
+    return release

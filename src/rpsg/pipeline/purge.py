@@ -81,7 +81,7 @@ def require_finished_or_shards(run: Path) -> None:
 
 
 def destroy_unreleased(run: Path, keep: Collection[str]) -> None:
-    """Destroy what a run without a release made, but for the files of ``keep`` in its private folder.
+    """Destroy what a run without a release made, except the files of ``keep`` in its private folder.
 
     The caller holds the folder's lock. After an interruption a second call completes it.
     """

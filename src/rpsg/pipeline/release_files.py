@@ -15,7 +15,6 @@ from rpsg.pipeline.ledger_facts import short_claim
 from rpsg.privacy.evidence import evidence_names
 from rpsg.release.history import write_history
 from rpsg.release.public_plan import told_toml
-from rpsg.release.reader import Release
 from rpsg.report.croissant import FORMATS, croissant, write_croissant
 from rpsg.report.summary import card, summary
 from rpsg.stages.dialogue import turns_of
@@ -43,11 +42,12 @@ if TYPE_CHECKING:
     from rpsg.pipeline.made import Made
     from rpsg.privacy.egress import EgressRecord
     from rpsg.records import Pool
+    from rpsg.release.reader import Release
     from rpsg.storage.export import ExportFormat
 
 
 def synthetic_texts(pool: Pool, speakers: Sequence[str] = ()) -> list[SyntheticText]:
-    """The texts that were not dropped as rows: label, columns, and the other card values as attributes.
+    """The texts that were not dropped, as rows: label, columns, and the other card values as attributes.
 
     A conversation also has its turns; ``speakers`` are those that the pack names.
     """
@@ -87,7 +87,7 @@ def write_rows(folder: Path, rows: Sequence[SyntheticText], parquet: bytes | Non
 def write_evidence(target: Path, made: Made) -> dict[str, str]:
     """Write what a replay needs: noisy answers, plan, pack, replies, failures, and the candidates' history.
 
-    Returns SHA-256 by name of the files that the ledger does not name elsewhere. Where texts were made from
+    Returns SHA-256 by name of the files that the ledger does not name elsewhere. If texts were made from
     private records, replies and history are left out.
     """
     target.mkdir()
@@ -136,16 +136,12 @@ def write_metadata(folder: Path, made: Made, outputs: Mapping[str, str]) -> str:
     return write_croissant(folder, metadata)
 
 
-def write_words(folder: Path, pool: Pool | None = None) -> dict[str, str]:
-    """Write summary and data card of the release in ``folder``; returns SHA-256 by file name.
-
-    ``pool``: its candidates, which then need not be read.
-    """
-    release = Release(folder, in_place=True)
-    if pool is not None:
-        release.pool = pool
+def write_words(release: Release) -> dict[str, str]:
+    """Write summary and data card of a release that is being built; returns SHA-256 by file name."""
     words = {SUMMARY: summary(release), CARD: card(release)}
-    return {name: write_atomic(folder / name, text.encode(), PUBLIC_MODE) for name, text in words.items()}
+    return {
+        name: write_atomic(release.path / name, text.encode(), PUBLIC_MODE) for name, text in words.items()
+    }
 
 
 def pretty_json(value: Mapping[str, Any]) -> bytes:

@@ -106,7 +106,7 @@ def _ranges(name: str, edges: tuple[Decimal, ...]) -> tuple[str, ...]:
 
 
 def range_of(column: Column, number: Decimal) -> str:
-    """The range of ``column`` that a number is in; an edge is in the higher one."""
+    """The range of ``column`` that a number is in; an edge belongs to the higher range."""
     return column.values[sum(edge <= number for edge in column.edges)]
 
 
@@ -211,5 +211,7 @@ def checked(texts: Iterable[str], read: Iterable[str | None]) -> tuple[str, ...]
 
 
 def every_value(column: Column, *, other: bool) -> tuple[str, ...]:
-    """Every value that a text of the release can have; with "other" if undeclared values count as it."""
+    """Every value that a text of the release can have, including "other" if undeclared values are counted as
+    "other".
+    """
     return (*column.values, OTHER) if other and OTHER not in column.values else column.values

@@ -20,7 +20,7 @@ Columns = Annotated[
 ]
 
 
-#: The settings that name files and accounts of the operator, as they are where nobody may see them.
+#: The settings that name files and accounts of the operator, and what others see in their place.
 OWN_FILES = {"path": "", "account": "", "canary_texts": "", "canary_encoding": ""}
 
 
@@ -146,7 +146,7 @@ class DataSection(Section):
     )
     canary_texts: Name = setting(
         "",
-        "Public texts of the same kind with which canaries begin: a file with the same column as DATA.",
+        "Public texts of the same kind, for the beginnings of canaries: a file with the same column as DATA.",
         option="--canary-texts FILE",
         identity=False,
         added_later=True,
@@ -202,7 +202,9 @@ class DataSection(Section):
 
     @property
     def label_values(self) -> tuple[str, ...]:
-        """Every label that a row may have, if labels are declared; with "other" if rows may count as it."""
+        """Every label that a row may have, if labels are declared; this includes "other" if rows may be
+        counted as "other".
+        """
         more = self.unlisted == "other" and self.labels and OTHER not in self.labels
         return (*self.labels, OTHER) if more else self.labels
 

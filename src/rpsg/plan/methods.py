@@ -16,9 +16,9 @@ class PaperSection(Section):
     as in strict mode. Split has no surrogate, representatives or filters, and refuses ``selection = "votes"``
     and the histogram.
 
-    ``nominal_epsilon`` is not a budget and bounds nothing, so no release names it. With early, middle and
-    late ``filters`` the cosine filter keeps 0.60, 0.65 and all of the texts, and the NLL filter drops those
-    below the 50th, 55th and 10th percentile.
+    ``nominal_epsilon`` is not a budget and bounds nothing, so no release names it. ``filters`` chooses the
+    version of the filters. With "early" the cosine filter keeps 0.60 of the texts, and the NLL filter drops
+    those below the 50th percentile; with "middle" 0.65 and the 55th; with "late" all texts and the 10th.
     """
 
     only_generation: ClassVar[bool] = True
@@ -175,7 +175,7 @@ class PredictionSection(Section):
 
     batch: int = setting(
         32,
-        "About the number of people per text; the sum over the people of a text is divided by this.",
+        "Approximate number of people per text; the sum over the people of a text is divided by this.",
         ge=1,
         le=4096,
     )

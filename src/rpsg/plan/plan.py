@@ -189,7 +189,7 @@ def _by_section(keys: Iterator[str]) -> dict[str, set[str]]:
 NOT_IDENTITY = _by_section(s.key for s in described(Plan) if not s.identity)
 #: Settings that are written down only if they differ from their default, by section.
 ADDED_LATER = _by_section(s.key for s in described(Plan) if s.added_later)
-#: Sections all of whose settings were added later.
+#: Sections in which every setting was added later.
 NEW_SECTIONS = frozenset(ADDED_LATER) - {
     s.key.partition(".")[0] for s in described(Plan) if not s.added_later
 }

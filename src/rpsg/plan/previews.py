@@ -34,7 +34,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The expected and the largest use of something that can be limited, and its cap; None: not known.
+    """The expected and the largest use of something that can be limited, and its cap; None if not known.
 
     ``option`` is the option that sets the cap.
     """

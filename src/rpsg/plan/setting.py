@@ -39,7 +39,8 @@ class Section(BaseModel):
 
     ``read_by`` is for a section that was added later: it names the methods that read the section. In the plan
     of any other method, the section is neither written down nor part of the identity while it has its
-    defaults, so plans made before it keep their identity. Empty: the section is in every plan.
+    defaults, so plans made before this section existed keep their identity. Empty: the section is in every
+    plan.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)

@@ -52,7 +52,7 @@ class LifetimeCap:
 
 
 def runs_that_fit(total: Total, cap: LifetimeCap, mu2: float, delta_fail: float) -> int:
-    """How many more runs of this cost an account with this total can pay for."""
+    """How many more runs an account with this total can pay for, if each of them has this cost."""
     left = cap.mu2 * (1.0 + _ROUNDING) - total.mu2 - total.reserved_mu2
     by_noise = max(0, math.floor(left / mu2))
     by_thresholds = runs_left(total.delta_fail + total.reserved_delta_fail, delta_fail, cap.delta)
@@ -108,8 +108,8 @@ class Account:
         because several copies of one run folder share one reservation.
 
         Raises:
-            BudgetError: there is no room, or the account holds charges for another unit; nothing is charged.
-            sqlite3.IntegrityError: the draw is known already.
+            BudgetError: too little budget is left, or the account holds charges for another unit; nothing is
+            charged. sqlite3.IntegrityError: the draw is known already.
         """
         _require_amount(mu2, delta_fail)
         with self.book.transaction() as rows:
@@ -127,7 +127,7 @@ class Account:
         text. The count is in the book because a run folder may be copied or restored. A token beyond ``most``
         is charged in addition, as the draw ``again``; True if it was.
 
-        Raises BudgetError, and counts nothing, if there is no room for another token.
+        Raises BudgetError, and counts nothing, if too little budget is left for another token.
         """
         with self.book.transaction() as rows:
             if beyond := count_token(rows, self.id, draw, text, most, again.draw):
@@ -140,7 +140,7 @@ class Account:
     def record(
         self, draw: str, run_id: str, stage: str, mu2: float, delta_fail: float, replaced: float | None = None
     ) -> None:
-        """Charge a draw that was made without this account, whether or not there is room for it.
+        """Charge a draw that was made without this account, whether or not enough budget is left for it.
 
         Raises:
             BudgetError: the account holds charges for another unit.

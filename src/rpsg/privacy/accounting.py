@@ -152,7 +152,7 @@ def sigma_for(mu_stage: float, square: float) -> float:
     return steps / SIGMA_STEP
 
 
-def calibrate(  # three by place, three by name
+def calibrate(  # three arguments by position, three by keyword
     epsilon: float,
     delta: float,
     stages: Sequence[StagePlan],

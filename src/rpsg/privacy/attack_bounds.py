@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 #: Beyond this no number of people can show a bound, and e^epsilon is no longer a useful number.
 LARGEST_EPSILON = 40.0
+#: The same for mu; at any delta its epsilon is larger.
+LARGEST_MU = 8.0
 #: The probability with which a leak of the size of a detection limit is detected.
 POWER = 0.95
 _HALVINGS = 60
@@ -27,8 +30,15 @@ GUESSES = (25, 100, 400, 1600)
 
 
 def guess_sizes(units: int) -> list[int]:
-    """How many of ``units`` people an attack with scores names in each of its tests."""
+    """Out of ``units`` people, the number that an attack with scores names in each of its tests."""
     return sorted({size for size in GUESSES if size < units // 2} | {units // 2})
+
+
+def answer_guesses(units: int) -> list[int]:
+    """The approximate number of canaries, out of ``units``, about which an attack on noisy answers says
+    something in each of its tests.
+    """
+    return sorted({max(1, units // part) for part in (10, 5, 2)})
 
 
 @lru_cache(maxsize=16)
@@ -64,7 +74,7 @@ def _root(is_below: Callable[[float], bool], low: float, high: float) -> float:
 
 
 def clopper_pearson(k: int, n: int, level: float = 0.05) -> tuple[float, float]:
-    """One-sided bounds of a share of which ``k`` of ``n`` were seen, each with confidence 1 - ``level``.
+    """A lower and an upper bound of a share, each with confidence 1 - ``level``, if ``k`` of ``n`` were seen.
 
     Together they hold with 1 - 2 * ``level`` (Clopper & Pearson 1934).
     """
@@ -83,12 +93,12 @@ def zero_of(n: int, level: float = 0.05) -> float:
 def one_run_p_value(
     units: int, guesses: int, right: int, epsilon: float, delta: float = 0.0, by_chance: float = 0.5
 ) -> float:
-    """The chance of at least ``right`` right guesses of ``guesses`` if one run is (epsilon, delta)-DP.
+    """The chance that at least ``right`` of ``guesses`` guesses are right if one run is (epsilon, delta)-DP.
 
     ``units`` people were put in or held out by independent coins. The attacker names ``guesses`` of them and
-    keeps silent about the others; a guess is right with chance ``by_chance`` at most before the output is
-    seen. p = P[Bin(r, q) >= v] + 2 m delta max_i P[v - i <= Bin(r, q) < v] / i, where q has e^epsilon times
-    the odds of ``by_chance`` (Steinke, Nasr & Jagielski 2023, theorem 5.2).
+    keeps silent about the others; before the output is seen, a guess is right with a chance of at most
+    ``by_chance``. p = P[Bin(r, q) >= v] + 2 m delta max_i P[v - i <= Bin(r, q) < v] / i, where q has
+    e^epsilon times the odds of ``by_chance`` (Steinke, Nasr & Jagielski 2023, theorem 5.2).
 
     Raises:
         ValueError: not 0 <= right <= guesses <= units, or ``by_chance`` is not strictly between 0 and 1.
@@ -147,7 +157,7 @@ def detection_limit(
     """How many members must have leaked for one of the tests to refute ``epsilon`` in 95 of 100 cases.
 
     The best case: a leaked member outranks everybody else, and all others are ranked by chance. An attack
-    that detects a leak less clearly needs a larger one. None if no number is enough.
+    that detects a leak less clearly needs more leaked members. None if no number is enough.
     """
     found = []
     for guesses in guess_sets:
@@ -167,8 +177,8 @@ def extraction_p_value(chances: Sequence[float], epsilon: float, delta: float, h
     """The probability that an (epsilon, delta)-DP run reveals at least ``hits`` of the secrets.
 
     ``chances`` has for each secret the probability that it is in the output of a run that never saw it. By
-    the union bound, and Markov's inequality for more than one: sum(e^epsilon q_i + delta) / hits. Each secret
-    is added or removed alone, so the epsilon of groups plays no role.
+    the union bound, and by Markov's inequality if ``hits`` is more than one: sum(e^epsilon q_i + delta) /
+    hits. Each secret is added or removed alone, so the epsilon of groups plays no role.
     """
     total = math.fsum(min(1.0, math.exp(min(epsilon, 700.0)) * q + delta) for q in chances)
     return min(1.0, total / max(hits, 1))
@@ -204,3 +214,44 @@ def most_auc(epsilon: float, delta: float) -> float:
     height = min(1.0, 1 - knee)
     full = 1 - delta  # from here on the second line is at 1
     return float(knee * (delta + height) / 2 + (full - knee) * (height + 1) / 2 + (1 - full))
+
+
+def gaussian_run_refuted(units: int, guesses: int, right: int, mu: float, level: float) -> bool:
+    """Whether guesses about coins refute mu-GDP with confidence 1 - ``level``.
+
+    ``units`` people were put in or held out by independent fair coins; the attacker says of ``guesses`` of
+    them whether they are in. Let p(n) be the probability that n guesses are right, and for each number i
+
+        r(i) = sum over n >= i of n p(n) / units,    h(i) = sum over n >= i of (guesses - n) p(n) / units,
+
+    the mean probability that a person is guessed rightly, or wrongly, and i guesses or more are right. For
+    one person, whatever the other coins are, "guessed rightly, and i - 1 of the others too" has at most the
+    probability Phi(Phi^-1(x) + mu), if x is that of "guessed wrongly, and i - 1 of the others rightly". This
+    function of x is concave, so it holds for the means: h(i - 1) >= Phi(Phi^-1(r(i)) - mu). If ``right`` or
+    more are right with probability ``level``, the least r(i) and h(i) follow one from the other, down to i =
+    0; where their sum exceeds guesses / units, probabilities would exceed one (Mahloujifar, Melis & Chaudhuri
+    2024, with the trade-off curve of a Gaussian).
+
+    Raises:
+        ValueError: not 0 <= right <= guesses <= units.
+    """
+    if not 0 <= right <= guesses <= units:
+        raise ValueError("0 <= right <= guesses <= units must hold")
+    hit, miss, normal = level * right / units, level * (guesses - right) / units, NormalDist()
+    for i in range(right - 1, -1, -1):
+        if hit >= 1.0:
+            return True
+        needed = normal.cdf(normal.inv_cdf(hit) - mu)
+        if needed > miss:
+            hit += i / (guesses - i) * (needed - miss)
+            miss = needed
+    return hit + miss > guesses / units
+
+
+def gaussian_run_mu(units: int, guesses: int, right: int, level: float = 0.05) -> float:
+    """The largest mu that the guesses refute, as ``gaussian_run_refuted`` says; 0 if they refute none."""
+
+    def is_refuted(mu: float) -> bool:
+        return gaussian_run_refuted(units, guesses, right, mu, level)
+
+    return _root(is_refuted, 0.0, LARGEST_MU) if guesses and is_refuted(0.0) else 0.0

@@ -113,7 +113,9 @@ class Book:
         return hmac.digest(self.key, kind + b"\0" + content, "sha256")
 
     def _the_key(self, rows: sqlite3.Connection) -> bytes:
-        """The key; a new one only for a new book, since a book is useless with another key."""
+        """The key of the book; a new key is made only for a new book, since a book is useless with another
+        key.
+        """
         known = rows.execute("SELECT mark FROM key_check").fetchone()
         waiting = self._folder / f"{KEY}.new"
         if known is None:

@@ -99,9 +99,10 @@ def claim_numbers(
 ) -> dict[str, Any]:
     """Every number that follows from the account. ``spent`` is (delta_fail, tv).
 
-    ``mu2`` is mu squared under the claim's neighbouring relation, ``replaced_mu2`` under replace-one: twice
-    as large for counts, four times for a sum of vectors. A group of g units has exactly g mu; that a string
-    shared by all of them passes a threshold more easily is included in ``delta_group``.
+    ``mu2`` is mu squared under the claim's neighbouring relation. ``replaced_mu2`` is mu squared under
+    replace-one: twice as large for counts, four times as large for a sum of vectors. A group of g units has
+    exactly g mu. A string that all of them share passes a threshold more easily; this is included in
+    ``delta_group``.
     """
     delta_fail, tv = spent
     mu, one = math.sqrt(mu2), replaced_mu(mu2, replaced_mu2)

@@ -119,12 +119,12 @@ def host_of(model: Any) -> str:
 
 
 def through_cluster(host: str) -> str:
-    """Where requests go whose writer is on the nodes of a cluster, or is reached from them."""
+    """Where requests go if the writer is on the nodes of a cluster, or is reached from them."""
     return RAY_CLUSTER if not host or is_loopback(host) else f"{RAY_CLUSTER} and {host}"
 
 
 def check_spread(rules: Iterable[EgressRule], method: str) -> None:
-    """Check that no prompt of a method holds private text, before they are sent to workers on a cluster.
+    """Check that no prompt of a method holds private text, before prompts are sent to workers on a cluster.
 
     Raises:
         PrivacyError: the method's table lets a writer see private text, or says nothing about its writer.

@@ -1,7 +1,8 @@
 """The noisy vectors as public files: one for each mechanism, with its hash in the ledger.
 
-Each holds the hash of the stage plan and its position in it, so that it fits no other run or step, and the
-random id of its draw, for which the account book has a charge. They are DP outputs, and all a replay needs.
+Each holds the hash of the stage plan and its position in that plan, so that it fits no other run or step. It
+also holds the random id of its draw, for which the account book has a charge. They are DP outputs, and all a
+replay needs.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ def read_back(
     """The evidence in a run folder, which must fit ``expected`` and one of ``draws``.
 
     Raises:
-        RunError: it is another one, or not the one with this hash.
+        RunError: it is the evidence of another query, or does not have this hash.
     """
     content = path.read_bytes()
     is_same = sha256 in {None, hashlib.sha256(content).hexdigest()}

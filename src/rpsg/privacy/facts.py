@@ -59,8 +59,8 @@ class Facts:
 
     ``claim_words`` is for methods without a formal claim, which describe themselves. ``noise_source`` names a
     noise source outside of the ledger's mechanisms. ``in_the_clear``: private files were not encrypted.
-    ``n_public`` is the declared number of units, ``counted`` the noisy one, and ``noise_decides`` whether
-    that is so small that noise dominates the counts.
+    ``n_public`` is the declared number of units, ``counted`` the noisy one, and ``noise_decides`` whether the
+    noisy one is so small that noise dominates the counts.
     """
 
     reads: Reads

@@ -186,7 +186,7 @@ class Kernel:
         """The strings that pass the plan's threshold, with noisy counts. ``items`` as in ``release``.
 
         Raises:
-            RunError: as ``release``, or ``delta_fail`` is not the plan's.
+            RunError: as in ``release``, or ``delta_fail`` differs from the plan.
             PrivacyError: as ``release``.
         """
         planned = self._planned(query)
@@ -204,8 +204,9 @@ class Kernel:
     ) -> Texts:
         """``query.dim`` texts of at most k tokens, drawn token by token as ``token_sampling`` says.
 
-        ``references`` gives the private rows, and is called only if the texts were not all drawn before. The
-        rows are divided among the texts by its argument, the id of the draw: one charge, one division.
+        ``references`` gives the private rows, and is called only if the texts were not all drawn before. Its
+        argument, the id of the draw, decides how the rows are divided among the texts: one charge, one
+        division.
 
         Raises as ``release``, ``Account.draw_token`` and ``require_same_division``.
         """

@@ -88,12 +88,12 @@ def noisy_selection(
     """The strings whose noisy count reaches ``threshold``, with that count, in the order of the strings.
 
     Noise is added to the strings that occur. Under add/remove (and replace-one) that is enough: strings in
-    both neighbouring data sets are ordinary histogram cells, and one that only the differing unit holds
+    both neighbouring data sets are ordinary histogram cells, and a string that only the differing unit holds
     passes with probability at most delta_fail (Korolova et al., 2009; Gopi et al., 2020). The result does not
     depend on the order of the input: the noise is independent of it and the result is sorted.
 
     Raises:
-        PrivacyError: a unit holds more than k strings or one twice, or the noise is not whole numbers.
+        PrivacyError: a unit holds more than k strings or a string twice, or the noise is not whole numbers.
     """
     counts = string_counts(query, open_private(items))
     names = sorted(counts)

@@ -23,9 +23,9 @@ the one before, which is at x:
     b_0 = 1,   b_n = -(x h b_(n-1) + h^2 b_(n-2)) / n
 
 Terms below 2^-200 are left out, and all errors of 1.4 million steps together stay below 2^-170. So the two
-methods differ by less than 2^-149. An entry whose bits after the 128th are that close to all zeros or all
-ones, where the two might be truncated differently, is computed by the first series: the table is the same to
-the last bit.
+methods differ by less than 2^-149. If the bits of an entry after the 128th are that close to all zeros or all
+ones, the two might be truncated differently. Such an entry is computed by the first series, so the table is
+the same to the last bit.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _by_series(sigma: float, reach: int) -> Iterator[int]:
 
 
 def _by_steps(sigma: float, reach: int) -> Iterator[int]:
-    """As ``_by_series``, each from the one before; truncated to 128 bits they are equal."""
+    """As ``_by_series``, but each is computed from the one before; truncated to 128 bits they are equal."""
     step = 1 / Fraction(sigma)
     width, square = int(step * _ONE), int(step * step * _ONE)
     mask = (1 << (_FRACTION - _BITS)) - 1
@@ -222,9 +222,9 @@ class OpenDPNoise(_Sealed):
     OpenDP offers a *discrete* Gaussian, which is not a post-processing of the continuous one: on the
     integers, the closed form would under-count. So it is drawn on a lattice of step 2^-s, as fine as 64-bit
     integers allow, and then rounded to whole numbers, which again is post-processing. The probability of a
-    whole number is then a Riemann sum of the normal density in place of its integral, off by at most the step
-    times the variation of the density in that interval; the total variation is at most step * 0.4 / sigma for
-    each draw, as ``sources.tv_bound`` computes it.
+    whole number is then a Riemann sum of the normal density in place of its integral. It is off by at most
+    the step times the variation of the density in that interval, so the total variation is at most step * 0.4
+    / sigma for each draw, as ``sources.tv_bound`` computes it.
     """
 
     __slots__ = ()

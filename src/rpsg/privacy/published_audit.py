@@ -1,8 +1,8 @@
 """An audit that is published on purpose: an entry of the ledger, whose figures fit together.
 
-Its counts were read from private texts without noise. A verifier cannot count again, but it recomputes
-every bound from the counts and every verdict from the bounds, and the claim must be the ledger's. Whether
-they also fit the release is checked in ``rpsg.pipeline.verification.audited``.
+Its counts were read from private texts without noise. A verifier cannot count again, but it recomputes every
+bound from the counts and every verdict from the bounds, and checks that the claim is that of the ledger.
+Whether they also fit the release is checked in ``rpsg.pipeline.verification.audited``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.disk.json_text import canonical_json
 from rpsg.errors import UsageError
-from rpsg.privacy.attack_bounds import extraction_p_value, guess_sizes, one_run_p_value
+from rpsg.privacy.attack_bounds import (
+    LARGEST_EPSILON,
+    answer_guesses,
+    extraction_p_value,
+    gaussian_run_refuted,
+    guess_sizes,
+    one_run_p_value,
+)
+from rpsg.privacy.gaussian import mu_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,7 +50,7 @@ CANNOT_SHOW_LIKE_IT = (
     "that the corpus of the published audit, which is destroyed, was made from the same private texts: the "
     "publisher's machine compared them when it published, and nobody else can"
 )
-#: Attacks that rank canaries and not people.
+#: The attack that ranks canaries and not people.
 OF_CANARIES = "exposure"
 _TOLERANCE = 1e-6
 _NAMED = ("kind", "tests", "units", "members", "guesses", "right", "epsilon_lower", "epsilon_most")
@@ -154,7 +162,7 @@ def _of_all_people(run: Sequence[Line], people: Line) -> Iterator[str]:
     planted = {line["planted"] for line in run if line["kind"] == "extraction"}
     sides = (people["members"] + people["held_out"], people["members"])
     for line in run:
-        if line["name"] == OF_CANARIES:
+        if line["name"] == OF_CANARIES or line["kind"] == "answers":
             if planted and line["members"] not in planted:
                 yield f"{line['name']}: it counted other canaries than were planted"
         elif line["kind"] != "extraction" and (line["units"], line["members"]) != sides:
@@ -173,6 +181,8 @@ def _reasons(line: Line, found: Line) -> Iterator[str]:
     level = found["level"] / found["tested"] / line["tests"]
     if line["kind"] == "extraction":
         yield from _extracted(line, delta, level)
+    elif line["kind"] == "answers":
+        yield from _answered(line, delta, level)
     else:
         yield from _named(line, delta, level)
     refuted = line["epsilon_lower"] > claimed
@@ -221,7 +231,32 @@ def _named(line: Line, delta: float, level: float) -> Iterator[str]:
         yield "what it could have shown does not follow from its counts"
 
 
+def _answered(line: Line, delta: float, level: float) -> Iterator[str]:
+    units, members, guesses, right = (line[name] for name in ("units", "members", "guesses", "right"))
+    sizes = answer_guesses(units) if units else []
+    if not (0 < members < units and right <= guesses) or line["tests"] != len(sizes) or guesses not in sizes:
+        yield "its counts cannot be"
+        return
+
+    def p_value(named: int, true: int) -> Callable[[float], float]:
+        def of(epsilon: float) -> float:
+            mu = mu_for(max(epsilon, _TOLERANCE), delta)
+            refuted = epsilon <= LARGEST_EPSILON and gaussian_run_refuted(units, named, true, mu, level)
+            return 0.0 if refuted else 1.0
+
+        return of
+
+    if not _is_bound(line["epsilon_lower"], p_value(guesses, right), level):
+        yield "its lower bound does not follow from its counts"
+    most = [p_value(size, size) for size in sizes]
+    told = line["epsilon_most"]
+    if not any(_is_bound(told, each, level) for each in most) or any(
+        each(told + _TOLERANCE) < level for each in most
+    ):
+        yield "what it could have shown does not follow from its counts"
+
+
 def _is_bound(epsilon: float, p_value: Callable[[float], float], level: float) -> bool:
-    """Whether ``epsilon`` is the largest that is refuted at this level, or 0 and none is."""
+    """Whether ``epsilon`` is the largest that is refuted at this level, or is 0 because none is refuted."""
     is_least = epsilon == 0.0 or p_value(max(0.0, epsilon - _TOLERANCE)) < level
     return is_least and p_value(epsilon + _TOLERANCE) >= level

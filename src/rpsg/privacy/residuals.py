@@ -2,9 +2,9 @@
 
 Each count gives a number that is uniform if the noise is right: a random point between F(r - 1) and F(r),
 where F is the distribution function of the rounded Gaussian and r the difference. A string that did not reach
-its threshold is only known to be below it: its point is between 0 and F of that. So the points are exactly
-uniform and independent, whatever the counts are, and their normal scores z exactly normal: the sum of squares
-is chi-squared, the sum over sqrt n normal. Both tests are two-sided.
+its threshold is only known to be below it: its point is between 0 and F at the threshold. So the points are
+exactly uniform and independent, whatever the counts are, and their normal scores z exactly normal: the sum of
+squares is chi-squared, the sum over sqrt n normal. Both tests are two-sided.
 """
 
 from __future__ import annotations

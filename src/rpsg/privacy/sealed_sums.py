@@ -88,7 +88,7 @@ def public_half(key: bytes) -> bytes:
 
 
 def sealed_sums(address: ShardAddress, held: ShardSums, recipient: bytes) -> bytes:
-    """A file with these sums for the holder of the private key of ``recipient``; DataError for no key."""
+    """The sums as a file for the holder of the private key of ``recipient``; DataError if it is no key."""
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 

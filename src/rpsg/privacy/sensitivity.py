@@ -14,8 +14,8 @@ may be equal, hence c^2; in S5 and S6 a unit is bounded after its rows are added
 Replace-one doubles the square if contributions are never negative: |a - b|^2 <= |a|^2 + |b|^2. In S6 two
 units may point in opposite directions, |a - b| <= |a| + |b|, and the square is four times as large.
 
-S7 is no sum with noise: k tokens are drawn in proportion to exp of a sum of scores, and a draw reveals no
-more than a sum with Gaussian noise which a unit changes by w c (see ``token_sampling``). Scores have either
+S7 is no sum with noise: k tokens are drawn in proportion to exp of a sum of scores. A draw reveals no more
+than a Gaussian mechanism whose sum a unit changes by w c (see ``token_sampling``). Scores have either
 sign, so replacing makes the square four times as large.
 """
 

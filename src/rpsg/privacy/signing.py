@@ -151,7 +151,7 @@ def signature_of(key: Ed25519PrivateKey, ledger: bytes) -> bytes:
 
 
 def is_signed(signer: Mapping[str, Any], ledger: bytes, signature: bytes) -> bool:
-    """Whether the signature is the signer's for these bytes, and the signer's block is consistent."""
+    """Whether the signature of these bytes is the signer's, and the signer's block is consistent."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 

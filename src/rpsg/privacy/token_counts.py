@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NOT_PAID = "The account book has no charge for tokens under the id that this folder names."
 DIVIDED_ANEW = "The tokens in this folder were drawn when the rows were divided in another way."
-#: Made with the first token, so that a book without any remains one that earlier versions can use.
+#: The table is made with the first token, so earlier versions can use a book in which no token was counted.
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS token (account INTEGER NOT NULL, draw TEXT NOT NULL, text INTEGER NOT NULL, "
     "tokens INTEGER NOT NULL, PRIMARY KEY (account, draw, text))"
@@ -59,10 +59,11 @@ class Draw:
 
 
 def count_token(rows: sqlite3.Connection, account: int, draw: str, text: int, most: int, again: str) -> bool:
-    """Count a token of a text. True if neither the charge ``draw``, which pays for ``most`` tokens of each
-    text, nor an additional charge pays for it. Then one more token of every text counts as paid, and the
-    caller has to charge it in the same transaction, as the draw ``again``. That draw counts as begun, so it
-    cannot pay for a division of its own, not even if texts have one token and it costs as much as ``draw``.
+    """Count a token of a text. True if the token is not paid for: not by the charge ``draw``, which pays for
+    ``most`` tokens of each text, and not by an additional charge. Then one more token of every text counts as
+    paid, and the caller has to charge it in the same transaction, as the draw ``again``. That draw counts as
+    begun, so it cannot pay for a division of its own, not even if texts have one token and it costs as much
+    as ``draw``.
     """
     rows.execute(_TABLE)
     (number,) = rows.execute(_COUNT, (account, draw, text)).fetchone()
@@ -80,8 +81,9 @@ def require_same_division(book: Book, account: int, paid: Draw, division: Privat
     The first division is written down. Earlier versions wrote none down, so their tokens never fit.
 
     Raises:
-        RunError: the division is another one, or the book has no such charge: a run folder may name one of
-            another stage or run, or of a smaller budget, as the charge that its tokens were begun under.
+        RunError: people are divided in another way, or the book has no such charge. (A run folder may claim
+        that
+            its tokens were begun under a charge of another stage or run, or of a smaller budget.)
     """
     mark = book.mark(b"division", open_private(division))
     draw = (account, paid.draw)

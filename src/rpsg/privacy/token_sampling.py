@@ -11,12 +11,12 @@ by at most c w at each token.
 
 What a draw costs. Removing the unit multiplies the odds of every pair of tokens by a factor between e^-x and
 e^x with x = 2 c w / SCALE: the draw has bounded range x (Durfee and Rogers, 2019), and whoever sees it learns
-no more than from one coin with the chances p and q whose log odds differ by x. Such a coin is mu-GDP for
-mu = Phi^-1(p) - Phi^-1(q), because the trade-off curve of a coin consists of two straight lines, which are
-above the convex Gaussian curve if their common corner is. With g(t) = Phi^-1(1 / (1 + e^-t)), mu is at most x
-times the largest slope of g, which is F (1 - F) / phi for F = Phi(z). The square [-z, z]^2 holds the disc of
-radius z, so (2 F - 1)^2 >= 1 - e^(-z^2/2), that is F (1 - F) <= e^(-z^2/2) / 4, and the slope is at most
-sqrt(2 pi) / 4. So mu <= c w sqrt(pi / 2) / SCALE: a token costs no more than Gaussian noise of deviation
+no more than from one coin with the chances p and q whose log odds differ by x. Such a coin is mu-GDP for mu =
+Phi^-1(p) - Phi^-1(q), because the trade-off curve of a coin consists of two straight lines, which are above
+the convex Gaussian curve if their common corner is above it. With g(t) = Phi^-1(1 / (1 + e^-t)), mu is at
+most x times the largest slope of g, which is F (1 - F) / phi for F = Phi(z). The square [-z, z]^2 holds the
+disc of radius z, so (2 F - 1)^2 >= 1 - e^(-z^2/2), that is F (1 - F) <= e^(-z^2/2) / 4, and the slope is at
+most sqrt(2 pi) / 4. So mu <= c w sqrt(pi / 2) / SCALE: a token costs no more than Gaussian noise of deviation
 
     TOKEN_SIGMA = SCALE sqrt(2 / pi)
 
@@ -58,8 +58,8 @@ SCALE = 1 << 15
 TOKEN_SIGMA = (math.floor(math.sqrt(2.0 / math.pi) * SCALE * 1e6) - 1) / 1e6
 #: Public scores are at most this far below their maximum; tokens further below cannot be drawn.
 DEEPEST = 64 * SCALE
-#: The sum of the private scores of a token is clipped to -MOST_MOVED..MOST_MOVED, which makes no difference
-#: between two sums larger.
+#: The sum of the private scores of a token is clipped to -MOST_MOVED..MOST_MOVED; clipping never makes the
+#: difference between two sums larger.
 MOST_MOVED = 64 * SCALE
 _BITS = 512
 _EXACT = Context(prec=120)
@@ -182,7 +182,9 @@ def is_whole(text: Sequence[Token], most: int) -> bool:
 
 
 def is_text(text: Sequence[Token], most: int) -> bool:
-    """Whether a text is one that a run can have drawn: finished, and ended once at most, at its end."""
+    """Whether a run can have drawn this text: it is finished, and it has a token that ends texts only at its
+    end, if at all.
+    """
     return is_whole(text, most) and len(text) <= most and all(piece for _, piece in text[:-1])
 
 

@@ -1,8 +1,8 @@
 """The privacy cost of DP-SGD as an accountant computes it: a figure for research, on which no claim of a
 release is built.
 
-A step takes each person with the same probability (Poisson sampling), adds up clipped gradients and noise.
-Steps are composed by privacy-loss distributions (Koskela et al., 2020; Doroshenko et al., 2022), which
+A step takes each person with the same probability (Poisson sampling), and adds up clipped gradients and
+noise. Steps are composed by privacy-loss distributions (Koskela et al., 2020; Doroshenko et al., 2022), which
 dp-accounting computes, for adding or removing one person. The figure holds for exact Gaussian noise of a
 secure source, and for a number of people that is public; training on floating-point numbers has neither.
 """
@@ -32,7 +32,7 @@ class Training:
 
 
 def epsilon_of_training(training: Training, noise_multiplier: float, delta: float) -> float:
-    """Epsilon at ``delta`` of all steps with this noise over clipping length; infinite without noise.
+    """Epsilon at ``delta`` of all steps with this ratio of noise to clipping length; infinite without noise.
 
     Raises:
         MissingExtraError: dp-accounting is not installed.

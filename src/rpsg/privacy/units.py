@@ -7,9 +7,9 @@ up whatever their ``c``.
 Other charges do not add up: ten charges for single rows do not bound the loss of a person, another column
 groups rows differently, and charges of an earlier version have no unit. Of the two neighbouring relations one
 contains the other: replacing a unit is removing one and adding one. So every charge under ``add_remove`` also
-has a price under ``replace_one``, which is stored with it: mu squared is twice as large for counts, which are
-never negative, and four times, the largest possible, for sums of vectors. The converse does not hold: a
-charge under ``replace_one`` bounds nothing under ``add_remove``.
+has a price under ``replace_one``, which is stored with it. There mu squared is twice as large for counts,
+which are never negative, and four times as large for sums of vectors (the largest possible factor). The
+converse does not hold: a charge under ``replace_one`` bounds nothing under ``add_remove``.
 """
 
 from __future__ import annotations

@@ -185,7 +185,8 @@ def _nearest(numerators: IntArray, divisors: IntArray, w: int) -> IntArray:
 
 
 def _fewer_steps(whole: IntArray, gained: IntArray, w: int) -> IntArray:
-    """Reduce the entries that gained most by rounding by one step, as few as bring each row to length w.
+    """Reduce by one step the entries that gained most by rounding, as few as needed to bring each row to
+    length w.
 
     Ties are broken by position. Reducing every entry that gained leaves none above its exact quotient, so the
     bound is always reached.

@@ -19,8 +19,9 @@ from rpsg.stages import resolution
 from rpsg.stages.cards import is_coarse, shapes
 from rpsg.stages.keyphrases import labels_found
 from rpsg.stages.levels import safe_size, thinned
-from rpsg.stages.resolution import poor_fit_line
-from rpsg.stages.sketch import poor_share
+from rpsg.stages.resolution import other_language_line, poor_fit_line
+from rpsg.stages.sketch import other_language_share, poor_share
+from rpsg.textstats.languages import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -124,15 +125,33 @@ def people(evidence: Mapping[str, Evidence], ledger: Mapping[str, Any]) -> Noisy
     return None if found is None or not found.values else Noisy(found.values[0], _sigma(ledger, "size"))
 
 
-def without_topic(plan: Plan, ledger: Mapping[str, Any], evidence: Mapping[str, Evidence]) -> str:
-    """A sentence about the private texts that fit no topic, from the sketch; "" without a sketch."""
+def fit_of_pack(
+    plan: Plan, pack: Pack, ledger: Mapping[str, Any], evidence: Mapping[str, Evidence]
+) -> tuple[str, ...]:
+    """Sentences about the private texts that fit no topic of the pack, and those in another language than its
+    own, from the sketch. Without a sketch, or if there is nothing to say, there are none.
+    """
+    found = _sketch(plan, ledger, evidence)
+    if found is None:
+        return ()
+    told = poor_fit_line(*poor_share(*found))
+    if not pack.counted_language:
+        return (told,)
+    other = other_language_line(*other_language_share(*found), name_of(pack.language))
+    return tuple(filter(None, (told, other)))
+
+
+def _sketch(
+    plan: Plan, ledger: Mapping[str, Any], evidence: Mapping[str, Evidence]
+) -> tuple[npt.NDArray[np.int64], float, float] | None:
+    """The noisy sketch with a row for each label, the number of people, and the noise; None without them."""
     found, counted = evidence.get("sketch"), people(evidence, ledger)
     number = plan.privacy.n_public if counted is None else counted.count
     if found is None or found.values is None or number is None:
-        return ""
+        return None
     labels = max(1, len(labels_of(plan, evidence)))
     noisy = np.array(found.values, np.int64).reshape(labels, -1)
-    return poor_fit_line(*poor_share(noisy, number, _sigma(ledger, "sketch")))
+    return noisy, number, _sigma(ledger, "sketch")
 
 
 def labels_of(plan: Plan, evidence: Mapping[str, Evidence]) -> tuple[str, ...]:

@@ -65,7 +65,9 @@ def as_read(pool: Pool) -> Pool:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """Cards and reasons that were read. Equal ones are one object, because many candidates share a few."""
+    """Cards and reasons that were read. Equal cards, and equal reasons, are one object, because many
+    candidates share a few.
+    """
 
     cards: dict[tuple[Any, ...], Card] = field(default_factory=dict)
     drops: dict[Drop, Drop] = field(default_factory=dict)

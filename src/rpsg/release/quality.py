@@ -7,21 +7,29 @@ texts give the same line on every machine, so that verifying a release gives the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from rpsg.machine.processes import HERE, in_parts
 from rpsg.textstats.echoes import all_echoes, form_of, has_placeholder
 from rpsg.textstats.repeats import repeats
 from rpsg.textstats.self_bleu import self_bleu_scores
 from rpsg.textstats.words import word_count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rpsg.domains import Pack
+    from rpsg.machine.processes import Processes
     from rpsg.records import Candidate
+    from rpsg.textstats.echoes import Form
 
 #: Self-BLEU grows with the number of texts, so at most this many are compared, evenly spaced.
 COMPARED = 1000
+#: The number of texts that are given to another process at a time, with what all prompts have in common.
+MANY = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +74,45 @@ def _verb(count: int, verb: str) -> str:
     return f"{verb}s" if count == 1 else verb
 
 
-def quality_of(released: Sequence[Candidate], pack: Pack) -> Quality:
+def quality_of(released: Sequence[Candidate], pack: Pack, processes: Processes = HERE) -> Quality:
     """The figures of the released texts of a run with this pack."""
+    return begin_quality(released, pack, processes)()
+
+
+def begin_quality(
+    released: Sequence[Candidate], pack: Pack, processes: Processes = HERE
+) -> Callable[[], Quality]:
+    """As ``quality_of``, but other ``processes`` begin the work; calling the result waits for the figures."""
     texts = [candidate.text for candidate in released]
     count = len(texts)
-    itself, another = repeats(texts)
     step = -(-count // COMPARED) or 1
     compared = texts[::step]
-    found = all_echoes(texts, form_of(pack), [candidate.card.values for candidate in released])
-    return Quality(
-        texts=count,
-        words=sum(map(word_count, texts)) / max(count, 1),
-        echoing=sum(map(bool, found)),
-        unfilled=sum(map(has_placeholder, texts)),
-        repeating=int((itself | another).sum()),
-        self_bleu=float(self_bleu_scores(compared).mean()) if len(compared) > 1 else None,
-        compared=len(compared),
-    )
+    repeating = processes.map(_repeating, [texts])
+    counted = processes.map(partial(_counted, form_of(pack)), in_parts(released, MANY))
+
+    def quality() -> Quality:
+        words, echoing, unfilled = np.sum([(0, 0, 0), *counted], axis=0).tolist()
+        return Quality(
+            texts=count,
+            words=words / max(count, 1),
+            echoing=echoing,
+            unfilled=unfilled,
+            repeating=sum(repeating),
+            self_bleu=float(self_bleu_scores(compared).mean()) if len(compared) > 1 else None,
+            compared=len(compared),
+        )
+
+    return quality
+
+
+def _repeating(texts: Sequence[str]) -> int:
+    """How many texts repeat themselves or another."""
+    itself, another = repeats(texts)
+    return int((itself | another).sum())
+
+
+def _counted(form: Form, released: Sequence[Candidate]) -> tuple[int, int, int]:
+    """The number of words, of texts with words of their prompt, and of texts with a placeholder."""
+    texts = [candidate.text for candidate in released]
+    found = all_echoes(texts, form, [candidate.card.values for candidate in released])
+    return sum(map(word_count, texts)), sum(map(bool, found)), sum(map(has_placeholder, texts))

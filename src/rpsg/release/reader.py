@@ -18,7 +18,7 @@ from rpsg.privacy.egress import EgressRecord
 from rpsg.privacy.evidence import Evidence, read_answers
 from rpsg.privacy.sources import noisy_answers
 from rpsg.records import Candidate, Card, Pool
-from rpsg.release.coverage import counted_pack, coverage, labels_of, noisy_counts, people, without_topic
+from rpsg.release.coverage import counted_pack, coverage, fit_of_pack, labels_of, noisy_counts, people
 from rpsg.release.history import read_history
 from rpsg.release.quality import quality_of
 from rpsg.storage.layout import (
@@ -268,9 +268,9 @@ class Release:
         return coverage(self._counted_pack, self.noisy_counts, self.texts)
 
     @_part
-    def poor_fit(self) -> str:
-        """A sentence about the private texts that fit no topic of the pack; "" if they were not counted."""
-        return without_topic(self.plan, self.ledger, self.answers)
+    def fit(self) -> tuple[str, ...]:
+        """Sentences about the private texts that the pack fits poorly; none if they were not counted."""
+        return fit_of_pack(self.plan, self.pack, self.ledger, self.answers)
 
     @_part
     def quality(self) -> Quality:

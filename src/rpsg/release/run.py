@@ -75,7 +75,7 @@ class Run(Shown):
 
     @property
     def delta(self) -> float | None:
-        """The delta of the claim; None where nothing is claimed."""
+        """The delta of the claim; None if nothing is claimed."""
         value = self.ledger.get("claim", {}).get("delta")
         return None if value is None else float(value)
 

@@ -77,5 +77,5 @@ def _score(line: Line) -> dict[str, Any]:
     told = asdict(line)
     for measure in (told["corpus"], told["floor"], told["ceiling"]):
         if measure is not None:
-            del measure["name"]  # that of the line
+            del measure["name"]  # it is the name of the line
     return {**told, "informative": line.informative, "normalised": line.score}

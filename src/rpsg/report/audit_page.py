@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 MOST_MATCHES = 20
 #: Shares of wrong accusations at which an attack says how many members it finds.
 RATES = (0.01, 0.001)
-#: Of the closest texts: the characters that are shown before the rest is folded, and how long a rest is not
-#: folded.
+#: For the closest texts: how many characters are shown before the rest is folded, and how long a rest may be
+#: without being folded.
 SHOWN, REST = 400, 100
 WRONGLY = "Found at 1 % is the share of members found if 1 % of the people held out are wrongly accused. "
 TITLE = "Does the corpus reveal who was in its data?"

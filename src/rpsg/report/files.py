@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.disk.files import PUBLIC_MODE, write_atomic
 from rpsg.errors import PrivacyError, RpsgError, RunError, UsageError
-from rpsg.release.reader import Release
 from rpsg.report.audit_page import audit_part
 from rpsg.report.first_form import first_report, has_first_form
 from rpsg.report.page import report
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 
     from rpsg.measures import Report
     from rpsg.protocols import Embedder
-    from rpsg.records import Pool
+    from rpsg.release.reader import Release
     from rpsg.report.nearness import Floats
     from rpsg.report.private_page import PrivateExtras
     from rpsg.storage.vault import Vault
@@ -45,16 +44,10 @@ MONTHS = (
 )
 
 
-def write_release_report(folder: Path, pool: Pool | None = None) -> str:
-    """Write the report of the release that is assembled in ``folder`` into it; gives the file's SHA-256.
-
-    ``pool``: its candidates, which then need not be read.
-    """
-    release = Release(folder, in_place=True)
-    if pool is not None:
-        release.pool = pool
+def write_release_report(release: Release) -> str:
+    """Write the report of a release that is being built; gives the file's SHA-256."""
     page = first_report(release) if has_first_form(release) else report(release)
-    return write_atomic(folder / REPORT, page.encode(), PUBLIC_MODE)
+    return write_atomic(release.path / REPORT, page.encode(), PUBLIC_MODE)
 
 
 def today() -> str:

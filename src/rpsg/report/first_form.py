@@ -116,8 +116,7 @@ def _bought(release: Release) -> Iterator[Child]:
             isolate(first.attribute),
             " stand out of the noise.",
         )
-    if release.poor_fit:
-        yield release.poor_fit
+    yield from release.fit
     yield from _chosen(release)
 
 

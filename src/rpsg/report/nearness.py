@@ -27,7 +27,7 @@ def nearest(real: Floats, synthetic: Floats) -> tuple[Floats, Floats]:
     """For each of the real texts the cosine of the nearest synthetic text, and of the nearest other real one.
 
     Both are the nearest among the same number of texts, because among more texts there is a closer one. That
-    number is the smaller one of the synthetic texts and of the other real texts.
+    number is the number of synthetic texts or that of other real texts, whichever is smaller.
     """
     real, synthetic = _unit(real), _unit(synthetic)
     size = min(len(synthetic), len(real) - 1)

@@ -146,7 +146,7 @@ def _ranks(votes: Sequence[float]) -> Html:
 
 
 def _settings(release: Release) -> Html:
-    """The plan; without a guarantee, also without its budget."""
+    """The plan; without its budget if there is no guarantee."""
     plan = release.plan.written(exclude_none=True)
     hidden = {"limits", "server"} | (set() if release.is_private else {"privacy"})
     method = method_of(release.plan)

@@ -68,7 +68,7 @@ QUESTIONS = (
 OTHERS = QualityQuestion(
     "Other measures", "Measures of other packages, and those kept for comparison with papers.", ()
 )
-#: Each answer, with the smallest share for it of the way from texts without private data to real texts.
+#: Each answer, with the share of the gap from texts without private data to real texts that it needs.
 ANSWERS = ((0.9, "Yes"), (0.6, "Mostly"), (0.35, "Half-way"), (0.1, "Hardly"))
 UNKNOWN = "Unclear"
 

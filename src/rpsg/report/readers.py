@@ -73,8 +73,7 @@ def _added(release: Release, scores: Report | None) -> Iterator[Child]:
             isolate(first.attribute),
             " are clearly above the noise.",
         )
-    if release.poor_fit:
-        yield release.poor_fit
+    yield from release.fit
     yield from _chosen(release)
 
 

@@ -40,7 +40,7 @@ ARROWS = {True: "higher is better", False: "lower is better", None: "nearer to r
 
 
 def gained(scores: Report) -> Iterator[str]:
-    """In words, the gain over the floor, for those headline metrics that differ from chance."""
+    """The gain over the floor in words, for each headline metric that differs from chance."""
     by_name = {line.name: line for line in scores.lines}
     for name in HEADLINES:
         line = by_name.get(name)

@@ -45,7 +45,9 @@ def between(value: float, low: float, high: float) -> Html:
 
 
 def strip(found: int, count: int) -> Html:
-    """A field for each of ``count`` things, the first ``found`` of them filled; a share for more than 400."""
+    """A strip with a field for each of ``count`` things, the first ``found`` of them filled; over 400 things,
+    their share is drawn.
+    """
     fields = min(count, 400)
     filled = math.ceil(found * fields / max(count, 1))
     width = 1 / max(fields, 1)

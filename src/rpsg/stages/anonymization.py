@@ -103,7 +103,9 @@ class Asker:
     def next_edit(
         self, number: int, versions: Sequence[Version], told: Mapping[str, Sequence[str]], attempt: int
     ) -> Request:
-        """Asks for edit ``number`` of the last of ``versions``; ``told``: what it tells, by which words."""
+        """Asks for edit ``number`` of the last of ``versions``; ``told`` has what this version tells, and by
+        which words.
+        """
         settings = self.plan.rupta
         scores = [
             f"Version {i}: privacy {v.privacy} of {settings.guesses + 1}, certainty {v.confidence} of "
@@ -138,7 +140,7 @@ class Asker:
         return self._request(f"guess {attribute}", (text,), task, most, '{"guesses": ["', "]}", attempt)
 
     def confirmed(self, text: str, attribute: str, value: str, attempt: int) -> Request:
-        """Asks whether a text tells an attribute that was guessed, and by which words."""
+        """Asks whether a text reveals an attribute that was guessed, and by which words."""
         task = (
             f"The {attribute} of the person who wrote this {self.pack.text} is {_quoted(value)}. Can a "
             "stranger find that out from the text, and by which of its words? Answer with JSON: "
@@ -183,7 +185,9 @@ class Asker:
 
 
 def read_facts(reply: Reply, names: Sequence[str]) -> dict[str, str] | None:
-    """What a record tells, by attribute, without those that it does not tell; None if unreadable."""
+    """What a record reveals, by attribute; attributes that it does not reveal are left out; None if
+    unreadable.
+    """
     found = _object(reply, "}")
     if found is None or found.keys() != set(names) or not all(map(_is_short, found.values())):
         return None
@@ -254,7 +258,7 @@ def _no_edit(text: str, seed: Seed) -> str:
 
 
 def _object(reply: Reply, ends: str) -> dict[str, Any] | None:
-    """The one JSON object that a reply is; ``ends`` may be missing, because it is a stop sequence.
+    """The one JSON object of which a reply consists; ``ends`` may be missing, because it is a stop sequence.
 
     Line breaks within strings are accepted: small models do not escape them.
     """
@@ -278,7 +282,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _quoted(words: str) -> str:
-    """Words from a record, for use outside of its marked lines: a string that these words cannot end."""
+    """Words from a record as a string, for use outside of its marked lines; these words cannot end the
+    string.
+    """
     return json.dumps(_line(words), ensure_ascii=False)
 
 

@@ -115,8 +115,8 @@ def extracted(canaries: Canaries, texts: Iterable[str]) -> tuple[bool, ...]:
 def chance_of_hit(synthetic: Sequence[str]) -> float:
     """An upper bound on the probability that a canary which the run never saw is found in this corpus. Each
     of the three runs of four words in its end equals one of the corpus' runs with a probability of at most
-    runs / 8192^4, and its code equals one of the corpus' rows of twelve signs with at most rows / 32^12. This
-    holds for every corpus, because the canary was drawn independently of the corpus.
+    runs / 8192^4. Its code equals one of the corpus' rows of twelve signs with a probability of at most rows
+    / 32^12. This holds for every corpus, because the canary was drawn independently of the corpus.
     """
     runs = sum(max(len(words(text)) - HIT_WORDS + 1, 0) for text in synthetic)
     starts = sum(len(text) + 1 for text in synthetic)

@@ -6,24 +6,34 @@ reason; an input never takes its place.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from rpsg.errors import LostProcessError
+from rpsg.machine.processes import HERE, in_parts
 from rpsg.models.documents import next_header
 from rpsg.records import Candidate, Drop, Pool
 from rpsg.stages.clean_reply import tidy
 from rpsg.stages.echo import REASON, repeats_prompt
 from rpsg.stages.prompts import by_prefix, candidate_request, variant_request
+from rpsg.storage.replayed_writer import ReplayedWriter
 
 #: The maximum number of requests given to a writer at once.
 AT_ONCE = 20_000
+_FAILED = "the writer failed"
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rpsg.domains import Pack
+    from rpsg.machine.processes import Processes
     from rpsg.plan import Plan
-    from rpsg.protocols import Progress, Reply, Request, Writer
+    from rpsg.protocols import OnReply, Progress, Reply, Request, Writer
     from rpsg.records import Card
+
+    #: The texts of a part of the cards with the reasons why some are dropped, the keys of the requests, and
+    #: the number of tokens.
+    Written = tuple[list[tuple[str, Drop | None]], frozenset[str], int]
 
 
 def write_candidates(
@@ -33,18 +43,65 @@ def write_candidates(
     writer: Writer,
     progress: Progress,
     first: int = 0,
+    processes: Processes = HERE,
 ) -> Pool:
-    """One candidate from each card; ids count from ``first``."""
+    """One candidate from each card; ids count from ``first``.
+
+    ``processes`` divide the cards among them if the replies are those of a release.
+    """
     progress.start("writing candidates", len(cards))
-    written, answered = list[Candidate](), 0
-    for start in range(0, len(cards), AT_ONCE):  # the prompts take more memory than the texts
-        some = list(enumerate(cards[start : start + AT_ONCE], first + start))
-        requests = [candidate_request(pack, plan, card, number) for number, card in some]
-        replies = _replies(requests, writer, progress)
-        answered += sum(reply.finish != "error" for reply in replies.values())
-        written += [candidate_of(*one, replies[i], None, requests[i]) for i, one in enumerate(some)]
-    progress.done(written=answered)
+    numbered, written = list(enumerate(cards, first)), None
+    if processes.count > 1 and isinstance(writer, ReplayedWriter):
+        written = _write_in_parts(numbered, pack, plan, writer, progress, processes)
+    if written is None:
+        written = _write(numbered, pack, plan, writer, _told(progress))
+    progress.done(written=sum(c.dropped is None or c.dropped.reason != _FAILED for c in written))
     return Pool(tuple(written))
+
+
+def _write(
+    cards: Sequence[tuple[int, Card]], pack: Pack, plan: Plan, writer: Writer, on_reply: OnReply
+) -> list[Candidate]:
+    written = list[Candidate]()
+    for some in in_parts(cards, AT_ONCE):  # the prompts take more memory than the texts
+        requests = [candidate_request(pack, plan, card, number) for number, card in some]
+        replies = _replies(requests, writer, on_reply)
+        written += [candidate_of(*one, replies[i], None, requests[i]) for i, one in enumerate(some)]
+    return written
+
+
+def _write_in_parts(
+    cards: Sequence[tuple[int, Card]],
+    pack: Pack,
+    plan: Plan,
+    writer: ReplayedWriter,
+    progress: Progress,
+    processes: Processes,
+) -> list[Candidate] | None:
+    """What ``_write`` gives; None if it raises an error (which error depends on the order of requests)."""
+    written = list[Candidate]()
+    try:
+        for texts, asked, tokens in processes.map(partial(_write_part, pack, plan, writer), in_parts(cards)):
+            some = zip(cards[len(written) : len(written) + len(texts)], texts, strict=True)
+            written += [Candidate(n, text, card, dropped=dropped) for (n, card), (text, dropped) in some]
+            writer.note_asked(asked)
+            progress.advance(len(texts), tokens=tokens)
+    except LostProcessError:
+        raise
+    except Exception:  # noqa: BLE001 -- the caller does it again in this process, and then it is raised
+        return None
+    return written
+
+
+def _write_part(pack: Pack, plan: Plan, writer: ReplayedWriter, cards: Sequence[tuple[int, Card]]) -> Written:
+    tokens = 0
+
+    def count(_: int, reply: Reply) -> None:
+        nonlocal tokens
+        tokens += reply.completion_tokens
+
+    written = _write(cards, pack, plan, writer, count)
+    return [(c.text, c.dropped) for c in written], writer.forget_asked(), tokens
 
 
 def write_variants(
@@ -71,25 +128,26 @@ def write_variants(
 
 def replies_to(requests: Sequence[Request], writer: Writer, progress: Progress) -> dict[int, Reply]:
     """The reply to each request, by its index; how many were answered is reported."""
-    replies = _replies(requests, writer, progress)
+    replies = _replies(requests, writer, _told(progress))
     progress.done(written=sum(reply.finish != "error" for reply in replies.values()))
     return replies
 
 
-def _replies(requests: Sequence[Request], writer: Writer, progress: Progress) -> dict[int, Reply]:
+def _told(progress: Progress) -> OnReply:
+    return lambda _, reply: progress.advance(1, tokens=reply.completion_tokens)
+
+
+def _replies(requests: Sequence[Request], writer: Writer, on_reply: OnReply) -> dict[int, Reply]:
     # Requests with the same prefix follow each other, so that the server computes it once.
     order = by_prefix(requests)
-    replies = writer.write(
-        [requests[i] for i in order],
-        lambda _, reply: progress.advance(1, tokens=reply.completion_tokens),
-    )
+    replies = writer.write([requests[i] for i in order], on_reply)
     return dict(zip(order, replies, strict=True))
 
 
 def candidate_of(number: int, card: Card, reply: Reply, parent: int | None, request: Request) -> Candidate:
     """The candidate made from a reply to ``request``; an unusable reply gives a dropped one with a reason."""
     if reply.finish == "error":
-        return Candidate(number, "", card, parent, dropped=Drop("writing", "the writer failed"))
+        return Candidate(number, "", card, parent, dropped=Drop("writing", _FAILED))
     cut, ends = reply.finish == "length", next_header(request)
     text, problem = tidy(reply.text, cut=cut, begins=request.begins, ends=ends)
     if text and repeats_prompt(text, [message.content for message in request.messages], request.begins):

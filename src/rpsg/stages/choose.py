@@ -3,7 +3,8 @@
 First texts are chosen greedily: each time the text that brings the mean of the chosen ones nearest to the
 target (kernel herding; Welling, 2009; Chen, Welling and Smola, 2010). Then chosen texts are exchanged for
 others as long as that helps. Products of coordinates are never stored: the inner product of two texts'
-products is the square of that of their coordinates. So memory is one number for each text and axis.
+products is the square of the inner product of their coordinates. So memory is one number for each text and
+axis.
 
 Every choice looks at every text, so the time is quadratic. This is why more than ``MOST_TOGETHER`` texts are
 divided into parts, and the choice in each part corrects the distance from the target that the parts before it
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from rpsg.stages.sketch import Target
 
-    #: The inner products of every text with some, shape (texts, some).
+    #: The inner products of every text with some of the texts, shape (texts, some).
     Columns = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float64]]
 
 Floats = npt.NDArray[np.float64]
@@ -59,8 +60,8 @@ class Block:
 class Objective:
     """The squared distance of a mean from its target, as inner products between texts.
 
-    ``linear`` (texts, p) are features used as they are, ``z`` (texts, d) those whose products are used, with
-    the weight ``spread``. ``towards`` (texts,) is each text's inner product with the target.
+    ``linear`` (texts, p) are features used as they are; ``z`` (texts, d) are features whose products are
+    used, with the weight ``spread``. ``towards`` (texts,) is each text's inner product with the target.
     """
 
     linear: Floats
@@ -166,7 +167,7 @@ def choose(objective: Objective, size: int, before: Chosen | None = None) -> Num
         return np.arange(texts)
     squares, towards = objective.squares(), objective.towards
     chosen = np.zeros(texts, np.bool_)
-    # Inner products with the sum of all chosen.
+    # Inner products with the sum of all chosen texts.
     summed = np.zeros(texts) if before is None else before.towards(objective)
     already = 0 if before is None else before.size
     columns = objective.columns if before is None else objective.all_columns()
@@ -190,7 +191,9 @@ def _exchange(
     size: int,
     towards: Floats,
 ) -> int:
-    """Exchange, in place, each chosen text for the best other one if that helps; gives their number."""
+    """Exchange, in place, each chosen text for the best other one if that helps; returns the number of
+    exchanges.
+    """
     exchanged = 0
     tolerance = 1e-9 * size
     held = np.flatnonzero(chosen)

@@ -24,6 +24,7 @@ from rpsg.errors import PlugInError, RpsgError, RunError
 from rpsg.protocols import Tenths
 from rpsg.stages.partition import content_tag
 from rpsg.storage.vectors import halves
+from rpsg.textstats.numbering import numbered
 from rpsg.textstats.words import is_simple, piece_spans
 
 if TYPE_CHECKING:
@@ -163,20 +164,21 @@ def bound(
     With ``passage_words`` long rows are cut into passages, and the choice is among passages. A row without a
     user is a separate privacy unit: one passage of it is chosen.
     """
-    if max_records is None:
-        return corpus.documents
+    rows = corpus.documents
+    if max_records is None or not rows:
+        return rows
+    owners = unit_numbers(rows)
+    pieces = np.fromiter((len(passages(row.text, passage_words)) for row in rows), np.int64, len(rows))
+    held = np.bincount(np.maximum(owners, 0), np.where(owners < 0, 0, pieces))[np.maximum(owners, 0)]
     # A person with few rows keeps them all: their order need not be drawn, which is most of the work.
-    pieces = [len(passages(row.text, passage_words)) for row in corpus.documents]
-    held: Counter[str | None] = Counter()
-    for row, parts_of_row in zip(corpus.documents, pieces, strict=True):
-        held[row.user] += parts_of_row
+    whole = np.where(owners < 0, pieces == 1, held <= max_records)
+    if whole.all() and (pieces == 1).all():
+        return rows
+    kept = [(at, number) for at in np.flatnonzero(whole).tolist() for number in range(pieces[at])]
     seen: Counter[bytes] = Counter()
     mine: dict[str, list[tuple[bytes, int, int]]] = {}
-    kept: list[tuple[int, int]] = []
-    for position, row in enumerate(corpus.documents):
-        if row.user is not None and held[row.user] <= max_records:
-            kept += [(position, number) for number in range(pieces[position])]
-            continue
+    for position in np.flatnonzero(~whole).tolist():
+        row = rows[position]
         parts = _parts(row, passage_words)
         if row.user is None:
             kept.append((position, _one_of(parts, key)))
@@ -187,7 +189,6 @@ def bound(
             seen[same] += 1
     for lots_of_one in mine.values():
         kept += [(position, number) for _, position, number in sorted(lots_of_one)[:max_records]]
-    rows = corpus.documents
     return tuple(
         rows[position] if pieces[position] == 1 else _parts(rows[position], passage_words)[number]
         for position, number in sorted(kept)
@@ -195,7 +196,7 @@ def bound(
 
 
 def _one_of(parts: Sequence[Document], key: bytes) -> int:
-    """The index of the passage kept of a row without a user; it depends on that row alone."""
+    """The index of the passage that is kept of a row without a user; it depends on that row alone."""
     if len(parts) == 1:
         return 0
     lots = [_lot(key, content_tag(key, "bound", part), i) for i, part in enumerate(parts)]
@@ -214,15 +215,32 @@ def _parts(row: Document, passage_words: int) -> Sequence[Document]:
 
 def unit_numbers(rows: tuple[Document, ...]) -> npt.NDArray[np.int64]:
     """The index of each row's person; a row without a user counts as a separate person."""
-    numbers: dict[str, int] = {}
-    out = np.empty(len(rows), np.int64)
-    for i, row in enumerate(rows):
-        out[i] = -i - 1 if row.user is None else numbers.setdefault(row.user, len(numbers))
-    return out
+    users = [row.user for row in rows]
+    # Hashes are numbered far faster than a million strings are looked up. If a row has another user than the
+    # first row with its hash, two people share one, and the strings decide.
+    numbers, first = numbered(np.fromiter(map(hash, users), np.int64, len(users)))
+    first_of = first[numbers]
+    again = np.flatnonzero(first_of != np.arange(len(users)))
+    if any(users[row] != users[at] for row, at in zip(again.tolist(), first_of[again].tolist(), strict=True)):
+        known: dict[str | None, int] = {}
+        return _of_nobody(users, np.array([known.setdefault(user, len(known)) for user in users], np.int64))
+    begins = np.zeros(len(users), np.int64)
+    begins[first] = 1
+    return _of_nobody(
+        users, (np.cumsum(begins) - 1)[first_of]
+    )  # in the order of the file, as in the other case
+
+
+def _of_nobody(users: Sequence[str | None], numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The numbers of people, in which each row without a user gets its own number, below zero."""
+    nobody = np.array([row for row, user in enumerate(users) if user is None], np.int64)
+    numbers[nobody] = -nobody - 1
+    return numbers
 
 
 def passages(text: str, words: int) -> tuple[str, ...]:
-    """A text in passages of about ``words`` words, in order; a text up to half again as long stays whole.
+    """A text in passages of about ``words`` words, in order; a text up to one and a half times as long stays
+    whole.
 
     With ``words`` 0 nothing is cut. Every word is in exactly one passage.
     """
@@ -256,8 +274,8 @@ def _cut(ends: list[int], wanted: int, reach: int) -> int:
 
 
 def each_or_none(count: int, ask: Callable[[slice], Iterable[T]]) -> list[T | None]:
-    """One result of ``ask`` for each of ``count`` texts; None for a text for which ``ask`` fails even if
-    asked for this text only.
+    """One result of ``ask`` for each of ``count`` texts; None for a text for which ``ask`` fails even when it
+    is asked for this text alone.
 
     Raises:
         RpsgError: as ``ask`` raises it, for a reason that does not depend on a text.

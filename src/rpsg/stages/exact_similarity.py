@@ -28,7 +28,7 @@ TOO_LONG = 1 << 24
 
 
 def quantized(rows: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
-    """Rows of about unit length as whole numbers, same shape; also if they were rounded to 16 bits.
+    """Rows of about unit length as whole numbers, same shape; the rows may have been rounded to 16 bits.
 
     A row that is not finite, or too long for a unit row, becomes zero.
     """

@@ -108,8 +108,9 @@ class Traces:
 
     @classmethod
     def of(cls, source: str, words: int, characters: int) -> Traces:
-        """The traces of a source: runs of ``words`` words, or of all if it has fewer, and runs of one
-        character more than ``characters`` or half of its length (at least ``FEWEST_CHARACTERS``).
+        """The traces of a source: its runs of ``words`` words (of all its words if it has fewer), and its
+        runs of characters that are one longer than the limit. The limit is ``characters``, or half of the
+        length of a short source, but at least ``FEWEST_CHARACTERS``.
         """
         ways = readings(source)
         shown = _strings(ways)

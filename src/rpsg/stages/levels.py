@@ -2,7 +2,7 @@
 
 Attributes are counted jointly if there are enough people for every combination of their values; otherwise
 each is counted separately, by its values if there are enough people for those, else by its groups. A column
-beside the text is counted together with columns before it: with as many as the number of people allows.
+beside the text is counted together with as many of the columns before it as the number of people allows.
 "Enough" is relative to the standard deviation of the noise and the same for every pack. It depends only on
 public numbers and DP outputs, and the number of marginals never changes, so the planned budget remains right.
 Every attribute is always counted; the fit (``shrinking``) discards what is only noise.
@@ -27,7 +27,7 @@ PER_VALUE, PER_COMBINATION = 0.25, 1.0
 #: (``benchmarks/column_levels.py``). It is lower for a column with only the groups of topics: nothing else
 #: ties texts to their columns, so this count is worth more noise (``benchmarks/column_topics.py``).
 PER_COLUMN, PER_COLUMN_AND_TOPIC = 2.0, 0.5
-#: Bounds on the number of groups assumed: the commonest values of a longer list are still significant.
+#: The assumed number of groups is within these bounds: in a longer list, the commonest values stand out.
 LEAST_GROUPS, MOST_GROUPS = 8, 16
 #: The one-sided 99 % quantile of the normal law. It affects the quality of what is sized by it, not privacy.
 LOWER_END = 2.33

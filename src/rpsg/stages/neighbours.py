@@ -1,19 +1,19 @@
 """Which texts have no near-duplicate before them: comparing all with all, or each with some.
 
-Comparing all takes quadratic time. If there are more than ``MOST_COMPARED`` texts, every n-th one becomes a
-centre, and each text belongs to the cell of the nearest centre. A text is then compared with its block, and
-with the texts kept earlier in the ``PROBES`` cells whose centres are nearest to it. There are about as many
-cells as texts in a cell, so the time grows like n to the power 1.5, with a small factor. A near-duplicate is
-missed if it is in none of these cells. That is rare, because two such texts have almost the same distances to
-all centres.
+Comparing all takes quadratic time. If there are more than ``MOST_COMPARED`` texts, one in ``CELL`` of them
+becomes a centre, and each text belongs to the cell of the nearest centre. A text is then compared with its
+block, and with the texts kept earlier in the ``PROBES`` cells whose centres are nearest to it. A cell holds
+about ``CELL`` texts however many there are, so the time grows with the number of texts; only finding the
+nearest centres takes quadratic time, and that is a small part of it up to a million texts. A near-duplicate
+is missed if it is in none of these cells. That is rare, because two such texts have almost the same distances
+to all centres.
 
 All comparisons are of quantized rows and so exact: every machine finds the same.
 """
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,14 +27,20 @@ if TYPE_CHECKING:
     Kept = npt.NDArray[np.bool_]
 
 #: The most texts that are all compared with each other.
-MOST_COMPARED = 50_000
+MOST_COMPARED = 10_000
+#: The mean number of texts in a cell.
+CELL = 512
 #: The number of cells that are searched for near-duplicates of a text.
-PROBES = 8
-BLOCK = 2_048
+PROBES = 6
+#: The number of rows that are compared with each other, the size of a part of them, and the number of such
+#: blocks between two looks at all cells.
+BLOCK, PART, BLOCKS = 2_048, 256, 8
 
 
 def distinct_of_all(vectors: npt.NDArray[np.float32], limit: float) -> Kept:
-    """Which rows are no nearer than ``limit`` (in steps squared) to a kept one before them, shape (rows,)."""
+    """Which rows are not nearer than ``limit`` (in steps squared) to any earlier row that is kept; shape
+    (rows,).
+    """
     exact = quantized(vectors)
     stays = np.zeros(len(exact), np.bool_)
     for start in range(0, len(exact), BLOCK):
@@ -49,43 +55,74 @@ def distinct_of_all(vectors: npt.NDArray[np.float32], limit: float) -> Kept:
 
 def distinct(vectors: npt.NDArray[np.float32] | TextRows, limit: float) -> Kept:
     """As ``distinct_of_all``, but each row is compared only with its block and with ``PROBES`` cells."""
-    count = 2 * math.isqrt(len(vectors))
+    count = max(PROBES, len(vectors) // CELL)
     centres = quantized(vectors[np.arange(count) * len(vectors) // count])
-    cells = Cells(count, centres.shape[1])
+    cells = Cells(count, centres.shape[1], np.int16)
     stays = np.zeros(len(vectors), np.bool_)
-    for start in range(0, len(vectors), BLOCK):
-        block = quantized(vectors[start : start + BLOCK])
-        nearest = np.argsort(-(block @ centres.T), axis=1, kind="stable")[:, :PROBES]
-        own = _distinct_inside(block, cells.has_near(block, nearest, limit), limit)
-        cells.add(block[own], nearest[own, 0])
-        stays[start : start + BLOCK] = own
+    for start in range(0, len(vectors), BLOCK * BLOCKS):
+        blocks = slice(start, min(start + BLOCK * BLOCKS, len(vectors)))
+        rows = quantized(vectors[blocks])
+        nearest = np.concatenate(
+            [_nearest(rows[at : at + BLOCK] @ centres.T) for at in range(0, len(rows), BLOCK)]
+        )
+        near = cells.has_near(rows, nearest, limit)
+        own = _distinct_in_cells(rows, nearest, near, Cells(count, centres.shape[1], np.float32), limit)
+        cells.add(rows[own], nearest[own, 0])
+        stays[blocks] = own
     return stays
 
 
+def _distinct_in_cells(
+    rows: npt.NDArray[np.float32], nearest: npt.NDArray[np.int64], near: Kept, cells: Cells, limit: float
+) -> Kept:
+    """Which rows are neither ``near`` to a row kept earlier, nor to a kept row before them in their cells."""
+    own = np.zeros(len(rows), np.bool_)
+    for start in range(0, len(rows), BLOCK):
+        block = slice(start, start + BLOCK)
+        close = near[block] | cells.has_near(rows[block], nearest[block], limit)
+        own[block] = _distinct_inside(rows[block], close, limit)
+        cells.add(rows[block][own[block]], nearest[block][own[block], 0])
+    return own
+
+
+def _nearest(products: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    """The ``PROBES`` centres with the largest product for each row, the largest first; ties to the first."""
+    found = np.empty((len(products), PROBES), np.int64)
+    every = np.arange(len(products))
+    for place in range(PROBES):
+        found[:, place] = products.argmax(axis=1)
+        products[every, found[:, place]] = -np.inf
+    return found
+
+
 def _distinct_inside(block: npt.NDArray[np.float32], near: Kept, limit: float) -> Kept:
-    """Which rows are not ``near`` to one kept earlier, and not to a kept one before them in the block."""
-    inside = block @ block.T > limit
+    """Which rows are neither ``near`` to a row kept earlier, nor to a kept row before them in the block."""
     own = np.zeros(len(block), np.bool_)
-    for row in range(len(block)):
-        own[row] = not near[row] and not (inside[row, :row] & own[:row]).any()
+    for start in range(0, len(block), PART):  # a row is compared only with rows before it
+        part = slice(start, start + PART)
+        inside = block[part] @ block[: part.stop].T > limit
+        for row, close in enumerate(inside, start):
+            own[row] = not near[row] and not (close[:row] & own[:row]).any()
     return own
 
 
 class Cells:
-    """The kept rows of each cell, as 16-bit integers: half of the memory that the comparison itself needs."""
+    """The kept rows of each cell. As 16-bit integers they take half of the memory, but comparing them takes
+    longer.
+    """
 
-    def __init__(self, count: int, dim: int) -> None:
-        self._rows = [np.zeros((0, dim), np.int16) for _ in range(count)]
+    def __init__(self, count: int, dim: int, stored: type[np.int16 | np.float32]) -> None:
+        self._rows: list[npt.NDArray[Any]] = [np.zeros((0, dim), stored) for _ in range(count)]
         #: The number of rows of each cell.
         self.held = [0] * count
 
     def add(self, rows: npt.NDArray[np.float32], cells: npt.NDArray[np.int64]) -> None:
         """Add each row to its cell."""
-        whole = rows.astype(np.int16)  # of unit length, so no number is above STEPS
+        whole = rows.astype(self._rows[0].dtype)  # of unit length, so no number is above STEPS
         for cell in np.unique(cells):
             new, held = whole[cells == cell], self.held[cell]
             if held + len(new) > len(self._rows[cell]):  # twice the room, so that few rows are copied often
-                room = np.zeros((held + 2 * len(new), rows.shape[1]), np.int16)
+                room = np.zeros((held + 2 * len(new), rows.shape[1]), new.dtype)
                 self._rows[cell] = np.concatenate([self._rows[cell][:held], room])
             self._rows[cell][held : held + len(new)] = new
             self.held[cell] += len(new)
@@ -93,9 +130,12 @@ class Cells:
     def has_near(self, block: npt.NDArray[np.float32], nearest: npt.NDArray[np.int64], limit: float) -> Kept:
         """Which rows of a block are nearer than ``limit`` to a row of one of their ``nearest`` cells."""
         near = np.zeros(len(block), np.bool_)
-        for cell in np.unique(nearest):
-            rows = np.flatnonzero((nearest == cell).any(axis=1) & ~near)
+        order = np.argsort(nearest, axis=None, kind="stable")
+        cells, starts = np.unique(nearest.ravel()[order], return_index=True)
+        for cell, places in zip(cells, np.split(order, starts[1:]), strict=True):
+            rows = places // PROBES
+            rows = rows[~near[rows]]
             if len(rows) and self.held[cell]:
-                held = self._rows[cell][: self.held[cell]].astype(np.float32)
-                near[rows] |= (block[rows] @ held.T > limit).any(axis=1)
+                held = self._rows[cell][: self.held[cell]].astype(np.float32, copy=False)
+                near[rows] = (block[rows] @ held.T > limit).any(axis=1)
         return near

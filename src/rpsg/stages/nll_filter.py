@@ -64,7 +64,7 @@ def drop_near_private(
 
     A text's gap is its distance to the farthest (``max``, as published) or the nearest (``min``) of the
     ``private`` representatives. Texts with gaps above the given percentile of all gaps are kept. A gap equal
-    to it is kept if ``edge_stays``, as in the authors' last version, and dropped otherwise, as in the one
+    to it is kept if ``edge_stays``, as in the authors' last version, and dropped otherwise, as in the version
     before. Percentile 0 keeps all. ``nll`` has the scores of ``pool.alive()``, in that order. With ``max``
     only the two extreme representatives matter.
     """

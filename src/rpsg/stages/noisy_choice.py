@@ -104,7 +104,7 @@ class Judged:
 
 
 def agreement(found: str, target: str) -> float:
-    """1, 0, or 0.5 without a target."""
+    """1 if the sentiment is the target, else 0; 0.5 if there is no target."""
     if not target:
         return NO_TARGET
     return 1.0 if found == target else 0.0

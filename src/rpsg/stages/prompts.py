@@ -27,9 +27,10 @@ PREFIXES, TEXTS_A_PREFIX = 4, 60
 #: The maximum number of words of examples, so that a prompt fits into the context of a small model.
 SHOWN_WORDS = 640
 DEFAULT_WORDS = 80
-#: The room for a word, in tokens. With the default writer, nine in ten examples have at most 1.71 tokens per
-#: word in the pack ``clinical``, and 2.06 in the German, French and Spanish packs. With SmolLM2 it is 2.34 in
-#: the French and Spanish packs and 3.15 in the German one, which would be too much room for all languages.
+#: How many tokens are reserved for a word. With the default writer, nine in ten examples have at most 1.71
+#: tokens per word in the pack ``clinical``, and 2.06 in the German, French and Spanish packs. With SmolLM2 it
+#: is 2.34 in the French and Spanish packs and 3.15 in the German one, which would be too many for all
+#: languages.
 #: See python benchmarks/languages.py --writers NAME,NAME
 TOKENS_A_WORD, TOKENS_A_WORD_ELSEWHERE = 1.7, 2.4
 
@@ -43,7 +44,7 @@ def words_asked(pack: Pack, values: Mapping[str, str]) -> int:
 
 
 def tokens_for(pack: Pack, words: float) -> int:
-    """The room for this number of words in the pack's language, in tokens."""
+    """How many tokens are reserved for this number of words in the pack's language."""
     return int(words * (TOKENS_A_WORD if pack.language in ENGLISH else TOKENS_A_WORD_ELSEWHERE))
 
 
@@ -76,8 +77,9 @@ def _heading(column: str) -> str:
 def prefix(pack: Pack, plan: Plan, values: Mapping[str, str], number: int) -> tuple[Message, ...]:
     """The shared part of many prompts: the system prompt, then invented examples as turns of a chat.
 
-    A small model writes texts about as long as its examples, so those of the nearest length to that in
-    ``values`` are taken. Each length has up to ``PREFIXES`` different sets; ``number`` chooses among them.
+    A small model writes texts about as long as its examples, so the examples are taken whose length is
+    nearest to the one in ``values``. Each length has up to ``PREFIXES`` different sets; ``number`` chooses
+    among them.
     """
     texts = plan.corpus.size * plan.method.oversample
     sets = min(PREFIXES, max(1, int(texts // TEXTS_A_PREFIX)))

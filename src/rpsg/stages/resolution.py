@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from rpsg.domains import Attribute
 
 CONFIDENT = 1.96
-#: From this share on the pack does not fit the corpus, or lacks topics.
+#: From this share on the pack does not fit the corpus, or lacks topics, or is in the wrong language.
 MANY = 0.25
+#: From this share on a corpus is not all in one language; below it, a few texts may just be mistaken for
+#: others.
+SOME = 0.05
 
 
 def is_seen(count: float, sigma: float) -> bool:
@@ -61,4 +64,24 @@ def poor_fit_line(share: float, standard_error: float) -> str:
     )
     if share - margin > MANY:
         line += " Another pack, or one with more topics (rpsg propose), would describe them better."
+    return line
+
+
+def other_language_line(share: float, standard_error: float, language: str) -> str:
+    """A sentence about a noisy share of texts in a language other than the pack's; "" if it may be small.
+
+    Args:
+        share: the noisy share; clipped to [0, 1].
+        standard_error: the standard error of the noise in this share.
+        language: the English name of the pack's language.
+    """
+    margin = CONFIDENT * standard_error
+    if share - margin <= SOME or margin >= UNKNOWN:
+        return ""
+    line = (
+        f"About {min(share, 1.0):.0%} (± {margin:.0%}) of the texts seem to be in another language than "
+        f"{language}, the language of this pack."
+    )
+    if share - margin > MANY:
+        line += " Topics are then found poorly, and the release is not in the language of the texts."
     return line

@@ -49,7 +49,7 @@ _GONE = str.maketrans(dict.fromkeys(_MARKS, ""))
 def plain(text: str) -> str:
     """The text without control, bidirectional and invisible characters and without chat-template tokens.
 
-    Other control characters than ``KEPT_CONTROLS`` that are white space become a space. Tokens that appear
+    Control characters that are white space become a space, except ``KEPT_CONTROLS``. Tokens that appear
     when others are removed are removed too.
     """
     text = visible(text)
@@ -87,7 +87,7 @@ def fenced(text: str, mark: str) -> str:
 
 
 def readings(text: str) -> list[str]:
-    """The possible readings of a text, likeliest first, case preserved; only one without markup.
+    """The possible readings of a text, likeliest first, case preserved; a text without markup has only one.
 
     Hidden characters, accents and variant forms of letters are normalised. Markup is read as a space, as
     words (so that the content of a tag is compared too), and as nothing, as it is displayed. Takes linear

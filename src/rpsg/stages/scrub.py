@@ -11,9 +11,10 @@ import re
 from dataclasses import replace
 from functools import partial
 from ipaddress import ip_address
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
+from rpsg.machine.processes import HERE, in_parts
 from rpsg.stages.scrub_formats import replaced, scrub_formats, scrub_names
 from rpsg.textstats.languages import ENGLISH
 from rpsg.textstats.words import SPACELESS
@@ -21,6 +22,7 @@ from rpsg.textstats.words import SPACELESS
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from rpsg.machine.processes import Processes
     from rpsg.protocols import Recognizer, Span
     from rpsg.records import Pool
 
@@ -84,7 +86,7 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
         re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?!\w)"),
         _is_account,
     ),
-    (  # in small letters each group but that of the bank has a digit, as a word has none
+    (  # in small letters each group, except that of the bank, must have a digit, because a word has none
         "[IBAN]",
         re.compile(
             r"(?<!\w)[a-z]{2}\d{2}[ -]?[a-z0-9]{4}(?:[ -]?(?=[a-z]{0,3}\d)[a-z0-9]{4}){1,6}"
@@ -102,7 +104,7 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
         ),
         bool,
     ),
-    (  # a code of a city before a slash; one of two digits may be a month or a score: 03/2020-21, 08/10 100
+    (  # an area code before a slash; a number of two digits may be a month or a score: 03/2020-21, 08/10 100
         "[NUMBER]",
         re.compile(
             r"(?<![\w./])(?:\+\d{1,3}\s?)?\(?0(?:\d{2,5}|\d(?=\)?\s?/\s?\d{3}(?:\d{2}|\s\d)))\)?"
@@ -161,7 +163,7 @@ NAMED = (
     ),
     ("[ZIP]", re.compile(r"\b[A-Z]{2}\s{1,3}(\d{5}(?:-\d{4})?)\b")),
 )
-# 300, 1,200.50, 2.5, and as on the Continent 1.200, 1 200 and 2,5.
+# 300, 1,200.50, 2.5, and as in continental Europe 1.200, 1 200 and 2,5.
 _NUMBER = (
     r"(?:[1-9]\d{0,2}(?:[ ,.'\u2019\u00a0\u202f]\d{3}){1,5}(?!\d)(?:[.,]\d{1,2}(?!\d))?|\d+(?:[.,]\d+)?)"
 )
@@ -203,8 +205,8 @@ SCALES = {"": 1.0, "k": 1e3, "t": 1e3, "m": 1e6, "b": 1e9}  # by the first lette
 
 def scrub_text(text: str, language: str = "") -> str:
     """The text with each identifier replaced by its kind: e-mail, IP and MAC addresses, links, bank accounts,
-    passport and telephone numbers (seven or more digits), and account names. In another ``language`` than
-    English (an ISO 639 code; empty: not known) also the formats of ``scrub_formats``.
+    passport and telephone numbers (seven or more digits), and account names. For another ``language`` than
+    English (an ISO 639 code; empty: not known), the formats of ``scrub_formats`` are replaced too.
     """
     if language in ENGLISH:
         return _scrubbed(text)
@@ -219,9 +221,14 @@ def _scrubbed(text: str) -> str:
     return text
 
 
-def scrub(pool: Pool, language: str = "") -> Pool:
+def scrub(pool: Pool, language: str = "", processes: Processes = HERE) -> Pool:
     """The pool with every living text scrubbed; ``language`` is that of the texts, as for ``scrub_text``."""
-    return _with_texts(pool, [scrub_text(c.text, language) for c in pool.alive()])
+    parts = in_parts([c.text for c in pool.alive()])
+    return _with_texts(pool, list(chain(*processes.map(partial(_scrub_all, language), parts))))
+
+
+def _scrub_all(language: str, texts: Sequence[str]) -> list[str]:
+    return [scrub_text(text, language) for text in texts]
 
 
 def scrub_identities(pool: Pool, recognizer: Recognizer | None = None, language: str = "") -> Pool:
@@ -258,7 +265,7 @@ def _without_names(text: str) -> str:
 def generalise_amounts(text: str) -> str:
     """The text with amounts of money from 100 upwards replaced by their order of magnitude.
 
-    A range of amounts gets that of its upper end.
+    A range of amounts gets the order of magnitude of its upper end.
     """
     return AMOUNT.sub(_bucket, text)
 

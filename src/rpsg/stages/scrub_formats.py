@@ -93,7 +93,7 @@ FORMATS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
 )
 _DEGREES = r"(?:(?:Dra?|Prof)\b\.?\s{0,3}(?:med\.\s{0,3})?){0,3}"
-#: Names after a title or "my name is", scrubbed where ``scrub`` does it in English: with private seeds.
+#: Names after a title or "my name is"; they are scrubbed in private seeds, as ``scrub`` does in English.
 NAMES: tuple[re.Pattern[str], ...] = (
     re.compile(rf"\b(?:Herrn?|Frau|Familie|Schwester|Pfleger)\s{{1,3}}{_DEGREES}(?!{_NOBODY})({_SURNAME})"),
     re.compile(
@@ -109,7 +109,7 @@ _AFTER_DEGREE = rf"\b(?:Dra?|Prof)\b\.?\s{{1,3}}{_DEGREES}(?!{_NOBODY})"
 DOCTOR, DOCTOR_DE = re.compile(f"{_AFTER_DEGREE}({_NAME})"), re.compile(f"{_AFTER_DEGREE}({_SURNAME})")
 #: Used in French only, because in German "M. Crohn" is a disease.
 MONSIEUR = re.compile(rf"\b(?:M|Pr)\.\s{{1,3}}({_NAME})")
-#: Patterns in addition to those for every language, by language.
+#: Further patterns by language, in addition to those for every language.
 _OWN = {"de": (DOCTOR_DE,), "fr": (DOCTOR, MONSIEUR)}
 
 

@@ -66,7 +66,7 @@ def project(noisy: npt.NDArray[np.int64] | Floats, total: float) -> Floats:
     falling = np.sort(flat)[::-1]
     excess = (np.cumsum(falling) - max(total, 1.0)) / np.arange(1, len(flat) + 1)
     above = np.flatnonzero(falling > excess)
-    last = above[-1] if len(above) else 0  # if the largest counts are immense, rounding may leave none above
+    last = above[-1] if len(above) else 0  # immense counts: rounding may leave none above
     table: Floats = np.maximum(flat - excess[last], 0.0).reshape(noisy.shape)
     return table
 

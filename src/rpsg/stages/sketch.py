@@ -1,11 +1,11 @@
 """Step 5, sketch: one noisy sum of feature vectors describes the private texts.
 
 The features of a text are the coordinates of its embedding along the principal axes of the drafts (the texts
-written so far) and the products of every two of them, so their mean over many texts gives the mean and the
-covariance. Further features are the shares of common words (``word_roots.py``), because an embedding says
-little about wording. Every person adds one such vector of length at most 1, and the sum is released once,
-with noise (a private mean embedding, as in Harder, Adamczewski and Park, 2021). Everything later is
-post-processing: a pool of any size, any number of rounds.
+written so far) and the products of every two of these coordinates. So their mean over many texts gives the
+mean and the covariance. Further features are the shares of common words (``word_roots.py``), because an
+embedding says little about wording. Every person adds one such vector of length at most 1, and the sum is
+released once, with noise (a private mean embedding, as in Harder, Adamczewski and Park, 2021). Everything
+later is post-processing: a pool of any size, any number of rounds.
 
 Axes, centre and scale are fitted to the drafts alone, before the query. They are quantized to whole numbers,
 and so is every private embedding: the coordinates of a row are then exact and independent of the other rows
@@ -24,6 +24,7 @@ import numpy.typing as npt
 from rpsg.privacy.vector_sum import MOST_ENTRIES, BoundedVectors, quantise
 from rpsg.stages.exact_similarity import SQUARE, STEPS, quantized
 from rpsg.stages.word_roots import WORDS, common_words, word_roots
+from rpsg.textstats.languages import is_in_another
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,19 +41,21 @@ Numbers = npt.NDArray[np.int64]
 
 #: The maximum length of a person's vector, in steps: w in the rule of the query.
 LENGTH = 128
-#: The number of principal axes, and that number if each of several labels has a separate sum.
+#: The number of principal axes; and their number if each of several labels has a separate sum.
 AXES, AXES_BY_LABEL = 128, 64
 FEW_LABELS = 4
 #: The weight of the products relative to the coordinates.
 PRODUCTS = 2.0
 #: The share of drafts whose vector is not longer than 1; longer vectors are clipped.
 WHOLE = 0.95
-#: Axes with a variance below this fraction of the first axis's are rounding errors.
+#: An axis is a rounding error if its variance is less than this fraction of the variance of the first axis.
 FLAT = 1e-9
 #: Means and scale are rounded to these steps, which are far larger than differences between libraries in
 #: floating-point sums.
 FINE_STEPS = 1 << 20
-#: The last entry of the vector of a text that fits no topic, as a fraction of the maximum length.
+#: The last entry of the vector of a text that fits no topic, as a fraction of the maximum length. A text in
+#: another language has this number in the entry before, and 0 here, so the two entries together are no longer
+#: than one.
 POOR_FIT = 0.25
 #: The fraction of the squared length that words get; the rest is for the embedding.
 OF_WORDS = 0.3
@@ -78,7 +81,8 @@ class Features:
 
     ``centre`` (dim,) and ``axes`` (dim, d) are whole numbers, quantized. ``base`` is the mean of the
     drafts' coordinates and products and ``word_base`` that of their word roots; both are subtracted.
-    ``scale`` and ``word_scale`` then bring most vectors close to the maximum length.
+    ``scale`` and ``word_scale`` then bring most vectors close to the maximum length. ``language`` is empty if
+    texts in other languages are not counted.
     """
 
     centre: Floats
@@ -88,10 +92,16 @@ class Features:
     words: tuple[str, ...]
     word_base: Floats
     word_scale: float
+    language: str = ""
 
     @classmethod
     def fit(
-        cls, drafts: Vectors, texts: Sequence[str], most_axes: int = AXES, most_words: int = WORDS
+        cls,
+        drafts: Vectors,
+        texts: Sequence[str],
+        most_axes: int = AXES,
+        most_words: int = WORDS,
+        language: str = "",
     ) -> Features:
         """The features fitted to ``drafts``, unit rows (m, dim), and to their words."""
         exact = quantized(drafts).astype(np.float64)
@@ -108,7 +118,8 @@ class Features:
         roots = word_roots(texts, words)
         word_base = _rounded(roots.mean(axis=0))
         word_scale = _scale(((roots - word_base) ** 2).sum(axis=1), OF_WORDS)
-        plain = cls(centre, np.rint(main * STEPS), np.zeros(0), 1.0, words, word_base, word_scale)
+        axes = np.rint(main * STEPS)
+        plain = cls(centre, axes, np.zeros(0), 1.0, words, word_base, word_scale, language)
 
         z = plain.coordinates(drafts)
         mean, products = z.mean(axis=0), z.T @ z / len(z)
@@ -126,8 +137,10 @@ class Features:
 
     @property
     def dim(self) -> int:
-        """The number of entries of a vector: coordinates, products of two, words, and one for a poor fit."""
-        return len(self.base) + len(self.words) + 1
+        """The number of entries of a vector: coordinates, products of two, words, one for another language if
+        these are counted, and one for a poor fit.
+        """
+        return len(self.base) + len(self.words) + bool(self.language) + 1
 
     def coordinates(self, vectors: Held) -> Floats:
         """The coordinates of ``vectors`` along the axes, shape (rows, axes); exact but for one division."""
@@ -165,14 +178,17 @@ class Features:
         """
         placed = (self.raw(self.coordinates(vectors)) - self.base) * self.scale
         worded = (word_roots(texts, self.words) - self.word_base) * self.word_scale
-        last = POOR_FIT * poor[:, None].astype(np.float64)
-        whole = np.concatenate([placed, worded, last], axis=1)
+        last = poor[:, None].astype(np.float64)
+        if self.language:
+            other = np.array([[is_in_another(self.language, text)] for text in texts], np.float64)
+            last = np.concatenate([other, last * (1 - other)], axis=1)
+        whole = np.concatenate([placed, worded, POOR_FIT * last], axis=1)
         whole[~np.any(quantized(vectors), axis=1)] = 0.0
         return whole
 
 
 def _scale(squares: Floats, part: float) -> float:
-    """The factor that brings the share ``WHOLE`` of these squared lengths to at most ``part``."""
+    """The factor after which the share ``WHOLE`` of these squared lengths is at most ``part``."""
     longest = float(np.quantile(np.sqrt(np.maximum(squares, 0.0)), WHOLE, method="higher"))
     return round(math.sqrt(part) / longest * FINE_STEPS) / FINE_STEPS if longest > 0 else 1.0
 
@@ -194,7 +210,7 @@ def sketch_vectors(
     """Each row's vector in steps, for a query under the rule ``S6_bounded_vector`` with w = ``LENGTH``.
 
     Each row is divided by the number of its person's rows. With labels a row fills the entries of its label;
-    one without a label (-1) is zero.
+    a row without a label (-1) is zero.
     """
 
     def vectors(of_rows: _Rows, label: Numbers | None) -> BoundedVectors:
@@ -229,8 +245,8 @@ class Target:
     """The target for the mean of chosen texts: a noisy mean after shrinkage.
 
     ``mean`` (d,) and ``products`` (d, d) are means of coordinates and of their products, in the units of
-    ``Features.raw`` (unweighted products), ``words`` (words,) that of the words' roots. ``trust`` has the
-    shrinkage factors of coordinates, products and words, from 0 (only noise) to 1.
+    ``Features.raw`` (unweighted products). ``words`` (words,) is the mean of the words' roots. ``trust`` has
+    the shrinkage factors of coordinates, products and words, from 0 (only noise) to 1.
     """
 
     mean: Floats
@@ -246,9 +262,10 @@ def target_of(noisy: Numbers, features: Features, people: float, sigma: float) -
     for coordinates, products and words: there are far more products, so more of them is noise.
     """
     d, ends = features.count, len(features.base)
+    words_end = ends + len(features.words)
     told = noisy.astype(np.float64) / (LENGTH * max(people, 1.0))
     error = sigma / (LENGTH * max(people, 1.0))
-    mean, products, words = (_shrunk(part, error) for part in (told[:d], told[d:ends], told[ends:-1]))
+    mean, products, words = (_shrunk(part, error) for part in (told[:d], told[d:ends], told[ends:words_end]))
     raw = np.concatenate([mean[0], products[0]]) / features.scale + features.base
     return Target(
         raw[:d],
@@ -263,8 +280,17 @@ def poor_share(noisy: Numbers, people: float, sigma: float) -> tuple[float, floa
 
     ``noisy`` has a row for each label, shape (labels, dim), or one row.
     """
+    return _share(noisy[:, -1], people, sigma)
+
+
+def other_language_share(noisy: Numbers, people: float, sigma: float) -> tuple[float, float]:
+    """As ``poor_share``, of texts in another language; only for features that have a language."""
+    return _share(noisy[:, -2], people, sigma)
+
+
+def _share(entries: Numbers, people: float, sigma: float) -> tuple[float, float]:
     whole = POOR_FIT * LENGTH * max(people, 1.0)
-    return float(noisy[:, -1].sum()) / whole, sigma * math.sqrt(len(noisy)) / whole
+    return float(entries.sum()) / whole, sigma * math.sqrt(len(entries)) / whole
 
 
 def _shrunk(part: Floats, error: float) -> tuple[Floats, float]:

@@ -75,7 +75,7 @@ def variation_request(
     augpe = plan.augpe
     draw = stream(plan.generation.seed, purpose, parent.id, number)
     style = STYLES[draw.integers(len(STYLES))]
-    # Adaptive length: about that of the text, so that lengths can move to where the votes are.
+    # Adaptive length: about the length of the text, so that lengths can move to where the votes are.
     wanted = word_count(parent.text) * (1 + augpe.length_spread * draw.standard_normal())
     words = int(np.clip(round(wanted), SHORTEST, longest(pack)))
     fills = augpe.prompt == "fill_in_the_blanks"
@@ -138,7 +138,7 @@ def longest(pack: Pack) -> int:
 def blanked(text: str, share: float, draw: np.random.Generator) -> str:
     """The text with about a ``share`` of its words replaced by blanks.
 
-    Line breaks and names before a colon stay. At least one word becomes a blank if there is one that may.
+    Line breaks and names before a colon stay. At least one word becomes a blank, if any word may become one.
     """
     spans = [match.span() for match in _WORD.finditer(text.strip()) if not match.group().endswith(":")]
     gone = draw.random(len(spans)) < share
@@ -161,7 +161,8 @@ def write_variations(
     writer: Writer,
     progress: Progress,
 ) -> Pool:
-    """The pool with ``count`` variations of ``parents``, in turn; a parent that is named twice gets twice.
+    """The pool with ``count`` variations of ``parents``, in turn; a parent that is named twice gets twice as
+    many.
 
     A variation that cannot be used, or says the same as another text of the pool, is dropped with the reason.
     """
@@ -183,8 +184,8 @@ def write_variations(
 
 
 def _without_text(request: Request) -> Request:
-    """The request without the text that was varied, because a variation that has words of it does not echo
-    the prompt.
+    """The request without the text that was varied, because a variation that repeats words of this text does
+    not echo the prompt.
     """
     return replace(request, messages=(*request.messages[:-2], request.messages[-1]))
 
@@ -210,9 +211,9 @@ def look_ahead(
 ) -> dict[int, npt.NDArray[np.float32]]:
     """For each text the row that represents it in the vote, by its id.
 
-    Without lookahead that is its own embedding; with it, the mean of those of ``plan.augpe.lookahead``
-    further variations, brought to unit length. Without a usable variation it is the text's own. Rows in
-    ``known`` are taken over, so that a text which stays is not varied again.
+    Without lookahead this is the text's own embedding. With lookahead, it is the mean embedding of
+    ``plan.augpe.lookahead`` further variations, brought to unit length. Without a usable variation it is the
+    text's own. Rows in ``known`` are taken over, so that a text which stays is not varied again.
     """
     new = [text for text in texts if text.id not in known]
     ahead = plan.augpe.lookahead

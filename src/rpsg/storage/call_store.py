@@ -147,7 +147,7 @@ class CallStore:
         return found
 
     def put(self, key: str, reply: Reply) -> None:
-        """Store a reply; the first one for a key is kept. A failure is not stored, but requested again."""
+        """Store a reply; the first one for a key is kept. A failure is not stored: it is requested again."""
         if reply.finish == "error":
             return
         with self._database() as connection:

@@ -24,8 +24,8 @@ ALL_OF = 10
 class SettledWriter:
     """Passes requests to ``writer``. Requests whose keys are listed in ``file`` fail without being sent.
 
-    ``key_of`` is that of the call store, because a plain hash of a private prompt would let others test a
-    guess. With ``later`` failures become final only when ``settle`` is called.
+    ``key_of`` is the function of the call store, because a plain hash of a private prompt would let others
+    test a guess. With ``later`` failures become final only when ``settle`` is called.
 
     Raises:
         ModelError: ten requests or more failed and none succeeded; they are sent again next time.

@@ -64,7 +64,7 @@ class PublicVectors:
         """Rows of about unit length, shape (len(texts), dim); each text is embedded once.
 
         Raises:
-            VerificationError: ``kept`` has no row for a text, or one that is not this embedder's.
+            VerificationError: ``kept`` has no row for a text, or a row that is not of this embedder.
         """
         keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._rows}

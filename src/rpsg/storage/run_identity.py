@@ -6,8 +6,8 @@
     a sketch, votes or tokens charged, other questions   refused
 
 Noisy answers depend on the data, the budget, the schema and the models that read private texts, but not on
-the writer and its prompts; except for a sketch and votes, which are about the texts that were written, and
-tokens, which private-prediction draws from what the writer's model makes of private texts.
+the writer and its prompts. There are two exceptions: a sketch and votes are about the texts that were
+written, and private-prediction draws tokens from what the writer's model makes of private texts.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _FORMAT = 2
 _MOST_DIFFERENCES = 8
 #: The stage in which the writer is tested on public prompts.
 TRIAL = "testing the writer"
-#: Stages whose queries are about the texts that were written, or draw them.
+#: Stages whose queries are about the texts that were written, or draw these texts.
 ABOUT_TEXTS = ("sketch", "votes", "tokens")
 _CHANGED_FORMAT = "rpsg-changed/1"
 
@@ -190,7 +190,7 @@ def begin_anew(folder: Path, *, keep_embeddings: bool) -> None:
                 shutil.rmtree(private / name, ignore_errors=True)  # if it is a folder
                 (private / name).unlink(missing_ok=True)
         else:
-            # First: without it no embedding is used, in whatever order the rest goes, and if it stops there.
+            # This file goes first: without it no embedding is used, even if the deletion is then interrupted.
             (private / ROWS_TAG).unlink(missing_ok=True)
             shutil.rmtree(private, ignore_errors=True)
         (folder / PLAN).unlink(missing_ok=True)

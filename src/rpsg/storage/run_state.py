@@ -38,8 +38,8 @@ _LARGEST_PLAN, _LARGEST_JOURNAL, _LARGEST_ANSWER = 1 << 16, 1 << 22, 1 << 24
 class Sending:
     """A stage whose prompts went to a writer.
 
-    Both numbers are None for private prompts. Only ``replies`` is None if the store of the public replies
-    cannot be read.
+    Both numbers are None for private prompts. If the store of the public replies cannot be read, only
+    ``replies`` is None.
     """
 
     stage: str

@@ -62,7 +62,7 @@ def _from_file(*, make: bool) -> bytes:
 
 
 def _make(file: Path) -> None:
-    """A new key file, made atomically: of two first runs at once, the second uses the key of the first."""
+    """Make a new key file atomically: if two runs begin at once, the second uses the key of the first."""
     lock = hold_lock(file.with_suffix(".lock"), wait=True)
     try:
         if not os.path.lexists(file):

@@ -129,7 +129,7 @@ class Vectors:
         return _mapped(self._vault.path(name), shape, "r", kind)
 
     def fill(self, rows: int, blocks: Iterable[Halves]) -> Stored:
-        """Store all ``blocks``, ``rows`` rows together; returns them as ``load`` does.
+        """Store all ``blocks``, which have ``rows`` rows in total; returns them as ``load`` does.
 
         Raises:
             RunError: the disk is full or refuses; nothing half-written is left under the name.
@@ -143,7 +143,9 @@ class Vectors:
             return self._fill_file((rows, self._dim), blocks)
 
     def part(self, number: int, about: bytes, rows: int) -> Halves | None:
-        """The rows that ``keep_part`` stored; None if they are missing, incomplete, or of something else."""
+        """The rows that ``keep_part`` stored; None if they are missing, incomplete, or made of something
+        else.
+        """
         name = _part(self._name, number)
         if not self._vault.exists(name):
             return None

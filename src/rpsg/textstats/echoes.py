@@ -60,7 +60,7 @@ _HINTS = {
     "chat": ("as an ai", "language model", "d be happy", "d be glad", "would you like", "here"),
     "token": ("<", "[", "##"),
 }
-#: Placeholders for names, addresses and the like; no echo, counted separately.
+#: Placeholders for names, addresses and the like; they are no echoes, and are counted separately.
 PLACEHOLDER = re.compile(
     r"\[[A-Z][A-Z _]{2,30}\]|\[(?i:your|insert|enter) [^\]\n]{1,40}\]|\{\{?[a-z_]{2,30}\}\}?"
 )
@@ -139,7 +139,7 @@ def echoes(text: str, form: Form | None = None, card: Mapping[str, str] | None =
     own = words(text)
     if not form.runs.isdisjoint(runs_of(own, RUN)):
         found.add("prompt")
-    unprompted = words(form.written_by_the_model(text, card or {}))
+    unprompted = own if (rest := form.written_by_the_model(text, card or {})) == text else words(rest)
     if not form.examples.isdisjoint(runs_of(unprompted, LONG_RUN)):
         found.add("example")
     if any(phrase in runs_of(own, len(phrase)) for phrase in form.phrases(card or {})):

@@ -1,7 +1,7 @@
 """In which language a text is written, by its script and its function words; nothing is learnt or looked up.
 
-It is for whole texts and says nothing if it is not sure: of a line of key words, of names, of a language that
-it does not know. So it can find a corpus in the wrong language, and drop a text in another one.
+It is for whole texts and says nothing if it is not sure, as for a line of key words, for names, or for a
+language that it does not know. So it can find a corpus in the wrong language, and drop a text in another one.
 """
 
 from __future__ import annotations
@@ -70,10 +70,10 @@ _SCRIPTS = (
     ("he", re.compile(r"[\u0590-\u05ff]")),
 )
 _LETTER = re.compile(r"[^\W\d_]")
-#: A text is in a language if it has at least this many of its function words, and this many times as many as
-#: of any other language.
+#: For a text to be in a language: the minimum number of function words of that language, and the minimum
+#: ratio of this number to that of any other language.
 LEAST, LEAD = 4, 1.5
-#: A script is that of a text if it has this share of its letters; Japanese mixes two.
+#: A text is in a script if this share of its letters belongs to the script; Japanese mixes two scripts.
 SHARE = 0.3
 
 
@@ -98,11 +98,16 @@ def language_of(text: str) -> str:
     return first if found[first] >= max(LEAST, LEAD * found[second]) else ""
 
 
+def is_in_another(language: str, text: str) -> bool:
+    """Whether a text is in a language other than this one; False if its language cannot be told."""
+    return language_of(text) not in {"", language}
+
+
 def languages_of(texts: Iterable[str]) -> dict[str, int]:
     """The number of texts in each language, commonest first; empty if none can be told.
 
     Texts that cannot be told, because they are short or in a language without a list here, are not counted.
-    So a share is one of the sum of these numbers, and not one of all texts.
+    So compute shares from the sum of these numbers, not from the number of all texts.
     """
     counted = Counter(filter(None, map(language_of, texts)))
     return dict(counted.most_common())

@@ -1,7 +1,7 @@
 """Texts that repeat themselves, or the words of another text of the corpus.
 
 Runs of words are hashed, and texts with the same hash are found by sorting: no pairs of texts are compared.
-Texts are hashed a part of the corpus at a time, and hashes are sorted a range at a time, so time is nearly
+Texts are hashed a part of the corpus at a time, and hashes are sorted a range at a time. So time is nearly
 linear in the words of the corpus, and memory is little more than that of the hashes.
 """
 
@@ -58,7 +58,8 @@ def repeating_another(tokens: Tokens) -> Flags:
     for some, texts in _by_ranges(tokens):
         order = np.argsort(some, kind="stable")
         runs, owner = some[order], texts[order]
-        # A stable sort: texts rise within equal runs, so there are several if the last is not the first.
+        # The sort is stable, so the numbers of texts rise within equal runs: there are several texts if the
+        # last number is not the first.
         edges = np.flatnonzero(np.append(True, runs[1:] != runs[:-1]))
         ends = np.append(edges[1:], len(runs))
         shared = owner[edges] != owner[ends - 1]

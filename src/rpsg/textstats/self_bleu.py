@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rpsg.textstats.numbering import in_parts
 from rpsg.textstats.words import encode, pieces
 
 if TYPE_CHECKING:
@@ -33,9 +34,10 @@ def self_bleu_scores(texts: Sequence[str]) -> Floats:
 
 
 def scores_without(texts: Sequence[str], group: Ints | None) -> Floats:
-    """The same without one group of references, shape (1 + groups, texts); the first row is against all.
+    """BLEU with one group of references left out at a time, shape (1 + groups, texts); in the first row none
+    is left out.
 
-    A row has no meaning for the texts of the group left out.
+    A row has no meaning for the texts of its own group.
     """
     tokens = encode(pieces(text) for text in texts)
     ways = 1 if group is None else int(group.max()) + 2
@@ -55,20 +57,30 @@ def scores_without(texts: Sequence[str], group: Ints | None) -> Floats:
 
 
 def _matches(tokens: Tokens, n: int, group: Ints | None, ways: int) -> tuple[Ints, Ints]:
-    """Each text's matched n-grams, shape (ways, texts), rows as in ``scores_without``; all its n-grams."""
+    """How many n-grams of each text matched, shape (ways, texts), rows as in ``scores_without``; and how many
+    n-grams it has.
+    """
     texts = len(tokens.lengths)
     grams, owner, _ = tokens.ngrams(n)
+    found = [_matches_in(grams[part], owner[part], texts, group) for part in in_parts(grams)]
+    text, clipped, lost, lost_with = (np.concatenate(each) for each in zip(*found, strict=True))
+    shared = np.tile(np.bincount(text, weights=clipped, minlength=texts), (ways, 1))
+    if group is not None:
+        cells = np.bincount((lost_with + 1) * texts + text, weights=lost, minlength=ways * texts)
+        shared -= cells.reshape(ways, texts)
+    return shared.astype(np.int64), np.maximum(tokens.lengths - n + 1, 0)
+
+
+def _matches_in(grams: Ints, owner: Ints, texts: int, group: Ints | None) -> tuple[Ints, Ints, Ints, Ints]:
+    """For each pair of an n-gram and a text with it: the text, the matches, how many of them are lost without
+    one group of references, and which group that is.
+    """
     pairs, counts = np.unique(grams * texts + owner, return_counts=True)
     gram, text = np.divmod(pairs, texts)
     own = np.zeros_like(text) if group is None else group[text]
     most, lost_with, instead = _most_elsewhere(gram, counts, own)
     clipped = np.minimum(counts, most)
-    shared = np.tile(np.bincount(text, weights=clipped, minlength=texts), (ways, 1))
-    if group is not None:
-        lost = clipped - np.minimum(counts, instead)
-        cells = np.bincount((lost_with + 1) * texts + text, weights=lost, minlength=ways * texts)
-        shared -= cells.reshape(ways, texts)
-    return shared.astype(np.int64), np.maximum(tokens.lengths - n + 1, 0)
+    return text, clipped, clipped - np.minimum(counts, instead), lost_with
 
 
 def _most_elsewhere(gram: Ints, counts: Ints, group: Ints) -> tuple[Ints, Ints, Ints]:

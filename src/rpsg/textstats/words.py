@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from rpsg.textstats.numbering import numbered
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -73,7 +75,9 @@ def is_spaceless(word: str) -> bool:
 
 
 def composed(text: str) -> str:
-    """The text in the form in which a letter and its accent are one character where there is one (NFC)."""
+    """The text in the form in which a letter and its accent are one character, if such a character exists
+    (NFC).
+    """
     return unicodedata.normalize("NFC", text)
 
 
@@ -132,9 +136,9 @@ class Tokens:
         for k in range(2, n + 1):
             starts = self._starts(k)
             keys = grams[starts] * self.size + self.codes[starts + k - 1]
-            different, numbered = np.unique(keys, return_inverse=True)
-            grams, count = np.zeros_like(self.codes), len(different)
-            grams[starts] = numbered
+            grams = np.zeros_like(self.codes)
+            grams[starts], firsts = numbered(keys)
+            count = len(firsts)
         return grams[starts], self.owner[starts], count
 
     def split(self, texts: int) -> tuple[Tokens, Tokens]:
@@ -146,7 +150,9 @@ class Tokens:
         )
 
     def parts(self, most: int) -> Iterator[tuple[int, Tokens]]:
-        """The texts in parts of about ``most`` tokens: the index of the first text of each, and them."""
+        """The texts in parts of about ``most`` tokens: for each part the index of its first text, and its
+        texts.
+        """
         ends = np.cumsum(self.lengths)
         first = 0
         while first < len(ends):

@@ -135,7 +135,7 @@ def log_failure(what: str, error: Exception) -> None:
 
 
 def new_home() -> str:
-    """A path that nobody knows, without a slash at its end."""
+    """A random path that nobody can guess, without a slash at its end."""
     return f"/{secrets.token_urlsafe(9)}"
 
 

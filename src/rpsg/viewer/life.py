@@ -1,7 +1,7 @@
 """The life of one text: its request to the writer, the filters that it passed, and the drafts beside it.
 
 Everything is taken from what the release publishes. The prompt is made again from the card, as ``rpsg
-verify`` does, and shown only if the published replies have one to exactly this request.
+verify`` does, and is shown only if the published replies include a reply to exactly this request.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rpsg.records import Candidate
     from rpsg.viewer.opened import OpenRelease
 
-#: How many other drafts are shown; of the rest only the number.
+#: How many other drafts are shown; if there are more, only their number is shown.
 MOST_DRAFTS = 12
 NO_REQUEST = "The request is not shown: "
 PRIVATE_PROMPTS = f"{NO_REQUEST}it held private text, and such prompts are not published."
@@ -73,7 +73,7 @@ def _requests(opened: OpenRelease, pack: Pack, text: Candidate) -> Iterator[Requ
             yield variant_request(pack, plan, text.card, parent, text.id)
     except RpsgError:
         return  # a pack and a plan that do not belong together
-    except (LookupError, ValueError) as error:  # so here, unless it is a mistake in this program
+    except (LookupError, ValueError) as error:  # here too, unless it is a mistake in this program
         log_failure("A request could not be made again", error)
 
 

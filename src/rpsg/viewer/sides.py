@@ -64,7 +64,7 @@ def figures(first: Release, second: Release, names: tuple[str, str]) -> Html:
 def shares(first: Release, second: Release, names: tuple[str, str]) -> Iterator[Html]:
     """For each attribute that both count, a table of the shares of their texts by value.
 
-    Of many values those that are most frequent in one of the two are shown.
+    If there are many values, those that are most frequent in one of the two are shown.
     """
     others = {covered.attribute: covered for covered in second.coverage}
     for covered in first.coverage:

@@ -39,17 +39,21 @@ def word_tokens(corpus: Texts) -> Tokens:
 
 
 def distinct_1(inputs: Inputs) -> Measure:
-    """Different words over all words. It falls with the size of a corpus: compare corpora of equal size."""
+    """The number of different words divided by the number of all words. It falls with the size of a corpus:
+    compare corpora of equal size.
+    """
     return _distinct(inputs, "distinct_1", 1)
 
 
 def distinct_2(inputs: Inputs) -> Measure:
-    """Different pairs of neighbouring words over all pairs ("bigram diversity")."""
+    """The number of different pairs of neighbouring words divided by that of all pairs ("bigram
+    diversity").
+    """
     return _distinct(inputs, "distinct_2", 2)
 
 
 def distinct_3(inputs: Inputs) -> Measure:
-    """Different runs of three words over all such runs."""
+    """The number of different runs of three words divided by that of all such runs."""
     return _distinct(inputs, "distinct_3", 3)
 
 
@@ -88,7 +92,7 @@ def _without_each_group(inputs: Inputs, grams: Ints, owner: Ints, count: int) ->
 
 
 def type_token_ratio(inputs: Inputs) -> Measure:
-    """Different words over words within a text, mean over texts. It falls with the length of a text."""
+    """Different words divided by all words, averaged over texts. It falls with the length of a text."""
     tokens = word_tokens(inputs.corpus)
     different = np.concatenate(
         [np.zeros(0, np.int64), *(_different(part) for _, part in tokens.parts(AT_ONCE))]

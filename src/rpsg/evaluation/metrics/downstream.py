@@ -1,6 +1,6 @@
 """Train on synthetic, test on real: a logistic regression on embeddings predicts labels.
 
-The ceiling row trains on real texts, the floor row on the floor's.
+For the ceiling row it is trained on real texts, for the floor row on the texts of the floor.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MODEL = "logistic regression (C = 1) on {}"
 
 
 def downstream_accuracy(inputs: Inputs) -> Measure:
-    """Share of labelled real texts whose label is predicted; the interval is for another sample of them."""
+    """Share of labelled real texts whose label is predicted correctly; the interval is for another sample."""
     told, truth, names = _tested(inputs)
     value, interval = of_share((told == truth).astype(np.float64))
     return inputs.measured(

@@ -118,7 +118,9 @@ def _train(model: Any, texts: Sequence[Sequence[int]], how: FineTuning, seed: in
 
 
 def _test(model: Any, texts: Sequence[Sequence[int]]) -> tuple[Any, Any, Any]:
-    """For each text: positions, those predicted correctly, and the sum of -log probability."""
+    """For each text: the number of positions, of those predicted correctly, and the sum of -log
+    probability.
+    """
     torch = import_torch()
     model.eval()
     found: list[Any] = []

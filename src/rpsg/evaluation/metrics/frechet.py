@@ -45,7 +45,7 @@ class Moments:
 
     @property
     def covariance(self) -> Floats:
-        """With n - 1, as numpy's ``cov``."""
+        """The covariance with the divisor n - 1, as numpy's ``cov`` has it."""
         centred = self.products - np.outer(self.total, self.total) / self.count
         return np.asarray(centred / (self.count - 1))
 
@@ -100,21 +100,22 @@ def _parts(texts: Texts, seed: int) -> Iterator[Moments]:
 def self_similarity(inputs: Inputs) -> Measure:
     """Mean cosine between two different texts of the corpus: close to 1 if all say the same."""
     inputs.need(3, real=False)
-    rows = np.asarray(inputs.corpus.vectors, np.float64)
+    rows = inputs.corpus.vectors
     group = groups(len(rows), inputs.seed, "similarity")
-    sums = np.stack([rows[group == g].sum(axis=0) for g in range(min(len(rows), 10))])
-    own = np.bincount(group, weights=np.square(rows).sum(axis=1), minlength=len(sums))
+    sums, own = [], []
+    for g in range(min(len(rows), 10)):
+        part = np.asarray(rows[group == g], np.float64)
+        sums.append(part.sum(axis=0))
+        own.append(float(np.square(part).sum()))
     sizes = np.bincount(group, minlength=len(sums))
-    value = mean_cosine(sums.sum(axis=0), own.sum(), len(rows))
-    left = (
-        mean_cosine(sums.sum(axis=0) - sums[g], own.sum() - own[g], len(rows) - sizes[g])
-        for g in range(len(sums))
-    )
+    total, squares = np.sum(sums, axis=0), sum(own)
+    value = mean_cosine(total, squares, len(rows))
+    left = (mean_cosine(total - sums[g], squares - own[g], len(rows) - sizes[g]) for g in range(len(sums)))
     interval = from_jackknife(value, jackknife_error(left), low=-1.0, high=1.0)
     model = inputs.models.embedder.name
     return inputs.measured("self_similarity", value, interval=interval, real=False, model=model)
 
 
 def mean_cosine(total: Floats, squares: float, n: int) -> float:
-    """The mean product of two different rows, from the sum of the rows and that of their squared lengths."""
+    """The mean product of two different rows, from the rows' sum and the sum of their squared lengths."""
     return float((total @ total - squares) / (n * (n - 1)))

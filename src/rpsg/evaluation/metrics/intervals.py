@@ -127,7 +127,8 @@ def around_distance(
     *,
     is_root: bool = False,
 ) -> Interval:
-    """The interval of a distance between two samples from its values without each group of either sample.
+    """The interval of a distance between two samples, computed from its values without each group of either
+    sample.
 
     If both come from one population, the distance is only sampling error: a quadratic form, whose variance
     the jackknife doubles (Efron & Stein 1981). The jackknife's bias estimate gives the share of the distance
@@ -144,7 +145,8 @@ def around_distance(
 
 
 def around_root(value: float, without: Iterable[Sequence[float]]) -> Interval:
-    """The interval of a divergence close to zero from its values without each group of either sample.
+    """The interval of a divergence close to zero, computed from its values without each group of either
+    sample.
 
     The standard error of a divergence grows with its square root, but that of the root is constant, so the
     root is jackknifed.

@@ -3,9 +3,9 @@
 The ball of a row has the radius of its k-th nearest other row in the same corpus. Precision and recall:
 Kynkaanniemi et al. 2019; density and coverage: Naeem et al. 2020. Distances are computed in blocks of rows to
 save memory, and larger corpora are sampled (``some_rows``). Intervals come from a jackknife over ten groups
-of each corpus, with all balls recomputed. It doubles the variance of what depends on pairs of texts, as balls
-do (Efron & Stein 1981): so its variance is halved, but never taken below that of a mean over the texts that
-are counted.
+of each corpus, with all balls recomputed. It doubles the variance of whatever depends on pairs of texts, as
+balls do (Efron & Stein 1981). So the variance is halved, but never to less than that of a mean over the texts
+that are counted.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ Ints = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.floating]
 Sides = tuple[str, ...]
 K = 3
-#: Neighbours kept for each row. When a group is left out, fewer than K of them remain for one row in 10^11;
-#: its radius is then the distance to the last one kept.
+#: Neighbours kept for each row. When a group is left out, fewer than K neighbours remain for one row in
+#: 10^11; the radius of this row is then the distance to the last neighbour kept.
 MAX_NEIGHBOURS = 16
 BLOCK = 1024
 NO_BALL = -1.0
@@ -145,8 +145,8 @@ def balls(corpus: Rows, real: Rows, of_corpus: Floats, of_real: Floats, k: int =
 def _add(
     found: Balls, way: int, row: Ints, column: Ints, far: Floats, of_corpus: Floats, of_real: Floats
 ) -> None:
-    """Count for one way the pairs of a corpus text and a real text, both included, of which one is in the
-    other's ball.
+    """For one way, count the pairs of an included corpus text and an included real text in which one is in
+    the other's ball.
     """
     within = (far <= of_real) & (of_corpus > NO_BALL)
     found.crowd[way] += np.bincount(row[within], minlength=found.crowd.shape[1])
@@ -192,7 +192,7 @@ def _recall(found: Found) -> Floats:
 
 
 def _share(inputs: Inputs, name: str, figure: Callable[[Found], Floats], *, of: Sides) -> Measure:
-    """A share of the texts of these sides with its interval."""
+    """A share of the texts of these sides, with the interval of the share."""
     found = _found(inputs)
     sizes = {"corpus": found.corpus.shape[1], "real": found.real.shape[1]}
     texts = sum(sizes[side] for side in of)

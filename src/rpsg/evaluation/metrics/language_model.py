@@ -137,7 +137,9 @@ def _histories(tokens: Tokens) -> tuple[Ints, Ints]:
 
 
 def _order(keys: Ints, counts: Ints, base: int, below: Floats) -> tuple[Order, Floats]:
-    """An order from its sorted keys, and their interpolated probabilities; ``below``: the lower order's."""
+    """An order made from its sorted keys, and their interpolated probabilities; ``below`` has those of the
+    lower order.
+    """
     once, twice = int((counts == 1).sum()), int((counts == 2).sum())
     discount = float(np.clip(once / max(once + 2 * twice, 1), *DISCOUNTS))
     contexts, index, types = np.unique(keys // base, return_inverse=True, return_counts=True)

@@ -61,9 +61,9 @@ def sliced(first: Floats, second: Floats) -> float:
 def _distances(
     first: Floats, second: Floats, left: Ints, right: Ints, without: Sequence[tuple[int, int]]
 ) -> Floats:
-    """The distances of two corpora, each time without a group of either; -1 is the group of nobody.
+    """The distances of two corpora, each time without a group of either; -1 is a group without texts.
 
-    A direction is sorted once for all of them: those of a corpus without a group are in the same order.
+    Each direction is sorted only once, because the rows that remain without a group are in the same order.
     """
     steps = cache(_steps)
     squares = np.empty((len(without), first.shape[1]))
@@ -88,7 +88,9 @@ def _columns(projections: Floats) -> Floats:
 
 
 def _steps(one: int, other: int) -> tuple[Floats, Ints, Ints]:
-    """The steps at which the quantiles of so many texts change: their widths, and the ranks of both sides."""
+    """The steps at which the quantiles of these numbers of texts change: their widths, and the ranks of both
+    sides.
+    """
     steps = np.unique(np.concatenate([np.arange(1, count + 1) / count for count in (one, other)]))
     width = np.diff(steps, prepend=0.0)
     middle = steps - width / 2

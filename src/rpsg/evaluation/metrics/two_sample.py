@@ -116,7 +116,7 @@ def _matched(inputs: Inputs) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def folds(texts: Sequence[str], seed: int) -> Ints:
-    """A random fold for each text; texts with the same words share one: no test text was trained on."""
+    """A random fold for each text; texts with the same words share a fold, so no test text was trained on."""
     _, same = np.unique([" ".join(text.lower().split()) for text in texts], return_inverse=True)
     groups = int(same.max()) + 1
     return np.asarray(stream(seed, "two-sample folds").permutation(np.arange(groups) % FOLDS)[same])

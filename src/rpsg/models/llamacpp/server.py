@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from rpsg.errors import ModelError, needed
-from rpsg.hardening import signals_later
+from rpsg.machine.signals import signals_later
 from rpsg.models.documents import document_of, is_document
 from rpsg.protocols import Reply
 
@@ -243,8 +243,8 @@ def _parameters(path: Path, slots: int, context: int, threads: int, state: Path,
 
 
 #: Every server that was started and not yet stopped, and the time of its start. If Ctrl-C interrupts the
-#: caller, no other reference to its server is left. Without this one, the server would be destroyed at once:
-#: before its threads run, so that they never end, or while Python itself ends.
+#: caller, no other reference to its server is left. Without this one, the server would be destroyed at once.
+#: That could be before its threads run, which would then never end, or while Python itself ends.
 _OPEN: dict[Any, float] = {}
 _MOMENT = 1.0
 

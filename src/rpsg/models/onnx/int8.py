@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
-# Seven of eight bits: processors without VNNI add two products in 16 bits, which eight bits would overflow.
+# Only seven of eight bits are used: processors without VNNI add two products in 16 bits, and products of
+# eight bits would overflow them.
 _STEPS = 63
 _FUSED = "com.microsoft"
 _OPSET = 18

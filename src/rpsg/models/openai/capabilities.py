@@ -92,7 +92,7 @@ class Capabilities:
         return None
 
     def suggested(self, refusal: bytes, question: dict[str, Any], changes: Collection[str]) -> str | None:
-        """The next change to try after a refusal of ``question`` with ``changes``; None: there is none."""
+        """The next change to try after a refusal of ``question`` with ``changes``; None if there is none."""
         named, words = _complaint(refusal)
         for candidate, parameter in _options(question) if _REFUSAL.search(words) else ():
             if candidate not in changes and (named == parameter or (not named and _names(words, parameter))):

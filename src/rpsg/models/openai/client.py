@@ -121,7 +121,7 @@ class RequestQueue:
         self._back: list[tuple[float, int, PendingRequest]] = []
 
     def due(self, now: float) -> float | None:
-        """Seconds until a request can be taken; None: the queue is empty."""
+        """Seconds until a request can be taken; None if the queue is empty."""
         if self._next is not None:
             return 0.0
         return max(0.0, self._back[0][0] - now) if self._back else None
@@ -214,7 +214,7 @@ class BatchClient(Generic[Read]):
                     continue
 
     def pause(self, now: float) -> float | None:
-        """Seconds until a request can be sent; None: not before another one is done."""
+        """Seconds until a request can be sent; None if it must wait for the end of another one."""
         untaken = self._landed.qsize()
         if untaken and self._limiter.under_way + untaken >= self._concurrency:
             return _LOOK_SECONDS

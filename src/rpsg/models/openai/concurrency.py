@@ -25,9 +25,9 @@ _STEP, _GROWTH = 0.25, 3.0
 _SHRINK, _GROW = 0.5, 0.1
 _DOWN_AFTER = 10
 # The number of last requests by which the state of the server is judged. The limit grows fast at first, until
-# this many of them had no answer in time.
+# this many of these requests had no answer in time.
 _LAST, _OVERLOADED = 20, 4
-# A server that answers more than this share of them is not down.
+# A server that answers more than this share of the last requests is not down.
 _WELL = 0.25
 # The longest pause in seconds, and the longest before the server has given any text.
 _LONGEST_PAUSE, _LONGEST_AT_FIRST = 60.0, 5.0
@@ -134,7 +134,9 @@ class ConcurrencyLimiter:
         return self._clock() - self._troubled_since if self._troubled_since is not None else 0.0
 
     def ready(self) -> float | None:
-        """Seconds until the next request may be sent; None: when one of those under way is done."""
+        """Seconds until the next request may be sent; None if it must wait for the end of one that is under
+        way.
+        """
         now = self._clock()
         at_once = 1 if self.is_down else int(self._at_once)
         if self.under_way >= at_once:

@@ -31,8 +31,8 @@ _BATCH = 64
 class ServerEmbedder(ServerModel):
     """Rows from ``model`` on the server that the plan's section ``[server]`` describes.
 
-    batch: texts in one request, concurrency: requests at once (default: 1 and 1 on this machine, else 64
-        and what the plan says).
+    batch: texts in one request (default: 1 on this machine, otherwise 64).
+    concurrency: requests at once (default: 1 on this machine, otherwise as the plan says).
 
     Nothing is sent before the first ``embed`` or ``dim``. Raises UsageError for an unusable address.
     """

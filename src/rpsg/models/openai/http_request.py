@@ -107,12 +107,14 @@ class HttpClient:
     async def post(self, body: bytes, *, patience: float = math.inf, size: float = 1.0) -> HttpResponse:
         """The answer to ``body``, whatever its status.
 
-        ``patience``: a factor for the time after which the request is overdue; infinite: only after
-        ``timeout``. ``size``: how much is asked for, in any positive unit that all requests have in common.
+        ``patience``: a factor for the time after which the request is overdue; if it is infinite, only
+        ``timeout`` ends the request. ``size``: how much is asked for, in any positive unit that all requests
+        have in common.
 
         Raises:
             LostError: no complete answer came.
-            ModelError: the certificate of the server is not trusted, or it does not accept this client's.
+            ModelError: the certificate of the server is not trusted, or the server does not accept the
+            certificate of this client.
         """
         connection = self._free.pop() if self._free else self._connect()
         try:

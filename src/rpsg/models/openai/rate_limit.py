@@ -49,7 +49,7 @@ _ECHO = 3
 # A first guess of the sustainable share of a server's initial rate, and how fast to raise it, per second.
 _FIRST, _CLIMB = 0.2, 2.0
 # ``_SURE`` answers since the last refusal are enough for an estimate, unless the rate over the whole time is
-# below the share ``_BURSTS`` of it: then the answers came in a burst.
+# below the share ``_BURSTS`` of this estimate: then the answers came in a burst.
 _SURE, _BURSTS = 20, 0.6
 # Seconds in which the rate returns to the one at which a request was refused.
 _RETURN = 15.0
@@ -124,7 +124,7 @@ class RateLimiter:
         self._trial: _RateTrial | None = None
         self._trial_after = 0
         self._apart = _APART
-        # A share of refusals up to this counts as noise; None: no refusal does.
+        # A share of refusals up to this counts as noise; with None no refusal counts as noise.
         self._storm: float | None = None
 
     @property
@@ -173,7 +173,8 @@ class RateLimiter:
     def refuse(self, number: int, sent_at: float, now: float, wait: float) -> bool:
         """Request ``number`` was refused, with the advice to ``wait``. True if this is new information.
 
-        Refusals of requests sent before, or just after, the rate was last lowered are not.
+        Refusals of requests that were sent before, or just after, the rate was last lowered are no new
+        information.
         """
         self.refused += 1
         self._seen += 1

@@ -30,7 +30,7 @@ _MOST_REFUSALS = 30
 _MOST_CHANGES = 6
 #: Seconds before the run gives up on a server that has never given a text; its pauses are short until then.
 NEVER_CAME = 45.0
-# When this many requests were dropped and none was ever answered, none will be.
+# If this many requests were dropped and none was ever answered, no answer is expected any more.
 _HOPELESS = 20
 # The longest pause in seconds: in general; while others are answered; and then before the last try.
 _MAX_PAUSE, _SHORT_PAUSE, _LAST_PAUSE = 30.0, 2.0, 8.0
@@ -63,7 +63,7 @@ class PendingRequest:
     changes: frozenset[str] = frozenset()
 
     def pause(self, first: float, times: int, most: float = _MAX_PAUSE) -> float:
-        """Seconds before the next attempt after ``times`` failures, which doubles and differs by request."""
+        """Seconds before the next attempt after ``times`` failures; doubled each time, with some spread."""
         doubled = min(most, first * 2 ** max(0, times - 1))
         return float(doubled * (0.75 + 0.5 * (self.index * _SPREAD % 1)))
 
@@ -164,7 +164,7 @@ class RetryPolicy(Generic[Read]):
                 return 0.0
             if not (error.decided or request.asked_again or error.reason == CUT_WHILE_THINKING):
                 request.asked_again = True
-                # No pause before the first text has come, so that a server that gives none is noticed soon.
+                # No pause before the first text, so that a server that gives no text is noticed soon.
                 pause = request.pause(self._config.first_pause, 1) if self._state.answers else 0.0
                 return self._log(request, error.reason, pause)
             said = self._said(request, answer) if error.reason == AN_ERROR else ""
@@ -224,7 +224,7 @@ class RetryPolicy(Generic[Read]):
         return self._log(request, reason, max(self._pause(request), wait or 0.0))
 
     def _pause(self, request: PendingRequest) -> float:
-        """Seconds before the next attempt; few while other requests are answered, unless it is the last."""
+        """Seconds before the next attempt; few while other requests are answered, except before the last."""
         first = self._config.first_pause
         if not (self._state.answers and self.limiter.is_well):
             return request.pause(first, request.tries + request.refusals)

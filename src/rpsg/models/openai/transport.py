@@ -1,7 +1,7 @@
 """One HTTP/1.1 connection for successive requests.
 
-h11 implements the protocol, asyncio's streams carry the bytes. A client library around both takes five times
-as long for a request, which at hundreds per second is a whole core.
+h11 implements the protocol, asyncio's streams carry the bytes. A client library around these two takes five
+times as long for a request; at hundreds of requests per second that would be a whole core.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Connection:
         """(status, headers in lower case, body). Any error closes the connection.
 
         Raises:
-            UnreachableError: no connection, or none to be trusted.
+            UnreachableError: there is no connection, or none that can be trusted.
             UnidentifiedError: the server does not accept the certificate of this client, or there is none.
             CutError: it ended before the answer did.
             TooLongError: the answer is too long.

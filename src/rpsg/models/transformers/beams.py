@@ -2,7 +2,7 @@
 
 In diverse beam search the beams are divided into groups that take turns at each step, and a group's score for
 a token is reduced by ``diversity`` for each earlier group's beam that has just chosen it. transformers no
-longer has it.
+longer has this search.
 """
 
 from __future__ import annotations

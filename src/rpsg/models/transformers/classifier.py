@@ -43,9 +43,9 @@ class TransformersSentiment:
 
     name: a folder of weights, or OWNER/REPO of a hub that was downloaded before.
     labels: the meaning of the model's labels, e.g. ``{"LABEL_0": "negative"}``, if their names do not say.
-    certainty: with P(positive) and P(negative) summed over the labels of that meaning, the value is the
-        likelier of the two if it has at least this share of their sum, else "mixed"; also "mixed" if the
-        neutral labels (neutral, 3 stars) are likelier than each of the two. Default 0.8.
+    certainty: P(positive) and P(negative) are summed over the labels of that meaning. The likelier of the two
+        is the value if it has at least this share of their sum; otherwise the value is "mixed". It is also
+        "mixed" if the neutral labels (neutral, 3 stars) are likelier than each of the two. Default 0.8.
 
     Each text is classified alone, by its first 512 tokens (or the context of the model), so that a private
     record's value is a function of that record. Raises MissingExtraError without the packages; ModelError
@@ -96,7 +96,8 @@ class TransformersSentiment:
         if self._last[0] == tuple(texts):
             return self._last[1]
         model, tokenizer, meanings = self._load()
-        # Some models' position embeddings have two more than they can use; their tokenizer knows.
+        # Some models have two more position embeddings than they can use; their tokenizer has the right
+        # number.
         positions = int(getattr(model.config, "max_position_embeddings", _MOST_TOKENS))
         size = min(_MOST_TOKENS, int(tokenizer.model_max_length), positions)
         encoded = [

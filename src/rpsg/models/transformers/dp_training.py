@@ -120,7 +120,7 @@ class Trainer:
         Args:
             examples: the texts of all people.
             rate: the probability with which each person takes part in a step.
-            noise: the noise multiplier: standard deviation over clipping length.
+            noise: the noise multiplier: standard deviation divided by clipping length.
             tell: called with the number of each finished step, from 0.
         """
         recipe = self._recipe

@@ -216,7 +216,7 @@ class _Tile:
         out = model(
             input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True, logits_to_keep=1
         )
-        # In a step as wide as a prompt the number of rows does not affect results, so only later ones are
+        # In a step as wide as a prompt the number of rows does not affect results, so only later steps are
         # filled up to the fixed number.
         index = torch.tensor(self._fill, device=model.device)
         self._name = state_name(model)

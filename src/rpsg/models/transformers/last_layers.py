@@ -46,7 +46,8 @@ PASSES, STEPS, MOST = 3, 60, 10
 WARM_UP, KNOWN = 10, 1.0
 #: At most this many bytes of the lower layers' states are kept; for further texts the lower layers run again.
 MOST_KEPT = 1 << 29
-#: The largest difference in log-probability between the two parts and the whole model that can be rounding.
+#: The largest difference in log-probability between the two parts and the whole model that rounding can
+#: cause.
 CLOSE = 1e-2
 
 
@@ -245,7 +246,7 @@ def _part(base: Any, layers: slice) -> Any:
 
 
 class LastLayersScorer:
-    """The trained model. A text's scores depend on that text alone, and on its first tokens alone."""
+    """The trained model. A text's scores depend on the first tokens of that text alone."""
 
     endpoint: Endpoint = "local_model"
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: Names of the matrices that get an adapter: those of queries and values, or the one matrix of both.
 ADAPTED = frozenset({"q_proj", "v_proj", "qkv_proj", "Wqkv", "c_attn", "query_key_value", "query", "value"})
-#: What the product is multiplied by: alpha over rank.
+#: What the product is multiplied by: alpha divided by rank.
 SCALE = 2.0
 
 

@@ -248,7 +248,8 @@ def load_model(weights: Weights, task: Task, precision: Precision, device: str) 
 def _unpacked(weights: Weights, auto: Any, transformers: Any) -> Any:
     """A model with the dequantised weights of a GGUF file.
 
-    Not by ``from_pretrained``, which needs another package and leaves the model marked as quantised.
+    The model is not loaded by ``from_pretrained``, which needs another package and leaves it marked as
+    quantised.
     """
     with parsed_once():
         from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint

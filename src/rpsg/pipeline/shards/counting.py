@@ -61,7 +61,7 @@ def count(
 
     Args:
         question: the file that ``rpsg shards`` or ``rpsg merge`` wrote.
-        data: the private texts: the same file for all shards, or this site's.
+        data: the private texts: the same file for all shards, or the file of this site.
         shard: the number of the shard, from 1 on.
         out: the file to write; an existing file is replaced.
         shards: how many shards the caller believes there are.
@@ -90,7 +90,7 @@ def count(
     write_atomic(out, sealed_sums(address, held, bytes.fromhex(task.about.recipient)))
     with file_errors(f"write {out.name}"):
         told = question.stat()
-        os.utime(out, ns=(told.st_mtime_ns, told.st_mtime_ns))  # its own would tell how long counting took
+        os.utime(out, ns=(told.st_mtime_ns, told.st_mtime_ns))  # hides how long it took
     return task
 
 
@@ -149,8 +149,8 @@ def _check_shard(task: ShardTask, shard: int, shards: int | None) -> None:
         )
     if task.about.program != this_program():
         raise DataError(
-            "The question is from another version of RPSG than the one here, or from one with other "
-            "sources, which might count differently.",
+            "The question is from another version of RPSG than the one here, or from changed source code, "
+            "so it might count differently.",
             hint="Install the same version of RPSG on every machine that counts.",
         )
 

@@ -60,8 +60,8 @@ class MergedEngine:
         """The sum of all shards.
 
         Raises:
-            ShardsNeeded: they have not answered this yet; the question for them is in the run folder.
-            DataError: they have answered an earlier form of the question.
+            ShardsNeeded: the shards have not answered this yet; the question for them is in the run folder.
+            DataError: the shards have answered an earlier form of the question.
             RunError: no question to shards can have asked for what the run needs.
         """
         task = self._task(query, question)

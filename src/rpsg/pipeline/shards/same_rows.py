@@ -51,7 +51,9 @@ def _read(vault: Vault) -> list[RowsRead]:
 
 
 def notes_on(readings: Sequence[RowsRead], divided_by: str, account: str, others: list[str]) -> str:
-    """The note, from all that shards have read, and from the ``others`` that paid for one of these files."""
+    """The note, made from what all shards have read, and from ``others``: other accounts that paid for one of
+    these files.
+    """
     told = _of_sites if divided_by == "site" else _of_one_file
     parts = [f"Question {each.question}: {told(each.rows)}\n\n" for each in readings]
     parts += [_of_another_time(readings[0], later) for later in readings[1:]]

@@ -44,8 +44,8 @@ class About:
     """What a task says besides its questions.
 
     ``plan`` is the public plan as TOML, ``fingerprint`` the hash of plan, pack and models. ``rows_key`` (hex)
-    orders the rows of each person, of whom only some take part, and ``recipient`` (hex) is the public key for
-    which sums are sealed.
+    orders the rows of each person, because only some of them take part. ``recipient`` (hex) is the public key
+    for which sums are sealed.
     """
 
     run_id: str
@@ -125,7 +125,8 @@ class ShardTask:
     def fingerprint(self) -> str:
         """The first 128 bits of ``digest``, in groups of four letters, to be compared by people.
 
-        It covers the whole question, since also the plan in it decides what is done with the private texts.
+        It covers the whole question, since the plan in the question also decides what is done with the
+        private texts.
         """
         told = self.digest.hex()[:32]
         return "-".join(told[i : i + 4] for i in range(0, 32, 4))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.disk.files import file_sha256
 from rpsg.disk.json_text import strict_json
+from rpsg.machine.processes import HERE
 from rpsg.pipeline.publish import build_release
 from rpsg.pipeline.release_files import rows_of, synthetic_texts, write_rows
 from rpsg.privacy.facts import Free
@@ -21,18 +22,19 @@ from rpsg.storage.layout import CORPUS, PARQUET, RELEASE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rpsg.machine.processes import Processes
     from rpsg.pipeline.made import Made
     from rpsg.pipeline.verification.claimed import Claimed
     from rpsg.records import Pool
 
 
-def compared(claimed: Claimed, made: Made) -> Iterator[Check]:
+def compared(claimed: Claimed, made: Made, processes: Processes = HERE) -> Iterator[Check]:
     """Each file of the release compared to the one that is made here, in both directions."""
     with tempfile.TemporaryDirectory(prefix="rpsg-verify-") as scratch:
         again = Path(scratch) / RELEASE
         again.mkdir()
         parquet = parquet_of(claimed.folder, made)
-        build_release(again, made, Free.of(claimed.ledger), parquet=parquet)
+        build_release(again, made, Free.of(claimed.ledger), parquet=parquet, processes=processes)
         theirs, ours = names_in(claimed.folder), names_in(again)
         if "signer" in claimed.ledger:
             theirs.discard(SIGNATURE)  # only the holder of the key can make it; ``_signed`` checks it

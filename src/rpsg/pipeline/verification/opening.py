@@ -9,29 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rpsg.disk.json_text import strict_json
-from rpsg.domains import read_pack
-from rpsg.errors import RpsgError, RunError, UsageError
-from rpsg.methods.base import Job
-from rpsg.methods.named import budget_of, method_of
-from rpsg.pipeline.models_of_run import load_tools
-from rpsg.pipeline.people import (
-    donors_and_voters,
-    held_out_and_used,
-    open_seeding,
-    people_of,
-    with_canaries,
-)
+from rpsg.errors import RpsgError, UsageError
+from rpsg.methods.named import method_of
 from rpsg.pipeline.private_data import account_of
-from rpsg.pipeline.verification.replay import kept_vectors
+from rpsg.pipeline.verification.repeating import repeat, tools_of_release
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.commitment import commit_to
 from rpsg.privacy.evidence import evidence_file, parse_evidence
-from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.odometer import Odometer
 from rpsg.privacy.replay import OpeningKernel
 from rpsg.privacy.residuals import FALSE_ALARM
@@ -39,21 +26,13 @@ from rpsg.privacy.sources import noisy_answers
 from rpsg.privacy.verify import Check
 from rpsg.privacy.write_ahead_log import journal_steps
 from rpsg.protocols import Silent
-from rpsg.storage.cached_writer import ReplayWriter
-from rpsg.storage.failed_requests import SettledWriter
 from rpsg.storage.layout import (
     ANSWERS,
-    DONORS,
-    EMBEDDINGS,
-    EVIDENCE,
-    FAILED,
     LEDGER,
-    PACK,
     PLAN,
     PRIVATE_LEDGER,
     RELEASE,
     RUN,
-    TEXTS,
 )
 from rpsg.storage.readers import read_by_rule
 from rpsg.storage.run_folder import RunFolder
@@ -62,29 +41,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from rpsg.methods.base import Tools
     from rpsg.plan import Plan
     from rpsg.privacy.private import Private
     from rpsg.privacy.residuals import Outcome
-    from rpsg.protocols import Endpoint, OnReply, Progress, Reply, Request
+    from rpsg.protocols import Progress
     from rpsg.records import PrivateCorpus
     from rpsg.storage.vault import Vault
 
 COMMITMENT = "the commitment opens on these data"
 DRAWS = "run folder, account book and ledger name the same draws"
 REPEATED = "the run can be repeated with its private data"
-
-
-class WritesNothing:
-    """A writer that refuses, for methods whose texts are in the vault: a new text would not be the run's."""
-
-    endpoint: Endpoint = "local_model"
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:  # noqa: ARG002  # refused
-        raise RunError("A text of this run is missing from its vault.", hint="Restore the private folder.")
 
 
 def open_run(run: Path, data: Path | None = None, progress: Progress | None = None) -> list[Check]:
@@ -165,45 +131,10 @@ def _noise(
 ) -> list[Check]:
     kernel = OpeningKernel(folder.evidence, ledger)
     try:
-        _run_again(folder, plan, corpus, ledger, kernel, progress)
+        repeat(folder, plan, corpus, tools_of_release(folder, plan, ledger), kernel, progress)
     except RpsgError as error:
         return [*_verdicts(kernel.outcomes), Check(REPEATED, ok=False, detail=error.message)]
     return _verdicts(kernel.outcomes)
-
-
-def _run_again(
-    folder: RunFolder,
-    plan: Plan,
-    corpus: Private[PrivateCorpus],
-    ledger: Mapping[str, Any],
-    kernel: OpeningKernel,
-    progress: Progress,
-) -> None:
-    method = method_of(plan)
-    tools = _tools(folder, plan, ledger, has_seeds=method.has_seeds)
-    gathered = partial(people_of, plan, folder, tools, progress)
-    seeding = None
-    _, corpus = held_out_and_used(plan, folder, corpus)
-    if method.has_donors:
-        donors, corpus = donors_and_voters(plan, folder, corpus)
-        seeding = open_seeding(folder, gathered(donors, DONORS), RoundedGaussian())
-    people = gathered(with_canaries(plan, folder, corpus), EMBEDDINGS)
-    pack = read_pack(folder.evidence / PACK)
-    budget = budget_of(plan, pack)
-    seen = plan.without_data()
-    if not method.has_seeds:
-        tools = replace(tools, embedder=kept_vectors(folder.release / EVIDENCE, tools))
-    method.synthesize(Job(seen, pack, budget, people, kernel, tools, progress, folder.key, seeding))
-
-
-def _tools(folder: RunFolder, plan: Plan, ledger: Mapping[str, Any], *, has_seeds: bool) -> Tools:
-    writer = str(ledger["egress"][0].get("model", ""))
-    if has_seeds:
-        return load_tools(plan, WritesNothing(writer))
-    evidence = folder.release / EVIDENCE
-    replay = ReplayWriter(evidence / TEXTS, name=writer)
-    tools = load_tools(plan, replay)
-    return replace(tools, writer=SettledWriter(replay, evidence / FAILED))
 
 
 def _verdicts(outcomes: Sequence[Outcome]) -> list[Check]:

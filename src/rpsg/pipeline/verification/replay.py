@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.disk.json_text import strict_json
 from rpsg.errors import ModelError, UsageError, VerificationError
+from rpsg.machine.processes import HERE
 from rpsg.methods.base import Job, Tools
 from rpsg.models.catalog import KNOWN, check_known
 from rpsg.pipeline.ledger_facts import sigma_told
@@ -35,15 +36,16 @@ from rpsg.privacy.replay import ReplayKernel
 from rpsg.privacy.sources import TOKENS, noisy_answers
 from rpsg.protocols import Silent
 from rpsg.records import Candidate, Card, Pool
-from rpsg.storage.cached_writer import ReplayWriter
 from rpsg.storage.failed_requests import SettledWriter
-from rpsg.storage.layout import CORPUS, FAILED, TEXTS, VECTORS
+from rpsg.storage.layout import CORPUS, FAILED, VECTORS
 from rpsg.storage.public_vectors import PublicVectors, read_vectors
+from rpsg.storage.replayed_writer import ReplayedWriter
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
+    from rpsg.machine.processes import Processes
     from rpsg.pipeline.verification.claimed import Claimed
     from rpsg.plan import Plan
     from rpsg.privacy.released import Performed
@@ -66,6 +68,7 @@ def made_again(
     models: Mapping[str, str],
     plugins: Collection[str],
     progress: Progress | None,
+    processes: Processes = HERE,
 ) -> Made:
     """What the release was made from, derived except for what only its ledger can say.
 
@@ -75,13 +78,14 @@ def made_again(
         models: the models that the caller named, by role.
         plugins: names of third-party models that the caller allows.
         progress: receives progress.
+        processes: share what can be divided.
 
     Raises:
         RpsgError: something does not follow; the sentence says what.
     """
     if claimed.method.has_seeds:
         return _from_rows(claimed, progress or Silent())
-    return _from_replies(claimed, plan, models, plugins, progress or Silent())
+    return _from_replies(claimed, plan, models, plugins, progress or Silent(), processes)
 
 
 class _Replayed:
@@ -96,11 +100,16 @@ class _Replayed:
 
 
 def _from_replies(
-    claimed: Claimed, plan: Plan, models: Mapping[str, str], plugins: Collection[str], progress: Progress
+    claimed: Claimed,
+    plan: Plan,
+    models: Mapping[str, str],
+    plugins: Collection[str],
+    progress: Progress,
+    processes: Processes,
 ) -> Made:
     """Run the method again, with the noisy answers and the replies of the evidence."""
-    replies = ReplayWriter(claimed.evidence / TEXTS, name=claimed.writer.name)
-    settled = SettledWriter(replies, claimed.evidence / FAILED)
+    settled = ReplayedWriter(claimed.evidence, claimed.writer.name)
+    replies = settled.replies
     drawn = sum(int(line["dim"]) for line in noisy_answers(claimed.ledger) if line["kind"] == TOKENS)
     check_amount(claimed, len(replies) + len(settled.failed) + drawn)
     tools = load_known(plan, models, plugins, replies)
@@ -108,7 +117,8 @@ def _from_replies(
     check_ways(claimed, replace(tools, writer=claimed.writer))
     kernel = None if claimed.budget is None else ReplayKernel(claimed.evidence, claimed.ledger)
     vectors = kept_vectors(claimed.evidence, tools)
-    job = _job(claimed, replace(tools, writer=settled, embedder=vectors), kernel, _Replayed(progress))
+    ours = replace(tools, writer=settled, embedder=vectors)
+    job = _job(claimed, ours, kernel, _Replayed(progress), processes)
     pool = claimed.method.synthesize(job)
     return Made(
         claimed.plan,
@@ -204,6 +214,7 @@ def written_again(
     models: Mapping[str, str],
     plugins: Collection[str],
     progress: Progress | None,
+    processes: Processes = HERE,
 ) -> Pool:
     """The pool with texts that the writer writes again; with the arguments and errors of ``made_again``."""
     tools = load_known(plan, models, plugins, None)
@@ -214,8 +225,7 @@ def written_again(
     settled = SettledWriter(tools.writer, claimed.evidence / FAILED)
     kernel = None if claimed.budget is None else ReplayKernel(claimed.evidence, claimed.ledger)
     tools = replace(tools, writer=settled, embedder=kept_vectors(claimed.evidence, tools))
-    pool: Pool = claimed.method.synthesize(_job(claimed, tools, kernel, progress or Silent()))
-    return pool
+    return claimed.method.synthesize(_job(claimed, tools, kernel, progress or Silent(), processes))
 
 
 def kept_vectors(evidence: Path, tools: Tools) -> PublicVectors:
@@ -223,11 +233,20 @@ def kept_vectors(evidence: Path, tools: Tools) -> PublicVectors:
     return PublicVectors(tools.embedder, read_vectors(evidence / VECTORS, tools.embedder.dim))
 
 
-def _job(claimed: Claimed, tools: Tools, kernel: ReplayKernel | None, progress: Progress) -> Job:
+def _job(
+    claimed: Claimed,
+    tools: Tools,
+    kernel: ReplayKernel | None,
+    progress: Progress,
+    processes: Processes = HERE,
+) -> Job:
     people = nobody(
         tools, progress, "A replay asked for private data; the evidence of this run is not complete."
     )
-    return Job(claimed.plan, claimed.pack, claimed.budget, people, kernel or NoQuestions(), tools, progress)
+    asked = kernel or NoQuestions()
+    return Job(
+        claimed.plan, claimed.pack, claimed.budget, people, asked, tools, progress, processes=processes
+    )
 
 
 def _performed(claimed: Claimed, kernel: ReplayKernel | None) -> Performed | None:

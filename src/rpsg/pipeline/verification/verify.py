@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.disk.files import file_sha256
 from rpsg.disk.json_text import strict_json
-from rpsg.errors import RpsgError, UsageError, VerificationError
+from rpsg.errors import LostProcessError, RpsgError, UsageError, VerificationError
+from rpsg.machine.processes import Processes, check_number
+from rpsg.models.hardware import cores
 from rpsg.pipeline.logs import logged
 from rpsg.pipeline.verification.audited import audit_fits
 from rpsg.pipeline.verification.claimed import read_claimed
@@ -51,6 +53,10 @@ FROM_SEEDS = (
 )
 OTHER_PARQUET = f"that {PARQUET}, written by another version of pyarrow, holds no bytes beside its table"
 FROM_VOTERS = ("that the voters' noisy answers are those that were drawn: rows do not follow from them",)
+#: A release of fewer texts is checked by one process: starting others would take longer than they save.
+MANY_TEXTS = 5000
+#: The most processes that start unasked: what only one can do takes most of the time then.
+MOST_UNASKED = 8
 #: What damaged or hostile files can make a method raise, besides our own errors.
 _BROKEN = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError, OSError)
 
@@ -64,25 +70,29 @@ def verify(
     progress: Progress | None = None,
     key: Path | None = None,
     second_opinion: bool = False,
+    workers: int | None = 1,
 ) -> Verification:
     """Check the release in ``path``, or in the run folder ``path``; it may come from somebody else.
 
     Nothing that the release names is opened: no model except those known here by digest and those that the
     caller names by role in ``models``, no server, no path outside its folder, no plug-in except ``plugins``.
-    The first error in the form of the release ends the check. With ``key`` the release must be signed by that
+    The first error in the form of the release ends the check. ``workers`` processes share the work; None: one
+    for each core if the release is large. With ``key`` the release must be signed by that
     public key; with ``second_opinion`` another accountant computes every epsilon again.
 
     Raises:
         VerificationError: there is no release.
-        UsageError: ``models`` names a role that a replay does not have.
+        UsageError: ``models`` names a role that a replay does not have, or ``workers`` is less than 1.
+        LostProcessError: one of these processes was ended from outside.
     """
     check_roles(models or {})
+    check_number(workers)
     asked_for = None if key is None else public_key(key)
     release = release_in(path)
     try:
         with copied(release) as copy:
             told = logged(progress, "verify")
-            found = _of_copy(copy, release, regenerate, dict(models or {}), plugins, told)
+            found = _of_copy(copy, release, regenerate, dict(models or {}), plugins, told, workers)
             return _with_opinions(found, copy, asked_for, second_opinion=second_opinion)
     except VerificationError as error:
         return Verification(release, (Check(FOLDER, ok=False, detail=error.sentences),), CANNOT_SHOW)
@@ -134,6 +144,7 @@ def _of_copy(
     models: dict[str, str],
     plugins: Collection[str],
     progress: Progress | None,
+    workers: int | None,
 ) -> Verification:
     found = verify_release(copy / LEDGER, copy / CORPUS, copy / EVIDENCE)
     checks = [Check(FOLDER, ok=True), *found]
@@ -165,11 +176,18 @@ def _of_copy(
         cannot_show += FROM_VOTERS if claimed.method.has_donors else ()
         checks += _fits(claimed)
         opened = (plan_to_open(release, claimed, models), models, plugins, progress)
-        checks += _made_again(claimed, regenerate, *opened)
+        with Processes(workers or _workers_for(ledger)) as processes:
+            checks += _made_again(claimed, regenerate, *opened, processes)
         file = copy / PARQUET
         if file.is_file() and find_spec("pyarrow") is not None and not is_of_this_version(file.read_bytes()):
             cannot_show += (OTHER_PARQUET,)
     return Verification(release, tuple(checks), cannot_show, makes_dp_claim(ledger))
+
+
+def _workers_for(ledger: Mapping[str, Any]) -> int:
+    """How many processes check a release. The rows in its ledger were already compared to the corpus."""
+    texts = next((output["records"] for output in ledger["outputs"] if output["name"] == CORPUS), 0)
+    return min(cores(), MOST_UNASKED) if texts >= MANY_TEXTS else 1
 
 
 def _fits(claimed: Claimed) -> list[Check]:
@@ -208,17 +226,20 @@ def _made_again(
     models: Mapping[str, str],
     plugins: Collection[str],
     progress: Progress | None,
+    processes: Processes,
 ) -> list[Check]:
     """A check for each file of the release, or one for what cannot be made."""
     try:
-        made = made_again(claimed, plan, models, plugins, progress)
-        checks = list(compared(claimed, made))
+        made = made_again(claimed, plan, models, plugins, progress, processes)
+        checks = list(compared(claimed, made, processes))
         checks.insert(0, _followed(claimed, checks))
         if regenerate and all(check.ok for check in checks):
-            pool = written_again(claimed, plan, models, plugins, progress)
+            pool = written_again(claimed, plan, models, plugins, progress, processes)
             same = corpus_of(pool, claimed.pack.speakers) == (claimed.folder / CORPUS).read_bytes()
             detail = "byte for byte" if same else f"what it writes differs from {CORPUS}"
             checks.append(Check(REGENERATE, ok=same, detail=detail))
+    except LostProcessError:
+        raise  # that says nothing about the release
     except RpsgError as error:
         return [Check(FOLLOWS, ok=False, detail=error.sentences)]
     except _BROKEN as error:

@@ -81,7 +81,7 @@ def _missing(path: Path | str, header: Sequence[str], name: str, option: str) ->
             f"there is no header, add one with the column names, such as {name}."
         )
     elif close := _closest(name, names):
-        # In quotes it is a single word for a shell, and a value in the message for Python.
+        # Quotes make the name a single word in a shell, and a value in Python.
         hint = f"Did you mean {close}? Give it with --{option} '{close}'. {_listed(names)}"
     else:
         hint = f"Give the name of the right column with --{option}. {_listed(names)}"
@@ -99,7 +99,7 @@ def is_below_title(header: Sequence[str], above: Iterable[Sequence[str]]) -> boo
 
 
 def nameable(header: Sequence[str]) -> list[str]:
-    """The column names if all that are not empty look like names, else nothing.
+    """The column names, if each that is not empty looks like a name; else nothing.
 
     A file without a header begins with somebody's row, which must not be shown.
     """

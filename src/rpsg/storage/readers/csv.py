@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from rpsg.storage.readers.source import Source
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-#: Those of databases and of the separator line. No name of a column holds one.
+#: Separators in exports of databases, and in lines such as sep=^. No name of a column holds one.
 _RARE = ("^", "~", "\xa6", "\x01", "\x1e", "\x1f")
-#: A quote that opens a field; one after a number, as in 5", opens none.
+#: A quote that opens a field; a quote after a number, as in 5", opens none.
 _OPENS = re.compile(r'(?:\A|[^\w ])"')
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\w"\r\n])"?\s*', re.IGNORECASE)
 #: Text between quotes and line ends. Only its first and its last byte can change the state of a CSV parser.
@@ -98,7 +98,7 @@ def check_lines(file: Source) -> None:
 def _opened(
     source: _PhysicalLines, path: str, columns: Columns, separator: str | None
 ) -> tuple[Reader, str, list[str]]:
-    """The parser behind the header, the separator, and the header as it is written."""
+    """The parser, which has read the header; the separator; and the header as it is written."""
     rows = _whole_rows(source)
     first = next(rows)
     if source.is_long:
@@ -169,17 +169,23 @@ class _PhysicalLines:
         return next(self.texts)
 
     def _read(self) -> Iterator[str]:
-        """A generator, because it costs less per line than a call of a method for each line."""
+        """This is a generator, because that costs less per line than calling a method for each line."""
         number = at = 0
         has_utf8 = False
         for line, size in lines.raw_lines(self._source, self._skeleton):
             number += 1
             self.size += size
-            if self.size <= lines.MAX_LINE_BYTES and line.isascii():
-                at += size
-                yield line.decode()
-                continue
-            # Lines that are longer than that come squeezed already.
+            if self.size <= lines.MAX_LINE_BYTES:
+                if line.isascii():
+                    at += size
+                    yield line.decode()
+                    continue
+                if (whole := lines.as_utf8(line)) is not None:
+                    at += size
+                    has_utf8 = True
+                    yield whole
+                    continue
+            # Longer lines are squeezed before they come here.
             squeezed = self.is_long and size <= lines.MAX_LINE_BYTES
             kept = self._skeleton(line) if squeezed else line
             text = lines.decoded(self._source, kept, number=number, offset=at, mixed=has_utf8)
@@ -203,9 +209,9 @@ def _ends(between: re.Match[bytes]) -> bytes:
 def _separator(first: list[str], columns: Columns, expected: str | None, *, below_title: bool = False) -> str:
     """The separator that finds the wanted columns in the header.
 
-    Of the usual ones, the one that finds most of them; on a tie, the one that finds most columns. A rare one
-    is taken only if it finds them all and no usual one does, and not below a title: no other line has such a
-    sign, so any row that holds the names of the columns could pass for a header.
+    Of the usual separators, the one that finds most of the wanted columns; on a tie, the one that finds most
+    columns. A rare separator is taken only if it finds all of them and no usual one does, and not below a
+    title: no other line has such a sign, so any row with the names of the columns could pass for a header.
     """
 
     def found(separator: str) -> tuple[int, int]:
@@ -250,7 +256,9 @@ def _numbered(path: str, reader: Reader, source: _PhysicalLines) -> Iterator[tup
 
 @contextmanager
 def _long_fields() -> Iterator[None]:
-    """Raises the csv module's limit on the size of a field, which would stop the whole file."""
+    """Raises the csv module's limit on the size of a field; a field over the limit would stop the
+    whole file.
+    """
     before = csv.field_size_limit(_NO_LIMIT)
     try:
         yield

@@ -1,8 +1,9 @@
 """Excel workbooks and OpenDocument sheets, if python-calamine is installed.
 
-The header of a sheet is its first row that is not empty, or the first that has the wanted columns, below the
-rows of a title, which have one cell each. Of several sheets, the one with the wanted columns is read. A
-workbook keeps every number as a float; 12.0 is the person 12, as in any other format.
+The header of a sheet is its first row that is not empty. If a title comes first, whose rows have one cell
+each, the header is the first row below it that has the wanted columns. Of several sheets, the one with the
+wanted columns is read. A workbook keeps every number as a float; 12.0 is the person 12, as in any other
+format.
 """
 
 from __future__ import annotations
@@ -73,7 +74,9 @@ def _chosen(source: Source, columns: Columns) -> tuple[list[list[Any]], int, lis
 def _of_sheet(
     sheets: dict[str, list[list[Any]]], columns: Columns
 ) -> list[tuple[list[list[Any]], int, bool]]:
-    """The rows of each sheet, the place of its header, and whether it has the columns: first if it has."""
+    """The rows of each sheet, the place of its header, and whether it has the columns; sheets that have them
+    come first.
+    """
     wanted, found = set(columns.wanted()), list[tuple[list[list[Any]], int, bool]]()
     for rows in sheets.values():
         above = _without_title(rows, wanted)
@@ -104,7 +107,7 @@ def _is_blank(cells: list[Any]) -> bool:
 
 
 def _is_other_archive(source: Source) -> bool:
-    """Whether it is a whole zip archive without the parts of a workbook: so is a document of Word."""
+    """Whether it is a whole zip archive without the parts of a workbook, such as a document of Word."""
     try:
         with source.raw() as file, zipfile.ZipFile(file) as archive:
             return not any(name.startswith("xl/") or name == "content.xml" for name in archive.namelist())

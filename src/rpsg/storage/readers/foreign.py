@@ -1,6 +1,6 @@
 """Files that are not read here, by their first bytes: what such a file is, and what to do with it.
 
-Another encoding, which is what a byte that is not UTF-8 suggests, would only hide what they are.
+A byte that is not UTF-8 suggests another encoding, but trying one would only hide what such a file is.
 """
 
 from __future__ import annotations

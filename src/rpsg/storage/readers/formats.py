@@ -72,7 +72,9 @@ def _check_other(source: Source) -> None:
 
 
 def _told(source: Source) -> Format:
-    """The format that the first bytes show, or else the name, or else any of the lines, not a single row."""
+    """The format that the first bytes show; else that of the name; else JSON Lines if any line is
+    an object.
+    """
     suffixes = [suffix.lower() for suffix in source.path.suffixes]
     if suffixes and suffixes[-1] in PACKED_SUFFIXES:
         suffixes.pop()

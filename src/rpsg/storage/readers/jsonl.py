@@ -13,6 +13,7 @@ from json.scanner import make_scanner
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
+from rpsg.disk.json_text import whole
 from rpsg.errors import DataError
 from rpsg.storage.readers.columns import Columns, check_header
 from rpsg.storage.readers.rows import Fault, Row, fault
@@ -52,10 +53,11 @@ def read_rows(
     missing = dict.fromkeys(columns.wanted())
     text, names = columns.text, columns.wanted_or_none
     for number, line in read_lines(source):
-        if isinstance(line, str) and line.isspace():
+        parsed = _parse(line)
+        if parsed is _BROKEN and str(line).isspace():
             continue
+        values = parsed
         begins = begins or str(line).lstrip()[:1]
-        values = _parse(line)
         if not isinstance(values, dict):
             yield _no_object(source, number, line, values)
             continue
@@ -65,7 +67,11 @@ def read_rows(
         objects += 1
         if missing:
             missing = {name: None for name in missing if name not in values}
-        yield (number, list(map(values.get, names))) if text in values else _no_key(path, number, text)
+        row = list(map(values.get, names))
+        if "\\" in line and "\\u" in line:  # looking for one sign first is faster
+            # Only such an escape can stand for half of a surrogate pair.
+            row = [whole(value) if isinstance(value, str) else value for value in row]
+        yield (number, row) if text in values else _no_key(path, number, text)
     if not first:
         _check_kind(source)
     _check_rows_within(source, begins, objects, values if objects == 1 else None, columns)
@@ -91,7 +97,9 @@ def _check_kind(source: Source) -> None:
 
 
 def _is_array(begins: str, objects: int) -> bool:
-    """Whether a file that begins like this is one array: then at most its last line is an object too."""
+    """Whether a file that begins like this is one array; at most the last line of such a file is an object
+    too.
+    """
     return begins == "[" and objects <= 1
 
 
@@ -202,14 +210,15 @@ def _parse(line: str | Problem) -> Any:
     if isinstance(line, Problem):
         return line
     try:
-        if not line.startswith("{"):
+        if line[:1] != "{":
             return _DECODER.decode(line)
         value, end = _SCAN(line, 0)
     except _DuplicateKeyError:
         return _DUPLICATE
     except (ValueError, StopIteration, RecursionError):
         return _BROKEN
-    return _BROKEN if line[end:].strip(_SPACE) else value
+    rest = line[end:]
+    return _BROKEN if rest != "\n" and rest.strip(_SPACE) else value
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: The name of the data in messages.
 CALLED = "The data in memory"
 _HELD: dict[str, _Table] = {}
-#: What gives all rows of a table that is computed or read as it is asked for.
+#: The methods that give all rows of a table which is computed or read only when it is asked for.
 _WHOLE = {
     ("polars", "LazyFrame"): "collect",
     ("pyarrow", "RecordBatchReader"): "read_all",
@@ -110,7 +110,7 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row]:
 def _plain(value: Any) -> Any:
     """A value as a type of the standard library: no class of another package decides how it is written.
 
-    Arrays become lists, times of numpy text, and pandas' NA None.
+    Arrays become lists, numpy's times become text, and the NA of pandas becomes None.
     """
     kind = type(value)
     if kind.__name__ in {"NAType", "NaTType"}:

@@ -46,7 +46,7 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row | Fault]:
 
 
 def check_columns(path: Path, columns: Columns) -> None:
-    """Raise DataError, as ``read_rows``, unless the columns are there, and a row."""
+    """Raise DataError, as ``read_rows``, unless the columns and a row are there."""
     if not _checked(path, columns).metadata.num_rows:
         raise no_rows(path)
 

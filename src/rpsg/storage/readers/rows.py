@@ -9,13 +9,11 @@ Equal values have one spelling (``spelling``).
 
 from __future__ import annotations
 
-import gc
 import math
 import re
 from collections.abc import Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeGuard
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from rpsg.errors import DataError
 from rpsg.records import OTHER, Document
@@ -69,8 +67,9 @@ class Fault(NamedTuple):
 class Rules:
     """What happens to rows that cannot be used; public, part of the plan.
 
-    ``unusable`` is for rows without a text, without a user if a user column is named, or that are broken;
-    ``unlisted`` for labels, and values of columns beside the text, that are missing or not declared.
+    ``unusable`` is for rows that are broken, have no text, or have no user although a user column is named.
+    ``unlisted`` is for rows with a label, or a value of a column beside the text, that is missing or not
+    declared.
     """
 
     unusable: Literal["drop", "refuse"] = "drop"
@@ -109,7 +108,8 @@ class DocumentMaker:
     """Turns rows into Documents, one at a time, and counts those that it cannot use.
 
     Without ``rules``, for reads that release nothing, the first faulty row is an error, and only empty texts
-    are left out. ``unit`` is what row numbers count ("line"); ``shown`` is how many are kept for each reason.
+    are left out. ``unit`` is what row numbers count ("line"); ``shown`` is how many row numbers are kept for
+    each reason. ``decoded`` says that no row has half of a surrogate pair, so that this need not be checked.
     """
 
     path: str
@@ -119,6 +119,7 @@ class DocumentMaker:
     beside: tuple[ColumnReader, ...] = ()
     rules: Rules | None = None
     shown: int = 20
+    decoded: bool = False
     rows: int = 0
     left_out: dict[str, RowNumbers] = field(default_factory=dict)
     as_other: dict[str, RowNumbers] = field(default_factory=dict)
@@ -141,16 +142,32 @@ class DocumentMaker:
 
     def _document(self, position: int, row: Row) -> Document | Fault:
         number, values = row
-        text = values[0] if _is_plain(values[0]) else self._text(number, values[0])
-        if isinstance(text, Fault):
-            return text
-        user = self._name(values[2]) if self.columns.user is not None else None
-        if user is None and self.columns.user is not None:
-            return self._no_user(number, values[2])
-        label = self._label(number, values[1]) if self.columns.label is not None else None
+        text, columns = values[0], self.columns
+        # A text that clearly is its own spelling, as most are, is subject to no other rule. These checks, and
+        # the names seen before, are here and not in functions, which would take as long as the checks.
+        if not (
+            isinstance(text, str)
+            and text[:1].isalnum()
+            and "\r" not in text
+            and "\0" not in text
+            and (self.decoded or text.isascii() or _is_whole(text))
+            and _LONGEST_MISSING < len(text) <= lines.MAX_LINE_BYTES // 4
+        ):
+            text = self._text(number, text)
+            if isinstance(text, Fault):
+                return text
+        user = None
+        if columns.user is not None:
+            user = self._names.get(values[2]) if isinstance(values[2], str) else None
+            user = user or self._name(values[2])
+            if user is None:
+                return self._no_user(number, values[2])
+        label = self._label(number, values[1]) if columns.label is not None else None
         if isinstance(label, Fault):
             return label
-        beside = self._beside(number, values[3:]) if self.beside else ()
+        if not self.beside:
+            return Document(position, text, label, user)
+        beside = self._beside(number, values[3:])
         return beside if isinstance(beside, Fault) else Document(position, text, label, user, beside)
 
     def _leave_out(self, fault: Fault) -> None:
@@ -226,7 +243,7 @@ class DocumentMaker:
         return self._fault(number, NO_LABEL, hint)._replace(unlisted=True)
 
     def _beside(self, number: int, given: Iterable[object]) -> tuple[tuple[str, str], ...] | Fault:
-        """The values of the columns beside the text; equal rows of them share one tuple."""
+        """The values of the columns beside the text; rows with equal values share one tuple."""
         found = []
         for column, value in zip(self.beside, given, strict=True):
             name = self._name(value)
@@ -254,36 +271,13 @@ class DocumentMaker:
             return None
         if len(self._names) >= MOST_NAMES:
             self._names.clear()
-        self._names[value] = name = self._names.setdefault(name, name)  # a value that is spelled already
+        if name != value:
+            name = self._names.setdefault(name, name)
+        self._names[value] = name
         return name
 
     def _fault(self, number: int, reason: str, hint: str) -> Fault:
         return fault(self.path, self.unit, number, reason, hint)
-
-
-def _is_plain(text: object) -> TypeGuard[str]:
-    """Whether a text clearly is its own spelling already, as most are: then no other rule applies to it."""
-    return (
-        isinstance(text, str)
-        and text[:1].isalnum()
-        and "\r" not in text
-        and "\0" not in text
-        and (text.isascii() or _is_whole(text))
-        and 4 * len(text) <= lines.MAX_LINE_BYTES
-        and (len(text) > _LONGEST_MISSING or text not in MISSING)
-    )
-
-
-@contextmanager
-def no_search_for_cycles() -> Iterator[None]:
-    """While many rows are made: they have no cycles, and a search for some would take a fifth of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _is_whole(text: str) -> bool:

@@ -1,7 +1,7 @@
 """The bytes of a file as UTF-8: unpacked and decoded.
 
-The first bytes say what kind of file it is, before its name does: many an Excel workbook is called .csv, and
-many a .csv file is compressed. But a file of JSON Lines begins with a private row, which must not decide
+The first bytes say what kind of file it is, before its name does: some Excel workbooks are called .csv, and
+some .csv files are compressed. But a file of JSON Lines begins with a private row, which must not decide
 anything, so its name decides.
 """
 
@@ -79,7 +79,9 @@ class Source:
 
     @property
     def begins_with_a_row(self) -> bool:
-        """Whether it is declared or called JSON Lines, and not called compressed."""
+        """Whether its name is that of JSON Lines, or it was declared as JSON Lines and its name is not that
+        of a packed file.
+        """
         suffix = self.path.suffix.lower()
         return suffix in JSONL_SUFFIXES or (self.format == "jsonl" and suffix not in PACKED_SUFFIXES)
 
@@ -139,7 +141,9 @@ class Source:
         return not self.begins_with_a_row and _opener(self._start()) is not None
 
     def looks_like(self) -> tuple[str, str] | None:
-        """What a file without a single row of JSON may be, and what to do; None: nothing says it."""
+        """What a file without a single row of JSON may be, and what to do; None if nothing shows
+        what it is.
+        """
         start = self._start()
         ending = ""
         if start.startswith(_PARQUET):
@@ -226,8 +230,8 @@ def _opener(start: bytes) -> Callable[[BinaryIO], BinaryIO] | None:
     """What reads a packed file that begins like this; None if it is not packed.
 
     The first bytes must really unpack. Otherwise one row that begins like a packed file would decide how all
-    rows are read. A gzip header may contain a file name of any length, and text could pass for one, so bytes
-    that no text has must be among them.
+    rows are read. A gzip header may contain a file name of any length, and text could pass for one, so some
+    of these bytes must be bytes that no text has.
     """
     for sign, unpack, opened in _PACKINGS:
         if start.startswith(sign):

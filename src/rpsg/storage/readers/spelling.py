@@ -78,7 +78,7 @@ def _spelled_bytes(value: bytes) -> str | None:
 
 
 def decoded(value: bytes) -> str | None:
-    """Bytes as the UTF-8 text that they are; None: they are none. The error of a decoder would hold them."""
+    """Bytes as UTF-8 text; None if they are not UTF-8. The error of a decoder would contain the bytes."""
     try:
         return value.decode()
     except UnicodeDecodeError:

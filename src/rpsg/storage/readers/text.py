@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rpsg.storage.readers.source import Source
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
-#: How many bytes are read at a time; of the last line at most as many are read in addition.
+#: The number of bytes that are read at a time; at most as many more are read up to the end of the last line.
 BLOCK = 1 << 18
 #: The positions in a block where a line ends: after a line feed, or after a return without a line feed.
 _AFTER_LINE = re.compile(rb"(?<=\n)(?!\Z)|(?<=\r)(?![\r\n]|\Z)")
@@ -50,11 +50,22 @@ def read_lines(source: Source) -> Iterator[tuple[int, str | Problem]]:
             yield number, too_long()
         elif line.isascii():
             yield number, line.decode()
-        else:
-            text = decoded(source, line, number=number, offset=offset, mixed=has_utf8)
-            has_utf8 = has_utf8 or not isinstance(text, Problem)
+        elif (text := as_utf8(line)) is not None:
+            has_utf8 = has_utf8 or len(text) != size
             yield number, text
+        else:
+            problem = decoded(source, line, number=number, offset=offset, mixed=has_utf8)
+            has_utf8 = has_utf8 or not isinstance(problem, Problem)
+            yield number, problem
         offset += size
+
+
+def as_utf8(line: bytes) -> str | None:
+    """A line as text if it needs no further look, as nearly all do: UTF-8 without a byte order mark."""
+    try:
+        return None if line.startswith(codecs.BOM_UTF8) else line.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def raw_lines(source: Source, squeezed: Callable[[bytes], bytes]) -> Iterator[tuple[bytes, int]]:

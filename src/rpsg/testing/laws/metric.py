@@ -31,7 +31,7 @@ CORPUS, REAL = sentences(60, 0), sentences(80, 1)
 
 
 class MetricLaws:
-    """``name`` is the metric's; ``needs_real`` whether it compares with real texts."""
+    """``name`` is the name of the metric; ``needs_real`` says whether it compares with real texts."""
 
     name: str
     needs_real: bool = False

@@ -1,0 +1,157 @@
+"""Attacks on the noisy answers of real runs of strict mode: no account of private data is charged.
+
+    python benchmarks/audit_answers.py --written POOL/release ... --out benchmarks/results/audit-runs.json
+
+Each line of the table is ten audit runs at epsilon 2 with the noise that the ledger states, with a tenth of
+it, or with ten draws for one charge (``tests/audit/test_wrong_noise.py`` has the same three). Public reviews
+stand in for private texts, half of them held out, and 200 canaries are drawn for each run. The drafts were
+written before by models, from the public pack alone (``rpsg run --method floor --domain food-reviews``);
+counts, sketch, embedder and choice are the run's own, and the sketch gets 95 % of the budget. The last
+columns are what the canaries of all ten runs together prove: each canary takes part in one run, so the same
+bound holds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+import rpsg
+from audit import reviews
+from audit_runs import Written, written_to
+from rpsg.audit import canary_run
+from rpsg.audit.canaries import extraction
+from rpsg.audit.noisy_answers import noisy_answers, of_coins, scores
+from rpsg.pipeline.models_of_run import load_tools
+from rpsg.plan import resolve
+from rpsg.privacy.noise import RoundedGaussian
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rpsg.audit.finding import Finding
+    from rpsg.audit.report import AuditReport
+    from rpsg.audit.subject import Subject
+    from rpsg.protocols import NoiseSource
+
+CANARIES, PEOPLE, SIZE, EPSILON = 200, 240, 80, 2.0
+#: Most of the budget for the answer in which canaries differ most: the sketch has thousands of entries, and
+#: the counts have a few cells, which many canaries share.
+SHARES = {"size": 0.01, "cards": 0.04, "sketch": 0.95}
+
+
+class Tenth:
+    """A tenth of the noise that is asked for, under the name of the source of every claim."""
+
+    name = RoundedGaussian.name
+
+    def draw(self, sigma: float, size: int) -> npt.NDArray[np.int64]:
+        return RoundedGaussian().draw(sigma / 10, size)
+
+
+class TenDraws:
+    """Ten answers where one was paid for: known is their mean."""
+
+    name = RoundedGaussian.name
+
+    def draw(self, sigma: float, size: int) -> npt.NDArray[np.int64]:
+        drawn = [RoundedGaussian().draw(sigma, size) for _ in range(10)]
+        mean: npt.NDArray[np.float64] = np.mean(drawn, axis=0)
+        return np.rint(mean).astype(np.int64)
+
+
+NOISES: dict[str, NoiseSource] = {
+    "as stated": RoundedGaussian(),
+    "a tenth of it": Tenth(),
+    "ten draws for one charge": TenDraws(),
+}
+
+
+def one_run(drafts: Sequence[str], noise: NoiseSource, seed: int) -> tuple[AuditReport, Subject]:
+    """An audit run with other people and other canaries for each seed, and what the attack saw of it."""
+    rows = reviews(seed)
+    seen: list[Subject] = []
+
+    def seeing(subject: Subject) -> Finding:
+        seen.append(subject)
+        return noisy_answers(subject)
+
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        for name, texts in (("private", rows[:PEOPLE]), ("public", rows[PEOPLE : PEOPLE + 3 * CANARIES])):
+            lines = (json.dumps({"text": text}) + "\n" for text in texts)
+            folder.joinpath(f"{name}.jsonl").write_text("".join(lines), "utf-8")
+        plan = resolve(
+            {
+                "data": {
+                    "path": str(folder / "private.jsonl"),
+                    "account": f"audited answers {seed}",
+                    "canary_texts": str(folder / "public.jsonl"),
+                    "audit_canaries": CANARIES,
+                },
+                "corpus": {"domain": "food-reviews", "size": SIZE},
+                "privacy": {"epsilon": EPSILON, "lifetime_epsilon": 1000.0, "shares": SHARES},
+                "method": {"oversample": 1.5},
+                "models": {"form": "chat"},
+            }
+        )
+        tools = load_tools(plan, Written(f"{plan.models.writer}, written before", drafts))
+        attacks = {"noisy-answers": seeing, "extraction": extraction}
+        report = canary_run(plan, folder / "run", attacks=attacks, tools=tools, noise=noise)
+    return report, seen[0]
+
+
+def runs(drafts: Sequence[str], noise: NoiseSource, count: int) -> dict[str, Any]:
+    """Several audit runs with this noise: their verdicts, and what their canaries prove together."""
+    made = [one_run(drafts, noise, seed) for seed in range(count)]
+    found, coins = [], []
+    for _, subject in made:
+        if subject.answers is not None and subject.canaries is not None:
+            found.append(scores(subject.answers))
+            coins.append(np.array(subject.canaries.is_in))
+    together = of_coins(np.concatenate(found), np.concatenate(coins), made[0][1])
+    alone = [report.finding("noisy-answers") for report, _ in made]
+    return {
+        "epsilon claimed": EPSILON,
+        "runs": count,
+        "canaries": CANARIES,
+        "drafts": len(drafts),
+        "verdicts": [report.verdict for report, _ in made],
+        "of the attack": [each.verdict for each in alone],
+        "epsilon": [round(each.epsilon_lower or 0.0, 3) for each in alone],
+        "auc": [round(each.auc or 0.0, 3) for each in alone],
+        "limit": made[0][0].finding("noisy-answers").limit,
+        "together": {
+            "verdict": together.verdict,
+            "epsilon": round(together.epsilon_lower or 0.0, 3),
+            "guesses": together.guesses,
+            "right": together.right,
+            "auc": round(together.auc or 0.0, 3),
+            "limit": together.limit,
+        },
+    }
+
+
+def main() -> None:
+    """Measure the three kinds of noise, or those that are named."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--written", type=Path, nargs="+", required=True)
+    parser.add_argument("--only", nargs="*", choices=NOISES, default=())
+    parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+    drafts = list(dict.fromkeys(text for folder in given.written for text in rpsg.read_run(folder).texts))
+    for name in given.only or NOISES:
+        row = runs(drafts, NOISES[name], given.runs)
+        print(name, row["verdicts"], row["together"], flush=True)
+        written_to(given.out, "answers", [(name, row)])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""The attack on the noisy answers of a run: which canaries were in the data that they were drawn from?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rpsg.audit.answers import NAME
+from rpsg.audit.finding import Finding, judged
+from rpsg.audit.roc import area_of, curve_of, rates_of
+from rpsg.audit.subject import NotRunError
+from rpsg.evaluation.metrics.intervals import around_share
+from rpsg.privacy.attack_bounds import (
+    LARGEST_EPSILON,
+    POWER,
+    answer_guesses,
+    at_least,
+    gaussian_run_mu,
+    gaussian_run_refuted,
+)
+from rpsg.privacy.gaussian import epsilon_of, mu_for
+from rpsg.stages.rng import stream
+
+if TYPE_CHECKING:
+    from rpsg.audit.answers import CanaryAnswers
+    from rpsg.audit.subject import Subject
+
+Floats = npt.NDArray[np.float64]
+#: How much of the stated noise there may be, as variances; the likeliest of them is used.
+VARIANCES = np.geomspace(1.0, 1e-4, 9)
+FEWEST = 20
+
+
+def noisy_answers(subject: Subject) -> Finding:
+    """Canaries that the noisy answers give away, to an attacker who knows the rows of everybody else.
+
+    What everybody else adds is subtracted from the answers, and the coins of all canaries are estimated
+    together from the rest (``scores``).
+    """
+    answers, canaries = subject.answers, subject.canaries
+    if answers is None or canaries is None:
+        raise NotRunError("It needs the noisy answers of a run that had canaries among its people.")
+    return of_coins(scores(answers), np.array(canaries.is_in), subject)
+
+
+def of_coins(found: Floats, is_in: npt.NDArray[np.bool_], subject: Subject) -> Finding:
+    """The finding of an attack that estimates coins: above 0 means "in", and further from 0 is surer.
+
+    It says of the canaries whose estimates are furthest from 0 whether they were in: of a tenth, a fifth and
+    half of all, which are three tests. What the right ones prove is a mu, because the noise is Gaussian, and
+    the epsilon that belongs to it at the delta of the claim. The canaries may be those of several runs.
+    """
+    units, claimed, delta = len(is_in), subject.claim.epsilon, subject.claim.delta
+    if not delta:
+        raise NotRunError("The claim has no delta, at which noise of this size would have an epsilon.")
+    if units < FEWEST or is_in.all() or not is_in.any():
+        raise NotRunError("There are too few canaries on one side.")
+    order = stream(subject.seed, "audit ties").permutation(units)
+    order = order[np.argsort(-np.abs(found[order]), kind="stable")]
+    hits = np.cumsum((found > 0.0)[order] == is_in[order])
+    sizes = answer_guesses(units)
+    level = subject.level / len(sizes)
+
+    def bound(guesses: int, right: int) -> float:
+        return _epsilon(gaussian_run_mu(units, guesses, right, level), delta)
+
+    told = [(bound(size, int(hits[size - 1])), size, int(hits[size - 1])) for size in sizes]
+    epsilon, guesses, right = max(told, key=lambda each: (each[0], each[2] / each[1]))
+    auc, error, fewest = area_of(found, is_in)
+    return judged(
+        Finding(
+            NAME,
+            "no violation seen",
+            auc=auc,
+            auc_interval=around_share(auc, error, fewest),
+            rates=rates_of(found[is_in], found[~is_in], subject.seed),
+            epsilon_lower=epsilon,
+            epsilon_most=max(bound(size, size) for size in sizes),
+            epsilon_if_swapped=max(bound(size, size - named) for _, size, named in told),
+            guesses=guesses,
+            right=right,
+            limit=_limit(units, sizes, mu_for(claimed, delta) if claimed else 0.0, level),
+            details={"mu at least": gaussian_run_mu(units, guesses, right, level)},
+            curve=curve_of(is_in[np.argsort(-found, kind="stable")]),
+            basis={
+                "kind": "answers",
+                "tests": len(sizes),
+                "units": units,
+                "members": int(is_in.sum()),
+                "level": subject.level,
+            },
+        ),
+        subject,
+    )
+
+
+def scores(answers: CanaryAnswers) -> Floats:
+    """How far the estimate of each coin is from one half, shape (canaries,); above 0 for "in".
+
+    The coins have the variance 1/4, and all that the answers show of them, less one half of each, is
+    ``added`` times them plus noise. The estimate is the best linear one, at the noise under which the answers
+    are likeliest: an attacker does not know by how much the noise is too small. It is never taken to be
+    larger than it should be.
+    """
+    values, axes = np.linalg.eigh(answers.added)
+    kept = values > 1e-9 * max(values[-1], 1e-9)
+    values, axes = values[kept], axes[:, kept]
+    seen = axes.T @ (answers.shown - answers.added.sum(axis=1) / 2)
+
+    def surprise(variance: float) -> float:
+        spread = values**2 / 4 + variance * values
+        return float(np.sum(seen**2 / spread + np.log(spread)))
+
+    likeliest = min(VARIANCES, key=surprise)
+    found: Floats = axes @ (seen / (values + 4 * likeliest))
+    return found
+
+
+def _epsilon(mu: float, delta: float) -> float:
+    return min(epsilon_of(mu, delta), LARGEST_EPSILON) if mu else 0.0
+
+
+def _limit(units: int, sizes: list[int], mu: float, level: float) -> float | None:
+    """The smallest share of canaries that refutes the claim in 95 of 100 cases, if the answers give these
+    away for certain and say nothing about the others.
+    """
+    found = []
+    for size in sizes:
+        needed = next((v for v in range(size + 1) if gaussian_run_refuted(units, size, v, mu, level)), None)
+        if needed is not None:
+            shares = (n for n in range(size + 1) if at_least(size - n, 0.5, needed - n) >= POWER)
+            found.append(next(shares))
+    return min(found) / units if found else None
