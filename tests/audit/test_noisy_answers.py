@@ -87,10 +87,11 @@ def asked(tmp_path_factory: pytest.TempPathFactory, lab_of: Callable[[Path], Lab
         {},
         {"method": {"select": "votes"}},
         {"method": {"name": "augpe"}, "augpe": {"iterations": 1, "variations": 2}},
+        {"method": {"name": "split"}, "paper": {"abstracter": "writer"}},
         {"data": {"label": "label", "labels": ["food", "drink"]}},
         {"privacy": {"shares": {"keyphrases": 0.2}}},
     ],
-    ids=["sketch", "votes", "augpe", "labels", "phrases"],
+    ids=["sketch", "votes", "augpe", "split", "labels", "phrases"],
 )
 def test_answers_without_noise_show_exactly_what_the_planted_canaries_add(
     lab: Lab, sections: dict[str, Any]
