@@ -76,7 +76,7 @@ def test_no_private_text_no_embedding_and_no_key_lies_in_run_or_state_folder(lab
         if vault.exists(f"{name}.f16"):
             rows = Vectors(vault, name, 32).load()
             assert rows is not None
-            secrets[f"a row of {name}"] = rows[len(rows) // 2].tobytes()
+            secrets[f"a row of {name}"] = rows[[len(rows) // 2]].tobytes()
     for file, content in files(run, state_folder()).items():
         for what, secret in secrets.items():
             assert secret not in content.lower() + content, f"{what} lies in {file}"
@@ -88,7 +88,7 @@ def test_the_search_finds_them_where_there_is_no_vault(lab: Lab) -> None:
     rows = Vectors(open_vault(run), "embeddings", 32).load()
     assert rows is not None
     assert any(MARKER.encode() in content for content in contents)
-    assert any(rows[0].tobytes() in content for content in contents)
+    assert any(rows[[0]].tobytes() in content for content in contents)
 
 
 @pytest.mark.parametrize("method", METHODS)

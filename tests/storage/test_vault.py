@@ -6,8 +6,9 @@ import base64
 import secrets
 import subprocess
 import sys
+import tracemalloc
 import types
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -16,10 +17,10 @@ from hypothesis import strategies as st
 
 from rpsg.errors import MissingExtraError, RunError, UsageError
 from rpsg.privacy.odometer import state_folder
-from rpsg.storage.sealing import CHUNK, SealBroken, TextSeal, content_size, sealed, unsealed
+from rpsg.storage.sealing import CHUNK, SealBroken, SealedFile, TextSeal, sealed, unsealed
 from rpsg.storage.vault import Vault, VaultKey
 from rpsg.storage.vault_keys import vault_key
-from rpsg.storage.vectors import Vectors
+from rpsg.storage.vectors import SealedRows, Vectors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +35,30 @@ def test_a_sealed_file_gives_back_whatever_pieces_went_in(sizes: list[int]) -> N
     pieces = [bytes([i % 251]) * size for i, size in enumerate(sizes)]
     body = b"".join(sealed(KEY, "name", pieces))
     assert b"".join(unsealed(KEY, "name", io.BytesIO(body))) == b"".join(pieces)
-    assert content_size(len(body)) == sum(sizes)
+    assert SealedFile(KEY, "name", io.BytesIO(body)).size == sum(sizes)
+
+
+@given(st.binary(max_size=200), st.integers(1, 40), st.data())
+def test_any_chunks_of_a_sealed_file_can_be_read_alone_and_no_other_can_be_in_their_place(
+    content: bytes, chunk_size: int, data: st.DataObject
+) -> None:
+    import io
+
+    body = b"".join(sealed(KEY, "name", [content], chunk_size))
+    assert b"".join(unsealed(KEY, "name", io.BytesIO(body))) == content
+    file = SealedFile(KEY, "name", io.BytesIO(body))
+    assert (file.chunk_size, file.size) == (chunk_size, len(content))
+    first = data.draw(st.integers(0, file.chunks - 1))
+    stop = data.draw(st.integers(first + 1, file.chunks))
+    assert file.read(io.BytesIO(body), first, stop) == content[first * chunk_size : stop * chunk_size]
+    start, each = len(body) - len(content) - 16 * file.chunks, chunk_size + 16
+    if file.chunks > 1:
+        swapped = body[:start] + body[start + each : start + 2 * each] + body[start + each :]
+        with pytest.raises(SealBroken):
+            file.read(io.BytesIO(swapped), 0, 1)
+        shorter = io.BytesIO(body[: start + each * (file.chunks - 1)])  # the last chunk is gone
+        with pytest.raises(SealBroken):
+            list(unsealed(KEY, "name", shorter))
 
 
 @given(st.text(), st.text(), st.text())
@@ -63,6 +87,87 @@ def test_vectors_come_back_as_they_were(tmp_path: Path, key: VaultKey, rows: int
     again = Vectors(Vault.open(tmp_path), "v", 300).load()
     assert again is not None
     assert np.array_equal(again, made)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 54, 55, 1000])
+def test_encrypted_vectors_are_read_by_slices_and_indices_as_an_array_is(tmp_path: Path, rows: int) -> None:
+    """A chunk has 27 rows of 300 numbers."""
+    rng = np.random.default_rng(0)
+    made = rng.normal(size=(rows, 300)).astype(np.float16)
+    Vectors(Vault.create(tmp_path, "file"), "v", 300).fill(rows, np.array_split(made, 3))
+    kept = Vectors(Vault.open(tmp_path), "v", 300).load()
+    assert isinstance(kept, SealedRows)
+    assert (len(kept), kept.shape) == (rows, made.shape)
+    for part in (slice(0, 10), slice(26, 28), slice(50, 2000), slice(900, 100, -7), slice(None)):
+        assert np.array_equal(kept[part], made[part])
+    for count in (0, 1, 20, 2000):
+        some = rng.integers(-rows, rows, count) if rows else np.empty(0, np.int64)
+        assert np.array_equal(kept[some], made[some])
+    for outside in ([rows], [-rows - 1]):
+        with pytest.raises(IndexError):
+            kept[outside]
+
+
+def test_only_the_chunks_that_are_needed_are_decrypted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+    made = np.zeros((10_000, 300), np.float16)
+    kept = Vectors(Vault.create(tmp_path, "file"), "v", 300).fill(len(made), [made])
+    whole = SealedFile.read
+
+    def counted(self: SealedFile, file: Any, first: int, stop: int) -> bytes:
+        read.append(stop - first)
+        return whole(self, file, first, stop)
+
+    monkeypatch.setattr(SealedFile, "read", counted)
+    kept[100:1100]
+    kept[np.array([9_999, 5, 6])]
+    assert sum(read) <= 1000 // 27 + 2 + 2
+
+
+def test_encrypted_vectors_are_never_in_memory_as_a_whole(tmp_path: Path) -> None:
+    rows, numbers, part = 40_000, 384, 2048
+    blocks = (np.full((min(part, rows - i), numbers), 0.5, np.float16) for i in range(0, rows, part))
+    vectors = Vectors(Vault.create(tmp_path, "file"), "v", numbers)
+    tracemalloc.start()
+    try:
+        vectors.fill(rows, blocks)
+        kept = vectors.load()
+        assert kept is not None
+        assert sum(float(kept[i : i + part].sum(dtype=np.float64)) for i in range(0, rows, part)) == (
+            rows * numbers / 2
+        )
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < rows * numbers * 2 / 3
+
+
+def test_vectors_that_an_earlier_version_encrypted_are_read(tmp_path: Path) -> None:
+    made = np.random.default_rng(0).normal(size=(5000, 300))
+    vault = Vault.create(tmp_path, "file")
+    for name, kind in (("v.f16", np.float16), ("w.f32", np.float32)):
+        vault.write(name, made.astype(kind).tobytes())  # in chunks of 1 MiB
+        kept = Vectors(vault, name[0], 300).load()
+        assert isinstance(kept, np.ndarray)
+        assert np.array_equal(kept, made.astype(kind))
+
+
+def test_encrypted_vectors_that_are_changed_are_refused_before_and_while_they_are_used(
+    tmp_path: Path,
+) -> None:
+    made = np.random.default_rng(0).normal(size=(1000, 300)).astype(np.float16)
+    vectors = Vectors(Vault.create(tmp_path, "file"), "v", 300)
+    kept, file = vectors.fill(1000, [made]), tmp_path / "v.f16.sealed"
+    content = bytearray(file.read_bytes())
+    content[300_000] ^= 1
+    file.write_bytes(content)
+    assert np.array_equal(kept[:100], made[:100])
+    with pytest.raises(RunError, match="was changed"):
+        kept[:1000]
+    with pytest.raises(RunError, match="was changed"):
+        vectors.load()
 
 
 def test_the_key_file_is_made_once_and_serves_every_run(tmp_path: Path) -> None:

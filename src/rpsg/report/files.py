@@ -181,7 +181,7 @@ def _of_people(vault: Vault, embedder: Embedder) -> Floats:
 
     kept = Vectors(vault, EMBEDDINGS, embedder.dim).load()
     if kept is not None:
-        return kept
+        return kept[:]
     if not vault.exists(SEEDS):
         raise RunError("this run kept no embeddings of private texts.")
     try:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from rpsg.privacy.private import Private
     from rpsg.records import Document
-    from rpsg.storage.vectors import Stored
+    from rpsg.storage.vectors import Held, Stored
 
     _Rows = tuple[Stored, tuple[Document, ...], npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
@@ -142,7 +142,7 @@ class Features:
         """
         return len(self.base) + len(self.words) + bool(self.language) + 1
 
-    def coordinates(self, vectors: Stored) -> Floats:
+    def coordinates(self, vectors: Held) -> Floats:
         """The coordinates of ``vectors`` along the axes, shape (rows, axes); exact but for one division."""
         z: Floats = (quantized(vectors).astype(np.float64) - self.centre) @ self.axes / SQUARE
         return z
@@ -171,7 +171,7 @@ class Features:
         one, two, weight = self._pairs
         return np.concatenate([z, z[:, one] * z[:, two] * weight], axis=1)
 
-    def of(self, vectors: Stored, texts: Sequence[str], poor: Vectors) -> Floats:
+    def of(self, vectors: Held, texts: Sequence[str], poor: Vectors) -> Floats:
         """Feature vectors, shape (rows, dim). ``poor`` (rows,) is 1 for a text that fits no topic, else 0.
 
         A text that could not be embedded has a zero vector.

@@ -2,7 +2,9 @@
 
 A sealed file is a mark, 16 random bytes (its id) and chunks of 1 MiB. Each file has a separate key, derived
 from the run's data key and the id by HKDF-SHA256; the nonce is the number of the chunk. The associated data
-of a chunk are the file's name, the chunk's number and whether it is the last one.
+of a chunk are the file's name, the chunk's number and whether it is the last one. A file with chunks of
+another size has another mark, and their size after the id. As each chunk is sealed by itself, some can be
+read without the others (``SealedFile``).
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-MARK = b"rpsg-sealed/1\n"
+MARK, SIZED = b"rpsg-sealed/1\n", b"rpsg-sealed/2\n"
 CHUNK = 1 << 20
 _ID_BYTES = 16
 _TAG_BYTES = 16
 _NONCE_BYTES = 12
 _HEAD_BYTES = len(MARK) + _ID_BYTES
+_SIZE_BYTES = 4
 
 
 class SealBroken(Exception):  # noqa: N818  # not shown to users: callers turn it into a message
@@ -36,20 +39,20 @@ def derived_key(key: bytes, purpose: bytes, salt: bytes = b"") -> bytes:
     return HKDF(algorithm=SHA256(), length=32, salt=salt, info=purpose).derive(key)
 
 
-def sealed(data_key: bytes, name: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
+def sealed(data_key: bytes, name: str, pieces: Iterable[bytes], chunk_size: int = CHUNK) -> Iterator[bytes]:
     """The bytes of a sealed file with the content of ``pieces``, as a stream."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     file_id = secrets.token_bytes(_ID_BYTES)
     cipher = AESGCM(_file_key(data_key, file_id))
-    yield MARK + file_id
+    yield MARK + file_id if chunk_size == CHUNK else SIZED + file_id + chunk_size.to_bytes(_SIZE_BYTES, "big")
     number, waiting = 0, bytearray()
     for piece in pieces:
         waiting += piece
-        while len(waiting) > CHUNK:  # the last chunk waits here until it is known to be the last
-            chunk = bytes(waiting[:CHUNK])
+        while len(waiting) > chunk_size:  # the last chunk waits here until it is known to be the last
+            chunk = bytes(waiting[:chunk_size])
             yield cipher.encrypt(_nonce(number), chunk, _told(name, number, last=False))
-            del waiting[:CHUNK]
+            del waiting[:chunk_size]
             number += 1
     yield cipher.encrypt(_nonce(number), bytes(waiting), _told(name, number, last=True))
 
@@ -60,31 +63,55 @@ def unsealed(data_key: bytes, name: str, file: BinaryIO) -> Iterator[bytes]:
     Raises:
         SealBroken: a chunk was changed, or is not the chunk that was written there.
     """
-    from cryptography.exceptions import InvalidTag
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    opened = SealedFile(data_key, name, file)
+    for first in range(0, opened.chunks, at_once := max(1, CHUNK // opened.chunk_size)):
+        yield opened.read(file, first, min(first + at_once, opened.chunks))
 
-    head = file.read(_HEAD_BYTES)
-    if len(head) != _HEAD_BYTES or not head.startswith(MARK):
-        raise SealBroken
-    cipher = AESGCM(_file_key(data_key, head[len(MARK) :]))
-    number, chunk = 0, file.read(CHUNK + _TAG_BYTES)
-    while True:
-        following = file.read(CHUNK + _TAG_BYTES)
+
+class SealedFile:
+    """The chunks of the sealed file ``file``, of which any can be read: ``chunks`` of ``chunk_size`` bytes,
+    ``size`` bytes of content together.
+
+    Raises:
+        SealBroken: it has no head of a sealed file.
+    """
+
+    def __init__(self, data_key: bytes, name: str, file: BinaryIO) -> None:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        head = file.read(_HEAD_BYTES)
+        sized = file.read(_SIZE_BYTES) if head.startswith(SIZED) else CHUNK.to_bytes(_SIZE_BYTES, "big")
+        self.chunk_size = int.from_bytes(sized, "big")
+        if len(head) != _HEAD_BYTES or head[: len(MARK)] not in {MARK, SIZED} or not self.chunk_size:
+            raise SealBroken
+        self._name, self._start = name, file.tell()
+        self._cipher = AESGCM(_file_key(data_key, head[len(MARK) :]))
+        body = file.seek(0, os.SEEK_END) - self._start
+        self.chunks = max(1, -(-body // (self.chunk_size + _TAG_BYTES)))
+        self.size = max(0, body - self.chunks * _TAG_BYTES)
+
+    def read(self, file: BinaryIO, first: int, stop: int) -> bytes:
+        """The content of the chunks from ``first`` up to ``stop``.
+
+        Raises:
+            SealBroken: one was changed, or is not the chunk that was written there.
+        """
+        from cryptography.exceptions import InvalidTag
+
+        each = self.chunk_size + _TAG_BYTES
+        file.seek(self._start + first * each)
+        found = memoryview(file.read((stop - first) * each))
         try:
-            piece = cipher.decrypt(_nonce(number), chunk, _told(name, number, last=not following))
+            return b"".join(
+                self._cipher.decrypt(
+                    _nonce(number),
+                    found[(number - first) * each : (number - first + 1) * each],
+                    _told(self._name, number, last=number == self.chunks - 1),
+                )
+                for number in range(first, stop)
+            )
         except (InvalidTag, ValueError):
             raise SealBroken from None
-        yield piece
-        if not following:
-            return
-        number, chunk = number + 1, following
-
-
-def content_size(file_size: int) -> int:
-    """How many bytes a sealed file of this size holds."""
-    body = max(0, file_size - _HEAD_BYTES)
-    chunks = -(-body // (CHUNK + _TAG_BYTES))
-    return max(0, body - chunks * _TAG_BYTES)
 
 
 class TextSeal:

@@ -14,14 +14,15 @@ import hmac
 import json
 import os
 import secrets
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, get_args
 
 from rpsg.disk.files import file_errors, private_dir, safe_join, write_atomic, write_chunks
 from rpsg.disk.json_text import canonical_json
 from rpsg.disk.system import open_plain
 from rpsg.errors import RunError
 from rpsg.storage.layout import PRIVATE, VAULT
-from rpsg.storage.sealing import CHUNK, SealBroken, TextSeal, content_size, derived_key, sealed, unsealed
+from rpsg.storage.sealing import CHUNK, SealBroken, SealedFile, TextSeal, derived_key, sealed, unsealed
 from rpsg.storage.vault_keys import KEY_BYTES, KeySource, vault_key
 
 if TYPE_CHECKING:
@@ -97,8 +98,9 @@ class Vault:
         """Write ``content`` to the file ``name`` atomically. Errors as ``write_pieces``."""
         self.write_pieces(name, (content,))
 
-    def write_pieces(self, name: str, pieces: Iterable[bytes]) -> None:
-        """Write the concatenated ``pieces``; at no time is anything on the disk in the clear.
+    def write_pieces(self, name: str, pieces: Iterable[bytes], chunk_size: int = CHUNK) -> None:
+        """Write the concatenated ``pieces``; at no time is anything on the disk in the clear. With encryption
+        ``chunks`` reads them in chunks of ``chunk_size`` bytes.
 
         Raises:
             RunError: the disk is full or refuses.
@@ -107,7 +109,7 @@ class Vault:
         if path.parent != self.folder:
             private_dir(path.parent)
         if self.is_sealed:
-            write_chunks(path, sealed(self._data_key, name, pieces))
+            write_chunks(path, sealed(self._data_key, name, pieces, chunk_size))
         else:
             tag = hmac.new(self.run_key, digestmod=hashlib.sha256)
             write_chunks(path, _tagged(pieces, tag))
@@ -139,6 +141,21 @@ class Vault:
         if not hmac.compare_digest(tag.hexdigest(), kept):
             raise broken(name)
 
+    @contextmanager
+    def chunks(self, name: str, opened: SealedFile | None = None) -> Iterator[tuple[SealedFile, BinaryIO]]:
+        """The chunks of the encrypted file ``name``, open within the block; ``opened`` if they are known.
+
+        Raises:
+            RunError: it is missing or was changed.
+        """
+        with file_errors(f"read {PRIVATE}/{name}"):
+            descriptor = open_plain(self.path(name), os.O_RDONLY)
+            with os.fdopen(descriptor, "rb") as file:
+                try:
+                    yield opened or SealedFile(self._data_key, name, file), file
+                except SealBroken:
+                    raise broken(name) from None
+
     def delete(self, name: str) -> None:
         """Delete the file ``name``, and its tag if it has one."""
         with file_errors(f"delete {PRIVATE}/{name}"):
@@ -147,8 +164,10 @@ class Vault:
 
     def size(self, name: str) -> int:
         """The size of the content of ``name`` in bytes."""
-        size = self.path(name).stat().st_size
-        return content_size(size) if self.is_sealed else size
+        if not self.is_sealed:
+            return self.path(name).stat().st_size
+        with self.chunks(name) as (chunks, _):
+            return chunks.size
 
     def write_tag(self, name: str, tag: str) -> None:
         """Without encryption: write the keyed hash of a file's content, which shows later changes."""

@@ -1,8 +1,9 @@
 """Embeddings of private texts, kept in the vault so that a resumed run need not compute them again.
 
 They are stored as numbers of 16 bits, which need half the disk and memory of the embedder's numbers. With
-encryption, they are encrypted as a stream and held in memory. Without it, they are a memory-mapped file,
-whose space is allocated first, because a mapped file on a full disk kills the process.
+encryption, they are encrypted in chunks of a few rows, and decrypted when they are needed. Without it, they
+are a memory-mapped file, whose space is allocated first, because a mapped file on a full disk kills the
+process.
 """
 
 from __future__ import annotations
@@ -24,15 +25,63 @@ from rpsg.storage.sealing import CHUNK
 from rpsg.storage.vault import broken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from rpsg.storage.vault import Vault
 
-#: Rows as they are stored: float16, or float32 in a run that an earlier version began.
-Stored = npt.NDArray[np.floating[Any]]
+#: Rows in memory: float16, or float32 in a run that an earlier version began.
+Held = npt.NDArray[np.floating[Any]]
 Halves = npt.NDArray[np.float16]
 _ROW, _SINGLE = np.dtype("<f2"), np.dtype("<f4")
+#: An encrypted chunk has as many rows as fit into this many bytes: few, because people's rows may be read in
+#: any order.
+_CELL = 1 << 14
+
+
+class SealedRows:
+    """Rows that are encrypted on the disk, read by slices and by indices as those of an array."""
+
+    dtype: np.dtype[Any] = np.dtype(np.float16)
+
+    def __init__(self, vault: Vault, name: str, dim: int) -> None:
+        with vault.chunks(name) as (chunks, _):
+            self._vault, self._name, self._chunks = vault, name, chunks
+            self._each, rest = divmod(chunks.chunk_size, _ROW.itemsize * dim)
+            if rest or chunks.size % (_ROW.itemsize * dim):
+                raise broken(name)
+            self.shape = (chunks.size // (_ROW.itemsize * dim), dim)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, which: slice | Sequence[int] | npt.NDArray[np.int64]) -> Held:
+        if isinstance(which, slice):
+            some = np.arange(*which.indices(len(self)))
+        else:
+            some = np.asarray(which, np.int64)
+            some = np.where(some < 0, some + len(self), some)
+            if len(some) and not 0 <= some.min() <= some.max() < len(self):
+                raise IndexError("a row beyond the last one")
+        found = np.empty((len(some), self.shape[1]), np.float16)
+        order = np.argsort(some, kind="stable")
+        ordered = some[order]
+        needed = np.unique(ordered // self._each)
+        with self._vault.chunks(self._name, self._chunks) as (chunks, file):
+            for run in np.split(needed, np.flatnonzero(np.diff(needed) > 1) + 1) if len(needed) else ():
+                first, stop = int(run[0]), int(run[-1]) + 1
+                rows = np.frombuffer(chunks.read(file, first, stop), _ROW).reshape(-1, self.shape[1])
+                low, high = np.searchsorted(ordered, (first * self._each, stop * self._each))
+                found[order[low:high]] = rows[ordered[low:high] - first * self._each]
+        return found
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        """All rows in memory, for ``numpy.asarray``."""
+        return self[:].astype(dtype or np.float16, copy=False)
+
+
+#: Rows as they are stored.
+Stored = Held | SealedRows
 
 
 def halves(rows: npt.NDArray[np.float32]) -> Halves:
@@ -69,10 +118,14 @@ class Vectors:
         shape = (size // (kind.itemsize * self._dim), self._dim)
         if size != kind.itemsize * shape[0] * self._dim:
             raise broken(name)
-        if self._vault.is_sealed:
+        if self._vault.is_sealed and not self._is_in_cells(name):
             return self._decrypted(name, shape, kind)
-        for _ in self._vault.pieces(name):  # read to the end, because only there is the tag checked
+        for _ in self._vault.pieces(
+            name
+        ):  # to the end, so that a change is noticed before anything is counted
             pass
+        if self._vault.is_sealed:
+            return SealedRows(self._vault, name, self._dim)
         return _mapped(self._vault.path(name), shape, "r", kind)
 
     def fill(self, rows: int, blocks: Iterable[Halves]) -> Stored:
@@ -82,10 +135,10 @@ class Vectors:
             RunError: the disk is full or refuses; nothing half-written is left under the name.
         """
         if self._vault.is_sealed:
-            vectors = np.empty((rows, self._dim), _ROW)
-            written = _copied(blocks, vectors)
-            self._vault.write_pieces(self._name, (part.tobytes() for part in written))
-            return vectors
+            row = _ROW.itemsize * self._dim
+            content = (block.astype(_ROW).tobytes() for block in blocks)
+            self._vault.write_pieces(self._name, content, max(1, _CELL // row) * row)
+            return SealedRows(self._vault, self._name, self._dim)
         with file_errors(f"write {PRIVATE}/{self._name}"):
             return self._fill_file((rows, self._dim), blocks)
 
@@ -120,8 +173,13 @@ class Vectors:
         for name in (self._name, self._before):
             self._vault.delete(name)
 
-    def _decrypted(self, name: str, shape: tuple[int, int], kind: np.dtype[Any]) -> Stored:
-        vectors: Stored = np.empty(shape, kind)
+    def _is_in_cells(self, name: str) -> bool:
+        """Whether the rows are in chunks of a few rows; those of earlier versions are not."""
+        with self._vault.chunks(name) as (chunks, _):
+            return chunks.chunk_size != CHUNK
+
+    def _decrypted(self, name: str, shape: tuple[int, int], kind: np.dtype[Any]) -> Held:
+        vectors: Held = np.empty(shape, kind)
         flat, filled = vectors.reshape(-1).view(np.uint8), 0
         for piece in self._vault.pieces(name):
             if filled + len(piece) > len(flat):
@@ -163,13 +221,13 @@ def _part(name: str, number: int) -> str:
     return f"{name}.{number}"
 
 
-def _copied(blocks: Iterable[Halves], vectors: Stored) -> Iterator[Stored]:
-    """Copies each block into ``vectors`` and yields its slice."""
+def _copied(blocks: Iterable[Halves], vectors: Held) -> Iterator[None]:
+    """Copies each block into ``vectors``, in turn."""
     start = 0
     for block in blocks:
         vectors[start : start + len(block)] = block
-        yield vectors[start : start + len(block)]
         start += len(block)
+        yield
 
 
 def _take_room(file: Path, size: int) -> None:
@@ -183,10 +241,10 @@ def _take_room(file: Path, size: int) -> None:
             os.write(descriptor, bytes(min(CHUNK, size - start)))
 
 
-def _mapped(file: Path, shape: tuple[int, int], mode: Literal["r", "r+"], kind: np.dtype[Any]) -> Stored:
+def _mapped(file: Path, shape: tuple[int, int], mode: Literal["r", "r+"], kind: np.dtype[Any]) -> Held:
     if 0 in shape:  # an empty file cannot be mapped
         return np.empty(shape, kind)
-    mapped: Stored = np.memmap(file, kind, mode, shape=shape)
+    mapped: Held = np.memmap(file, kind, mode, shape=shape)
     return mapped
 
 
@@ -196,5 +254,9 @@ def drop_pages(vectors: Stored) -> None:
     Otherwise a pass over the rows would leave the whole file counted as memory of the process, to which
     container limits apply. Does nothing for an array in memory, or on a system without the call.
     """
-    if isinstance(vectors.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+    if (
+        isinstance(vectors, np.ndarray)
+        and isinstance(vectors.base, mmap.mmap)
+        and hasattr(mmap, "MADV_DONTNEED")
+    ):
         vectors.base.madvise(mmap.MADV_DONTNEED)
