@@ -179,10 +179,11 @@ def _settings_of_own() -> Iterator[None]:
 
 def _read_environment() -> None:
     """Have Ray read its variables again: it does so only once, and the program may have used it before."""
-    from ray._raylet import AuthenticationTokenLoader, Config
+    from ray import _raylet
 
-    Config.initialize("")
-    AuthenticationTokenLoader.instance().reset_cache()
+    compiled: Any = _raylet  # its types are not declared
+    compiled.Config.initialize("")
+    compiled.AuthenticationTokenLoader.instance().reset_cache()
 
 
 @contextmanager
