@@ -86,19 +86,8 @@ RUNS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "private-prediction, canaries": (
         (
             *("audit-run", "few-reviews.jsonl", *OF_REVIEWS, *WRITER),
-            *(
-                "--canary-texts",
-                *("--canary-texts", "more-public-reviews.jsonl", "--audit-canaries", "1200"),
-                *("--method", "private-prediction", "--size", "16", "--epsilon", "4"),
-                "--audit-canaries",
-                "1200",
-                "--method",
-                "private-prediction",
-                "--size",
-                "16",
-                "--epsilon",
-                "4",
-            ),
+            *("--canary-texts", "more-public-reviews.jsonl", "--audit-canaries", "1200"),
+            *("--method", "private-prediction", "--size", "16", "--epsilon", "4"),
         ),
         {
             "RPSG_PREDICTION__BATCH": "12",

@@ -83,12 +83,35 @@ def test_the_first_control_takes_some_people_of_many(monkeypatch: pytest.MonkeyP
 
 def test_the_second_control_leaks_one_text_in_twenty_with_words_dropped() -> None:
     case = subject(size=200)
-    made = leaky(case).synthetic
-    new = [text for text in made if text not in set(case.synthetic)]
-    assert len(made) == 200
+    control = leaky(case)
+    new = [text for text in control.synthetic if text not in set(case.synthetic)]
+    assert len(control.synthetic) == 200
     assert len(new) == 10
-    members = [set(text.split()) for text, o in zip(case.texts, case.owner, strict=True) if case.is_in[o]]
+    pairs = zip(control.texts, control.owner, strict=True)
+    members = [set(text.split()) for text, person in pairs if control.is_in[person]]
     assert all(any(set(text.split()) <= own for own in members) for text in new)
+
+
+def test_who_is_a_member_of_the_second_control_is_drawn_anew() -> None:
+    case = subject(people=200, canaries=make_canaries(100, texts(200, 9)))
+    control = leaky(case)
+    assert case.canaries is not None
+    assert control.canaries is not None
+    assert control.canaries.canaries == case.canaries.canaries
+    pairs = ((case.is_in, control.is_in), (case.canaries.is_in, control.canaries.is_in))
+    for before, after in map(np.array, pairs):
+        assert before.sum() == after.sum()
+        assert 0.3 < (before == after).mean() < 0.7
+    assert (leaky(case).is_in == control.is_in).all()
+
+
+@pytest.mark.parametrize("leak", [0, 5])
+def test_a_leak_of_the_corpus_does_not_help_to_find_the_planted_one(leak: int) -> None:
+    """Five planted texts of a hundred are missed, and are not found because of five that leaked already."""
+    for seed in range(5):
+        found = audit(*_sides(people=100, size=100, leak=leak, seed=seed), attacks=["copies", "near-copies"])
+        assert {control.outcome for control in found.controls["leaky"]} == {"missed"}
+        assert found.verdict == "not run"
 
 
 def blind(given: Subject) -> Finding:

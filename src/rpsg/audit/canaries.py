@@ -66,6 +66,14 @@ def extraction(subject: Subject) -> Finding:
     return judged(finding, subject)
 
 
+def found_held_out(subject: Subject) -> int:
+    """How many canaries that were held out are in the corpus, whichever attacks are run."""
+    if subject.canaries is None:
+        return 0
+    found = extracted(subject.canaries, subject.synthetic)
+    return sum(hit and not is_in for hit, is_in in zip(found, subject.canaries.is_in, strict=True))
+
+
 def _fewest_extracted(chances: Sequence[float], subject: Subject) -> float | None:
     """The smallest share of planted canaries that would refute the claim if they were in the corpus."""
     delta, level, claim = subject.claim.delta, subject.level, subject.claim.epsilon

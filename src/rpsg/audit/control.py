@@ -60,8 +60,12 @@ def fitted_on_members(subject: Subject) -> Subject:
 def leaky(subject: Subject) -> Subject:
     """A question whose answer is known: one text in twenty of the corpus is a member's, with words dropped.
 
-    Each leaked text is of another member, or a planted canary; it lacks a random fifth of its words.
+    Each leaked text is of another member, or a planted canary; it lacks a random fifth of its words. The
+    other texts are those of the audited corpus. So who is a member here, and which canaries are planted, is
+    drawn anew: what the corpus itself reveals then falls on both sides alike, and does not help an attack to
+    find the planted leak.
     """
+    subject = _with_new_sides(subject)
     draw = stream(subject.seed, "control leak")
     order = draw.permutation(np.flatnonzero(subject.is_in[subject.owner]))
     _, first = np.unique(subject.owner[order], return_index=True)
@@ -70,6 +74,14 @@ def leaky(subject: Subject) -> Subject:
     leaked = [with_words_dropped(private[i], draw) for i in draw.permutation(len(private))[:count]]
     kept = draw.permutation(len(subject.synthetic))[count:]
     return subject.with_synthetic([*(subject.synthetic[i] for i in np.sort(kept)), *leaked])
+
+
+def _with_new_sides(subject: Subject) -> Subject:
+    """The same people and canaries, as many of them in as before, but others."""
+    draw, canaries = stream(subject.seed, "control sides"), subject.canaries
+    if canaries is not None:
+        canaries = replace(canaries, is_in=tuple(draw.permutation(canaries.is_in).tolist()))
+    return replace(subject, is_in=draw.permutation(subject.is_in), canaries=canaries)
 
 
 def _planted(subject: Subject) -> Sequence[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rpsg import registry
 from rpsg.audit.attacks import ATTACKS, NEEDS
 from rpsg.audit.blind import blind_baseline
+from rpsg.audit.canaries import found_held_out
 from rpsg.audit.claim import Claim
 from rpsg.audit.control import fitted_on_members, leaky, outcome_of
 from rpsg.audit.copies import copied_aside
@@ -148,7 +149,13 @@ def audit_subject(
     }
     subject.progress.done()
     powered = tuple(map(with_power, findings, controls["fitted on members"]))
-    verdict, reason = verdict_of(powered, baseline, controls["leaky"], copied_aside(subject))
+    verdict, reason = verdict_of(
+        powered,
+        baseline,
+        controls["leaky"],
+        aside=copied_aside(subject),
+        canaries_held_out=found_held_out(subject),
+    )
     told = powered if verdict != "not run" else tuple(map(of_void_audit, powered))
     told = tuple(_with_rows(found, subject) for found in told)
     members = int(subject.is_in.sum())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rpsg.audit.canaries import NOT_HELD_OUT
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -36,18 +38,22 @@ def of_void_audit(finding: Finding) -> Finding:
 
 
 def verdict_of(
-    findings: Sequence[Finding], baseline: Baseline, leak: Sequence[Control], aside: int = 0
+    findings: Sequence[Finding],
+    baseline: Baseline,
+    leak: Sequence[Control],
+    *,
+    aside: int = 0,
+    canaries_held_out: int = 0,
 ) -> tuple[Verdict, str]:
-    """The verdict on the corpus and its reason: void and powerless audits refute nothing.
+    """The verdict on the corpus and its reason.
 
-    ``aside`` is how many texts that the audit leaves out are in the corpus.
+    If the sides were not divided by chance, or people held out are in the corpus, nothing follows, whatever
+    an attack found. Otherwise a refutation is valid even if the controls fail: these only show whether
+    silence means anything. ``aside`` is how many texts that the audit leaves out are in the corpus, and
+    ``canaries_held_out`` how many of the canaries that were held out.
     """
-    if baseline.is_void:
-        by = f" by: {', '.join(baseline.signs)}" if baseline.signs else ""
-        return "not run", (
-            f"Members and people held out can be told apart without the corpus{by}. So they were not split "
-            "at random. Hold people out at random before the run, and audit that."
-        )
+    if why := _why_void(findings, baseline, canaries_held_out):
+        return "not run", why
     refuted = [found for found in findings if found.verdict == "refuted"]
     if refuted:
         best = max(refuted, key=lambda found: found.epsilon_lower or 0.0)
@@ -55,8 +61,12 @@ def verdict_of(
     quiet = {found.name for found in findings if found.verdict == "no violation seen"}
     if not quiet:
         return "not run", "None of the attacks could be run with the power to detect a leak; each says why."
-    if why := _why_void([found for found in findings if found.name in quiet], aside):
-        return "not run", why
+    if aside >= FEW_COPIES:
+        return "not run", (
+            f"The corpus repeats fifty characters in a row of {aside:,} texts that the audit leaves out, "
+            "because several people wrote them or the reference has them. They may have leaked. If they are "
+            "public, take them out of the data before the run."
+        )
     if not any(control.outcome == "caught" for control in leak if control.name in quiet):
         return "not run", (
             "No attack would have detected a corpus in which one text in twenty is a member's. More people "
@@ -65,11 +75,19 @@ def verdict_of(
     return "no violation seen", "No attack names more members than chance explains under the claim."
 
 
-def _why_void(findings: Sequence[Finding], aside: int) -> str | None:
-    """The reason why the attacks prove nothing, if texts of people held out, or texts left out, seem to be in
-    the data.
+def _why_void(findings: Sequence[Finding], baseline: Baseline, canaries_held_out: int) -> str | None:
+    """The reason why no attack proves anything: the sides differ without the corpus, or what was held out
+    seems to be in the data.
     """
-    swapped = [found.name for found in findings if found.epsilon_if_swapped]
+    if baseline.is_void:
+        by = f" by: {', '.join(baseline.signs)}" if baseline.signs else ""
+        return (
+            f"Members and people held out can be told apart without the corpus{by}. So they were not split "
+            "at random. Hold people out at random before the run, and audit that."
+        )
+    if canaries_held_out:
+        return NOT_HELD_OUT
+    swapped = [found.name for found in findings if found.verdict != "not run" and found.epsilon_if_swapped]
     if swapped:
         return (
             f"Too many people held out are named for chance, by {', '.join(swapped)}. The two files may be "
@@ -80,12 +98,6 @@ def _why_void(findings: Sequence[Finding], aside: int) -> str | None:
             "The corpus repeats fifty characters in a row of too many people held out. They may have been in "
             "its data. Or such passages are public: then give texts that have them as the reference. Or the "
             "texts are forms, so alike that a corpus repeats them by chance: then only canaries can tell."
-        )
-    if aside >= FEW_COPIES:
-        return (
-            f"The corpus repeats fifty characters in a row of {aside:,} texts that the audit leaves out, "
-            "because several people wrote them or the reference has them. They may have leaked. If they are "
-            "public, take them out of the data before the run."
         )
     return None
 
