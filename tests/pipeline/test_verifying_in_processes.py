@@ -275,7 +275,10 @@ def test_a_script_that_checks_is_not_run_by_the_workers(how: str, received: Path
 
 @pytest.fixture
 def checking(
-    received: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    received: Path,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    listens_to_ctrl_c: None,  # the processes inherit it
 ) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts ``rpsg verify`` with two workers in a process group of its own, within a hostile folder."""
     began = list[subprocess.Popen[str]]()

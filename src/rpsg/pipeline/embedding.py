@@ -64,7 +64,9 @@ def embed(
 
 def _embedded(run: RunParts) -> NoReturn:
     with open_side(run) as private:
-        if private.account is not None:  # nothing is drawn, so nothing is held while the texts are embedded
-            private.account.give_back(run.folder.run_id)
+        account, own = private.account, run.folder.run_id
+        # A run that has drawn needs the rest of its budget. One that has not holds none while it embeds.
+        if account is not None and not account.draws_of(own):
+            account.give_back(own)
         _ = private.people.embeddings
     raise Embedded
