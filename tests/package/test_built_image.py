@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 FAKES = ("--writer", "fake", "--embedder", "fake")
 (BASE,) = set(re.findall(r"^FROM (\S+)", (TREE / "Containerfile").read_text(encoding="utf-8"), re.MULTILINE))
 NAME = "rpsg-of-the-tests"
+#: Bytes of free memory.
+ROOM = 4 << 30
 
 pytestmark = [
     pytest.mark.slow,
@@ -53,6 +55,10 @@ def buildah(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, ...
         yield ("buildah",)
         return
     folder = tmp_path_factory.mktemp("store")
+    # In memory if that is allowed and there is enough: thousands of files are synced to disk one by one, and
+    # other tests, which sync theirs, would wait for minutes.
+    if os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") > ROOM:
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(folder)], capture_output=True, check=False)
     command = ("buildah", "--root", f"{folder}/root", "--runroot", f"{folder}/runroot")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BUILDAH_ISOLATION", "chroot")  # works in a container, too
