@@ -1,10 +1,13 @@
 """The exponents of a few stages of ``scale.py``, from the least CPU seconds of several repetitions.
 
     python benchmarks/exponents.py bound [--sizes 60000 250000 1000000]
+    python benchmarks/exponents.py duplicates [--sizes 24000 120000 280000]
     python benchmarks/exponents.py evaluate [--metrics self_bleu type_token_ratio] [--sizes 5000 20000 80000]
 
-``bound`` bounds the rows of people with one row each, and of people with ten. ``evaluate`` measures metrics
-on random words, with the embedder of ``scale.py``. Each size has a process of its own. One measurement of a
+``bound`` bounds the rows of people with one row each, and of people with ten. ``duplicates`` searches random
+rows for near-duplicates, of which a fifth are copies with a little noise; up to 24,000 rows it also says how
+many of them it found of those that comparing all with all finds. ``evaluate`` measures metrics on random
+words, with the embedder of ``scale.py``. Each size has a process of its own. One measurement of a
 tenth of a second is too short for an exponent; the least of several varies less.
 """
 
@@ -20,15 +23,24 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 import rpsg
 from rpsg.evaluation import evaluate as evaluation
 from rpsg.evaluation.runner import run_metric
 from rpsg.records import Document, PrivateCorpus
 from rpsg.stages.contributions import bound, unit_numbers
-from scale import wide_embedder, write_rows
+from rpsg.stages.cosine_filter import DUPLICATE
+from rpsg.stages.exact_similarity import SQUARE
+from rpsg.stages.neighbours import distinct, distinct_of_all
+from scale import DIM, wide_embedder, write_rows
 
-SIZES = {"bound": (60_000, 250_000, 1_000_000), "evaluate": (5000, 20_000, 80_000)}
+SIZES = {
+    "bound": (60_000, 250_000, 1_000_000),
+    "duplicates": (24_000, 120_000, 280_000),
+    "evaluate": (5000, 20_000, 80_000),
+}
+LARGEST_COMPARED = 24_000
 METRICS = ("self_bleu", "type_token_ratio", "repetition_rate")
 
 
@@ -45,6 +57,29 @@ def bound_rows(size: int, repeats: int) -> dict[str, float]:
             unit_numbers(bound(PrivateCorpus(rows), 1, b"a key of a benchmark"))
             least(times, f"bound rows, {each} for each person", time.process_time() - since)
     return times
+
+
+def near_duplicates(size: int, repeats: int) -> dict[str, float]:
+    draw, limit, times = np.random.default_rng(0), DUPLICATE * SQUARE, dict[str, float]()
+    topics = draw.normal(size=(200, DIM)).astype(np.float32)
+    rows = topics[draw.integers(len(topics), size=size)] + draw.normal(size=(size, DIM)).astype(np.float32)
+    copies, origins = draw.permutation(size)[: size // 5], draw.integers(size, size=size // 5)
+    far = draw.uniform(0.05, 0.3, size=(len(copies), 1)).astype(np.float32)
+    noise = draw.normal(size=(len(copies), DIM)).astype(np.float32)
+    rows[copies] = _unit(rows[origins]) + far * _unit(noise)
+    rows = _unit(rows)
+    for _ in range(repeats):
+        since = time.process_time()
+        found = ~distinct(rows, limit)
+        least(times, "near-duplicates", time.process_time() - since)
+    if size <= LARGEST_COMPARED:
+        every = ~distinct_of_all(rows, limit)
+        print(f"{(found & every).sum() / every.sum():.4f} of {every.sum()} near-duplicates are found")
+    return times
+
+
+def _unit(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
 
 def metrics(size: int, repeats: int, names: tuple[str, ...]) -> dict[str, float]:
@@ -78,12 +113,14 @@ def main() -> None:
     options = parser.parse_args()
     if options.inside:
         size, names = options.sizes[0], tuple(options.metrics)
-        is_bound = options.what == "bound"
-        print(
-            json.dumps(
-                bound_rows(size, options.repeats) if is_bound else metrics(size, options.repeats, names)
-            )
-        )
+        match options.what:
+            case "bound":
+                found = bound_rows(size, options.repeats)
+            case "duplicates":
+                found = near_duplicates(size, options.repeats)
+            case _:
+                found = metrics(size, options.repeats, names)
+        print(json.dumps(found))
         return
     sizes = options.sizes or SIZES[options.what]
     told = []
@@ -91,8 +128,9 @@ def main() -> None:
         command = [sys.executable, __file__, options.what, "--inside", "--sizes", str(size)]
         command += ["--repeats", str(options.repeats), "--metrics", *options.metrics]
         done = subprocess.run(command, check=True, stdout=-1)
-        told.append(json.loads(done.stdout.splitlines()[-1]))
-        print(size, told[-1], flush=True)
+        *said, found_there = done.stdout.decode().splitlines()
+        told.append(json.loads(found_there))
+        print(size, told[-1], *said, flush=True)
     for stage in told[-1]:
         seconds = [row[stage] for row in told]
         slope, _ = np.polyfit(np.log(sizes), np.log(seconds), 1)

@@ -2,14 +2,16 @@
 
     python benchmarks/workers.py --requests 400 --out benchmarks/results/workers.json
     python benchmarks/workers.py --writer smollm2-135m --requests 64 --out benchmarks/results/workers.json
+    python benchmarks/workers.py --count --requests 1600 --out benchmarks/results/workers.json
     python benchmarks/workers.py --show benchmarks/results/workers.json
 
 It needs the extra ``ray``, and a machine that does nothing else. Without ``--writer`` each text takes
 ``--milliseconds`` of one core and no memory, so the figure shows how much of the cores the engine itself
 leaves to the writers. Each number of workers has a cluster and a process of its own; the time begins when
 every worker has loaded its models and written once. Each is measured ``--repeats`` times, in turn. The share
-of the cores is the speed-up divided by the number of workers; it is computed from the medians. ``--show``
-prints the table of docs/ray.md.
+of the cores is the speed-up divided by the number of workers; it is computed from the medians. With
+``--count`` workers embed and count that many invented private rows for the first question of strict mode,
+in eight shards, with the default embedder. ``--show`` prints the table of docs/ray.md.
 """
 
 from __future__ import annotations
@@ -27,11 +29,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from rpsg.engines.dispatch import Workers
 from rpsg.engines.models import RayWriter
+from rpsg.models.download import models_folder
+from rpsg.pipeline.models_of_run import load_tools
+from rpsg.pipeline.shards.merging import Waiting, begin
+from rpsg.pipeline.shards.on_ray import ShardWorker
 from rpsg.plan import resolve
 from rpsg.protocols import Message, Request
-from rpsg.testing.lab import install
+from rpsg.testing.lab import install, invented
 from rpsg.version import VERSION
+
+SHARDS = 8
 
 #: A package with a writer that takes processor time and writes the same as the fake one.
 BUSY = """
@@ -76,6 +85,35 @@ def seconds(writer: str, workers: int, count: int) -> float:
     return time.perf_counter() - since
 
 
+def seconds_of_counting(workers: int, rows: int) -> float:
+    """Seconds by the clock until all shards are counted, once every worker has counted another small file."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "models").symlink_to(models_folder())
+        os.environ["RPSG_HOME"] = name  # an account of its own
+        settings = {
+            "data": {"account": "benchmark", "user": "user", "shards": SHARDS},
+            "privacy": {"n_public": rows},
+            "corpus": {"domain": "food-reviews", "size": 5},
+            "models": {"writer": "fake", "threads": 1},
+            "engine": {"kind": "ray", "workers": workers, "reads_private": True},
+        }
+        plan = resolve(settings)
+        spread = Workers(plan, ShardWorker)
+        tools = load_tools(plan, RayWriter(plan, spread))
+        found = begin(plan, folder / "run", tools=tools)
+        assert isinstance(found, Waiting)
+        question, taken = found.task.content, 0.0
+        for count in (8 * SHARDS, rows):  # the first time, models are loaded
+            rows_of_file = "".join(json.dumps(row) + "\n" for row in invented(count, people=count))
+            (folder / f"{count}.jsonl").write_text(rows_of_file, "utf-8")
+            items = [(question, str(folder / f"{count}.jsonl"), k) for k in range(1, SHARDS + 1)]
+            since = time.perf_counter()
+            spread.distribute("counter", items, lambda *_: None, most=1)
+            taken = time.perf_counter() - since
+        return taken
+
+
 def measured(options: argparse.Namespace, workers: int) -> float:
     """``seconds`` in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
@@ -85,6 +123,7 @@ def measured(options: argparse.Namespace, workers: int) -> float:
         env = {**os.environ, "PYTHONPATH": paths, "BUSY_SECONDS": str(options.milliseconds / 1000)}
         command = [sys.executable, __file__, "--inside", "--writer", options.writer]
         command += ["--workers", str(workers), "--requests", str(options.requests)]
+        command += ["--count"] if options.count else []
         done = subprocess.run(command, env=env, check=True, stdout=-1)
         return float(done.stdout.splitlines()[-1])
 
@@ -98,7 +137,7 @@ def found_with(options: argparse.Namespace) -> dict[str, Any]:
         "requests": options.requests,
         "seconds": {str(workers): [] for workers in options.workers},
     }
-    if options.writer == "busy":
+    if options.writer == "busy" and not options.count:
         found["milliseconds"] = options.milliseconds
     for _ in range(options.repeats):
         for workers in options.workers:
@@ -112,7 +151,10 @@ def table(kept: dict[str, Any]) -> str:
     """The results as a Markdown table: medians, and for each number of workers the share of the cores."""
     lines = ["| writer | workers | seconds | share of the cores |", "| --- | --- | --- | --- |"]
     for writer, found in kept.items():
-        name = f"{found['milliseconds']:g} ms of one core for each text" if writer == "busy" else writer
+        if writer == "count":
+            name = f"{found['requests']:,} private rows, embedded and counted"
+        else:
+            name = f"{found['milliseconds']:g} ms of one core for each text" if writer == "busy" else writer
         middle = {int(n): statistics.median(taken) for n, taken in found["seconds"].items()}
         one = middle[min(middle)] * min(middle)
         for workers, taken in middle.items():
@@ -131,16 +173,22 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path, help="a JSON file; results of other writers in it stay")
     parser.add_argument("--show", type=Path, metavar="FILE", help="print the table of such a file")
+    parser.add_argument("--count", action="store_true", help="count private rows instead of writing")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.show:
         print(table(json.loads(options.show.read_text("utf-8"))))
         return
     if options.inside:
-        print(json.dumps(seconds(options.writer, options.workers[0], options.requests)))
+        taken = (
+            seconds_of_counting(options.workers[0], options.requests)
+            if options.count
+            else seconds(options.writer, options.workers[0], options.requests)
+        )
+        print(json.dumps(taken))
         return
     kept = json.loads(options.out.read_text("utf-8")) if options.out and options.out.is_file() else {}
-    kept[options.writer] = found_with(options)
+    kept["count" if options.count else options.writer] = found_with(options)
     if options.out:
         options.out.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
     print(table(kept))

@@ -170,7 +170,7 @@ def verify(
     packages that may be loaded. With ``regenerate`` the writer writes every text again. ``key`` is a file
     with a public key, by which the release must be signed. With ``second_opinion`` dp-accounting computes
     every epsilon again. ``workers`` processes share the work; None means one for each core, at most 8, if
-    there are 5,000 texts or more. A script that asks for several needs ``if __name__ == "__main__":``.
+    there are 5,000 texts or more. They do not run the script that calls this function.
 
     ``with_vault`` is for the operator of a run: the commitment is opened and the noise is tested on the
     private ``data`` (by default the file that the plan names). These results depend on private data, so do

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -206,6 +207,12 @@ def test_processes_that_cannot_start_are_no_failed_check(
         api.verify(received, workers=2)
 
 
+@pytest.mark.parametrize("workers", [1 << 32, 1 << 80])
+def test_a_number_that_no_system_can_start_is_no_failed_check(received: Path, workers: int) -> None:
+    with pytest.raises(LostProcessError, match="could not start"):
+        api.verify(received, workers=workers)
+
+
 def test_a_lost_process_is_no_failed_check(received: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def lost(*_: object) -> None:
         raise LostProcessError("")
@@ -238,6 +245,32 @@ def test_only_a_large_release_starts_processes_unasked(
         monkeypatch.setattr(verifying, "cores", lambda cores=cores: cores)
         api.verify(received, workers=None)
     assert asked == [1, 6, 8]
+
+
+def test_without_semaphores_no_process_starts_unasked(
+    received: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(verifying, "MANY_TEXTS", 1)
+    monkeypatch.setattr(verifying, "cores", lambda: 2)
+    monkeypatch.setattr(multiprocessing, "get_context", refuse)
+    assert api.verify(received, workers=None).ok
+
+
+@pytest.mark.parametrize("how", ["a file", "standard input"])
+def test_a_script_that_checks_is_not_run_by_the_workers(how: str, received: Path, tmp_path: Path) -> None:
+    script, hostile = tmp_path / "check.py", tmp_path / "release"
+    script.write_text(f"import rpsg\nprint('once', rpsg.verify({str(received)!r}, workers=2).ok)\n")
+    hostile.mkdir()
+    (hostile / "<stdin>").write_text("open('code of the release ran', 'w').close()\n")
+    told, command = ("", str(script)) if how == "a file" else (script.read_text(), "-")
+    done = subprocess.run(
+        [sys.executable, "-P", command], cwd=hostile, input=told, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("once True\n", "")
+    assert [file.name for file in hostile.iterdir()] == ["<stdin>"]
 
 
 @pytest.fixture

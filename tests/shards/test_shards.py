@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from pyarrow import csv as arrow_csv
 from tests.shards.work import NUMBER, Shards, sites, spent
 
 import rpsg
@@ -46,6 +49,18 @@ def test_the_release_is_that_of_a_run_in_one_piece_with_the_same_noise(
     for name in answers:
         one, other = ((run.path / "evidence" / name).read_text() for run in (alone, told))
         assert one.partition('"values"')[2] == other.partition('"values"')[2] != ""
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_shards_count_the_same_in_every_format(lab: Lab, shards: Shards, kind: str) -> None:
+    rows = lab.rows(300)
+    table, other = pa.Table.from_pylist(rows), lab.folder / f"rows.{kind}"
+    if kind == "csv":
+        arrow_csv.write_csv(table, other)
+    else:
+        pq.write_table(table, other)
+    alone = lab.run(lab.plan(lab.file(rows)), "alone", noise=SeededNoise(5))
+    assert shards.whole(shards.plan(), other, "run", SeededNoise(5)).records == alone.records
 
 
 def test_sites_with_files_of_their_own_give_the_same_answers(lab: Lab, shards: Shards) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ from rpsg.models.fake import FakeEmbedder
 from rpsg.records import Candidate, Card, Pool
 from rpsg.stages import cosine_filter, neighbours
 from rpsg.stages.cosine_filter import drop_near_duplicates
-from rpsg.stages.exact_similarity import SQUARE
+from rpsg.stages.exact_similarity import SQUARE, quantized
 from rpsg.stages.neighbours import distinct, distinct_of_all
 from rpsg.stages.text_rows import TextRows
 from rpsg.testing.lab import invented
@@ -76,6 +77,26 @@ def test_the_first_of_equal_texts_is_kept_wherever_they_are(monkeypatch: pytest.
     monkeypatch.setattr(neighbours, "BLOCK", 16)
     rows, _ = rows_with_duplicates(300)
     assert distinct(np.concatenate([rows, rows]), LIMIT)[300:].sum() == 0
+
+
+def test_a_cell_that_holds_all_rows_is_compared_in_parts() -> None:
+    rows, everywhere = np.zeros((100_000, 8), np.float32), np.tile(np.arange(neighbours.PROBES), (64, 1))
+    cells = neighbours.Cells(neighbours.PROBES, 8, np.int16)
+    cells.add(rows, np.zeros(len(rows), np.int64))
+    tracemalloc.start()
+    assert not cells.has_near(rows[:64], everywhere, LIMIT).any()
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 4 << 20, "all rows at once would take 24 MiB"
+
+
+def test_a_near_duplicate_is_found_in_each_part_of_a_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "BLOCK", 4)
+    rows = quantized(np.eye(10, dtype=np.float32))
+    cells = neighbours.Cells(neighbours.PROBES, 10, np.int16)
+    cells.add(rows[:9], np.zeros(9, np.int64))
+    nearest = np.tile(np.arange(neighbours.PROBES), (10, 1))
+    assert cells.has_near(rows, nearest, LIMIT).tolist() == [True] * 9 + [False]
 
 
 def test_the_number_of_comparisons_does_not_grow_with_the_square_of_the_texts(

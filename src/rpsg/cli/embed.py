@@ -31,9 +31,8 @@ def embed(
     both machines share.
 
     As in a run, the account must have enough budget left for the plan, the writer is tested on public
-    prompts, and the file is read. No noisy answer is drawn, so no budget is spent; the budget is only
-    reserved until the command ends or, if that is killed, until the run continues. The embeddings are stored
-    in RUN/private, encrypted like everything private there.
+    prompts, and the file is read. No noisy answer is drawn, so no budget is spent, and none is reserved while
+    the texts are embedded. The embeddings are stored in RUN/private, encrypted like everything private there.
 
     You can stop the command at any time. The same command continues after the last 8,192 texts that were
     finished. If the file has changed since then, all texts are embedded again. If you change the writer or

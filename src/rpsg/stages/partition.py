@@ -55,13 +55,13 @@ def in_shard(run: str, shard: int, shards: int) -> Callable[[Document], bool]:
     So all rows of a person are in one shard. For a row without a user, the content is hashed. ``run`` is the
     public id of the run.
     """
-    key = hashlib.sha256(f"rpsg-shard/1\0{run}".encode()).digest()
+    key = hashlib.sha256(f"rpsg-shard/2\0{run}".encode()).digest()
 
     def is_mine(row: Document) -> bool:
         if row.user is None:
             tag = content_tag(key, "shard", row)
-        else:
-            tag = hmac.digest(key, row.user.encode(errors="surrogatepass"), hashlib.sha256)
+        else:  # the key is no secret, so it needs no HMAC, which would take four times as long
+            tag = hashlib.sha256(key + row.user.encode(errors="surrogatepass")).digest()
         return int.from_bytes(tag[:8], "big") % shards == shard - 1
 
     return is_mine

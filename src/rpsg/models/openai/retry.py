@@ -224,7 +224,7 @@ class RetryPolicy(Generic[Read]):
         return self._log(request, reason, max(self._pause(request), wait or 0.0))
 
     def _pause(self, request: PendingRequest) -> float:
-        """Seconds before the next attempt. If other requests are answered, only the last attempt waits long."""
+        """Seconds before the next attempt. If other requests are answered, only the last one waits long."""
         first = self._config.first_pause
         if not (self._state.answers and self.limiter.is_well):
             return request.pause(first, request.tries + request.refusals)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rpsg.disk.files import file_sha256
 from rpsg.disk.json_text import strict_json
 from rpsg.errors import LostProcessError, RpsgError, UsageError, VerificationError
-from rpsg.machine.processes import Processes, check_number
+from rpsg.machine.processes import Processes, can_start_here, check_number
 from rpsg.models.hardware import cores
 from rpsg.pipeline.logs import logged
 from rpsg.pipeline.verification.audited import audit_fits
@@ -187,7 +187,7 @@ def _of_copy(
 def _workers_for(ledger: Mapping[str, Any]) -> int:
     """How many processes check a release. The rows in its ledger were already compared to the corpus."""
     texts = next((output["records"] for output in ledger["outputs"] if output["name"] == CORPUS), 0)
-    return min(cores(), MOST_UNASKED) if texts >= MANY_TEXTS else 1
+    return min(cores(), MOST_UNASKED) if texts >= MANY_TEXTS and can_start_here() else 1
 
 
 def _fits(claimed: Claimed) -> list[Check]:
