@@ -1,6 +1,7 @@
 """How much time and memory an audit takes, depending on the number of texts.
 
     python benchmarks/audit_scale.py speed --out benchmarks/results/audit.json
+    python benchmarks/audit_scale.py alone --out benchmarks/results/audit.json
     python benchmarks/audit_scale.py memory --sizes 10000 30000 100000 --out benchmarks/results/audit.json
     python benchmarks/audit_scale.py slope --kept 262144 --out benchmarks/results/audit.json
     python benchmarks/audit_scale.py slope --sizes 1000000 --words 20 --out benchmarks/results/audit.json
@@ -76,6 +77,18 @@ def speed(private: int) -> dict[str, Any]:
     }
 
 
+def alone(private: int) -> dict[str, Any]:
+    """Seconds of one core that each search for copies takes alone, with nothing computed before."""
+    many, half = many_texts(2000 + private, LONG), 2000 + private // 2
+    took: dict[str, Any] = {"synthetic": 2000, "private": private}
+    for name, attack in find_attacks(SEARCHES).items():
+        case = subject_of(many[:2000], many[2000:half], many[half:])
+        cpu = time.process_time()
+        attack(case)
+        took[name] = round(time.process_time() - cpu, 1)
+    return took
+
+
 def _measured(private: int, told: Any) -> None:
     """One audit in a process of its own: seconds of one core, and MiB that it took above its inputs."""
     many, half = many_texts(2000 + private, LONG), 2000 + private // 2
@@ -130,6 +143,8 @@ SHORT = 20
 #: The attacks that need most memory: for arrays over texts and models, and for runs of words and of
 #: characters.
 HEAVY = ("lira", "passage", "phantom", "copies")
+#: The attacks that compare every private text with every synthetic one, exactly.
+SEARCHES = ("copies", "near-copies")
 SIDES = ("members", "nonmembers")
 
 
@@ -230,7 +245,7 @@ def extrapolated(points: Sequence[tuple[int, float]], to: int = 1_000_000) -> di
 def main() -> None:
     """Measure one thing and add it to the file."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("speed", "memory", "slope", "command"))
+    parser.add_argument("what", choices=("speed", "alone", "memory", "slope", "command"))
     parser.add_argument("--private", type=int, default=5000)
     parser.add_argument("--sizes", nargs="*", type=int)
     parser.add_argument("--words", type=int, default=LONG, help="of a text, at most")
@@ -240,6 +255,8 @@ def main() -> None:
     kept = json.loads(given.out.read_text("utf-8")) if given.out.is_file() else {}
     if given.what == "speed":
         kept["speed"] = speed(given.private)
+    elif given.what == "alone":
+        kept["alone"] = alone(given.private)
     elif given.what == "command":
         kept["command"] = command(given.sizes or SIZES, kept.get("command", {}).get("sizes", ()))
     elif given.what == "slope":
