@@ -64,9 +64,7 @@ def embed(
 
 def _embedded(run: RunParts) -> NoReturn:
     with open_side(run) as private:
-        account, own = private.account, run.folder.run_id
-        # A run that has drawn needs the rest of its budget. One that has not holds none while it embeds.
-        if account is not None and not account.draws_of(own):
-            account.give_back(own)
+        if private.account is not None:  # as for any run that is stopped, nothing is held while it waits
+            private.account.give_back(run.folder.run_id)
         _ = private.people.embeddings
     raise Embedded
