@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 
 from rpsg.display import printable
 from rpsg.errors import MissingExtraError
+from rpsg.storage import export
 from rpsg.storage.export import (
     ExportFormat,
     SyntheticText,
     neutral,
+    same_table,
     write_corpus,
     write_csv,
     write_jsonl,
@@ -137,6 +139,22 @@ def test_parquet_gives_back_every_column(tmp_path: Path) -> None:
     assert table["id"] == [0, 1, 2]
     assert table["label"] == ["great", None, "poor"]
     assert table["attribute_label"] == ["x", None, None]
+
+
+def test_a_large_parquet_file_is_written_in_groups_of_which_one_is_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [hashlib.sha256(b"%d" % i).hexdigest() * 9 for i in range(1000)]  # hard to compress
+    rows = [SyntheticText(i, text, turns=(("A", text),)) for i, text in enumerate(texts)]
+    monkeypatch.setattr(export, "GROUP", 64)
+    pieces = list(export._parquet(rows))
+    assert len(pieces) == 16 + 1
+    assert max(map(len, pieces[:-1])) < sum(map(len, pieces)) / 8, "the last one is the summary of the groups"
+    write_parquet(tmp_path / "a.parquet", rows)
+    file = pq.ParquetFile(tmp_path / "a.parquet")
+    assert file.metadata.num_row_groups == 16
+    assert file.read().column("text").to_pylist() == [row.text for row in rows]
+    assert same_table((tmp_path / "a.parquet").read_bytes(), rows)
 
 
 def test_parquet_without_pyarrow_writes_nothing_at_all(

@@ -12,7 +12,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from rpsg.disk.files import write_atomic, write_chunks
+from rpsg.disk.files import write_chunks
 from rpsg.disk.json_text import canonical_json, whole
 from rpsg.errors import needed
 
@@ -27,6 +27,8 @@ ExportFormat = Literal["jsonl", "csv", "parquet"]
 _FIRST = ("id", "text", "label", "claim")
 _FORMULA_STARTS = frozenset("=+-@\t\r\n\0|%\uff1d\uff0b\uff0d\uff20")  # the last four are full-width = + - @
 _CHUNK = 1 << 20
+#: The rows of a Parquet file that are in one group, and in memory together.
+GROUP = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ def write_parquet(path: Path, rows: Sequence[SyntheticText]) -> str:
     The bytes are the same for the same rows and the same version of pyarrow, which writes its name into the
     file.
     """
-    return write_atomic(path, _parquet(rows)[0])
+    return write_chunks(path, _parquet(rows))
 
 
 def same_table(content: bytes, rows: Sequence[SyntheticText]) -> bool:
@@ -147,7 +149,7 @@ def same_table(content: bytes, rows: Sequence[SyntheticText]) -> bool:
     A file of another version of pyarrow must have the same columns, rows and metadata. A file of this version
     must have the same bytes, so it is not parsed at all. Raises MissingExtraError.
     """
-    made, table = _parquet(rows)
+    made = b"".join(_parquet(rows))
     if content == made:
         return True
     import pyarrow as pa
@@ -169,7 +171,7 @@ def same_table(content: bytes, rows: Sequence[SyntheticText]) -> bool:
             and _summed_up(told) == _summed_up(kept)  # readers of Parquet use statistics to skip rows
             and len(content) <= 2 * len(made) + _CHUNK
         )
-        return bool(alike and theirs.read().equals(table, check_metadata=True))
+        return bool(alike and theirs.read().equals(ours.read(), check_metadata=True))
     except (pa.ArrowException, OSError, ValueError, TypeError):
         return False
 
@@ -197,20 +199,61 @@ def _summed_up(metadata: Any) -> list[Any]:
     ]
 
 
-def _parquet(rows: Sequence[SyntheticText]) -> tuple[bytes, Any]:
-    """The bytes of the Parquet file, and its table."""
+def _parquet(rows: Sequence[SyntheticText]) -> Iterator[bytes]:
+    """The bytes of the Parquet file, piece by piece; each ``GROUP`` rows are one group of the file."""
     with needed("parquet", "pyarrow"):
-        import pyarrow as pa
         import pyarrow.parquet as pq
+    values, turns = _columns(rows), any(row.turns for row in rows)
+    schema = _table(values, rows[:0], turns=turns).schema
+
+    def pieces() -> Iterator[bytes]:
+        sink = _Pieces()
+        with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+            for start in range(0, max(len(rows), 1), GROUP):
+                part = slice(start, start + GROUP)
+                some = {name: column[part] for name, column in values.items()}
+                writer.write_table(_table(some, rows[part], turns=turns))
+                yield sink.taken()
+        yield sink.taken()
+
+    return pieces()
+
+
+def _table(values: Mapping[str, Sequence[Any]], rows: Sequence[SyntheticText], *, turns: bool) -> Any:
+    """Some rows as a table of Arrow, whose types do not depend on them."""
+    import pyarrow as pa
+
     columns = {
-        name: pa.array(values, pa.int64())
+        name: pa.array(column[: len(rows)], pa.int64())
         if name == "id"
-        else pa.array([None if value is None else whole(value) for value in values], pa.string())
-        for name, values in _columns(rows).items()
+        else pa.array([None if value is None else whole(value) for value in column[: len(rows)]], pa.string())
+        for name, column in values.items()
     }
-    if any(row.turns for row in rows):
+    if turns:
         kind = pa.list_(pa.struct([("speaker", pa.string()), ("text", pa.string())]))
         columns["turns"] = pa.array([_object(row).get("turns") for row in rows], kind)
-    sink, table = io.BytesIO(), pa.table(columns)
-    pq.write_table(table, sink, compression="zstd")
-    return sink.getvalue(), table
+    return pa.table(columns)
+
+
+class _Pieces(io.RawIOBase):
+    """A file of which only what was written last is in memory."""
+
+    def __init__(self) -> None:
+        self._new: list[bytes] = []
+        self._size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._new.append(bytes(data))
+        self._size += len(self._new[-1])
+        return len(self._new[-1])
+
+    def tell(self) -> int:
+        return self._size
+
+    def taken(self) -> bytes:
+        """What was written since the last time."""
+        found, self._new = b"".join(self._new), []
+        return found
