@@ -125,17 +125,12 @@ class Vault:
         Raises:
             RunError: it is missing or was changed.
         """
-        with file_errors(f"read {PRIVATE}/{name}"):
-            descriptor = open_plain(self.path(name), os.O_RDONLY)
-            with os.fdopen(descriptor, "rb") as file:
-                try:
-                    if self.is_sealed:
-                        yield from unsealed(self._data_key, name, file)
-                        return
-                    tag = hmac.new(self.run_key, digestmod=hashlib.sha256)
-                    yield from _tagged(iter(lambda: file.read(CHUNK), b""), tag)
-                except SealBroken:
-                    raise broken(name) from None
+        with self._opened(name) as file:
+            if self.is_sealed:
+                yield from unsealed(self._data_key, name, file)
+                return
+            tag = hmac.new(self.run_key, digestmod=hashlib.sha256)
+            yield from _tagged(iter(lambda: file.read(CHUNK), b""), tag)
         with file_errors(f"read the tag of {PRIVATE}/{name}"):
             kept = safe_join(self.folder, name + TAG).read_text(encoding="ascii", errors="replace")
         if not hmac.compare_digest(tag.hexdigest(), kept):
@@ -148,11 +143,16 @@ class Vault:
         Raises:
             RunError: it is missing or was changed.
         """
+        with self._opened(name) as file:
+            yield opened or SealedFile(self._data_key, name, file), file
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[BinaryIO]:
         with file_errors(f"read {PRIVATE}/{name}"):
             descriptor = open_plain(self.path(name), os.O_RDONLY)
             with os.fdopen(descriptor, "rb") as file:
                 try:
-                    yield opened or SealedFile(self._data_key, name, file), file
+                    yield file
                 except SealBroken:
                     raise broken(name) from None
 
