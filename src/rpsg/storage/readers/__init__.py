@@ -119,7 +119,8 @@ def check_columns(data: DataSection) -> None:
     elif kind == "excel":
         excel.check_columns(source, columns)
     else:
-        check_header(source.called, _header(source, kind, columns), columns.in_header)
+        header = _header(source, kind, columns)
+        check_header(source.called, header, columns.in_header, may_be_title=True)
         delimited.check_lines(source)
 
 
