@@ -41,8 +41,9 @@ class MatrixEntry(MatrixPart):
 class ComparedData(MatrixEntry):
     """A set of real texts: ``path`` is a file, a folder or several; ``asset`` is one of ``rpsg models list``.
 
-    ``public`` is the user's word that everybody may see these texts, or that their authors agreed to such
-    tests. ``held_out`` people are set aside before anything runs, and everything is measured against them.
+    ``public`` is the user's statement that everybody may see these texts, or that their authors agreed to
+    such tests. ``held_out`` people are set aside before anything runs, and everything is measured against
+    them.
     """
 
     path: str | tuple[str, ...] = ()

@@ -105,7 +105,7 @@ def _token_tables(
 def budgets_of(size: int, rows: Sequence[tuple[int, CompareRow]]) -> list[tuple[str, float]]:
     """The smallest number of tokens that each family takes for a corpus of this size, in rising order.
 
-    Families within five hundredths of each other share a budget: the larger one of theirs.
+    If the numbers of two families differ by at most five hundredths, both get the larger one as their budget.
     """
     cheapest: dict[str, float] = {}
     for its, row in rows:

@@ -136,7 +136,7 @@ class Workers:
             self.stop(ray, handle)
 
     def compare(self, role: Role, model: WorkerModel) -> None:
-        """All workers must have the same model, or a text would depend on who wrote it."""
+        """All workers must have the same model; otherwise a text would depend on which worker wrote it."""
         first = self._models.setdefault(role, model)
         if model.version != VERSION:
             raise ModelError(

@@ -95,7 +95,7 @@ def _missing(
     if may_be_title and sum(map(bool, header)) == 1:
         hint += (
             " If this is a title and not the header, correct the name of the column. If the name is right, "
-            "delete the lines above the header; if there is one such line: tail -n +2 FILE > table.csv"
+            "delete the lines above the header; if there is one such line: tail -n +2 OLD > NEW"
         )
     raise DataError(f"{path}: there is no column {name!r} for --{option}.", hint=hint)
 
@@ -103,8 +103,8 @@ def _missing(
 def is_below_title(
     above: Iterable[Sequence[str]], header: Sequence[str], below: Iterable[Sequence[str]]
 ) -> bool:
-    """Whether the rows above ``header`` are a title: each has one field; the header has several, and so has
-    at least every second row below it, but no more than the header.
+    """Whether the rows above ``header`` are a title. Each of them has one field. The header has several, and
+    so have at least half of the rows below it, but no more than the header.
 
     Rows of a table have as many fields as their header, so they are never taken for a title. In a table with
     one column, the rows below show that ``header`` is a row too. Otherwise one row that happens to contain
