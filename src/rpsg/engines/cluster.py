@@ -151,7 +151,7 @@ def _start(ray: Any) -> None:
         ray.shutdown()
         raise PrivacyError(
             "Ray would listen on the network of this machine.",
-            hint="This version of Ray always does: start a cluster, and name it with --ray-address HOST:PORT.",
+            hint="This version of Ray always does: start a cluster, and name it with --ray-address HOST:PORT",
         )
 
 
