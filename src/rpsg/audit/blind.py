@@ -194,7 +194,7 @@ def _drawn(subject: Subject) -> Ints:
 
 
 def _how_often_before(owner: Ints) -> Ints:
-    """For each place how many earlier places have the same owner."""
+    """For each position the number of earlier positions with the same owner."""
     order = np.argsort(owner, kind="stable")
     grouped = owner[order]
     starts = np.searchsorted(grouped, grouped, side="left")

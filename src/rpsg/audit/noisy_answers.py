@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from rpsg.audit.subject import Subject
 
 Floats = npt.NDArray[np.float64]
-#: How much of the stated noise there may be, as variances; the likeliest of them is used.
+#: How much of the stated noise there may be, as variances; the most likely one is used.
 VARIANCES = np.geomspace(1.0, 1e-4, 9)
 FEWEST = 20
 
 
 def noisy_answers(subject: Subject) -> Finding:
-    """Canaries that the noisy answers give away, to an attacker who knows the rows of everybody else.
+    """Canaries that the noisy answers reveal to an attacker who knows the rows of everybody else.
 
     What everybody else adds is subtracted from the answers, and the coins of all canaries are estimated
     together from the rest (``scores``).
@@ -101,9 +101,9 @@ def scores(answers: CanaryAnswers) -> Floats:
     """How far the estimate of each coin is from one half, shape (canaries,); above 0 for "in".
 
     Less one half, each coin has the variance 1/4. What the answers show of these numbers is ``added`` times
-    them, plus noise. The estimate is the best linear one, at the noise under which the answers are likeliest:
-    an attacker does not know by how much the noise is too small. The noise is never assumed to be larger than
-    it should be.
+    them, plus noise. The estimate is the best linear one, at the noise that makes the answers most likely: an
+    attacker does not know by how much the noise is too small. The noise is never assumed to be larger than it
+    should be.
     """
     values, axes = np.linalg.eigh(answers.added)
     kept = values > 1e-9 * max(values[-1], 1e-9)

@@ -170,8 +170,8 @@ class Signals:
 
     ``under_corpus`` under the model of the synthetic corpus; ``under_reference`` under the mixture of the
     references that do not hold the text, ``under_each`` as in ``Expected``. ``neighbours`` is the mean of
-    ``under_corpus`` over neighbours of the text. ``passage`` is the largest sum over words in a row of how
-    much likelier they are under the corpus.
+    ``under_corpus`` over neighbours of the text. ``passage`` is the largest sum, over words in a row, of how
+    much more likely they are under the corpus.
     """
 
     words: Floats

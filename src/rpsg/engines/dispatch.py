@@ -131,7 +131,7 @@ class Workers:
                 ray.kill(handle.actor)
 
     def stop_all(self, ray: Any) -> None:
-        """Stop all workers; the next call starts them anew."""
+        """Stop all workers; the next call starts them again."""
         for handle in self.handles:
             self.stop(ray, handle)
 

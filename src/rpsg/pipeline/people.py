@@ -98,7 +98,7 @@ def held_out_and_used(
 ) -> tuple[Private[PrivateCorpus], Private[PrivateCorpus]]:
     """The rows of people whom the run's secret key holds out for an audit, and those that the run uses.
 
-    The commitment covers both groups, so whoever audits the run can show that neither was changed since.
+    The commitment covers both groups, so anybody who audits the run can show that neither was changed since.
     """
     share = plan.data.audit_holdout
     if not share:
