@@ -62,9 +62,10 @@ class CanaryAnswers:
     """Noisy answers as the canaries see them; every number is in units of the noise that the ledger states.
 
     ``added`` (canaries, canaries) has the inner products of what two canaries add to all answers together.
-    ``shown`` (canaries,) has the inner products of what a canary adds with the answers, after what everybody
-    but the canaries adds was subtracted from them: it is ``added`` times the coins, plus noise. The
-    covariance of that noise is ``added`` if the noise of the answers is as the ledger states.
+    ``shown`` (canaries,) has, for each canary, the inner product of what it adds with the answers. What
+    everybody but the canaries adds was subtracted from the answers before, so ``shown`` is ``added`` times
+    the coins, plus noise. The covariance of that noise is ``added`` if the noise of the answers is as the
+    ledger states.
     """
 
     added: Floats = field(repr=False)

@@ -31,7 +31,7 @@ class MatrixPart(BaseModel):
 
 
 class MatrixEntry(MatrixPart):
-    """A name, and the settings that it means: those of a plan file, those given here, or both."""
+    """A name for some settings: those of a plan file, those given here, or both."""
 
     name: str = Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")
     plan: str = ""

@@ -190,8 +190,8 @@ def _read_environment() -> None:
 
 @contextmanager
 def _same_sigterm() -> Iterator[None]:
-    """Keep the handler of SIGTERM. Ray replaces it by one that ends the process without a word, and then by
-    one that prints a trace and aborts.
+    """Keep the handler of SIGTERM. Ray replaces the handler twice: by one that ends the process without a
+    message, and then by one that prints a trace and aborts.
     """
     from ray._private import utils
 

@@ -84,7 +84,7 @@ class Form:
     begins: str = ""
 
     def written_by_the_model(self, text: str, card: Mapping[str, str]) -> str:
-        """The text without the words that it was to begin with, which are the prompt's own."""
+        """The text without the first words that the prompt asked for, because they are the prompt's own."""
         said = (
             (name, self.said[name].get(value, value)) for name, value in card.items() if name in self.said
         )

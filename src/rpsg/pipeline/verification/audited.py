@@ -44,8 +44,8 @@ def audit_fits(
 ) -> Iterator[Check]:
     """The checks of a published audit against the release that it is in.
 
-    ``found`` is the entry of the ledger, ``texts`` are those of the corpus, ``evidence`` is the folder of
-    the noisy answers. Counts may differ by what chance and texts of several people explain.
+    ``found`` is the entry of the ledger, ``texts`` are those of the corpus, ``evidence`` is the folder of the
+    noisy answers. Counts may differ as far as chance, and texts that several people wrote, explain it.
     """
     same = found["plan"] == tested_plan(plan, pack)
     yield Check(

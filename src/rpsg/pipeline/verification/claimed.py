@@ -276,7 +276,7 @@ def told_readers(claimed: Claimed) -> str:
     """The machines that read the private texts of a run with shards, as the release states it; "" without.
 
     Raises:
-        VerificationError: the table cannot be read, or names machines that this plan does not lead to.
+        VerificationError: the table cannot be read, or names machines on which no run of this plan counts.
     """
     possible = possible_readers(claimed.plan)
     if not possible:
