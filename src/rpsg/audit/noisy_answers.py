@@ -55,7 +55,7 @@ def of_coins(found: Floats, is_in: npt.NDArray[np.bool_], subject: Subject) -> F
     """
     units, claimed, delta = len(is_in), subject.claim.epsilon, subject.claim.delta
     if not delta:
-        raise NotRunError("The claim has no delta, at which noise of this size would have an epsilon.")
+        raise NotRunError("The claim has no delta, so an epsilon cannot be computed from this noise.")
     if units < FEWEST or is_in.all() or not is_in.any():
         raise NotRunError("There are too few canaries on one side.")
     order = stream(subject.seed, "audit ties").permutation(units)

@@ -63,9 +63,9 @@ def verdict_of(
         return "not run", "None of the attacks could be run with the power to detect a leak; each says why."
     if aside >= FEW_COPIES:
         return "not run", (
-            f"The corpus repeats fifty characters in a row of {aside:,} texts that the audit leaves out, "
-            "because several people wrote them or the reference has them. They may have leaked. If they are "
-            "public, take them out of the data before the run."
+            f"The corpus repeats passages of fifty characters from {aside:,} texts that the audit leaves "
+            "out, because several people wrote them or the reference has them. They may have leaked. If they "
+            "are public, take them out of the data before the run."
         )
     if not any(control.outcome == "caught" for control in leak if control.name in quiet):
         return "not run", (

@@ -72,7 +72,7 @@ def equal_tokens(comparison: Comparison) -> list[TokenTable]:
 
 
 def _without_sizes(settings: Iterable[CompareSetting]) -> list[CompareSetting]:
-    """The first setting of each group that differs in size alone."""
+    """The first of all settings that differ only in size, for each group of such settings."""
     found: list[CompareSetting] = []
     for setting in settings:
         if not any(_alike(setting, other) for other in found):

@@ -91,7 +91,7 @@ class Form:
         return text.removeprefix(first_words(self.begins, dict(said)))
 
     def phrases(self, card: Mapping[str, str]) -> list[tuple[str, ...]]:
-        """The long values of a card in the words of its prompt, without the beginning of the text."""
+        """The long values of a card, as its prompt words them, without those that begin the text."""
         spoken = (
             tuple(words(self.said[name].get(value, value)))
             for name, value in card.items()

@@ -137,8 +137,8 @@ def _histories(tokens: Tokens) -> tuple[Ints, Ints]:
 
 
 def _order(keys: Ints, counts: Ints, base: int, below: Floats) -> tuple[Order, Floats]:
-    """An order made from its sorted keys, and their interpolated probabilities; ``below`` has those of the
-    lower order.
+    """An order made from its sorted keys, and the interpolated probabilities of the keys; ``below`` has
+    these probabilities in the lower order.
     """
     once, twice = int((counts == 1).sum()), int((counts == 2).sum())
     discount = float(np.clip(once / max(once + 2 * twice, 1), *DISCOUNTS))

@@ -245,8 +245,8 @@ class RetryPolicy(Generic[Read]):
         return self._log(request, found.reason, pause)
 
     def _log(self, request: PendingRequest, reason: str, pause: float | None = None) -> float:
-        """Log what happened to a public request, without words of the server, which may quote it, and whether
-        it is sent again; returns ``pause``.
+        """Log what happened to a public request, and whether it is sent again; returns ``pause``. The
+        server's words are not logged, because they may quote the request.
         """
         if LOG.isEnabledFor(logging.DEBUG) and self._questions.is_public(request.index):
             reason = reason.partition(': "')[0]

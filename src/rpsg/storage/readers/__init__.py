@@ -187,7 +187,7 @@ def each_by_rule(data: DataSection) -> Iterator[Document]:
     one.
 
     Raises:
-        DataError, UsageError, MissingExtraError: as ``read_by_rule``, some of them at the first row.
+        DataError, UsageError, MissingExtraError: as ``read_by_rule``; some are raised only at the first row.
     """
     source, rules = Source(Path(data.path), data.encoding, data.format), Rules(data.unusable, data.unlisted)
     labels, beside = data.labels or None, data.declared_columns
