@@ -112,13 +112,13 @@ def _attacks(found: Found) -> Html:
     )
     tried = [each for each in found["findings"] if (each["guesses"], each["auc"]) != (None, None)]
     told = (
-        "Each attack names people as members, from the corpus alone; noisy-answers says of canaries whether "
-        "they were in, from the noisy answers. Epsilon is the lower bound that its "
+        "Each attack names people as members, from the corpus alone. Only noisy-answers uses the noisy "
+        "answers instead, to guess which canaries were in the data. Epsilon is the lower bound that the "
         "right guesses prove, at 95 % confidence for all attacks together; an epsilon above the claim's "
         "refutes the claim. " + (WRONGLY if rates else "") + "In brackets are 95 % intervals. "
-        "The last column is the share of members that had to leak, and to stand out from all others, for the "
-        "attack to detect it in 95 of 100 cases; for extraction and exposure, the share of planted canaries, "
-        "and for noisy-answers that of all canaries."
+        "The last column is the smallest leak that the attack would have detected in 95 of 100 cases. It is "
+        "the share of members whose texts leak and stand out from all others; for extraction and exposure, "
+        "the share of planted canaries; for noisy-answers, the share of all canaries."
     )
     return block(
         "The attacks",

@@ -144,7 +144,7 @@ class DocumentMaker:
         number, values = row
         text, columns = values[0], self.columns
         # A text that clearly is its own spelling, as most are, is subject to no other rule. These checks, and
-        # the names seen before, are here and not in functions, which would take as long as the checks.
+        # the look-up of known names, are written here: calling functions would take as long as the checks.
         if not (
             isinstance(text, str)
             and text[:1].isalnum()
