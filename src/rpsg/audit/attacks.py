@@ -43,6 +43,10 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
         "rpsg.audit.noisy_answers:noisy_answers",
         "canaries that the noisy answers of the run give away to somebody who knows everybody else",
     ),
+    "noise-left": (
+        "rpsg.audit.noisy_answers:noise_left",
+        "how much noise the noisy answers have left for somebody who knows all rows but one",
+    ),
     # The slowest are last: they show progress of their own, which ends the progress of the attacks before
     # them.
     "lira-shadow": (
@@ -56,6 +60,7 @@ NEEDS: Mapping[str, str] = {
     "extraction": "canaries",
     "exposure": "canaries",
     "noisy-answers": "answers",
+    "noise-left": "answers",
     "names": "recogniser",
     "closest": "embedder",
     "closest-ratio": "embedder",
