@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rpsg.compare.outcome import Comparison
 
 HERE = Path(__file__).resolve().parent
-#: Comparisons of time, which have too few texts to say which method is better, and of writers with one method.
+#: Comparisons of time, which have too few texts to say which method is better, and of writers.
 WITHOUT_WINNER = {"published", "speed", "writers"}
 RESULTS, PAGE = HERE / "results", HERE.parent / "docs" / "comparison.md"
 HEAD = """\
@@ -60,12 +60,7 @@ def page(found: Sequence[tuple[str, Comparison]]) -> str:
         return f"{HEAD}\n{NOTHING}"
     parts = [
         HEAD,
-        *(
-            line
-            for name, comparison in found
-            if name not in WITHOUT_WINNER
-            for line in _wins(comparison)
-        ),
+        *(line for name, comparison in found if name not in WITHOUT_WINNER for line in _wins(comparison)),
     ]
     for name, comparison in found:
         parts += [

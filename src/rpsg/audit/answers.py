@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import numpy.typing as npt
 
+from rpsg.audit.attacks import NEEDS
 from rpsg.errors import RpsgError, RunError
 from rpsg.methods.named import method_of
 from rpsg.pipeline.models_of_run import failed_texts
@@ -53,8 +54,8 @@ if TYPE_CHECKING:
     from rpsg.storage.run_folder import RunFolder
 
 Floats = npt.NDArray[np.float64]
-#: The attack that needs them.
-NAME = "noisy-answers"
+#: The attacks that need them.
+NAMES = frozenset(name for name, need in NEEDS.items() if need == "answers")
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def if_asked(
     pays for noisy answers, and there are canaries. If the run cannot be repeated, a note for the report says
     why.
     """
-    if not has_canaries or method_of(plan).budget is None or (attacks and NAME not in attacks):
+    if not has_canaries or method_of(plan).budget is None or (attacks and NAMES.isdisjoint(attacks)):
         return None, ()
     try:
         return make(), ()

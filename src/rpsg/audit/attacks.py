@@ -46,6 +46,10 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
         "rpsg.audit.noisy_answers:noisy_answers",
         "canaries that the run's noisy answers reveal to somebody who knows all other rows",
     ),
+    "noise-left": (
+        "rpsg.audit.noisy_answers:noise_left",
+        "how much noise the noisy answers have left for somebody who knows all rows but one",
+    ),
     # The slowest are last: they show progress of their own, which ends the progress of the attacks before
     # them.
     "lira-shadow": (
@@ -59,6 +63,7 @@ NEEDS: Mapping[str, str] = {
     "extraction": "canaries",
     "exposure": "canaries",
     "noisy-answers": "answers",
+    "noise-left": "answers",
     "names": "recogniser",
     "closest": "embedder",
     "closest-ratio": "embedder",

@@ -1,13 +1,17 @@
-"""The attack on the noisy answers of a run: which canaries were in the data that they were drawn from?"""
+"""The attacks on the noisy answers of a run.
+
+``noisy-answers`` asks which canaries were in the data that the answers were drawn from, and assumes of the
+mechanism only that it is mu-GDP. ``noise-left`` assumes that its noise is Gaussian, and sees smaller faults.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.audit.answers import NAME
 from rpsg.audit.finding import Finding, judged
 from rpsg.audit.roc import area_of, curve_of, rates_of
 from rpsg.audit.subject import NotRunError
@@ -17,8 +21,10 @@ from rpsg.privacy.attack_bounds import (
     POWER,
     answer_guesses,
     at_least,
+    chi_squared_quantile,
     gaussian_run_mu,
     gaussian_run_refuted,
+    noise_left_mu,
 )
 from rpsg.privacy.gaussian import epsilon_of, mu_for
 from rpsg.stages.rng import stream
@@ -28,6 +34,7 @@ if TYPE_CHECKING:
     from rpsg.audit.subject import Subject
 
 Floats = npt.NDArray[np.float64]
+NAME, NOISE = "noisy-answers", "noise-left"
 #: How much of the stated noise there may be, as variances; the most likely one is used.
 VARIANCES = np.geomspace(1.0, 1e-4, 9)
 FEWEST = 20
@@ -39,10 +46,16 @@ def noisy_answers(subject: Subject) -> Finding:
     What everybody else adds is subtracted from the answers, and the coins of all canaries are estimated
     together from the rest (``scores``).
     """
-    answers, canaries = subject.answers, subject.canaries
-    if answers is None or canaries is None:
+    answers, is_in = _answers_and_coins(subject)
+    return of_coins(scores(answers), is_in, subject)
+
+
+def _answers_and_coins(subject: Subject) -> tuple[CanaryAnswers, npt.NDArray[np.bool_]]:
+    if subject.answers is None or subject.canaries is None:
         raise NotRunError("It needs the noisy answers of a run that had canaries among its people.")
-    return of_coins(scores(answers), np.array(canaries.is_in), subject)
+    if not subject.claim.delta:
+        raise NotRunError("The claim has no delta, at which noise of this size would have an epsilon.")
+    return subject.answers, np.array(subject.canaries.is_in)
 
 
 def of_coins(found: Floats, is_in: npt.NDArray[np.bool_], subject: Subject) -> Finding:
@@ -54,8 +67,6 @@ def of_coins(found: Floats, is_in: npt.NDArray[np.bool_], subject: Subject) -> F
     canaries may be those of several runs.
     """
     units, claimed, delta = len(is_in), subject.claim.epsilon, subject.claim.delta
-    if not delta:
-        raise NotRunError("The claim has no delta, so an epsilon cannot be computed from this noise.")
     if units < FEWEST or is_in.all() or not is_in.any():
         raise NotRunError("There are too few canaries on one side.")
     order = stream(subject.seed, "audit ties").permutation(units)
@@ -105,9 +116,7 @@ def scores(answers: CanaryAnswers) -> Floats:
     attacker does not know by how much the noise is too small. The noise is never assumed to be larger than it
     should be.
     """
-    values, axes = np.linalg.eigh(answers.added)
-    kept = values > 1e-9 * max(values[-1], 1e-9)
-    values, axes = values[kept], axes[:, kept]
+    values, axes = _directions(answers)
     seen = axes.T @ (answers.shown - answers.added.sum(axis=1) / 2)
 
     def surprise(variance: float) -> float:
@@ -117,6 +126,58 @@ def scores(answers: CanaryAnswers) -> Floats:
     likeliest = min(VARIANCES, key=surprise)
     found: Floats = axes @ (seen / (values + 4 * likeliest))
     return found
+
+
+def _directions(answers: CanaryAnswers) -> tuple[Floats, Floats]:
+    """The directions in which canaries differ, and how long what they add is along each."""
+    values, axes = np.linalg.eigh(answers.added)
+    kept = values > 1e-9 * max(values[-1], 1e-9)
+    return values[kept], axes[:, kept]
+
+
+def noise_left(subject: Subject) -> Finding:
+    """How much noise the answers have, along all that canaries add, once the rows of everybody are known.
+
+    A claim holds against somebody who knows all rows but one, and such a person sees one canary under this
+    noise alone, whatever other canaries hide it from ``noisy-answers``. No coin is guessed: the planted
+    canaries are subtracted too, and what is left is compared with the noise that the ledger states. If it is
+    Gaussian, its size decides how well the canary that adds most can be told, which is a mu
+    (``noise_left_mu``), and the epsilon that belongs to it at the delta of the claim. All answers are taken
+    to lack the same part of their noise; the claim itself is refuted in error as rarely without that.
+    """
+    answers, is_in = _answers_and_coins(subject)
+    lengths, axes = _directions(answers)
+    if not len(lengths):
+        raise NotRunError("No canary adds anything to the noisy answers.")
+    rest = axes.T @ (answers.shown - answers.added @ is_in)
+    square, most = float(np.sum(rest**2 / lengths)), math.sqrt(answers.added.diagonal().max())
+    level, delta, claimed = subject.level, subject.claim.delta, subject.claim.epsilon
+    mu = noise_left_mu(square, len(lengths), most, level)
+    smallest, largest = (chi_squared_quantile(share, len(lengths)) for share in (level, POWER))
+    seen = most / mu_for(claimed, delta) * math.sqrt(smallest / largest) if claimed else None
+    return judged(
+        Finding(
+            NOISE,
+            "no violation seen",
+            epsilon_lower=_epsilon(mu, delta),
+            epsilon_most=LARGEST_EPSILON,
+            details={
+                "noise, at its likeliest": math.sqrt(square / len(lengths)),
+                "noise, at most": math.sqrt(square / smallest),
+                "noise that would be seen": seen,
+                "mu at least": mu,
+            },
+            basis={
+                "kind": "noise",
+                "tests": 1,
+                "directions": len(lengths),
+                "square": square,
+                "most": most,
+                "level": level,
+            },
+        ),
+        subject,
+    )
 
 
 def _epsilon(mu: float, delta: float) -> float:

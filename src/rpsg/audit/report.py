@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 FORM = "rpsg-audit/1"
 #: Attacks that look at canaries, and at nobody's texts.
 OF_CANARIES = frozenset(name for name, need in NEEDS.items() if need == "canaries")
-#: The attack that looks at canaries in the noisy answers, and not at the corpus.
-OF_ANSWERS = "noisy-answers"
+#: Attacks that look at the noisy answers, and not at the corpus.
+OF_ANSWERS = frozenset(name for name, need in NEEDS.items() if need == "answers")
 #: Shown with every outcome that refutes nothing.
 NO_PROOF = (
     "An audit that finds nothing is no proof: a better attack, or one that knows more, may find a leak."
@@ -109,13 +109,25 @@ class AuditReport(Shown):
 
     def words(self) -> list[str]:
         """The outcome in sentences, for somebody who reads no statistics."""
-        told = [_HEADINGS[self.verdict], self.reason]
+        told = [self._heading(), self.reason]
         if self.verdict == "no violation seen":
             told += [*self._limits(), NO_PROOF]
         silent = [found.name for found in self.findings if found.verdict == "not run"]
         if silent and self.verdict != "not run":
             told.append(f"Not run, so they count for nothing: {', '.join(silent)}.")
         return [*told, *self.notes]
+
+    def _heading(self) -> str:
+        if self.verdict != "refuted":
+            return _HEADINGS[self.verdict]
+        by = {found.name for found in self.findings if found.verdict == "refuted"}
+        if by <= OF_ANSWERS:
+            where = "the noisy answers of the run reveal"
+        elif by & OF_ANSWERS:
+            where = "the corpus and the noisy answers of the run reveal"
+        else:
+            where = "the corpus reveals"
+        return f"The claim is refuted: {where} more about who took part than the claim allows."
 
     def _limits(self) -> list[str]:
         quiet = {found.name for found in self.findings if found.verdict == "no violation seen"}
@@ -136,11 +148,19 @@ class AuditReport(Shown):
         if of_canaries := [limit for limit in known if limit[1] in OF_CANARIES]:
             share, name = min(of_canaries)
             told.append(f"If {_percent(share)} of the planted canaries came out, {name} would have shown it.")
+        of_answers = [found for found in self.findings if found.name in OF_ANSWERS & quiet]
         told += [
             f"If the noisy answers revealed {_percent(found.limit)} of the canaries for certain, "
             f"{found.name} would have shown it in 95 of 100 cases."
-            for found in self.findings
-            if found.name == OF_ANSWERS and found.name in quiet and found.limit is not None
+            for found in of_answers
+            if found.limit is not None
+        ]
+        little = [(found.details.get("noise that would be seen"), found.name) for found in of_answers]
+        told += [
+            f"If they had {_percent(part)} of the noise that is claimed, or less, {name} would have shown it "
+            "in 95 of 100 cases."
+            for part, name in little
+            if part is not None
         ]
         told.append(
             f"{self._planted()}, the leak was found by {', '.join(caught) or 'no attack'}"
@@ -167,7 +187,6 @@ class AuditReport(Shown):
 
 
 _HEADINGS: Mapping[Verdict, str] = {
-    "refuted": "The claim is refuted: the corpus reveals more about who took part than the claim allows.",
     "no violation seen": "No violation was seen.",
     "not run": "The audit has no verdict.",
 }

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from rpsg.privacy.residuals import chi_squared_tails
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -255,3 +257,22 @@ def gaussian_run_mu(units: int, guesses: int, right: int, level: float = 0.05) -
         return gaussian_run_refuted(units, guesses, right, mu, level)
 
     return _root(is_refuted, 0.0, LARGEST_MU) if guesses and is_refuted(0.0) else 0.0
+
+
+@lru_cache(maxsize=16)
+def chi_squared_quantile(share: float, degrees: int) -> float:
+    """The value below which a chi-squared variable of so many degrees of freedom is with this probability."""
+    high = degrees + 20.0 * math.sqrt(degrees) + 60.0
+    return _root(lambda value: chi_squared_tails(value, degrees)[0] < share, 0.0, high)
+
+
+def noise_left_mu(square: float, directions: int, most: float, level: float = 0.05) -> float:
+    """The largest mu that Gaussian noise of this size refutes with confidence 1 - ``level``.
+
+    ``square`` is the sum of the squares of the noise along ``directions`` orthogonal directions, and ``most``
+    the length of what one person adds; both in units of the deviation that is claimed. If the noise is s
+    times as large as that, ``square`` is s^2 times a chi-squared variable, and that person is mu-GDP with mu
+    = most / s and no less. So with confidence 1 - ``level`` s^2 is below ``square`` over the quantile.
+    """
+    least = chi_squared_quantile(level, directions)
+    return most * math.sqrt(least / square) if square * LARGEST_MU**2 > most**2 * least else LARGEST_MU

@@ -90,7 +90,10 @@ def check_lines(file: Source) -> None:
 
     Lines are not split into fields.
     """
-    rows = sum(not (line.isspace() or _SEPARATOR_LINE.fullmatch(line)) for line in _PhysicalLines(file)) - 1
+    source, rows = _PhysicalLines(file), -1
+    for number, line in enumerate(source, start=2):
+        rows += not (line.isspace() or _SEPARATOR_LINE.fullmatch(line))
+        source.begins, source.size = number, 0
     if rows < 1:
         raise lines.no_rows(file.called)
 
@@ -162,8 +165,9 @@ class _PhysicalLines:
         self.texts = self._read()
         #: The number of lines that the parser never sees.
         self.lines_before = 0
-        #: The bytes of the parser's current row so far.
-        self.size = 0
+        #: The line, counted from 1, in which the parser's current row begins, and the row's bytes before the
+        #: block of lines that is being read, or more.
+        self.begins, self.size = 1, 0
 
     @property
     def is_long(self) -> bool:
@@ -180,28 +184,28 @@ class _PhysicalLines:
         """This is a generator, because that costs less per line than calling a method for each line."""
         number = at = 0
         has_utf8 = False
-        for line, size in lines.raw_lines(self._source, self._skeleton):
-            number += 1
-            self.size += size
-            if self.size <= lines.MAX_LINE_BYTES:
-                if line.isascii():
-                    at += size
-                    yield line.decode()
-                    continue
-                if (whole := lines.as_utf8(line)) is not None:
-                    at += size
-                    has_utf8 = True
-                    yield whole
-                    continue
-            # Longer lines are squeezed before they come here.
-            squeezed = self.is_long and size <= lines.MAX_LINE_BYTES
-            kept = self._skeleton(line) if squeezed else line
-            text = lines.decoded(self._source, kept, number=number, offset=at, mixed=has_utf8)
-            at += size
-            has_utf8 = has_utf8 or not kept.isascii()
-            if isinstance(text, lines.Problem):
-                raise DataError(f"{self._source.called}, line {number}: {text.detail}.", hint=text.hint)
-            yield text
+        for block in lines.line_blocks(self._source, self._skeleton):
+            if block.texts is not None and self.size + block.size <= lines.MAX_LINE_BYTES:
+                yield from block.texts
+                number += len(block.texts)
+                at += block.size
+                has_utf8 = has_utf8 or sum(map(len, block.texts)) < block.size
+                before = len(block.texts) - (number + 1 - self.begins)  # lines before the current row
+                own = map(str.encode, block.texts[max(before, 0) :])
+                self.size += sum(map(len, own))
+                continue
+            for line, size in block.lines:
+                number += 1
+                self.size += size
+                # Longer lines are squeezed before they come here.
+                squeezed = self.is_long and size <= lines.MAX_LINE_BYTES
+                kept = self._skeleton(line) if squeezed else line
+                text = lines.decoded(self._source, kept, number=number, offset=at, mixed=has_utf8)
+                at += size
+                has_utf8 = has_utf8 or not kept.isascii()
+                if isinstance(text, lines.Problem):
+                    raise DataError(f"{self._source.called}, line {number}: {text.detail}.", hint=text.hint)
+                yield text
 
     @staticmethod
     def _skeleton(line: bytes) -> bytes:
@@ -246,21 +250,17 @@ def _names(line: list[str], separator: str) -> list[str]:
 
 def _numbered(path: str, reader: Reader, source: _PhysicalLines) -> Iterator[tuple[int, list[str]]]:
     """(line where the row begins, its fields): a quoted field may run over several lines."""
-    first = source.lines_before + 1
-    while True:
-        number = reader.line_num + first
-        fields: list[str] | None
-        source.size = 0
-        try:
-            fields = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            fields = None
-        if fields is None:
-            raise _broken(path, number, is_header=number == first)
-        if fields:
-            yield number, fields
+    first, is_broken = source.lines_before + 1, False
+    source.begins, source.size = reader.line_num + first, 0
+    try:
+        for fields in reader:
+            if fields:
+                yield source.begins, fields
+            source.begins, source.size = reader.line_num + first, 0
+    except csv.Error:
+        is_broken = True  # the error contains a piece of the row, so it must not become the cause of another
+    if is_broken:
+        raise _broken(path, source.begins, is_header=source.begins == first)
 
 
 @contextmanager
