@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from rpsg.storage.vault import VaultKey
+
 ROWS, NUMBERS = 400, 300
 #: The bytes of one row of 16-bit numbers.
 ROW = 2 * NUMBERS
@@ -30,7 +32,7 @@ CHANGES: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-def stored(folder: Path, key: str, seed: int = 0) -> tuple[Vectors, Path]:
+def stored(folder: Path, key: VaultKey, seed: int = 0) -> tuple[Vectors, Path]:
     """Rows of ``seed`` in a new vault, and their file."""
     folder.mkdir()
     vectors = Vectors(Vault.create(folder, key), "v", NUMBERS)
@@ -42,7 +44,7 @@ def stored(folder: Path, key: str, seed: int = 0) -> tuple[Vectors, Path]:
 
 @pytest.mark.parametrize("key", ["file", "none"])
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_change_is_noticed(tmp_path: Path, key: str, change: Callable[[bytes], bytes]) -> None:
+def test_a_change_is_noticed(tmp_path: Path, key: VaultKey, change: Callable[[bytes], bytes]) -> None:
     vectors, file = stored(tmp_path / "a", key)
     file.write_bytes(change(file.read_bytes()))
     with pytest.raises(RunError):
@@ -50,7 +52,7 @@ def test_a_change_is_noticed(tmp_path: Path, key: str, change: Callable[[bytes],
 
 
 @pytest.mark.parametrize("key", ["file", "none"])
-def test_so_are_rows_of_another_run(tmp_path: Path, key: str) -> None:
+def test_so_are_rows_of_another_run(tmp_path: Path, key: VaultKey) -> None:
     vectors, file = stored(tmp_path / "a", key)
     _, other = stored(tmp_path / "b", key, seed=1)
     file.write_bytes(other.read_bytes())
