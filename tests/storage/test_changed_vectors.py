@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,6 +14,8 @@ from rpsg.storage.vectors import Vectors
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from rpsg.storage.vault import VaultKey
 
 ROWS, NUMBERS = 400, 300
 #: The bytes of one row of 16-bit numbers.
@@ -30,7 +32,7 @@ CHANGES: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-def stored(folder: Path, key: Literal["file", "none"], seed: int = 0) -> tuple[Vectors, Path]:
+def stored(folder: Path, key: VaultKey, seed: int = 0) -> tuple[Vectors, Path]:
     """Rows of ``seed`` in a new vault, and their file."""
     folder.mkdir()
     vectors = Vectors(Vault.create(folder, key), "v", NUMBERS)
@@ -42,9 +44,7 @@ def stored(folder: Path, key: Literal["file", "none"], seed: int = 0) -> tuple[V
 
 @pytest.mark.parametrize("key", ["file", "none"])
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_change_is_noticed(
-    tmp_path: Path, key: Literal["file", "none"], change: Callable[[bytes], bytes]
-) -> None:
+def test_a_change_is_noticed(tmp_path: Path, key: VaultKey, change: Callable[[bytes], bytes]) -> None:
     vectors, file = stored(tmp_path / "a", key)
     file.write_bytes(change(file.read_bytes()))
     with pytest.raises(RunError):
@@ -52,7 +52,7 @@ def test_a_change_is_noticed(
 
 
 @pytest.mark.parametrize("key", ["file", "none"])
-def test_so_are_rows_of_another_run(tmp_path: Path, key: Literal["file", "none"]) -> None:
+def test_so_are_rows_of_another_run(tmp_path: Path, key: VaultKey) -> None:
     vectors, file = stored(tmp_path / "a", key)
     _, other = stored(tmp_path / "b", key, seed=1)
     file.write_bytes(other.read_bytes())

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 NAME, NOISE = "noisy-answers", "noise-left"
-#: How much of the stated noise there may be, as variances; the most likely one is used.
+#: The variances that are tried, as shares of the stated one; the most likely of them is used.
 VARIANCES = np.geomspace(1.0, 1e-4, 9)
 FEWEST = 20
 

@@ -47,7 +47,7 @@ def phantom(subject: Subject) -> Finding:
 
 
 def word_runs(subject: Subject, length: int, *, with_public: bool = False) -> tuple[Hashes, Runs]:
-    """Two results: the corpus's runs of words, sorted, less those of the reference; and the private runs."""
+    """The sorted runs of words of the corpus that the reference does not have, and those of private texts."""
     rows = [words(text) for text in subject.synthetic]
     numbers = numbers_of(rows)
     known = np.unique(hashed_runs(numbered(rows, numbers), length)[0])

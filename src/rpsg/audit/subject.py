@@ -99,7 +99,7 @@ class Subject:
 
     @cached_property
     def part(self) -> Ints:
-        """One of ``PARTS`` parts for each private text; all texts of a person are in one, drawn at random."""
+        """The part of each private text, below ``PARTS``; random, and the same for all texts of a person."""
         people = stream(self.seed, "audit parts").permutation(np.arange(self.people) % PARTS)
         return np.asarray(people[self.owner])
 

@@ -35,7 +35,7 @@ class Attribute(Strict):
 
     ``kind`` says how a private record gets its value, always by a public per-record rule: ``label`` (the
     declared column), ``nearest`` (closest description by embedding), ``sentiment`` (a classifier), ``words``
-    (word-count bucket), ``column`` (a column beside the text: a run adds those, no file has one). A ``free``
+    (word-count bucket), ``column`` (a column beside the text: only a run adds these attributes). A ``free``
     attribute is never read from private data: its values are drawn uniformly, only to vary the prompts. With
     ``by`` it has a group of values for each value of another attribute: a happy customer begins differently
     from an angry one.

@@ -27,7 +27,7 @@ LARGEST_MU = 8.0
 #: The probability with which a leak of the size of a detection limit is detected.
 POWER = 0.95
 _HALVINGS = 60
-#: How many people an attack with scores names as members, besides half of all; each size is a test.
+#: An attack with scores names half of all people as members, and also each of these numbers; each is a test.
 GUESSES = (25, 100, 400, 1600)
 
 

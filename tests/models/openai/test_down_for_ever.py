@@ -21,7 +21,6 @@ FOR_EVER: dict[str, tuple[Any, str]] = {
     "a gateway without its server": ((502, "<html>Bad Gateway</html>"), "HTTP 502"),
     "a server that is still loading": ((503, {"error": {"message": "Loading model"}}), "Loading model"),
     "a gateway that waits too long": ((504, "upstream request timeout"), "upstream request timeout"),
-    "too many requests": ((429, {"error": {"message": "Rate limit reached"}}), "Rate limit reached"),
     "connections that are reset": ("reset", "no connection|connection"),
     "answers that are cut": ("cut", "connection"),
 }

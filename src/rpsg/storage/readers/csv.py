@@ -222,8 +222,9 @@ def _separator(first: list[str], columns: Columns, expected: str | None, *, belo
     """The separator that finds the wanted columns in the header.
 
     Of the usual separators, the one that finds most of the wanted columns; on a tie, the one that finds most
-    columns. A rare separator is taken only if it finds all of them and no usual one does, and not below a
-    title: no other line has such a sign, so any row with the names of the columns could pass for a header.
+    columns. A rare separator is taken only if it finds all wanted columns and no usual one does. Below a
+    title none is taken: without such a sign in the other lines, any row with the names of the columns could
+    pass for a header.
     """
 
     def found(separator: str) -> tuple[int, int]:

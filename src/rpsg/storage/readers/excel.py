@@ -48,7 +48,7 @@ def check_columns(source: Source, columns: Columns) -> None:
 
 
 def header_of(source: Source, columns: Columns | None = None) -> list[str]:
-    """The names of the columns of the sheet that has the wanted ones, or of the first one.
+    """The names of the columns of the sheet that has the wanted columns, or of the first sheet.
 
     ``columns`` finds them below a title; errors as ``read_rows``.
     """
