@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from rpsg.compare.outcome import Comparison
 
 HERE = Path(__file__).resolve().parent
-#: Comparisons of time only: they have too few texts to say which method is better.
-WITHOUT_WINNER = {"published", "speed"}
+#: Comparisons of time, which have too few texts to say which method is better, and of writers.
+WITHOUT_WINNER = {"published", "speed", "writers"}
 RESULTS, PAGE = HERE / "results", HERE.parent / "docs" / "comparison.md"
 HEAD = """\
 # The comparison
@@ -60,12 +60,7 @@ def page(found: Sequence[tuple[str, Comparison]]) -> str:
         return f"{HEAD}\n{NOTHING}"
     parts = [
         HEAD,
-        *(
-            line
-            for name, comparison in found
-            if name not in WITHOUT_WINNER
-            for line in _wins(name, comparison)
-        ),
+        *(line for name, comparison in found if name not in WITHOUT_WINNER for line in _wins(comparison)),
     ]
     for name, comparison in found:
         parts += [
@@ -78,8 +73,8 @@ def page(found: Sequence[tuple[str, Comparison]]) -> str:
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def _wins(name: str, comparison: Comparison) -> Iterator[str]:
-    yield f"**Who wins where** ({name}):"
+def _wins(comparison: Comparison) -> Iterator[str]:
+    yield f"**Who wins where** ({comparison.title}):"
     found = standings(comparison)
     together = all_together(found)
     lines = [f"- {together}"] if together else []

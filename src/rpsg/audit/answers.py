@@ -1,4 +1,5 @@
-"""What each canary adds to the noisy answers of a run, or would add, and what these answers say beyond that.
+"""What each canary adds (or would add) to the noisy answers of a run, and what remains of these answers
+without everybody else.
 
 A release has its noisy answers in its evidence, so that ``rpsg verify`` can repeat the choice of texts. An
 attacker who knows the rows of everybody but the canaries can subtract what those add. What remains is what
@@ -76,10 +77,10 @@ class CanaryAnswers:
     """Noisy answers as the canaries see them; every number is in units of the noise that the ledger states.
 
     ``added`` (canaries, canaries) has the inner products of what two canaries add to all answers together.
-    ``shown`` (canaries,) has those of what a canary adds with the answers, less what everybody but the
-    canaries adds: it is ``added`` times the coins, plus noise. The covariance of that noise is ``added`` if
-    the noise of the answers is as the ledger states. ``noise`` is that of each answer, which remains if the
-    planted canaries are subtracted too.
+    ``shown`` (canaries,) has, for each canary, the inner product of what it adds with the answers. What
+    everybody but the canaries adds was subtracted from the answers before, so ``shown`` is ``added`` times
+    the coins, plus noise. The covariance of that noise is ``added`` if the noise of the answers is as the
+    ledger states. ``noise`` is that of each answer, which remains if the planted canaries are subtracted too.
     """
 
     added: Floats = field(repr=False)
@@ -131,8 +132,9 @@ def if_asked(
     *,
     has_canaries: bool = True,
 ) -> tuple[CanaryAnswers | None, tuple[str, ...]]:
-    """What ``make`` gives, if an attack on it is among ``attacks`` (by default all), the plan pays for
-    noisy answers, and there are canaries. If the run cannot be repeated, a note for the report says why.
+    """The result of ``make``, if the attack that reads it is among ``attacks`` (by default all), the plan
+    pays for noisy answers, and there are canaries. If the run cannot be repeated, a note for the report says
+    why.
     """
     if not has_canaries or method_of(plan).budget is None or (attacks and NAMES.isdisjoint(attacks)):
         return None, ()

@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 NAME, NOISE = "noisy-answers", "noise-left"
-#: How much of the stated noise there may be, as variances; the likeliest of them is used.
+#: How much of the stated noise there may be, as variances; the most likely one is used.
 VARIANCES = np.geomspace(1.0, 1e-4, 9)
 FEWEST = 20
 
 
 def noisy_answers(subject: Subject) -> Finding:
-    """Canaries that the noisy answers give away, to an attacker who knows the rows of everybody else.
+    """Canaries that the noisy answers reveal to an attacker who knows the rows of everybody else.
 
     What everybody else adds is subtracted from the answers, and the coins of all canaries are estimated
     together from the rest (``scores``).
@@ -59,11 +59,12 @@ def _answers_and_coins(subject: Subject) -> tuple[CanaryAnswers, npt.NDArray[np.
 
 
 def of_coins(found: Floats, is_in: npt.NDArray[np.bool_], subject: Subject) -> Finding:
-    """The finding of an attack that estimates coins: above 0 means "in", and further from 0 is surer.
+    """The finding of an attack that estimates coins: above 0 means "in", and further from 0 is more certain.
 
-    It says of the canaries whose estimates are furthest from 0 whether they were in: of a tenth, a fifth and
-    half of all, which are three tests. What the right ones prove is a mu, because the noise is Gaussian, and
-    the epsilon that belongs to it at the delta of the claim. The canaries may be those of several runs.
+    For the canaries whose estimates are furthest from 0, it guesses whether they were in. It does so for a
+    tenth, a fifth and half of all canaries, which are three tests. Because the noise is Gaussian, the right
+    guesses prove a lower bound on mu, and so on the epsilon that belongs to it at the delta of the claim. The
+    canaries may be those of several runs.
     """
     units, claimed, delta = len(is_in), subject.claim.epsilon, subject.claim.delta
     if units < FEWEST or is_in.all() or not is_in.any():
@@ -110,10 +111,10 @@ def of_coins(found: Floats, is_in: npt.NDArray[np.bool_], subject: Subject) -> F
 def scores(answers: CanaryAnswers) -> Floats:
     """How far the estimate of each coin is from one half, shape (canaries,); above 0 for "in".
 
-    The coins have the variance 1/4, and all that the answers show of them, less one half of each, is
-    ``added`` times them plus noise. The estimate is the best linear one, at the noise under which the answers
-    are likeliest: an attacker does not know by how much the noise is too small. It is never taken to be
-    larger than it should be.
+    Less one half, each coin has the variance 1/4. What the answers show of these numbers is ``added`` times
+    them, plus noise. The estimate is the best linear one, at the noise that makes the answers most likely: an
+    attacker does not know by how much the noise is too small. The noise is never assumed to be larger than it
+    should be.
     """
     values, axes = np.linalg.eigh(answers.added)
     kept = values > 1e-9 * max(values[-1], 1e-9)
@@ -186,8 +187,8 @@ def _epsilon(mu: float, delta: float) -> float:
 
 
 def _limit(units: int, sizes: list[int], mu: float, level: float) -> float | None:
-    """The smallest share of canaries that refutes the claim in 95 of 100 cases, if the answers give these
-    away for certain and say nothing about the others.
+    """The smallest share of canaries that refutes the claim in 95 of 100 cases, if the answers reveal these
+    for certain and nothing about the others.
     """
     found = []
     for size in sizes:

@@ -1,4 +1,5 @@
-"""Words of one person alone that occur in the corpus: of members, against those of people held out.
+"""Runs of words that only one person wrote and that occur in the corpus: those of members, compared with
+those of people held out.
 
 A run of words that only one person of both sides wrote, and that the public reference does not have, can be
 in the corpus by chance: a phantom. Chance gives as many hits for people held out as for members, so more hits

@@ -26,7 +26,7 @@ OF_CANARIES = frozenset(name for name, need in NEEDS.items() if need == "canarie
 OF_ANSWERS = frozenset(name for name, need in NEEDS.items() if need == "answers")
 #: Shown with every outcome that refutes nothing.
 NO_PROOF = (
-    "That nothing was seen is no proof: another attack, or one that knows more, may see what these did not."
+    "An audit that finds nothing is no proof: a better attack, or one that knows more, may find a leak."
 )
 
 
@@ -134,7 +134,7 @@ class AuditReport(Shown):
         leak = [control for control in self.controls.get("leaky", ()) if control.name in quiet]
         caught = [control.name for control in leak if control.outcome == "caught"]
         missed = [control.name for control in leak if control.outcome == "missed"]
-        # Only attacks that have shown their power on these texts are worth a promise.
+        # A limit is stated only for attacks that found the leak planted in these texts.
         limits = [(found.limit, found.name) for found in self.findings if found.name in caught]
         known = [(share, name) for share, name in limits if share is not None]
         told = []
@@ -150,7 +150,7 @@ class AuditReport(Shown):
             told.append(f"If {_percent(share)} of the planted canaries came out, {name} would have shown it.")
         of_answers = [found for found in self.findings if found.name in OF_ANSWERS & quiet]
         told += [
-            f"If the noisy answers gave away {_percent(found.limit)} of the canaries for certain, "
+            f"If the noisy answers revealed {_percent(found.limit)} of the canaries for certain, "
             f"{found.name} would have shown it in 95 of 100 cases."
             for found in of_answers
             if found.limit is not None
@@ -168,14 +168,14 @@ class AuditReport(Shown):
         )
         if caught and OF_CANARIES.issuperset(caught):
             told.append(
-                "So this audit rests on its canaries: a leak of people's texts that takes no canary with it "
-                "would have passed unseen."
+                "So this audit rests on its canaries: it would not have detected a leak of people's texts "
+                "without a canary among them."
             )
         return told
 
     def _planted(self) -> str:
-        """The leak of the control in words. If members are few, a text of each is less than a twentieth of
-        the corpus.
+        """The leak of the control in words. If there are few members, one text of each is less than a
+        twentieth of the corpus.
         """
         leaked, members = max(1, round(LEAKED * self.counts["synthetic texts"])), self.counts["members"]
         if leaked >= members:

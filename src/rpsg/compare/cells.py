@@ -32,7 +32,7 @@ NO_FILE = "No file was given for this data set."
 
 @dataclass(frozen=True, slots=True)
 class CellKey:
-    """Where a cell is in the matrix. What a method does not depend on is None.
+    """Where a cell is in the matrix. A value on which the method does not depend is None.
 
     ``epsilon`` is None for a method that reads no private text or does not use an epsilon. ``people`` is None
     for a method that reads no private text. ``temperature`` is None if the plan or the pack decides it.

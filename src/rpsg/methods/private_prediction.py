@@ -121,7 +121,7 @@ class _PublicPrompts:
         return _begin(self._job, [shown], 1)
 
     def choices(self, text: int, written: Sequence[Token]) -> Choices:
-        """The likeliest tokens, and their logits divided by the temperature."""
+        """The most likely tokens, and their logits divided by the temperature."""
         settings, pieces = self._job.plan.prediction, source_of(self._job).pieces
         logits = self._following.after(text, written).scores()[0].astype(np.float64)
         usable = np.flatnonzero(self._may_follow(begun=bool(written)) & np.isfinite(logits))

@@ -113,16 +113,16 @@ def _attacks(found: Found) -> Html:
     figures = ("guesses", "auc", "epsilon_lower")
     tried = [each for each in found["findings"] if any(each[name] is not None for name in figures)]
     told = (
-        "Each attack names people as members, from the corpus alone; noisy-answers says of canaries whether "
-        "they were in, from the noisy answers, and noise-left measures the noise of these. Epsilon is the "
-        "lower bound that its right guesses prove, or this noise, at 95 % confidence for all attacks "
-        "together; an epsilon above the claim's refutes the claim. "
+        "Each attack names people as members, from the corpus alone. Two attacks use the noisy answers "
+        "instead: noisy-answers guesses which canaries were in the data, and noise-left measures the noise. "
+        "Epsilon is the lower bound that the right guesses, or this noise, prove, at 95 % confidence for all "
+        "attacks together; an epsilon above the claim's refutes the claim. "
         + (WRONGLY if rates else "")
-        + "In brackets are 95 % intervals. "
-        "The last column is the share of members that had to leak, and to stand out from all others, for the "
-        "attack to detect it in 95 of 100 cases; for extraction and exposure, the share of planted canaries, "
-        "and for noisy-answers that of all canaries. For noise-left it is the part of the claimed noise that "
-        "is so little that it detects it."
+        + "In brackets are 95 % intervals. The last column is the smallest leak that the attack would have "
+        "detected in 95 of 100 cases. It is the share of members whose texts leak and stand out from all "
+        "others; for extraction and exposure, the share of planted canaries; for noisy-answers, the share of "
+        "all canaries; for noise-left, the largest part of the claimed noise that it would have found too "
+        "little."
     )
     return block(
         "The attacks",
