@@ -27,6 +27,7 @@ from audit_answers import NOISES
 from rpsg.audit.answers import answers_of
 from rpsg.models.fake import FakeEmbedder
 from rpsg.pipeline import planting
+from rpsg.pipeline.execute import execute
 from rpsg.pipeline.verification.repeating import tools_of_release
 from rpsg.privacy.gaussian import epsilon_of, mu_for
 from rpsg.stages.canaries import Canaries, make_canaries
@@ -51,12 +52,14 @@ LEARNT = 0.25
 class Seen:
     """What two attackers saw of one run: a score each, which is higher if they think that the canary was in.
 
-    ``answers`` is above 0 for "in"; ``added`` is the length of what the canary adds, in units of the noise.
+    ``answers`` is above 0 for "in"; ``added`` is the length of what the canary adds, in units of the noise,
+    and ``noise`` is how much of what is stated the answers have.
     """
 
     is_in: bool
     answers: float
     added: float
+    noise: float
     corpus: float
 
 
@@ -80,7 +83,7 @@ def one_run(noise: NoiseSource, one: Canary, *, is_in: bool) -> Seen:
             corpus={"size": SIZE},
             privacy={"epsilon": EPSILON},
         )
-        run = lab.run(plan, noise=noise)
+        run = execute(plan, lab.folder / "run", noise=noise)
         with RunFolder.finished(run.path) as folder:
             corpus = read_by_rule(plan.data).map(lambda reading: reading.corpus)
             found = answers_of(folder, plan, corpus, tools_of_release(folder, plan, run.ledger))
@@ -89,7 +92,8 @@ def one_run(noise: NoiseSource, one: Canary, *, is_in: bool) -> Seen:
         square = float(found.added[0, 0])
         embed = FakeEmbedder().embed
         near = embed([one.text])[0] @ embed(list(run.texts)).mean(axis=0)
-        return Seen(is_in, float(found.shown[0] - square / 2), square**0.5, float(near))
+        left = sum(each.square for each in found.noise) / sum(each.entries for each in found.noise)
+        return Seen(is_in, float(found.shown[0] - square / 2), square**0.5, left**0.5, float(near))
 
 
 def runs(noise: NoiseSource, count: int, one: Canary) -> list[Seen]:
@@ -120,6 +124,7 @@ def attacked(seen: list[Seen], level: float) -> dict[str, Any]:
         "runs": len(seen),
         "mu claimed": round(MU, 3),
         "mu of the canary, at the stated noise": round(float(np.median([run.added for run in seen])), 3),
+        "noise found": round(float(np.median([run.noise for run in seen])), 3),
         "answers": bounds(np.array([run.answers for run in seen]), is_in, level),
         "corpus": bounds(corpus[first:] - middle, is_in[first:], level),
     }

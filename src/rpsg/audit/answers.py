@@ -59,6 +59,20 @@ NAMES = frozenset(name for name, need in NEEDS.items() if need == "answers")
 
 
 @dataclass(frozen=True)
+class AnswerNoise:
+    """The noise of one answer, in units of what the ledger states.
+
+    ``square`` is the sum of the squares of its ``entries``; each is taken half a step larger than it is, so
+    that it is no smaller than before it was rounded. ``added`` (canaries,) are the squares of the lengths of
+    what each canary adds, or would add, to this answer.
+    """
+
+    entries: int
+    square: float
+    added: Floats = field(repr=False)
+
+
+@dataclass(frozen=True)
 class CanaryAnswers:
     """Noisy answers as the canaries see them; every number is in units of the noise that the ledger states.
 
@@ -66,16 +80,18 @@ class CanaryAnswers:
     ``shown`` (canaries,) has, for each canary, the inner product of what it adds with the answers. What
     everybody but the canaries adds was subtracted from the answers before, so ``shown`` is ``added`` times
     the coins, plus noise. The covariance of that noise is ``added`` if the noise of the answers is as the
-    ledger states.
+    ledger states. ``noise`` is that of each answer, which remains if the planted canaries are subtracted too.
     """
 
     added: Floats = field(repr=False)
     shown: Floats = field(repr=False)
+    noise: tuple[AnswerNoise, ...] = ()
 
     def with_noise_times(self, part: float, is_in: npt.NDArray[np.bool_]) -> CanaryAnswers:
         """The same answers with ``part`` of their noise, for a control."""
         exact = self.added @ is_in
-        return replace(self, shown=exact + part * (self.shown - exact))
+        less = tuple(replace(each, square=part**2 * each.square) for each in self.noise)
+        return replace(self, shown=exact + part * (self.shown - exact), noise=less)
 
 
 def answers_of(
@@ -91,7 +107,7 @@ def answers_of(
     drawn = kept_canaries(folder.vault)
     everyone = Canaries(drawn.canaries, (True,) * len(drawn.canaries))
     most, words = bounds_of(plan, bounded=method_of(plan).budget is not None)
-    asking = _Asking(folder.evidence, len(everyone.canaries), tools[0].sentiment)
+    asking = _Asking(folder.evidence, np.array(drawn.is_in, np.bool_), tools[0].sentiment)
 
     def asked(used: Private[PrivateCorpus]) -> tuple[People, Engine]:
         rows = used.map(lambda corpus: planted_among(corpus, everyone, plan, folder.key))
@@ -106,7 +122,7 @@ def answers_of(
         return asking.people, asking
 
     repeat(folder, plan, corpus, tools, asking, Silent(), asked)
-    return CanaryAnswers(asking.added, asking.shown) if asking.sums else None
+    return CanaryAnswers(asking.added, asking.shown, tuple(asking.noise)) if asking.noise else None
 
 
 def if_asked(
@@ -145,10 +161,10 @@ class _Asking:
 
     people: People
 
-    def __init__(self, evidence: Path, canaries: int, sentiment: Classifier) -> None:
-        self._folder, self._seq, self._sentiment = evidence, 0, sentiment
-        self.added, self.shown = np.zeros((canaries, canaries)), np.zeros(canaries)
-        self.sums = 0
+    def __init__(self, evidence: Path, is_in: npt.NDArray[np.bool_], sentiment: Classifier) -> None:
+        self._folder, self._seq, self._is_in, self._sentiment = evidence, 0, is_in, sentiment
+        self.added, self.shown = np.zeros((len(is_in), len(is_in))), np.zeros(len(is_in))
+        self.noise: list[AnswerNoise] = []
 
     def exact_sum(self, query: Query, question: Question) -> Private[ExactSum]:
         """The contributions, which ``release`` takes as well as their sum."""
@@ -163,9 +179,11 @@ class _Asking:
         canary_of = self._canaries()
         owner = np.array([canary_of.get(unit, -1) for unit in rows.units.tolist()], np.int64)
         own = np.stack([_sum(query, rows, owner == i) for i in range(len(self.shown))])
+        beyond = noisy / query.sigma - _sum(query, rows, owner < 0)
+        left = np.abs(beyond - own[self._is_in].sum(axis=0)) + 0.5 / query.sigma
         self.added += own @ own.T
-        self.shown += own @ (noisy / query.sigma - _sum(query, rows, owner < 0))
-        self.sums += 1
+        self.shown += own @ beyond
+        self.noise.append(AnswerNoise(len(left), float(left @ left), (own**2).sum(axis=1)))
         return noisy
 
     def select(

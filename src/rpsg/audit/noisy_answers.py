@@ -116,7 +116,9 @@ def scores(answers: CanaryAnswers) -> Floats:
     attacker does not know by how much the noise is too small. The noise is never assumed to be larger than it
     should be.
     """
-    values, axes = _directions(answers)
+    values, axes = np.linalg.eigh(answers.added)
+    kept = values > 1e-9 * max(values[-1], 1e-9)
+    values, axes = values[kept], axes[:, kept]
     seen = axes.T @ (answers.shown - answers.added.sum(axis=1) / 2)
 
     def surprise(variance: float) -> float:
@@ -128,33 +130,34 @@ def scores(answers: CanaryAnswers) -> Floats:
     return found
 
 
-def _directions(answers: CanaryAnswers) -> tuple[Floats, Floats]:
-    """The directions in which canaries differ, and how long what they add is along each."""
-    values, axes = np.linalg.eigh(answers.added)
-    kept = values > 1e-9 * max(values[-1], 1e-9)
-    return values[kept], axes[:, kept]
-
-
 def noise_left(subject: Subject) -> Finding:
-    """How much noise the answers have, along all that canaries add, once the rows of everybody are known.
+    """How much noise the answers have, once the rows of everybody are known, the planted canaries too.
 
-    A claim holds against somebody who knows all rows but one, and such a person sees one canary under this
-    noise alone, whatever other canaries hide it from ``noisy-answers``. No coin is guessed: the planted
-    canaries are subtracted too, and what is left is compared with the noise that the ledger states. If it is
-    Gaussian, its size decides how well the canary that adds most can be told, which is a mu
-    (``noise_left_mu``), and the epsilon that belongs to it at the delta of the claim. All answers are taken
-    to lack the same part of their noise; the claim itself is refuted in error as rarely without that.
+    A claim holds against somebody who knows all rows but one. Such a person sees each canary under this noise
+    alone, whatever other canaries hide it from ``noisy-answers``. No coin is guessed: the size of the noise
+    of each answer is compared with what the ledger states. If it is Gaussian, its size decides how well the
+    canary that adds most can be told, which is a mu (``noise_left_mu``), and the epsilon that belongs to it
+    at the delta of the claim.
     """
-    answers, is_in = _answers_and_coins(subject)
-    lengths, axes = _directions(answers)
-    if not len(lengths):
+    answers, _ = _answers_and_coins(subject)
+    added = np.array([each.added for each in answers.noise])
+    if not added.any():
         raise NotRunError("No canary adds anything to the noisy answers.")
-    rest = axes.T @ (answers.shown - answers.added @ is_in)
-    square, most = float(np.sum(rest**2 / lengths)), math.sqrt(answers.added.diagonal().max())
-    level, delta, claimed = subject.level, subject.claim.delta, subject.claim.epsilon
-    mu = noise_left_mu(square, len(lengths), most, level)
-    smallest, largest = (chi_squared_quantile(share, len(lengths)) for share in (level, POWER))
-    seen = most / mu_for(claimed, delta) * math.sqrt(smallest / largest) if claimed else None
+    level, delta, claimed, tests = (
+        subject.level,
+        subject.claim.delta,
+        subject.claim.epsilon,
+        len(answers.noise),
+    )
+    # The share of its noise that each answer has at most, squared, and the canary that adds most beside it.
+    least = np.array([chi_squared_quantile(level / tests, each.entries) for each in answers.noise])
+    square = np.array([max(each.square, 1e-9) for each in answers.noise])
+    most = int((added.T @ (least / square)).argmax())
+    figures = [(each.entries, each.square, float(each.added[most])) for each in answers.noise]
+    mu = noise_left_mu(figures, level)
+    usual = np.array([chi_squared_quantile(POWER, each.entries) for each in answers.noise])
+    seen = math.sqrt((added.T @ (least / usual)).max()) / mu_for(claimed, delta) if claimed else None
+    entries = sum(each.entries for each in answers.noise)
     return judged(
         Finding(
             NOISE,
@@ -162,17 +165,16 @@ def noise_left(subject: Subject) -> Finding:
             epsilon_lower=_epsilon(mu, delta),
             epsilon_most=LARGEST_EPSILON,
             details={
-                "noise, at its likeliest": math.sqrt(square / len(lengths)),
-                "noise, at most": math.sqrt(square / smallest),
+                "noise, of what is claimed": math.sqrt(sum(each.square for each in answers.noise) / entries),
                 "noise that would be seen": seen,
                 "mu at least": mu,
             },
             basis={
                 "kind": "noise",
-                "tests": 1,
-                "directions": len(lengths),
-                "square": square,
-                "most": most,
+                "tests": tests,
+                "entries": [entries for entries, _, _ in figures],
+                "squares": [square for _, square, _ in figures],
+                "added": [added for _, _, added in figures],
                 "level": level,
             },
         ),

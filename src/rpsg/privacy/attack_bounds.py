@@ -266,13 +266,17 @@ def chi_squared_quantile(share: float, degrees: int) -> float:
     return _root(lambda value: chi_squared_tails(value, degrees)[0] < share, 0.0, high)
 
 
-def noise_left_mu(square: float, directions: int, most: float, level: float = 0.05) -> float:
-    """The largest mu that Gaussian noise of this size refutes with confidence 1 - ``level``.
+def noise_left_mu(answers: Sequence[tuple[int, float, float]], level: float = 0.05) -> float:
+    """The largest mu that the Gaussian noise of a run's answers refutes with confidence 1 - ``level``.
 
-    ``square`` is the sum of the squares of the noise along ``directions`` orthogonal directions, and ``most``
-    the length of what one person adds; both in units of the deviation that is claimed. If the noise is s
-    times as large as that, ``square`` is s^2 times a chi-squared variable, and that person is mu-GDP with mu
-    = most / s and no less. So with confidence 1 - ``level`` s^2 is below ``square`` over the quantile.
+    Of each answer: the number of its entries, the sum of the squares of their noise, and the square of the
+    length of what one person adds; in units of the deviation that is claimed. If the noise of an answer is s
+    times as large as that, the sum is s^2 times a chi-squared variable, whatever was asked before. So s^2 is
+    at most the sum over a quantile, for all answers at once if they share ``level``; and that person is
+    mu-GDP with the sum of the squares over s^2 as mu squared, and no less.
     """
-    least = chi_squared_quantile(level, directions)
-    return most * math.sqrt(least / square) if square * LARGEST_MU**2 > most**2 * least else LARGEST_MU
+    square = 0.0
+    for entries, noise, added in answers:
+        least = chi_squared_quantile(level / len(answers), entries)
+        square += added * least / noise if noise > 0.0 else math.inf if added else 0.0
+    return min(math.sqrt(square), LARGEST_MU)

@@ -54,13 +54,9 @@ CANNOT_SHOW_LIKE_IT = (
 #: The attack that ranks canaries and not people.
 OF_CANARIES = "exposure"
 _TOLERANCE = 1e-6
-_FIGURES = {
-    "ranked": (_NAMED := ("units", "members", "guesses", "right")),
-    "named": _NAMED,
-    "answers": _NAMED,
-    "extraction": ("planted", "chance", "right"),
-    "noise": ("directions", "square", "most"),
-}
+_NAMED = ("units", "members", "guesses", "right")
+#: What the bound of an attack follows from, if it does not name people.
+_FIGURES = {"extraction": ("planted", "chance", "right"), "noise": ("entries", "squares", "added")}
 
 
 def published(found: Mapping[str, Any], *, of: str) -> dict[str, Any]:
@@ -115,7 +111,7 @@ def _line(each: Mapping[str, Any]) -> dict[str, Any]:
     if each["verdict"] == "not run":
         return told
     about = {**each["basis"], **each}
-    names = ("kind", "tests", *_FIGURES[about["kind"]], "epsilon_lower", "epsilon_most")
+    names = ("kind", "tests", *_FIGURES.get(about["kind"], _NAMED), "epsilon_lower", "epsilon_most")
     return told | {name: about[name] for name in names}
 
 
@@ -266,11 +262,14 @@ def _answered(line: Line, delta: float, level: float) -> Iterator[str]:
 
 
 def _left(line: Line, delta: float, level: float) -> Iterator[str]:
-    mu = noise_left_mu(line["square"], line["directions"], line["most"], level)
-    if (
-        line["tests"] != 1
-        or abs(line["epsilon_lower"] - min(epsilon_of(mu, delta), LARGEST_EPSILON)) > _TOLERANCE
-    ):
+    """``level`` is that of one answer, and all answers are tests."""
+    answers = [line[name] for name in _FIGURES["noise"]]
+    if {len(each) for each in answers} != {line["tests"]}:
+        yield "its answers cannot be"
+        return
+    mu = noise_left_mu(list(zip(*answers, strict=True)), level * line["tests"])
+    shown = min(epsilon_of(mu, delta), LARGEST_EPSILON) if mu else 0.0
+    if abs(line["epsilon_lower"] - shown) > _TOLERANCE:
         yield "its lower bound does not follow from its figures"
     if line["epsilon_most"] != LARGEST_EPSILON:
         yield "what it could have shown does not follow from its figures"
