@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rpsg.errors import DataError
 from rpsg.plan import DataSection
 from rpsg.privacy.private import open_private
-from rpsg.storage.readers import read_by_rule, read_corpus
+from rpsg.storage.readers import check_columns, read_by_rule, read_corpus
 from rpsg.storage.readers import rows as rows_of_files
 from rpsg.storage.readers import text as lines_of_text
 from rpsg.storage.readers.source import Source
@@ -35,8 +35,17 @@ def test_lines_are_the_same_wherever_blocks_end(pieces: list[bytes], block: int,
         patch.setattr(lines_of_text, "MAX_LINE_BYTES", most)
         file = Path(folder, "rows.csv")
         file.write_bytes(content)
-        found = list(lines_of_text.raw_lines(Source(file), lambda _: b""))
+        found, texts = list[tuple[bytes, int]](), list[bytes]()
+        for part in lines_of_text.line_blocks(Source(file), lambda _: b""):
+            found += part.lines
+            assert part.texts is None or part.size == sum(map(len, map(str.encode, part.texts)))
+            texts += (
+                [line for line, _ in found[len(texts) :]]
+                if part.texts is None
+                else map(str.encode, part.texts)
+            )
     wanted = LINE.split(content)
+    assert texts == [line for line, _ in found]
     assert [size for _, size in found] == [len(line) for line in wanted]
     assert [line for line, size in found if size <= most] == [line for line in wanted if len(line) <= most]
 
@@ -51,7 +60,8 @@ def test_one_row_with_many_returns_takes_no_more_memory_than_its_size(
     file.write_bytes(b'text\nplain\n"' + b"a\r" * (size // 2) + b'"\nplain\n')
     tracemalloc.start()
     try:
-        lines = sum(1 for _ in lines_of_text.raw_lines(Source(file), lambda _: b""))
+        blocks = lines_of_text.line_blocks(Source(file), lambda _: b"")
+        lines = sum(1 for block in blocks for _ in block.lines)
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -70,6 +80,34 @@ def test_a_row_over_the_limit_breaks_no_other_wherever_a_block_divides_its_lette
     reading = open_private(read_by_rule(DataSection(path=str(file)), tells=True))
     assert [row.text for row in reading.corpus] == ["first", "last"]
     assert {reason: rows.first for reason, rows in reading.left_out.items()} == {"the row is too long": [3]}
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.sampled_from(["a", "ü", "日", "\n"]), max_size=20)), st.integers(1, 60))
+def test_a_row_is_too_long_by_its_own_bytes_wherever_blocks_end(rows: list[list[str]], block: int) -> None:
+    """The limit is for all lines of a row together, and what came before it in its block does not count."""
+    written = [f'"-{"".join(row)}"\n' for row in rows]
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines_of_text, "BLOCK", block)
+        patch.setattr(lines_of_text, "MAX_LINE_BYTES", 24)
+        file = Path(folder, "rows.csv")
+        file.write_text("text\nplain\n" + "".join(written), "utf-8")
+        reading = open_private(read_by_rule(DataSection(path=str(file)), tells=True))
+    fits = [row[1:-2] for row in written if len(row.encode()) <= 24]
+    texts = [text for text in fits if 4 * len(text) <= 24 or len(text.encode()) <= 24]
+    assert [row.text for row in reading.corpus] == ["plain", *texts]
+    assert reading.rows == len(rows) + 1
+
+
+def test_a_byte_that_is_not_text_is_found_before_a_run_even_far_from_the_start_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit on the size of a row is not for all rows together."""
+    monkeypatch.setattr(lines_of_text, "MAX_LINE_BYTES", 40)
+    file = tmp_path / "rows.csv"
+    file.write_bytes(b"text\n" + b"a plain row\n" * 9 + b"a caf\xe9 row\n")
+    with pytest.raises(DataError, match="line 11: the byte at offset 118"):
+        check_columns(DataSection(path=str(file)))
 
 
 @pytest.mark.parametrize("block", [1, 7, 64, 1 << 18])

@@ -33,11 +33,10 @@ NO_FILE = "No file was given for this data set."
 
 @dataclass(frozen=True, slots=True)
 class CellKey:
-    """Where a cell is in the matrix. What a method does not depend on is None.
+    """Where a cell is in the matrix. A value on which the method does not depend is None.
 
-    ``epsilon`` is None for a method that reads no private text or does not use an epsilon. ``people`` is None
-    for a method that reads no private text. ``temperature`` is None if the plan or the pack decides it.
-    ``writer`` is empty for real texts.
+    ``epsilon`` and ``people`` are None for a method that reads no private text, ``epsilon`` also for one that
+    does not use it. ``temperature`` is None if the plan or the pack decides it. Real texts have no writer.
     """
 
     data: str

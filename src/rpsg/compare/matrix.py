@@ -32,7 +32,7 @@ class MatrixPart(BaseModel):
 
 
 class MatrixEntry(MatrixPart):
-    """A name, and the settings that it means: those of a plan file, those given here, or both."""
+    """A name for some settings: those of a plan file, those given here, or both."""
 
     name: str = Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")
     plan: str = ""
@@ -42,8 +42,9 @@ class MatrixEntry(MatrixPart):
 class ComparedData(MatrixEntry):
     """A set of real texts: ``path`` is a file, a folder or several; ``asset`` is one of ``rpsg models list``.
 
-    ``public`` is the user's word that everybody may see these texts, or that their authors agreed to such
-    tests. ``held_out`` people are set aside before anything runs, and everything is measured against them.
+    ``public`` is the user's statement that everybody may see these texts, or that their authors agreed to
+    such tests. ``held_out`` people are set aside before anything runs, and everything is measured against
+    them.
     """
 
     path: str | tuple[str, ...] = ()

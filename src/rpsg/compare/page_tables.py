@@ -103,7 +103,7 @@ def tokens_part(comparison: Comparison) -> Html | None:
     if not tables:
         return None
     reader = (
-        "For each number of tokens, the largest corpus of each method that takes no more. Nothing is "
+        "For each number of tokens, each method has its largest corpus that does not need more. Nothing is "
         "interpolated. If the numbers of texts differ, figures that depend on them are not comparable."
     )
     blocks = [block(its.title, _token_table(comparison, its)) for its in tables]

@@ -174,8 +174,8 @@ def standings(comparison: Comparison) -> list[Standing]:
 def standing(comparison: Comparison, table: EpsilonTable) -> Standing:
     """The methods at the table's epsilon, and the metrics that count.
 
-    Only methods that use this epsilon are compared. Those that use none are only shown, because what they
-    promise is not the same. If no method uses an epsilon, all are compared.
+    Only methods that use this epsilon are compared. Methods that use no epsilon are only shown, because they
+    do not promise the same. If no method uses an epsilon, all are compared.
     """
     rivals = [row for row in table.rows if not row.is_bound and row.epsilon == table.epsilon]
     able = [row for row in rivals if row.cells and not row.is_short]

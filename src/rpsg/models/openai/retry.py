@@ -32,7 +32,7 @@ _MOST_CHANGES = 6
 NEVER_CAME = 45.0
 # If this many requests were dropped and none was ever answered, no answer is expected any more.
 _HOPELESS = 20
-# The longest pause in seconds: in general; while others are answered; and then before the last try.
+# The longest pause in seconds: in general, while other requests are answered, and before the last attempt.
 _MAX_PAUSE, _SHORT_PAUSE, _LAST_PAUSE = 30.0, 2.0, 8.0
 # Multiples of the golden ratio spread the pauses of successive requests evenly, without random numbers.
 _SPREAD = 0.618033988749895
@@ -224,7 +224,7 @@ class RetryPolicy(Generic[Read]):
         return self._log(request, reason, max(self._pause(request), wait or 0.0))
 
     def _pause(self, request: PendingRequest) -> float:
-        """Seconds before the next attempt. If other requests are answered, only the last one waits long."""
+        """Seconds before the next attempt; while others are answered, only the last attempt waits long."""
         first = self._config.first_pause
         if not (self._state.answers and self.limiter.is_well):
             return request.pause(first, request.tries + request.refusals)
@@ -245,8 +245,8 @@ class RetryPolicy(Generic[Read]):
         return self._log(request, found.reason, pause)
 
     def _log(self, request: PendingRequest, reason: str, pause: float | None = None) -> float:
-        """Log what happened to a public request, without words of the server, which may quote it, and whether
-        it is sent again; returns ``pause``.
+        """Log what happened to a public request, and whether it is sent again; returns ``pause``. The
+        server's words are not logged, because they may quote the request.
         """
         if LOG.isEnabledFor(logging.DEBUG) and self._questions.is_public(request.index):
             reason = reason.partition(': "')[0]

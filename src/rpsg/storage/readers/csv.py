@@ -1,10 +1,10 @@
 """CSV and TSV. The header line alone decides the separator: comma, semicolon, tab or vertical bar.
 
 If none of these separates the wanted columns, rarer signs are tried. A first line such as ``sep=;``, which
-spreadsheets write, overrides the header. A title above the header is skipped, if each of its lines has one
-field and a line below it has the wanted columns. A row that repeats the header, as in a file that was joined
-from several, is left out. Empty fields after the last column, which a separator at the end of a row makes, do
-not count.
+spreadsheets write, overrides the header. A title above the header is skipped if each of its lines has one
+field, a line below it has the wanted columns, and at least half of the rows below have several. A row that
+repeats the header, as in a file that was joined from several, is left out. Empty fields after the last
+column, which a separator at the end of a row makes, do not count.
 
 A row with too many or too few fields, or a huge row, does not affect other rows. If a quote is not closed, or
 something follows a closing quote, nobody knows where the next row starts. That is an error of the whole file,
@@ -56,9 +56,9 @@ def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -
     path = file.called
     with _long_fields():
         source, columns = _PhysicalLines(file), columns.in_header
-        reader, separator, written = _opened(source, path, columns, separator)
+        reader, separator, written = _opened(file, source, columns, separator)
         header = [name_in_header(name) for name in written]
-        check_header(path, header, columns)
+        check_header(path, header, columns, may_be_title=True)
         values = itemgetter(*(index or 0 for index in columns.of(header)))  # 0 stands for no column
         separators = _SEPARATORS.get(separator, f"the sign {separator}")
         width, first = len(header), written[0]
@@ -78,7 +78,7 @@ def header_of(file: Source, *, separator: str | None = None, columns: Columns | 
     """The names of the columns; ``columns`` finds a header under a title. Errors as in ``read_rows``."""
     with _long_fields():
         wanted = (columns or Columns("text")).in_header
-        written = _opened(_PhysicalLines(file), file.called, wanted, separator)[2]
+        written = _opened(file, _PhysicalLines(file), wanted, separator)[2]
     header = [name_in_header(name) for name in written]
     while header and not header[-1]:
         header.pop()
@@ -90,15 +90,19 @@ def check_lines(file: Source) -> None:
 
     Lines are not split into fields.
     """
-    rows = sum(not (line.isspace() or _SEPARATOR_LINE.fullmatch(line)) for line in _PhysicalLines(file)) - 1
+    source, rows = _PhysicalLines(file), -1
+    for number, line in enumerate(source, start=2):
+        rows += not (line.isspace() or _SEPARATOR_LINE.fullmatch(line))
+        source.begins, source.size = number, 0
     if rows < 1:
         raise lines.no_rows(file.called)
 
 
 def _opened(
-    source: _PhysicalLines, path: str, columns: Columns, separator: str | None
+    file: Source, source: _PhysicalLines, columns: Columns, separator: str | None
 ) -> tuple[Reader, str, list[str]]:
     """The parser, which has read the header; the separator; and the header as it is written."""
+    path = file.called
     rows = _whole_rows(source)
     first = next(rows)
     if source.is_long:
@@ -113,22 +117,29 @@ def _opened(
     before, sign = 0, ""
     if declared := _SEPARATOR_LINE.fullmatch("".join(first)):
         sign, first, before = declared[1], next(rows, [""]), 1
-    # A title above the header, or lines that belong to the first row after all.
-    read: list[list[str]] = []
     if not _has_all(first, sign or _separator(first, columns, separator), columns):
-        for line in islice(rows, _TITLE):
-            read.append(line)
-            by = sign or _separator(line, columns, separator, below_title=True)
-            if _has_all(line, by, columns):
-                if is_below_title(_names(line, by), (_names(above, by) for above in (first, *read[:-1]))):
-                    first, before, read = line, before + sum(map(len, (first, *read[:-1]))), []
-                break
-            source.size = 0
+        for _ in range(_title(file, columns, sign, separator)):
+            before, first = before + len(first), next(rows)
     separator = sign or _separator(first, columns, separator)
-    reader = csv.reader(chain(first, *read, source.texts), delimiter=separator, strict=True)
+    reader = csv.reader(chain(first, source.texts), delimiter=separator, strict=True)
     source.lines_before = before
     header = [name.strip() for _, names in islice(_numbered(path, reader, source), 1) for name in names]
     return reader, separator, header
+
+
+def _title(file: Source, columns: Columns, sign: str, separator: str | None) -> int:
+    """The number of rows that are a title above the header; ``sign`` is that of a separator line, or ""."""
+    source, top = _PhysicalLines(file), list[list[str]]()
+    for row in islice(_whole_rows(source), 2 * _TITLE + 2):
+        top.append(row)
+        source.size = 0
+    top = top[bool(sign) :]
+    for index, row in enumerate(top[1 : _TITLE + 1], start=1):
+        by = sign or _separator(row, columns, separator, below_title=True)
+        if _has_all(row, by, columns):
+            names = [_names(other, by) for other in top[: index + 1 + _TITLE]]
+            return index if is_below_title(names[:index], names[index], names[index + 1 :]) else 0
+    return 0
 
 
 def _whole_rows(source: _PhysicalLines) -> Iterator[list[str]]:
@@ -154,8 +165,9 @@ class _PhysicalLines:
         self.texts = self._read()
         #: The number of lines that the parser never sees.
         self.lines_before = 0
-        #: The bytes of the parser's current row so far.
-        self.size = 0
+        #: The line, counted from 1, in which the parser's current row begins, and the row's bytes before the
+        #: block of lines that is being read, or more.
+        self.begins, self.size = 1, 0
 
     @property
     def is_long(self) -> bool:
@@ -172,28 +184,28 @@ class _PhysicalLines:
         """This is a generator, because that costs less per line than calling a method for each line."""
         number = at = 0
         has_utf8 = False
-        for line, size in lines.raw_lines(self._source, self._skeleton):
-            number += 1
-            self.size += size
-            if self.size <= lines.MAX_LINE_BYTES:
-                if line.isascii():
-                    at += size
-                    yield line.decode()
-                    continue
-                if (whole := lines.as_utf8(line)) is not None:
-                    at += size
-                    has_utf8 = True
-                    yield whole
-                    continue
-            # Longer lines are squeezed before they come here.
-            squeezed = self.is_long and size <= lines.MAX_LINE_BYTES
-            kept = self._skeleton(line) if squeezed else line
-            text = lines.decoded(self._source, kept, number=number, offset=at, mixed=has_utf8)
-            at += size
-            has_utf8 = has_utf8 or not kept.isascii()
-            if isinstance(text, lines.Problem):
-                raise DataError(f"{self._source.called}, line {number}: {text.detail}.", hint=text.hint)
-            yield text
+        for block in lines.line_blocks(self._source, self._skeleton):
+            if block.texts is not None and self.size + block.size <= lines.MAX_LINE_BYTES:
+                yield from block.texts
+                number += len(block.texts)
+                at += block.size
+                has_utf8 = has_utf8 or sum(map(len, block.texts)) < block.size
+                before = len(block.texts) - (number + 1 - self.begins)  # lines before the current row
+                own = map(str.encode, block.texts[max(before, 0) :])
+                self.size += sum(map(len, own))
+                continue
+            for line, size in block.lines:
+                number += 1
+                self.size += size
+                # Longer lines are squeezed before they come here.
+                squeezed = self.is_long and size <= lines.MAX_LINE_BYTES
+                kept = self._skeleton(line) if squeezed else line
+                text = lines.decoded(self._source, kept, number=number, offset=at, mixed=has_utf8)
+                at += size
+                has_utf8 = has_utf8 or not kept.isascii()
+                if isinstance(text, lines.Problem):
+                    raise DataError(f"{self._source.called}, line {number}: {text.detail}.", hint=text.hint)
+                yield text
 
     @staticmethod
     def _skeleton(line: bytes) -> bytes:
@@ -210,8 +222,9 @@ def _separator(first: list[str], columns: Columns, expected: str | None, *, belo
     """The separator that finds the wanted columns in the header.
 
     Of the usual separators, the one that finds most of the wanted columns; on a tie, the one that finds most
-    columns. A rare separator is taken only if it finds all of them and no usual one does, and not below a
-    title: no other line has such a sign, so any row with the names of the columns could pass for a header.
+    columns. A rare separator is taken only if it finds all wanted columns and no usual one does. Below a
+    title none is taken: without such a sign in the other lines, any row with the names of the columns could
+    pass for a header.
     """
 
     def found(separator: str) -> tuple[int, int]:
@@ -237,21 +250,17 @@ def _names(line: list[str], separator: str) -> list[str]:
 
 def _numbered(path: str, reader: Reader, source: _PhysicalLines) -> Iterator[tuple[int, list[str]]]:
     """(line where the row begins, its fields): a quoted field may run over several lines."""
-    first = source.lines_before + 1
-    while True:
-        number = reader.line_num + first
-        fields: list[str] | None
-        source.size = 0
-        try:
-            fields = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            fields = None
-        if fields is None:
-            raise _broken(path, number, is_header=number == first)
-        if fields:
-            yield number, fields
+    first, is_broken = source.lines_before + 1, False
+    source.begins, source.size = reader.line_num + first, 0
+    try:
+        for fields in reader:
+            if fields:
+                yield source.begins, fields
+            source.begins, source.size = reader.line_num + first, 0
+    except csv.Error:
+        is_broken = True  # the error contains a piece of the row, so it must not become the cause of another
+    if is_broken:
+        raise _broken(path, source.begins, is_header=source.begins == first)
 
 
 @contextmanager

@@ -143,8 +143,8 @@ class DocumentMaker:
     def _document(self, position: int, row: Row) -> Document | Fault:
         number, values = row
         text, columns = values[0], self.columns
-        # A text that clearly is its own spelling, as most are, is subject to no other rule. These checks, and
-        # the names seen before, are here and not in functions, which would take as long as the checks.
+        # Most texts clearly need no change of spelling, and then no other rule applies. These checks, and the
+        # look-up of known names, are written here: calling functions would take as long as the checks.
         if not (
             isinstance(text, str)
             and text[:1].isalnum()
@@ -158,10 +158,13 @@ class DocumentMaker:
                 return text
         user = None
         if columns.user is not None:
-            user = self._names.get(values[2]) if isinstance(values[2], str) else None
-            user = user or self._name(values[2])
+            given = values[2]
+            if isinstance(given, str):
+                user = self._names.get(given) or self._new_name(given)
+            else:
+                user = self._name(given)
             if user is None:
-                return self._no_user(number, values[2])
+                return self._no_user(number, given)
         label = self._label(number, values[1]) if columns.label is not None else None
         if isinstance(label, Fault):
             return label
@@ -263,9 +266,10 @@ class DocumentMaker:
         if not isinstance(value, str):
             name = spelled(value)
             return None if name is None else self._names.setdefault(name, name)
-        known = self._names.get(value)
-        if known is not None:
-            return known
+        return self._names.get(value) or self._new_name(value)
+
+    def _new_name(self, value: str) -> str | None:
+        """``_name`` of a text that was not seen before."""
         name = spelled_text(value)
         if name is None:
             return None

@@ -20,6 +20,7 @@ _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,400})\.0{1,400}|-?[1-9](?:\.[0-9]{1,40
 _TRUTHS = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
 #: How a missing number is written when a column of numbers is turned into text.
 MISSING = frozenset({"nan", "NaN"})
+_SPELLINGS = _TRUTHS | dict.fromkeys(MISSING, "")
 #: Digits of the longest number that has a spelling.
 LONGEST = 1000
 
@@ -45,7 +46,7 @@ def spelled_text(value: str) -> str | None:
     """``spelled`` of a text."""
     if value.isascii() and value.isprintable() and "." not in value and "+" not in value:  # most names
         name = value.strip()
-        return None if name in MISSING else _TRUTHS.get(name, name) or None
+        return _SPELLINGS.get(name, name) or None
     name = clean(value).strip()
     if not name.isascii():
         name = unicodedata.normalize("NFC", name)
