@@ -125,7 +125,7 @@ def test_private_texts_are_not_read_without_the_word_and_the_sum_is_told(lab: La
     wanted = read_matrix(written(lab.folder / "c.toml", settings))
     with pytest.raises(PrivacyError) as caught:
         run(wanted, lab)
-    assert "2 that use noisy answers cost epsilon 2." in caught.value.message
+    assert "Those that use noisy answers (2) cost epsilon 2." in caught.value.message
     assert "--spend" in caught.value.hint
     assert not (lab.folder / "out").exists()
     assert not Odometer.is_there()
