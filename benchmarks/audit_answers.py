@@ -9,12 +9,17 @@ written before by models, from the public pack alone (``rpsg run --method floor 
 counts, sketch, embedder and choice are the run's own, and the sketch gets 95 % of the budget. The last
 columns are what the canaries of all ten runs together prove: each canary takes part in one run, so the same
 bound holds.
+
+How often one such run would be refuted is also simulated: with what the canaries of the first run add, other
+coins and other noise are drawn 400 times. The same is done for canaries as they would be best for the attack:
+each adds as much as the claim allows, and none overlaps with another.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,10 +31,13 @@ import rpsg
 from audit import reviews
 from audit_runs import Written, written_to
 from rpsg.audit import canary_run
+from rpsg.audit.answers import AnswerNoise, CanaryAnswers
 from rpsg.audit.canaries import extraction
-from rpsg.audit.noisy_answers import noisy_answers, of_coins, scores
+from rpsg.audit.noisy_answers import noise_left, noisy_answers, of_coins, scores
 from rpsg.pipeline.models_of_run import load_tools
 from rpsg.plan import resolve
+from rpsg.privacy.attack_bounds import answer_guesses, gaussian_run_refuted, noise_left_mu
+from rpsg.privacy.gaussian import mu_for
 from rpsg.privacy.noise import RoundedGaussian
 
 if TYPE_CHECKING:
@@ -71,6 +79,9 @@ NOISES: dict[str, NoiseSource] = {
     "a tenth of it": Tenth(),
     "ten draws for one charge": TenDraws(),
 }
+#: How large each of them is, as a part of what is stated.
+PARTS = {"as stated": 1.0, "a tenth of it": 0.1, "ten draws for one charge": 10**-0.5}
+REDRAWN = 400
 
 
 def one_run(drafts: Sequence[str], noise: NoiseSource, seed: int) -> tuple[AuditReport, Subject]:
@@ -102,12 +113,63 @@ def one_run(drafts: Sequence[str], noise: NoiseSource, seed: int) -> tuple[Audit
             }
         )
         tools = load_tools(plan, Written(f"{plan.models.writer}, written before", drafts))
-        attacks = {"noisy-answers": seeing, "extraction": extraction}
+        attacks = {"noisy-answers": seeing, "noise-left": noise_left, "extraction": extraction}
         report = canary_run(plan, folder / "run", attacks=attacks, tools=tools, noise=noise)
     return report, seen[0]
 
 
-def runs(drafts: Sequence[str], noise: NoiseSource, count: int) -> dict[str, Any]:
+def named_again(added: npt.NDArray[np.float64], part: float, mu: float, level: float) -> int:
+    """How many of ``REDRAWN`` runs ``noisy-answers`` refutes, if canaries add this to so much noise."""
+    units = len(added)
+    sizes = answer_guesses(units)
+    needed = [_fewest(units, size, mu, level / len(sizes)) for size in sizes]
+    values, axes = np.linalg.eigh(added)
+    root, refuted = axes * np.sqrt(np.maximum(values, 0.0)), 0
+    for seed in range(REDRAWN):
+        draw = np.random.default_rng(seed)
+        coins, noise = draw.random(units) < 0.5, part * draw.normal(size=units)
+        found = scores(CanaryAnswers(added, added @ coins + root @ noise))
+        right = np.cumsum(((found > 0.0) == coins)[np.argsort(-np.abs(found))])
+        refuted += any(right[size - 1] >= n for size, n in zip(sizes, needed, strict=True))
+    return refuted
+
+
+def left_again(noise: Sequence[AnswerNoise], part: float, mu: float, level: float) -> int:
+    """How many of ``REDRAWN`` runs ``noise-left`` refutes, by the canary that adds most altogether."""
+    most, refuted = int(np.sum([each.added for each in noise], axis=0).argmax()), 0
+    for seed in range(REDRAWN):
+        draw = np.random.default_rng(seed)
+        drawn = [(n.entries, part**2 * float(draw.chisquare(n.entries)), float(n.added[most])) for n in noise]
+        refuted += noise_left_mu(drawn, level) > mu
+    return refuted
+
+
+def _fewest(units: int, size: int, mu: float, level: float) -> float:
+    """How many of so many guesses have to be right to refute ``mu``."""
+    enough = (v for v in range(size + 1) if gaussian_run_refuted(units, size, v, mu, level))
+    return next(enough, math.inf)
+
+
+def simulated(subject: Subject, part: float) -> dict[str, Any]:
+    """What canaries add, and how often a run with other coins and other noise would be refuted."""
+    if subject.answers is None:
+        return {}
+    answers, level = subject.answers, subject.level
+    added, mu = answers.added, mu_for(subject.claim.epsilon, subject.claim.delta)
+    lengths = np.sqrt(added.diagonal())
+    cosines = (added / np.outer(lengths, lengths))[~np.eye(len(added), dtype=bool)]
+    return {
+        "what a canary adds, of the most": round(float(np.median(lengths) / mu), 3),
+        "mean cosine of two canaries": round(float(cosines.mean()), 3),
+        "redrawn": REDRAWN,
+        "noise-left": left_again(answers.noise, part, mu, level),
+        "noisy-answers": named_again(added, part, mu, level),
+        "noisy-answers, no overlap": named_again(np.diag(added.diagonal()), part, mu, level),
+        "noisy-answers, longest": named_again(mu**2 * np.eye(len(added)), part, mu, level),
+    }
+
+
+def runs(drafts: Sequence[str], noise: NoiseSource, count: int, part: float) -> dict[str, Any]:
     """Several audit runs with this noise: their verdicts, and what their canaries prove together."""
     made = [one_run(drafts, noise, seed) for seed in range(count)]
     found, coins = [], []
@@ -117,6 +179,7 @@ def runs(drafts: Sequence[str], noise: NoiseSource, count: int) -> dict[str, Any
             coins.append(np.array(subject.canaries.is_in))
     together = of_coins(np.concatenate(found), np.concatenate(coins), made[0][1])
     alone = [report.finding("noisy-answers") for report, _ in made]
+    left = [report.finding("noise-left") for report, _ in made]
     return {
         "epsilon claimed": EPSILON,
         "runs": count,
@@ -127,6 +190,11 @@ def runs(drafts: Sequence[str], noise: NoiseSource, count: int) -> dict[str, Any
         "epsilon": [round(each.epsilon_lower or 0.0, 3) for each in alone],
         "auc": [round(each.auc or 0.0, 3) for each in alone],
         "limit": made[0][0].finding("noisy-answers").limit,
+        "of noise-left": [each.verdict for each in left],
+        "epsilon of noise-left": [round(each.epsilon_lower or 0.0, 3) for each in left],
+        "noise, of what is claimed": [round(each.details["noise, of what is claimed"], 3) for each in left],
+        "noise that would be seen": round(left[0].details["noise that would be seen"], 3),
+        "simulated": simulated(made[0][1], part),
         "together": {
             "verdict": together.verdict,
             "epsilon": round(together.epsilon_lower or 0.0, 3),
@@ -144,13 +212,14 @@ def main() -> None:
     parser.add_argument("--written", type=Path, nargs="+", required=True)
     parser.add_argument("--only", nargs="*", choices=NOISES, default=())
     parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--name", default="answers", help="of the entry in the file")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     drafts = list(dict.fromkeys(text for folder in given.written for text in rpsg.read_run(folder).texts))
     for name in given.only or NOISES:
-        row = runs(drafts, NOISES[name], given.runs)
+        row = runs(drafts, NOISES[name], given.runs, PARTS[name])
         print(name, row["verdicts"], row["together"], flush=True)
-        written_to(given.out, "answers", [(name, row)])
+        written_to(given.out, given.name, [(name, row)])
 
 
 if __name__ == "__main__":

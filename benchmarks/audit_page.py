@@ -207,6 +207,52 @@ def answered(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return table(head, rows)
 
 
+def left(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The noise that single runs have left, and how often such a run is refuted if it is drawn again."""
+    head = ["noise", "runs refuted by `noise-left`", "noise found", "ε at least"]
+    again = ("noise-left", "noisy-answers", "noisy-answers, no overlap", "noisy-answers, longest")
+    head += ["`noise-left`, drawn again", "`noisy-answers`, drawn again", "the same without overlap"]
+    rows = []
+    for name, row in found.items():
+        refuted = sum(verdict == "refuted" for verdict in row["of noise-left"])
+        shown = [_between(row["noise, of what is claimed"]), _between(row["epsilon of noise-left"])]
+        shares = [f"{row['simulated'][each]} of {row['simulated']['redrawn']}" for each in again]
+        rows.append([name, f"{refuted} of {row['runs']}", *shown, *shares])
+    return table([*head, "and at full length"], rows)
+
+
+def _between(values: Sequence[float]) -> str:
+    low, high = f"{min(values):.2f}", f"{max(values):.2f}"
+    return low if low == high else f"{low} to {high}"
+
+
+def of_mechanisms(found: Mapping[str, Any]) -> list[str]:
+    """What many runs of each class of mechanism reveal, with the noise as planned and with less."""
+    relations = {"add_remove": "there or not", "replace_one": "replaced"}
+    head = ["mechanism", "person", "runs in each world", "μ claimed", "μ at least"]
+    rows = []
+    for row in found["rows"]:
+        shown = [f"{value:.3f}" for value in row["mu at least"].values()]
+        told = [row["mechanism"], relations[row["adjacency"]], f"{row['runs in each world']:,}"]
+        rows.append([*told, f"{row['mu claimed']:.3f}", *shown])
+    return table([*head, "with 0.8 of the noise", "with a third of it"], rows)
+
+
+def of_many_runs(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What the noisy answers of many runs, and their corpora, reveal about one canary."""
+    head = ["noise", "the attacker has", "said of runs with it", "said of runs without it"]
+    rows = []
+    for name, row in found.items():
+        for what in ("answers", "corpus"):
+            own = row[what]
+            said = [own["said of runs with the canary"], own["said of runs without"]]
+            bounds = [f"{own[key]:.2f}" for key in ("epsilon at least", "mu at least", "epsilon of that mu")]
+            is_short = own["mu at least"] > row["mu claimed"]
+            has = "the noisy answers" if what == "answers" else "the corpus"
+            rows.append([name, has, *said, *bounds, "yes" if is_short else "no"])
+    return table([*head, "ε at least", "μ at least", "ε of that μ", "refuted"], rows)
+
+
 def tables() -> dict[str, list[str]]:
     """Every table whose figures were measured, by its name."""
     found = json.loads((RESULTS / "audit.json").read_text("utf-8"))
@@ -224,6 +270,11 @@ def tables() -> dict[str, list[str]]:
     made["runs"] = attacked(runs)
     if "answers" in runs:
         made["answers"] = answered(runs["answers"])
+    if "noise-left" in runs:
+        made["noise-left"] = left(runs["noise-left"])
+    for name, of in (("mechanisms", of_mechanisms), ("many-runs", of_many_runs)):
+        if (RESULTS / f"audit-{name}.json").is_file():
+            made[name] = of(json.loads((RESULTS / f"audit-{name}.json").read_text("utf-8")))
     posts = json.loads((RESULTS / "audit-posts.json").read_text("utf-8"))
     made["posts"] = beside(posts)
     if of_seeds := {name: run for name, run in runs.get("attack", {}).items() if "published" in run}:

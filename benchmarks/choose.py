@@ -17,7 +17,8 @@ from rpsg.privacy.vector_sum import quantise
 from rpsg.records import Candidate, Card, Pool
 from rpsg.stages.choose import Block, Objective, choose, distance
 from rpsg.stages.cosine_filter import drop_near_duplicates
-from rpsg.stages.sketch import LENGTH, Features, Target, target_of
+from rpsg.stages.sketch import LENGTH, Features
+from rpsg.stages.sketch_target import Target, target_of
 from rpsg.stages.word_roots import word_roots
 
 

@@ -7,13 +7,15 @@ Real texts are those of the public reviews, and of any file named with ``--real 
 JSON Lines). From each corpus, nonsense is made in four ways, of texts that are in no other set: halves of two
 texts joined, every second sentence from another text, words shuffled in windows of three to six, and chains
 of words each of which has followed the one before in some text. ``--texts NAME=FILE:COLUMN`` adds texts of a
-model, compared with the reviews; ``--texts CORPUS/NAME=FILE:COLUMN`` compares them with another corpus.
+model, compared with the reviews; ``--texts CORPUS/NAME=FILE:COLUMN`` compares them with another corpus. FILE
+may also be the page of released texts, ``docs/texts.md``; COLUMN is then one of its headings.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import html
 import json
 import random
 import re
@@ -97,7 +99,16 @@ def _read(where: str) -> list[str]:
     with Path(file).open(encoding="utf-8", newline="") as lines:
         if file.endswith(".csv"):
             return [row[column] for row in csv.DictReader(lines)]
+        if file.endswith(".md"):
+            return _on_page(lines.read(), column)
         return [json.loads(line)[column] for line in lines]
+
+
+def _on_page(page: str, heading: str) -> list[str]:
+    """The texts below a heading of the page that benchmarks/texts.py writes."""
+    (section,) = (part for part in page.split("\n## ") if part.startswith(f"{heading}\n"))
+    quoted = re.findall(r"^\d+\. > (.*(?:\n   > .*)*)", section, re.MULTILINE)
+    return [html.unescape(text.replace("\n   > ", "\n")) for text in quoted]
 
 
 def _reviews() -> list[str]:

@@ -15,10 +15,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rpsg.compare.export import note_of, to_markdown
+from rpsg.compare.matrix import read_matrix
 from rpsg.compare.outcome import read_comparison
 from rpsg.compare.winners import all_together, standings
 
@@ -28,14 +30,19 @@ if TYPE_CHECKING:
     from rpsg.compare.outcome import Comparison
 
 HERE = Path(__file__).resolve().parent
-#: Comparisons of time only: they have too few texts to say which method is better.
-WITHOUT_WINNER = {"published", "speed"}
+#: Comparisons of time, in which nobody asks which method is better.
+OF_TIME = {"speed"}
 RESULTS, PAGE = HERE / "results", HERE.parent / "docs" / "comparison.md"
 HEAD = """\
 # The comparison
 
 This page is written by `python benchmarks/comparison.py` from `benchmarks/results/compare-*.json`. [Comparing
 methods](comparison-files.md) explains how the figures are made and what is held equal.
+"""
+WHO = """\
+**Who wins where.** In each comparison the method that is best in most metrics is set beside the others, and
+beside the floor (texts of the same writer without private data). *More than chance* means that the 95 %
+interval of the differences within seeds leaves out zero.
 """
 NOTHING = """\
 **There is no comparison yet**: no result is committed, so nothing can be said about which method is better.
@@ -51,22 +58,23 @@ python benchmarks/comparison.py --add runs/compare-quick/comparison.json --name 
 def results() -> list[tuple[str, Comparison]]:
     """The committed comparisons by name, in order."""
     files = sorted(RESULTS.glob("compare-*.json"))
-    return [(file.stem.removeprefix("compare-"), read_comparison(file)) for file in files]
+    names = [file.stem.removeprefix("compare-") for file in files]
+    return [(name, _shown(name, read_comparison(file))) for name, file in zip(names, files, strict=True)]
+
+
+def _shown(name: str, comparison: Comparison) -> Comparison:
+    """The comparison with the headline metrics that its plan has now: which are shown can be chosen later."""
+    plan = HERE / f"compare_{name}.toml"
+    headline = read_matrix(plan).headline if plan.is_file() else ()
+    return replace(comparison, settings={**comparison.settings, "headline": headline or comparison.headline})
 
 
 def page(found: Sequence[tuple[str, Comparison]]) -> str:
     """The whole page; who wins where comes first."""
     if not found:
         return f"{HEAD}\n{NOTHING}"
-    parts = [
-        HEAD,
-        *(
-            line
-            for name, comparison in found
-            if name not in WITHOUT_WINNER
-            for line in _wins(name, comparison)
-        ),
-    ]
+    parts = [HEAD, WHO]
+    parts += [line for name, comparison in found if name not in OF_TIME for line in _wins(comparison)]
     for name, comparison in found:
         parts += [
             f"## {comparison.title}",
@@ -78,18 +86,18 @@ def page(found: Sequence[tuple[str, Comparison]]) -> str:
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def _wins(name: str, comparison: Comparison) -> Iterator[str]:
-    yield f"**Who wins where** ({name}):"
+def _wins(comparison: Comparison) -> Iterator[str]:
+    """Which method is better than which, a line for each sentence."""
     found = standings(comparison)
     together = all_together(found)
     lines = [f"- {together}"] if together else []
     for standing in found:
-        lines.append(f"- {standing.in_words()}")
-        below = [win.metric for win in standing.wins if win.over_floor is False]
-        if below:
-            lines.append(f"  Even the best is no better than the floor in: {', '.join(below)}.")
-        lines += [f"  Not compared: {line}" for line in standing.left_out]
-    yield "\n".join(lines)
+        said = standing.sentences()
+        lines += [f"- {standing.table.title}:", *(f"  - {line}" for line in said)] if said else []
+        lines += [f"  - Not compared: {line}" for line in standing.left_out if said]
+    if lines:
+        yield f"**{comparison.title}:**"
+        yield "\n".join(lines)
 
 
 def _about(name: str, comparison: Comparison) -> Iterator[str]:

@@ -23,7 +23,8 @@ from rpsg.models.sentiment import EmbeddingSentiment
 from rpsg.privacy.vector_sum import quantise
 from rpsg.stages.annotate import describe, fits_none, nearest
 from rpsg.stages.choose import Block, Objective, choose
-from rpsg.stages.sketch import LENGTH, Features, target_of
+from rpsg.stages.sketch import LENGTH, Features
+from rpsg.stages.sketch_target import target_of
 from rpsg.stages.word_roots import word_roots
 from rpsg.storage.vectors import halves
 

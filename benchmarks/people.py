@@ -132,10 +132,14 @@ def one_seed(
     }
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["RPSG_HOME"] = scratch  # public data: the user's account book is not charged
-        asked = product(args.people, args.epsilon, args.select, args.diversity or [None])
-        for people, epsilon, select, diversity in asked:
+        asked = product(
+            args.people, args.epsilon, args.select, args.diversity or [None], args.cards or [None]
+        )
+        for people, epsilon, select, diversity, cards in asked:
             name, since = f"{select}, {people}, epsilon {epsilon:g}", time.monotonic()
             name += "" if diversity is None else f", diversity {diversity:g}"
+            name += "" if cards is None else f", {cards:.0%} for cards"
+            shares = {} if cards is None else {"shares": {"cards": cards, select: round(1 - cards, 6)}}
             own = json.loads(args.method) | ({} if diversity is None else {"diversity": diversity})
             data = Path(scratch) / f"{people}.jsonl"
             data.write_text(
@@ -145,7 +149,7 @@ def one_seed(
                 {
                     "data": {"path": str(data)},
                     "corpus": {"domain": args.domain, "size": args.size, "about": args.about},
-                    "privacy": {"epsilon": epsilon, "lifetime_epsilon": 1000, "n_public": people},
+                    "privacy": {"epsilon": epsilon, "lifetime_epsilon": 1000, "n_public": people, **shares},
                     "method": {
                         "select": select,
                         "oversample": args.oversample,
@@ -218,6 +222,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--method", default="{}", help="other settings of the method, as JSON")
     parser.add_argument("--diversity", type=float, nargs="*", help="a cell for each of these")
+    parser.add_argument(
+        "--cards", type=float, nargs="*", help="a cell for each of these shares of the budget for the cards"
+    )
     parser.add_argument("--keep", type=Path, help="a folder for the texts of each cell")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--show", type=Path, help="print the table of this result and stop")

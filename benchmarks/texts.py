@@ -22,9 +22,10 @@ The short texts read like a person's, but the longer ones lose the thread. The c
 conversations, but the answers often do not fit the questions, and long conversations go round in circles. The
 abstracts look like abstracts, but contain numbers that contradict each other. A larger writer writes better
 texts ([which one to use](models.md)). Public texts took the place of private ones: food reviews,
-conversations in a clinic, and abstracts of medical papers. The author of the examples in the packs for
-reviews and conversations had seen some of these public texts ([what that means](benchmarks.md)). This page is
-written by `python benchmarks/texts.py RUN...`.
+conversations in a clinic, and abstracts of medical papers. There are fewer conversations than other texts,
+so ε is 4 for them and 2 for the others. The author of the examples in the packs for reviews and conversations
+had seen some of these public texts ([what that means](benchmarks.md)). This page is written by
+`python benchmarks/texts.py RUN...`.
 """
 
 

@@ -104,7 +104,7 @@ def extension(kind: Kind, name: str) -> dict[str, str] | None:
         return None
     package, version = _package_of(entry)
     told = {"kind": kind.removesuffix("s"), "name": name, "package": package, "version": version}
-    # A ledger holds short words in ASCII here, whatever a package calls itself: `rpsg verify` prints them.
+    # `rpsg verify` prints these words, so a ledger has only short ASCII ones, whatever a package is called.
     return {key: ascii(word[:60])[1:-1] or "unknown" for key, word in told.items()}
 
 

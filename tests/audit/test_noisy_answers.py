@@ -103,6 +103,10 @@ def test_answers_without_noise_show_exactly_what_the_planted_canaries_add(
     exact = seen.answers.added @ np.array(seen.canaries.is_in)
     assert np.allclose(seen.answers.shown, exact, atol=1e-6 * np.abs(exact).max())
     assert exact.max() > 0.0
+    squares = sum(each.added for each in seen.answers.noise)
+    assert np.allclose(squares, seen.answers.added.diagonal())
+    # All that is left is half a step for the rounding of each entry.
+    assert all(each.square < 0.3 * each.entries for each in seen.answers.noise)
 
 
 def test_a_whole_run_with_a_tenth_of_its_noise_is_refuted(lab: Lab) -> None:
@@ -111,6 +115,29 @@ def test_a_whole_run_with_a_tenth_of_its_noise_is_refuted(lab: Lab) -> None:
     assert report.verdict == found.verdict == "refuted"
     assert (found.epsilon_lower or 0.0) > EPSILON
     assert "noisy answers tell which canaries" in found.reason
+
+
+@pytest.mark.parametrize(("part", "verdict"), [(1.1, "not run"), (10**-0.5, "refuted")])
+def test_the_noise_of_a_whole_run_is_measured_and_that_of_ten_draws_is_refuted(
+    lab: Lab, part: float, verdict: str
+) -> None:
+    report = canary_run(
+        plan_of(lab, data={"audit_canaries": 40}),
+        lab.folder / "audit",
+        attacks=("noise-left",),
+        noise=LessNoise(part),
+    )
+    found = report.finding("noise-left")
+    assert found.details["noise, of what is claimed"] == pytest.approx(part, rel=0.2)
+    if verdict == "refuted":
+        assert report.verdict == found.verdict == "refuted"
+        assert report.words()[0] == (
+            "The claim is refuted: the noisy answers of the run reveal more about who took part than the "
+            "claim allows."
+        )
+    else:
+        assert (found.epsilon_lower or 0.0) <= EPSILON
+        assert next(c for c in report.controls["fitted on members"]).outcome == "caught"
 
 
 def test_a_whole_run_with_the_stated_noise_is_not_refuted_and_a_violation_would_have_been(lab: Lab) -> None:

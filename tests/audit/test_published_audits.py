@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Lab
 
-FEW = ("near-copies", "copies", "refer", "extraction", "exposure", "noisy-answers")
+FEW = ("near-copies", "copies", "refer", "extraction", "exposure", "noisy-answers", "noise-left")
 
 
 @dataclass
@@ -204,6 +205,10 @@ def _smuggled(found: dict[str, Any]) -> None:
     each["verdict"] = "not run"
 
 
+def _of_noise(name: str, other: object, found: dict[str, Any]) -> None:
+    line(found, "noise-left")[name] = other
+
+
 def _other_people(found: dict[str, Any]) -> None:
     found["people"]["members"] += 1
 
@@ -217,6 +222,7 @@ def _huge(found: dict[str, Any]) -> None:
     [
         *(_more_right, _lower, _stronger, _fewer_attacks, _dropped, _claim, _verdict, _of_attack, _words),
         *(_void, _canary, _impossible, _free_words, _smuggled, _huge, _other_people),
+        *(partial(_of_noise, name, [0.1] * 3) for name in ("squares", "added", "entries", "right")),
     ],
 )
 def test_a_forged_figure_does_not_fit_even_if_the_ledger_is_sealed_again(

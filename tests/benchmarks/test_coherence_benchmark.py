@@ -75,6 +75,19 @@ def test_too_few_texts_are_refused(texts: list[str], monkeypatch: pytest.MonkeyP
         planted(texts[:20], SIZE)
 
 
+def test_texts_are_read_from_the_page_of_released_texts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from coherence import _read
+
+    page = tmp_path / "texts.md"
+    page.write_text(
+        "# T\n\n## a\n\nPack.\n\n1. > One &lt;b>\n   > more\n\n2. > Two > 1.\n\n## b\n\n1. > No\n"
+    )
+    assert _read(f"{page}:a") == ["One <b>\nmore", "Two > 1."]
+
+
 def test_the_table_has_means_and_areas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     from coherence import _figures, shown

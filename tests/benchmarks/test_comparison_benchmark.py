@@ -19,6 +19,8 @@ FILES = {
     "compare_quick": {},
     "compare_full": {"abstracts": "abstracts.csv", "posts": "posts.jsonl"},
     "compare_sweep": {"posts": "posts.jsonl"},
+    "compare_people": {},
+    "compare_sets": {"abstracts": "abstracts.csv", "posts": "posts.jsonl"},
 }
 
 
@@ -31,7 +33,7 @@ def test_each_plan_holds_together_and_all_its_texts_are_public(name: str) -> Non
     matrix = read_matrix(BENCHMARKS / f"{name}.toml", FILES[name])
     assert not matrix.is_internal
     cells = cells_of(matrix)
-    assert sum(not cell.not_run for cell in cells) > 10
+    assert sum(not cell.not_run for cell in cells) >= 8
     assert all(cell.reason for cell in cells if cell.not_run)
 
 
@@ -72,7 +74,7 @@ def test_a_page_says_in_its_first_lines_who_wins_where(tmp_path: Path) -> None:
     subprocess.run([*command, "--add", str(result), "--name", "mine"], check=True)
     page = (tmp_path / "docs" / "comparison.md").read_text(encoding="utf-8")
     first = page.splitlines()[5:12]
-    assert "**Who wins where** (mine):" in first
+    assert f"**Who wins where** ({found.title}):" in first
     assert any("The best is ours on 1" in line for line in first)
     assert any("no better than the floor in: fid" in line for line in first)
     assert "| ours |" in page

@@ -94,6 +94,8 @@ def test_a_lost_vote_stops_the_memory_benchmark(monkeypatch: pytest.MonkeyPatch,
         ("coherence", "coherence", "evaluation"),
         ("coherence-dialogues", "coherence", "evaluation"),
         ("rounds", "rounds", "benchmarks"),
+        ("people-1000-texts", "people", "benchmarks"),
+        ("people-shares", "people", "benchmarks"),
         ("server-faults", "server", "servers"),
     ],
 )

@@ -74,6 +74,16 @@ def test_a_folder_that_cannot_be_made_is_refused_before_the_writer_is_asked(
     assert "Choose another folder with -o." in seen.err
 
 
+def test_with_another_embedder_the_default_s_weights_are_not_needed(
+    rpsg: Rpsg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fake writer proposes nothing, but it is asked."""
+    monkeypatch.setenv("RPSG_HOME", str(tmp_path / "empty"))
+    fakes = ["--writer", "fake", "--embedder", "fake", "-o", str(tmp_path / "new")]
+    seen = rpsg("propose", "--about", "letters", *fakes)
+    assert "0 usable topics" in seen.err
+
+
 @pytest.mark.parametrize("about", ['what "guests" say \\ write', "what guests\nwrite\t\x7f"])
 def test_the_pack_that_is_written_can_be_read_and_holds_the_topics(tmp_path: Path, about: str) -> None:
     write_pack(pack_folder("generic"), tmp_path / "mine", "mine", about, NAMES)

@@ -131,7 +131,9 @@ def test_a_real_text_file_that_is_not_there_is_no_bug_of_a_run_s_evaluation(rpsg
 # -- outputs ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["my run", "émoji 🙂", "new folder/below it"])
+@pytest.mark.parametrize(
+    "name", ["my run", "émoji 🙂", "new folder/below it", "it's mine", "costs $5; or more", "a (copy) & b"]
+)
 def test_a_run_may_have_any_name_and_the_next_command_can_be_pasted(rpsg: Rpsg, name: str) -> None:
     import shlex  # only here: what a shell would make of a line
 

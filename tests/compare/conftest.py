@@ -89,9 +89,10 @@ def outcome(
     family: str = "",
     temperature: float | None = None,
     reason: str = "",
+    reach: float | None = None,
     **metrics: float,
 ) -> CellOutcome:
-    """An invented cell, with the metric "fid" and others by name."""
+    """An invented cell, with the metric "fid" and others by name; ``reach`` is half of their intervals."""
     values = {"fid": value, **metrics}
     bound = reads == "noisy_answers" and epsilon is not None and math.isfinite(epsilon)
     claim = {
@@ -103,7 +104,12 @@ def outcome(
         "texts": size if texts is None else texts,
         "measured": size,
         "metrics": {
-            name: {"value": each, "interval": None, "higher_is_better": name != "fid", "reason": ""}
+            name: {
+                "value": each,
+                "interval": _interval(each, reach),
+                "higher_is_better": name != "fid",
+                "reason": "",
+            }
             for name, each in values.items()
         },
         "made": {
@@ -137,6 +143,10 @@ def outcome(
         reason,
         figures if done else None,
     )
+
+
+def _interval(value: float | None, reach: float | None) -> list[float] | None:
+    return None if value is None or reach is None else [value - reach, value + reach]
 
 
 def comparison(*cells: CellOutcome, title: str = "Invented", internal: bool = False) -> Comparison:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from rpsg.compare.cells import cells_of, find_cell
 from rpsg.compare.matrix import read_matrix
 from rpsg.errors import UsageError
 from rpsg.evaluation.data import CEILING
+from rpsg.methods.named import find_method
 from rpsg.privacy.odometer import account_name
 
 if TYPE_CHECKING:
@@ -81,6 +83,76 @@ def test_a_method_that_can_do_without_noise_is_run_with_the_settings_for_it(
     assert without.plan is not None
     assert without.plan.dpsgd.noise_multiplier == 0.0
     assert [c.not_run for c in cells["bare"]] == ["", "not supported"]
+
+
+@pytest.mark.parametrize(
+    "infinite",
+    [{}, {"dpsgd": {"steps": 5}}, {"dpsgd": {"noise_multiplier": 0.01}}, {"privacy": {"epsilon": 8}}],
+)
+def test_settings_for_infinity_that_do_not_remove_the_noise_make_no_run_at_infinity(
+    matrix: Callable[..., Matrix], infinite: dict[str, Any]
+) -> None:
+    """The word of the file is not enough: the method says whether a plan is without noise."""
+    methods = [{"name": name, "infinite": infinite} for name in ("dpsgd", "strict", "augpe")]
+    cells = cells_of(matrix(methods=methods, epsilon=[math.inf]))
+    found = {cell.key.method: cell for cell in cells if cell.plan and cell.key.epsilon is not None}
+    assert {cell.not_run for cell in found.values()} == {"not supported"}
+    assert "infinite must name those without" in found["dpsgd"].reason
+    assert "strict always adds noise" in found["strict"].reason
+
+
+def test_settings_without_noise_make_no_run_at_an_epsilon(matrix: Callable[..., Matrix]) -> None:
+    bare = {"name": "dpsgd", "settings": {"dpsgd": {"noise_multiplier": 0.0}}}
+    cells = by_method(cells_of(matrix(methods=[bare], epsilon=[2, math.inf])))["dpsgd"]
+    assert [(c.key.epsilon, c.not_run) for c in cells] == [(2.0, "not supported"), (math.inf, "")]
+    assert "keeps no epsilon" in cells[0].reason
+
+
+def test_settings_for_infinity_are_those_of_the_same_method_and_leave_the_cell_as_it_is(
+    matrix: Callable[..., Matrix],
+) -> None:
+    other = {"name": "strict", "infinite": {"method": {"name": "paper"}}}
+    with pytest.raises(UsageError, match="infinite names another method, paper"):
+        cells_of(matrix(methods=[other], epsilon=[math.inf]))
+    more = {"dpsgd": {"noise_multiplier": 0.0}, "corpus": {"size": 500}, "generation": {"seed": 7}}
+    cells = by_method(cells_of(matrix(methods=[{"name": "dpsgd", "infinite": more}], epsilon=[math.inf])))
+    plan = cells["dpsgd"][0].plan
+    assert plan is not None
+    assert (plan.corpus.size, plan.generation.seed) == (12, 0)
+
+
+def test_only_a_method_that_reads_records_can_be_without_noise() -> None:
+    with pytest.raises(ValueError, match="can do without noise"):
+        replace(find_method("strict"), noiseless=lambda _: True)
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ({"people": [400]}, "people = 400"),
+        ({"epsilon": [1, 3]}, "epsilon = 3"),
+        ({"seeds": [9]}, "seeds = 9"),
+        ({"sizes": [13]}, "sizes = 13"),
+        ({"temperatures": [0.5]}, "temperatures = 0.5"),
+        ({"methods": ["floor"], "epsilon": [1]}, "methods = floor"),
+    ],
+)
+def test_a_rule_that_leaves_no_cell_out_is_refused_with_what_there_is(
+    matrix: Callable[..., Matrix], rule: dict[str, Any], said: str
+) -> None:
+    found = matrix(methods=["floor", "strict"], epsilon=[1, 2], leave_out=[{"reason": "slow", **rule}])
+    with pytest.raises(UsageError, match="no cell is left out") as caught:
+        cells_of(found)
+    assert "leave_out ('slow')" in caught.value.message
+    assert said in caught.value.message
+    assert caught.value.hint
+
+
+def test_a_rule_without_effect_names_the_values_that_would_have_one(matrix: Callable[..., Matrix]) -> None:
+    rule = {"reason": "slow", "methods": ["strict"], "people": [400]}
+    with pytest.raises(UsageError) as caught:
+        cells_of(matrix(people=[100, 150], leave_out=[rule]))
+    assert caught.value.hint == "With its other lists it can have: 100, 150."
 
 
 def test_cells_that_are_left_out_match_every_list_and_say_why(matrix: Callable[..., Matrix]) -> None:

@@ -89,9 +89,21 @@ def test_private_texts_show_what_all_cells_together_would_cost(
     settings["data"][0]["public"] = False
     assert main(["compare", str(written(lab.folder / "c.toml", settings)), "--dry-run"]) == 0
     told = " ".join(capsys.readouterr().out.split())
-    assert "3 cells read these texts (3 seeds of each)" in told
+    assert "3 cells read these texts (3 seeds of each)." in told
     assert "cost epsilon 7." in told
     assert "whose limit is 8" in told
+
+
+def test_one_cell_is_told_as_one(
+    lab: Lab, matrix_file: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", str(matrix_file()), "--dry-run"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "1 cell reads these texts, each with a separate account" in told
+    settings = small(lab)
+    settings["data"][0]["public"] = False
+    assert main(["compare", str(written(lab.folder / "c.toml", settings)), "--dry-run"]) == 0
+    assert "1 cell reads these texts (1 seed of each)." in " ".join(capsys.readouterr().out.split())
 
 
 def test_cells_that_failed_are_told_and_the_exit_code_says_so(

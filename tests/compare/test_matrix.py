@@ -73,6 +73,10 @@ def test_a_file_for_a_data_set_that_is_not_there_is_refused(matrix_file: Callabl
         ({"leave_out": [{"reason": "slow", "methods": ["nobody"]}]}, "there is no 'nobody'"),
         ({"declare_people": True, "audit": {"holdout": 0.5}}, "leave declare_people out"),
         ({"limits": {"requests": 0}}, "limits.requests"),
+        ({"leave_out": [{"reason": "slow", "methods": ["nobody"]}]}, "there are: strict"),
+        ({"headline": ["fid", "nonsense"]}, "headline: 'nonsense' is not measured; there are: fid, word_dis"),
+        ({"headline": ["nonsense"], "evaluation": {}}, "headline: 'nonsense' is not measured; there are: "),
+        ({"headline": ["mauve"]}, "headline: 'mauve' is not measured"),
     ],
 )
 def test_what_is_wrong_is_named(matrix: Callable[..., Matrix], changes: dict[str, Any], said: str) -> None:
@@ -80,6 +84,10 @@ def test_what_is_wrong_is_named(matrix: Callable[..., Matrix], changes: dict[str
         matrix(**changes)
     assert said in caught.value.message
     assert "--dry-run" in caught.value.hint
+
+
+def test_without_metrics_all_are_measured_so_any_can_be_shown(matrix: Callable[..., Matrix]) -> None:
+    assert matrix(headline=["mauve"], evaluation={}).headline == ("mauve",)
 
 
 def test_a_file_that_is_missing_or_no_toml_is_told(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The tables: equal epsilon and size, equal tokens, and who wins."""
+"""The tables: equal epsilon and size, and equal tokens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from tests.compare.conftest import comparison, outcome
 
 from rpsg.compare.tables import equal_epsilon, rows_of, settings_of
 from rpsg.compare.token_tables import choose, equal_tokens
-from rpsg.compare.winners import all_together, standings
 
 
 def test_a_table_has_one_epsilon_and_what_uses_none_is_in_each() -> None:
@@ -126,82 +125,3 @@ def test_a_floor_sets_no_budget_and_a_method_without_counted_tokens_is_not_compa
     tables = equal_tokens(found)
     assert [table.whose for table in tables] == ["ours", "theirs"]
     assert all("trained" not in {c.family for c in table.choices} for table in tables)
-
-
-def seeds(method: str, values: list[float], **more: float) -> list:  # type: ignore[type-arg]  # cells
-    return [outcome(method, value, seed=i, **more) for i, value in enumerate(values)]  # type: ignore[arg-type]  # metrics by name
-
-
-def test_who_wins_is_told_with_how_much_of_it_is_beyond_chance() -> None:
-    found = comparison(
-        *seeds("ours", [1.0, 2.0, 3.0]), *seeds("theirs", [1.5, 2.5, 3.55]), *seeds("ceiling", [0, 0, 0])
-    )
-    (standing,) = standings(found)
-    (win,) = standing.wins
-    assert (win.method, win.beaten, win.beyond_chance) == ("ours", ("theirs",), True)
-    words = standing.in_words()
-    assert ": 1 metric. The best is ours on 1 (by more than chance on 1). On none: theirs." in words
-
-
-def test_higher_wins_where_higher_is_better_and_one_seed_says_that_it_is_one() -> None:
-    found = comparison(outcome("ours", 2.0, mauve=0.5), outcome("theirs", 1.0, mauve=0.9))
-    (standing,) = standings(found)
-    assert [(win.metric, win.method, win.beyond_chance) for win in standing.wins] == [
-        ("fid", "theirs", None),
-        ("mauve", "theirs", None),
-    ]
-    assert "One seed" in standing.in_words()
-
-
-def test_nobody_wins_where_two_are_equal() -> None:
-    found = comparison(outcome("ours", 1.0), outcome("theirs", 1.0))
-    (standing,) = standings(found)
-    assert standing.wins[0].method == ""
-    assert "nobody on 1 (equal)" in standing.in_words()
-
-
-def test_a_corpus_with_too_few_texts_competes_with_nobody_and_says_why() -> None:
-    found = comparison(
-        outcome("ours", 2.0), outcome("theirs", 1.0, texts=94), outcome("third", 3.0, texts=95)
-    )
-    (standing,) = standings(found)
-    assert standing.wins[0].method == "ours"
-    assert standing.left_out == ("theirs: it released too few texts to be compared",)
-
-
-def test_methods_without_an_epsilon_do_not_compete_with_those_that_keep_one() -> None:
-    found = comparison(
-        outcome("ours", 2.0), outcome("theirs", 3.0), outcome("unbound", 0.1, epsilon=None, reads="records")
-    )
-    (standing,) = standings(found)
-    assert standing.wins[0].method == "ours"
-    assert "unbound" not in standing.wins[0].beaten
-
-
-def test_a_winner_that_is_no_better_than_the_floor_is_marked() -> None:
-    found = comparison(outcome("floor", 1.0, reads="nothing"), outcome("ours", 2.0), outcome("theirs", 3.0))
-    (standing,) = standings(found)
-    assert standing.wins[0].over_floor is False
-
-
-def test_a_name_with_a_comma_is_told_apart_from_its_neighbours_and_tables_are_added_up() -> None:
-    found = comparison(
-        outcome("strict, votes", 2.0, epsilon=1.0),
-        outcome("ours", 1.0, epsilon=1.0),
-        outcome("strict, votes", 2.0, epsilon=2.0),
-        outcome("ours", 3.0, epsilon=2.0),
-    )
-    both = standings(found)
-    assert all_together(both) == (
-        "All 2 tables together: 2 comparisons. The best is ours on 1; strict, votes on 1."
-    )
-    assert all_together(both[:1]) == ""
-
-
-def test_who_wins_without_protecting_everybody_is_named_with_that() -> None:
-    found = comparison(
-        outcome("ours", 2.0), outcome("halves", 1.0, reads="donors"), outcome("trained", 3.0, reads="records")
-    )
-    (standing,) = standings(found)
-    assert "The best is halves (voters only) on 1" in standing.in_words()
-    assert "On none: ours; trained (no claim)." in standing.in_words()

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpsg.privacy.sensitivity import LONGEST
-from rpsg.privacy.vector_sum import MOST_ENTRIES, ceil_root, quantise, shortened
+from rpsg.privacy.vector_sum import MOST_ENTRIES, at_most, ceil_root, quantise, shortened
 
 Floats = npt.NDArray[np.float64]
 
@@ -119,6 +119,17 @@ def test_rounding_takes_little_off_the_length_of_a_long_row() -> None:
 def test_what_cannot_be_quantised_is_refused(vectors: Floats, w: int) -> None:
     with pytest.raises(ValueError):
         quantise(vectors, w)
+
+
+@given(batches(), st.floats(0.1, 1.0))
+def test_rows_are_shortened_to_a_length_and_each_alone(vectors: Floats, longest: float) -> None:
+    known = np.where(np.isfinite(vectors), np.clip(vectors, -1e100, 1e100), 0.0)
+    short = at_most(known, longest)
+    for i, row in enumerate(known):
+        assert np.linalg.norm(short[i]) <= longest + 1e-5
+        assert np.array_equal(at_most(row[None, :], longest)[0], short[i])
+        if np.linalg.norm(row) < longest - 1e-5:
+            assert np.array_equal(short[i], row)
 
 
 def test_nothing_in_gives_nothing_out() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from rpsg.stages import choose as choosing
 from rpsg.stages.choose import Block, Chosen, Objective, choose, choose_in_parts, distance, parts_of
-from rpsg.stages.sketch import Target
+from rpsg.stages.sketch_target import Target
 
 
 def target(mean: np.ndarray, products: np.ndarray) -> Target:

@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.stages.pools import alive, pool_of
 
-from rpsg.domains import find_pack
+from rpsg.domains import find_pack, pack_names
 from rpsg.models.fake import FakeScorer
-from rpsg.records import Pool
+from rpsg.records import Candidate, Card, Pool
 from rpsg.stages.clean_reply import repeats_itself, tidy
-from rpsg.stages.cosine_filter import drop_copies, drop_near_duplicates
+from rpsg.stages.cosine_filter import drop_copies, drop_echoes, drop_near_duplicates
 from rpsg.stages.nll_filter import nll_filter
 from rpsg.stages.scrub import scrub, scrub_text
+from rpsg.textstats.echoes import all_echoes, form_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -232,3 +233,27 @@ def test_without_a_scorer_or_without_texts_nothing_happens() -> None:
     pool = pool_of("the the the", "qwx")
     assert nll_filter(pool, None) is pool
     assert nll_filter(Pool(), FakeScorer()) == Pool()
+
+
+def test_no_text_is_left_that_the_echo_rate_would_count() -> None:
+    """The first has a header, the second a long value of its own card, the third that of another card."""
+    pack = find_pack("food-reviews")
+    angle = "damaged or leaking packaging"
+    told = f"The tea came with {angle}, so I sent it back."
+    texts = {
+        f"{GOOD}\nTOPIC: green tea.": {},
+        told: {"angle": angle},
+        f"{told} Twice.": {"angle": "the smell"},
+        GOOD: {"angle": angle},
+    }
+    drafts = (Candidate(i, text, Card(card)) for i, (text, card) in enumerate(texts.items()))
+    left = drop_echoes(Pool(tuple(drafts)), pack)
+    assert alive(left) == [2, 3]
+    assert not any(
+        all_echoes([c.text for c in left.alive()], form_of(pack), [c.card.values for c in left.alive()])
+    )
+
+
+@pytest.mark.parametrize("name", pack_names())
+def test_every_pack_drops_echoes(name: str) -> None:
+    assert find_pack(name).drops_echoes

@@ -16,12 +16,10 @@ from rpsg.stages.sketch import (
     POOR_FIT,
     Features,
     axes_wanted,
-    other_language_share,
-    poor_share,
     sketch_vectors,
-    target_of,
     words_wanted,
 )
+from rpsg.stages.sketch_target import other_language_share, poor_share, target_of
 from rpsg.stages.word_roots import common_words, word_roots
 
 
@@ -165,7 +163,9 @@ def test_texts_in_another_language_are_counted_within_the_length_of_a_poor_fit()
     texts = [GERMAN] * 100 + written(300)
     before, after = plain.of(rows, texts, poor), features.of(rows, texts, poor)
     assert after.shape[1] == features.dim == plain.dim + 1
-    assert np.array_equal(after[:, :-2], before[:, :-1])
+    marked = after[:, -2:].any(axis=1)
+    assert np.array_equal(after[~marked, :-2], before[~marked, :-1])
+    assert (after[marked] ** 2).sum(axis=1).max() <= 1.00001
     assert np.array_equal(after[:, -2:].max(axis=1), np.where(np.arange(400) < 100, POOR_FIT, before[:, -1]))
     assert not (after[:, -2] * after[:, -1]).any()
 
@@ -177,6 +177,18 @@ def test_texts_in_another_language_are_counted_within_the_length_of_a_poor_fit()
     assert poor_share(total, 400, 4 * LENGTH)[0] == pytest.approx(0.375, abs=0.03)
     noisy = target_of(total[0], features, 400, 1e-6)
     assert len(noisy.words) == len(features.words)
+
+
+def test_a_text_far_from_the_drafts_still_counts_fully_as_one_in_another_language() -> None:
+    """Only its other entries are shortened: 300 of 300 is a share of 1, not of .8."""
+    features = replace(Features.fit(unit_rows(200), written(200), most_axes=8), language="en")
+    rows, poor = unit_rows(300, seed=10, push=9.0), np.zeros(300, np.float32)
+    assert (features.of(rows, [GERMAN] * 300, poor) ** 2).sum(axis=1).max() == pytest.approx(1)
+    private = sketch_vectors(
+        Private(rows), documents([GERMAN] * 300), Private(np.arange(300)), features, Private(poor)
+    )
+    total = clean_sum(query(features.dim), open_private(private))[None]
+    assert other_language_share(total, 300, 4 * LENGTH)[0] == 1.0
 
 
 def test_few_drafts_have_fewer_axes() -> None:

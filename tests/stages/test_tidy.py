@@ -42,6 +42,14 @@ def test_only_the_text_itself_is_left(reply: str) -> None:
     assert tidy(reply, cut=False) == (GOOD, "")
 
 
+@pytest.mark.parametrize("odd", list("\x00\x07\x08\x0b\x7f\x90\xad\u200b\u202e\u2066\ufeff\ufff9\U000e0041"))
+def test_a_character_that_nobody_sees_is_taken_out_wherever_it_is(odd: str) -> None:
+    for reply in (f"We dri{odd}nk{GOOD[8:]}", f"{odd}{GOOD}", f"{GOOD}{odd}"):
+        text, problem = tidy(reply, cut=False)
+        assert odd not in text
+        assert (text.replace(" ", ""), problem) == (GOOD.replace(" ", ""), "")
+
+
 @pytest.mark.parametrize(
     "text",
     [

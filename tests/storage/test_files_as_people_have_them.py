@@ -166,14 +166,6 @@ def test_a_workbook_without_the_column_lists_those_of_its_first_sheet(tmp_path: 
     assert "Columns in the file: body, user." in refused.value.hint
 
 
-@EXCEL
-def test_a_title_above_the_header_of_a_sheet_is_passed_over(tmp_path: Path) -> None:
-    path = tmp_path / "a.xlsx"
-    path.write_bytes(workbook({"One": [("Complaints 2024",), (), ("text", "user"), (ROWS[0][0], "u0")]}))
-    assert pairs(path) == ROWS[:1]
-    check_columns(DataSection(path=str(path), user="user"))
-
-
 def everywhere(folder: Path, values: list[Any]) -> dict[str, list[str | None]]:
     """The users that one column of values has in each format, as a data frame writes it there."""
     texts = [f"text {n}" for n in range(len(values))]
@@ -244,55 +236,6 @@ def test_more_fields_than_columns_are_a_fault_unless_they_are_empty(tmp_path: Pa
     assert {why: places.first for why, places in reading.left_out.items()} == {
         "the number of fields in the row is not that of the header": [3]
     }
-
-
-def test_lines_below_a_title_keep_their_numbers(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text("Complaints of the year\n\ntext,user\nfine,u\nfine,\n")
-    reading = open_private(read_by_rule(DataSection(path=str(path), user="user"), tells=True))
-    assert {why: places.first for why, places in reading.left_out.items()} == {"the user is missing": [5]}
-
-
-def test_a_line_far_below_is_no_header(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text("a,b\n" * 30 + "text,user\nfine,u\n")
-    with pytest.raises(DataError, match="no column 'text'"):
-        check_columns(DataSection(path=str(path), user="user"))
-
-
-@pytest.mark.parametrize(
-    "above",
-    [
-        "id,note\n1,fine\n",  # a header without the column
-        "note\nfine\n",
-        'note\n"fine\n',  # the line is inside of somebody's text
-    ],
-)
-def test_a_row_with_the_name_of_the_column_is_no_header(tmp_path: Path, above: str) -> None:
-    """It would leave out the rows above it, and decide whether a run is refused."""
-    path, row = tmp_path / "a.csv", "text,9\n" if "," in above else "text\n"
-    for content in (above, above + row + "fine,1\n"):
-        path.write_text(content)
-        with pytest.raises(DataError, match="no column 'text'"):
-            check_columns(DataSection(path=str(path)))
-        with pytest.raises(DataError, match="no column 'text'"):
-            read_by_rule(DataSection(path=str(path)))
-
-
-@pytest.mark.parametrize("sign", ["^", "~", "\xa6", "\x01"])
-def test_nor_is_one_with_a_sign_that_no_other_row_has(tmp_path: Path, sign: str) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text(f"id,note\n1,fine\n2,fine\ntext{sign}mine\nonly this{sign}row is read\n3,fine\n")
-    with pytest.raises(DataError, match="no column 'text'"):
-        read_by_rule(DataSection(path=str(path)))
-
-
-@EXCEL
-def test_nor_is_one_of_another_sheet(tmp_path: Path) -> None:
-    path = tmp_path / "a.xlsx"
-    other = [("id", "note"), ("1", "fine"), ("text", "user")]
-    path.write_bytes(workbook({"One": [("text", "user"), (ROWS[0][0], "u0")], "Two": other}))
-    assert pairs(path) == ROWS[:1]
 
 
 def test_the_columns_of_json_lines_may_be_in_any_row(tmp_path: Path) -> None:

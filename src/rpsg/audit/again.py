@@ -40,8 +40,8 @@ def pipeline_of(plan: Plan, tools: Tools | None = None) -> Pipeline:
     and account are ignored.
 
     ``tools`` replace the plan's models. A request that was answered once is not sent again in a later run, so
-    shadows cost least if prompts do not depend on private texts. Not for several threads: while a run lasts,
-    ``RPSG_HOME`` of this process leads to a temporary folder.
+    shadows cost least if prompts do not depend on private texts. Do not call it in several threads: while a
+    run lasts, ``RPSG_HOME`` of this process leads to a temporary folder.
 
     Raises:
         UsageError: the plan needs labels or columns, its method reads no private data, or donors are listed.
@@ -71,7 +71,7 @@ def pipeline_of(plan: Plan, tools: Tools | None = None) -> Pipeline:
 
 
 def with_pipeline(aids: Aids | None, plan: Plan, tools: Tools | None = None) -> Aids:
-    """The aids, with the pipeline of ``plan``; UsageError as of ``pipeline_of``."""
+    """The aids, with the pipeline of ``plan``; UsageError when ``pipeline_of`` raises it."""
     return replace(aids or Aids(), pipeline=pipeline_of(plan, tools))
 
 

@@ -1,4 +1,5 @@
-"""What each canary adds to the noisy answers of a run, or would add, and what these answers say beyond that.
+"""What each canary adds (or would add) to the noisy answers of a run, and what remains of these answers
+without everybody else.
 
 A release has its noisy answers in its evidence, so that ``rpsg verify`` can repeat the choice of texts. An
 attacker who knows the rows of everybody but the canaries can subtract what those add. What remains is what
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import numpy.typing as npt
 
+from rpsg.audit.attacks import NEEDS
 from rpsg.errors import RpsgError, RunError
 from rpsg.methods.named import method_of
 from rpsg.pipeline.models_of_run import failed_texts
@@ -52,8 +54,22 @@ if TYPE_CHECKING:
     from rpsg.storage.run_folder import RunFolder
 
 Floats = npt.NDArray[np.float64]
-#: The attack that needs them.
-NAME = "noisy-answers"
+#: The attacks that need them.
+NAMES = frozenset(name for name, need in NEEDS.items() if need == "answers")
+
+
+@dataclass(frozen=True)
+class AnswerNoise:
+    """The noise of one answer, in units of what the ledger states.
+
+    ``square`` is the sum of the squares of its ``entries``; each is taken half a step larger than it is, so
+    that it is no smaller than before it was rounded. ``added`` (canaries,) are the squares of the lengths of
+    what each canary adds, or would add, to this answer.
+    """
+
+    entries: int
+    square: float
+    added: Floats = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -61,18 +77,21 @@ class CanaryAnswers:
     """Noisy answers as the canaries see them; every number is in units of the noise that the ledger states.
 
     ``added`` (canaries, canaries) has the inner products of what two canaries add to all answers together.
-    ``shown`` (canaries,) has those of what a canary adds with the answers, less what everybody but the
-    canaries adds: it is ``added`` times the coins, plus noise. The covariance of that noise is ``added`` if
-    the noise of the answers is as the ledger states.
+    ``shown`` (canaries,) has, for each canary, the inner product of what it adds with the answers. What
+    everybody but the canaries adds was subtracted from the answers before, so ``shown`` is ``added`` times
+    the coins, plus noise. The covariance of that noise is ``added`` if the noise of the answers is as the
+    ledger states. ``noise`` is that of each answer, which remains if the planted canaries are subtracted too.
     """
 
     added: Floats = field(repr=False)
     shown: Floats = field(repr=False)
+    noise: tuple[AnswerNoise, ...] = ()
 
     def with_noise_times(self, part: float, is_in: npt.NDArray[np.bool_]) -> CanaryAnswers:
         """The same answers with ``part`` of their noise, for a control."""
         exact = self.added @ is_in
-        return replace(self, shown=exact + part * (self.shown - exact))
+        less = tuple(replace(each, square=part**2 * each.square) for each in self.noise)
+        return replace(self, shown=exact + part * (self.shown - exact), noise=less)
 
 
 def answers_of(
@@ -88,7 +107,7 @@ def answers_of(
     drawn = kept_canaries(folder.vault)
     everyone = Canaries(drawn.canaries, (True,) * len(drawn.canaries))
     most, words = bounds_of(plan, bounded=method_of(plan).budget is not None)
-    asking = _Asking(folder.evidence, len(everyone.canaries), tools[0].sentiment)
+    asking = _Asking(folder.evidence, np.array(drawn.is_in, np.bool_), tools[0].sentiment)
 
     def asked(used: Private[PrivateCorpus]) -> tuple[People, Engine]:
         rows = used.map(lambda corpus: planted_among(corpus, everyone, plan, folder.key))
@@ -103,7 +122,7 @@ def answers_of(
         return asking.people, asking
 
     repeat(folder, plan, corpus, tools, asking, Silent(), asked)
-    return CanaryAnswers(asking.added, asking.shown) if asking.sums else None
+    return CanaryAnswers(asking.added, asking.shown, tuple(asking.noise)) if asking.noise else None
 
 
 def if_asked(
@@ -113,10 +132,11 @@ def if_asked(
     *,
     has_canaries: bool = True,
 ) -> tuple[CanaryAnswers | None, tuple[str, ...]]:
-    """What ``make`` gives, if the attack on it is among ``attacks`` (by default all), the plan pays for
-    noisy answers, and there are canaries. If the run cannot be repeated, a note for the report says why.
+    """The result of ``make``, if the attack that reads it is among ``attacks`` (by default all), the plan
+    pays for noisy answers, and there are canaries. If the run cannot be repeated, a note for the report says
+    why.
     """
-    if not has_canaries or method_of(plan).budget is None or (attacks and NAME not in attacks):
+    if not has_canaries or method_of(plan).budget is None or (attacks and NAMES.isdisjoint(attacks)):
         return None, ()
     try:
         return make(), ()
@@ -141,10 +161,10 @@ class _Asking:
 
     people: People
 
-    def __init__(self, evidence: Path, canaries: int, sentiment: Classifier) -> None:
-        self._folder, self._seq, self._sentiment = evidence, 0, sentiment
-        self.added, self.shown = np.zeros((canaries, canaries)), np.zeros(canaries)
-        self.sums = 0
+    def __init__(self, evidence: Path, is_in: npt.NDArray[np.bool_], sentiment: Classifier) -> None:
+        self._folder, self._seq, self._is_in, self._sentiment = evidence, 0, is_in, sentiment
+        self.added, self.shown = np.zeros((len(is_in), len(is_in))), np.zeros(len(is_in))
+        self.noise: list[AnswerNoise] = []
 
     def exact_sum(self, query: Query, question: Question) -> Private[ExactSum]:
         """The contributions, which ``release`` takes as well as their sum."""
@@ -159,9 +179,11 @@ class _Asking:
         canary_of = self._canaries()
         owner = np.array([canary_of.get(unit, -1) for unit in rows.units.tolist()], np.int64)
         own = np.stack([_sum(query, rows, owner == i) for i in range(len(self.shown))])
+        beyond = noisy / query.sigma - _sum(query, rows, owner < 0)
+        left = np.abs(beyond - own[self._is_in].sum(axis=0)) + 0.5 / query.sigma
         self.added += own @ own.T
-        self.shown += own @ (noisy / query.sigma - _sum(query, rows, owner < 0))
-        self.sums += 1
+        self.shown += own @ beyond
+        self.noise.append(AnswerNoise(len(left), float(left @ left), (own**2).sum(axis=1)))
         return noisy
 
     def select(

@@ -20,7 +20,10 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
         "rpsg.audit.membership:neighbours",
         "texts that are more likely than slightly changed ones",
     ),
-    "zlib": ("rpsg.audit.membership:compressed", "texts that are likely for how well they compress"),
+    "zlib": (
+        "rpsg.audit.membership:compressed",
+        "texts that are more likely than their compressed size suggests",
+    ),
     "passage": ("rpsg.audit.membership:passage", "texts with a passage that only the corpus makes likely"),
     "echo-pairs": ("rpsg.audit.echo:echo_pairs", "texts whose pairs of words are frequent in the corpus"),
     "echo-similarity": ("rpsg.audit.echo:echo_similarity", "texts with the words of their 25 nearest"),
@@ -41,7 +44,11 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
     "exposure": ("rpsg.audit.canaries:exposure", "ends of planted canaries that the corpus makes likely"),
     "noisy-answers": (
         "rpsg.audit.noisy_answers:noisy_answers",
-        "canaries that the noisy answers of the run give away to somebody who knows everybody else",
+        "canaries that the run's noisy answers reveal to somebody who knows all other rows",
+    ),
+    "noise-left": (
+        "rpsg.audit.noisy_answers:noise_left",
+        "how much noise the noisy answers have left for somebody who knows all rows but one",
     ),
     # The slowest are last: they show progress of their own, which ends the progress of the attacks before
     # them.
@@ -56,6 +63,7 @@ NEEDS: Mapping[str, str] = {
     "extraction": "canaries",
     "exposure": "canaries",
     "noisy-answers": "answers",
+    "noise-left": "answers",
     "names": "recogniser",
     "closest": "embedder",
     "closest-ratio": "embedder",

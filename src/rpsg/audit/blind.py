@@ -62,8 +62,8 @@ class Baseline:
 def blind_baseline(subject: Subject) -> Baseline:
     """Logistic regression on the words and pairs of words of the private texts alone, five folds, by person.
 
-    After Das, Zhang & Tramer 2024 and Meeus et al. 2024: no attack is worth more than what it adds to this.
-    A person's score is the mean over their texts. The plain figures are tested as well.
+    After Das, Zhang & Tramer 2024 and Meeus et al. 2024: an attack shows only what it finds beyond this
+    classifier. A person's score is the mean over their texts. The plain figures are tested as well.
     """
     rows = _drawn(subject)
     inside = subject.is_in[subject.owner[rows]]
@@ -94,7 +94,9 @@ def blind_baseline(subject: Subject) -> Baseline:
 
 
 def _figures(subject: Subject) -> Iterator[tuple[str, Floats]]:
-    """Plain figures of each person, which a random split does not make different; shape (people,)."""
+    """Plain figures of each person, shape (people,); a random split gives them the same distribution on both
+    sides.
+    """
     counts = np.bincount(subject.owner)
     yield "how many texts a person has", counts.astype(np.float64)
     kinds = np.fromiter(map(_signs_of, subject.texts), np.dtype((np.float64, 5)), len(subject.texts)).T
@@ -148,8 +150,9 @@ def _names_too_many(scores: Floats, is_in: Flags, level: float) -> bool:
 
 
 def _leaves_out_too_many(subject: Subject, level: float) -> bool:
-    """Whether chance fails to explain how many people of each side are left out because of their texts.
-    Without this check, leaked texts could be hidden by copies of them on one side or in the reference.
+    """Whether the numbers of people left out on the two sides, because of their texts, differ by more than
+    chance. Without this check, leaked texts could be hidden by copies of them on one side or in the
+    reference.
     """
     out = np.array(list(subject.left_out.values()) or [0, 0])
     sides = out + np.bincount(subject.is_in, minlength=2)[::-1]
@@ -191,7 +194,7 @@ def _drawn(subject: Subject) -> Ints:
 
 
 def _how_often_before(owner: Ints) -> Ints:
-    """For each place how many earlier places have the same owner."""
+    """For each position the number of earlier positions with the same owner."""
     order = np.argsort(owner, kind="stable")
     grouped = owner[order]
     starts = np.searchsorted(grouped, grouped, side="left")

@@ -34,9 +34,9 @@ def extraction(subject: Subject) -> Finding:
     """Planted canaries of which four words of the end, or the code, are in the corpus; one is enough.
 
     A canary that was held out cannot be there by chance. If one is, the coins did not decide which canaries
-    were in the data, and nothing follows. The p-value adds up the chances of single canaries, each added or
-    removed alone, so the epsilon of groups plays no role. If none is found, ``details`` have an upper bound,
-    with 95 % confidence, on how often one could still come out.
+    were in the data, and nothing follows. The p-value is a sum over single canaries, each added or removed
+    alone, so the epsilon of groups does not matter. If none is found, ``details`` have an upper bound, with
+    95 % confidence, on how often one could still come out.
     """
     own = _canaries(subject)
     is_in = np.array(own.is_in)

@@ -1,6 +1,6 @@
 """Can the audit find a leak at all? The attacks are tried on the controls: corpora that certainly leak. If an
-attack does not find a planted leak, it has no power on these texts, and that it finds nothing in the audited
-corpus proves nothing.
+attack does not find a planted leak, it has no power on these texts, and it shows nothing if it finds nothing
+in the audited corpus.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ def leaky(subject: Subject) -> Subject:
     """A question whose answer is known: one text in twenty of the corpus is a member's, with words dropped.
 
     Each leaked text is of another member, or a planted canary; it lacks a random fifth of its words. The
-    other texts are those of the audited corpus. So who is a member here, and which canaries are planted, is
-    drawn anew: what the corpus itself reveals then falls on both sides alike, and does not help an attack to
-    find the planted leak.
+    other texts are those of the audited corpus. This is why the members and the planted canaries are drawn
+    again here: what the corpus itself reveals is then equally likely on both sides, and does not help an
+    attack to find the planted leak.
     """
     subject = _with_new_sides(subject)
     draw = stream(subject.seed, "control leak")
@@ -77,7 +77,7 @@ def leaky(subject: Subject) -> Subject:
 
 
 def _with_new_sides(subject: Subject) -> Subject:
-    """The same people and canaries, as many of them in as before, but others."""
+    """The same people and canaries, with as many members and planted canaries as before, but drawn again."""
     draw, canaries = stream(subject.seed, "control sides"), subject.canaries
     if canaries is not None:
         canaries = replace(canaries, is_in=tuple(draw.permutation(canaries.is_in).tolist()))

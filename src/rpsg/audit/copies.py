@@ -1,4 +1,4 @@
-"""Copies: passages of members in the corpus, verbatim or nearly so, against those of held-out people."""
+"""Copies: passages of members in the corpus, verbatim or nearly so, compared with held-out people's."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def copied_aside(subject: Subject) -> int:
 
 
 def character_runs(texts: Sequence[str], length: int = CHARACTERS) -> tuple[Hashes, Ints]:
-    """A 64-bit hash of each run of ``length`` characters within a text, and its text; by doubling."""
+    """A 64-bit hash of each run of ``length`` characters within a text, and the index of its text."""
     plain = [" ".join(text.lower().split()) for text in texts]
     sizes = np.array([len(text) for text in plain], np.int64)
     joined = "".join(plain).encode("utf-32-le", errors="surrogatepass")
@@ -87,7 +87,7 @@ def character_runs(texts: Sequence[str], length: int = CHARACTERS) -> tuple[Hash
     owner = np.repeat(np.arange(len(plain)), sizes)[starts]
     if not len(starts):
         return np.zeros(0, np.uint64), owner
-    # By the binary digits of the length: runs of 32, 16 and 2 characters end to end make one of 50.
+    # The hash of 50 characters is made from those of 32, 16 and 2 characters (the binary digits of 50).
     found, index, size = np.zeros(len(starts), np.uint64), starts.copy(), 1
     while size <= length:
         if length & size:

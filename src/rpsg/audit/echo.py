@@ -49,8 +49,8 @@ def _pairs(tokens: Tokens) -> tuple[Ints, Ints]:
 def echo_pairs(subject: Subject) -> Finding:
     """The mean log probability of the pairs of words of x in the corpus, minus that in the reference.
 
-    Meeus et al. compare with shadow corpora; here the parts of the reference take their place, without the
-    part that a text itself is in.
+    Meeus et al. compare with shadow corpora. Here the parts of the reference are used instead, without the
+    part that contains the text itself.
     """
     corpora = [subject.synthetic, *subject.references]
     rows = [[words(text) for text in texts] for texts in corpora]

@@ -1,7 +1,8 @@
-"""Distances between embeddings of private and synthetic texts: report figures of many tools, as attacks.
+"""Distances between embeddings of private and synthetic texts, which many tools report as privacy figures,
+used as attacks.
 
-Distance to the closest record and nearest-neighbour distance ratio. Used alone they show little: a corpus of
-which a fifth was copied with changed words can keep both at chance (The DCR Delusion, arXiv 2505.01524).
+Distance to the closest record and nearest-neighbour distance ratio. Used alone they show little: even if a
+fifth of a corpus was copied with changed words, both can be at chance (The DCR Delusion, arXiv 2505.01524).
 """
 
 from __future__ import annotations

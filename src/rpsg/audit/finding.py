@@ -209,6 +209,7 @@ _WHY_NAMED = "It names more members than chance allows"
 _WHY = {
     "extraction": "Planted canaries are in the corpus",
     "answers": "The noisy answers tell which canaries were in the data",
+    "noise": "The noisy answers have less noise than is claimed",
 }
 
 

@@ -39,9 +39,9 @@ NOTHING = {
 def identities(subject: Subject) -> Finding:
     """People whose e-mail address, telephone, account or other number is in the corpus.
 
-    Found by shape, without names. Identifiers that several people or the reference have point to nobody and
-    are left out of the guesses. Each identifier in the corpus is counted as that of a member, of somebody
-    held out, of both, of the public reference, or as invented by the writer.
+    Found by shape, without names. Identifiers that several people have, or that are in the reference, point
+    to nobody and are left out of the guesses. Each identifier in the corpus is counted as that of a member,
+    of somebody held out, of both, of the public reference, or as invented by the writer.
     """
     return _of_identifiers("identities", subject, PatternRecognizer(), _compared)
 

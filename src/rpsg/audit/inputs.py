@@ -1,7 +1,7 @@
 """The texts of an audit: from files of any tool, or from memory.
 
-Private texts are taken out of ``Private`` as an evaluation does it: an audit is an internal reading too, and
-its outcome is never written into a release.
+Private texts are taken out of ``Private`` as in an evaluation: an audit is internal too, and its outcome is
+never written into a release.
 """
 
 from __future__ import annotations

@@ -1,13 +1,17 @@
-"""The attack on the noisy answers of a run: which canaries were in the data that they were drawn from?"""
+"""The attacks on the noisy answers of a run.
+
+``noisy-answers`` asks which canaries were in the data that the answers were drawn from, and assumes of the
+mechanism only that it is mu-GDP. ``noise-left`` assumes that its noise is Gaussian, and sees smaller faults.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.audit.answers import NAME
 from rpsg.audit.finding import Finding, judged
 from rpsg.audit.roc import area_of, curve_of, rates_of
 from rpsg.audit.subject import NotRunError
@@ -17,8 +21,10 @@ from rpsg.privacy.attack_bounds import (
     POWER,
     answer_guesses,
     at_least,
+    chi_squared_quantile,
     gaussian_run_mu,
     gaussian_run_refuted,
+    noise_left_mu,
 )
 from rpsg.privacy.gaussian import epsilon_of, mu_for
 from rpsg.stages.rng import stream
@@ -28,33 +34,39 @@ if TYPE_CHECKING:
     from rpsg.audit.subject import Subject
 
 Floats = npt.NDArray[np.float64]
-#: How much of the stated noise there may be, as variances; the likeliest of them is used.
+NAME, NOISE = "noisy-answers", "noise-left"
+#: The variances that are tried, as shares of the stated one; the most likely of them is used.
 VARIANCES = np.geomspace(1.0, 1e-4, 9)
 FEWEST = 20
 
 
 def noisy_answers(subject: Subject) -> Finding:
-    """Canaries that the noisy answers give away, to an attacker who knows the rows of everybody else.
+    """Canaries that the noisy answers reveal to an attacker who knows the rows of everybody else.
 
     What everybody else adds is subtracted from the answers, and the coins of all canaries are estimated
     together from the rest (``scores``).
     """
-    answers, canaries = subject.answers, subject.canaries
-    if answers is None or canaries is None:
+    answers, is_in = _answers_and_coins(subject)
+    return of_coins(scores(answers), is_in, subject)
+
+
+def _answers_and_coins(subject: Subject) -> tuple[CanaryAnswers, npt.NDArray[np.bool_]]:
+    if subject.answers is None or subject.canaries is None:
         raise NotRunError("It needs the noisy answers of a run that had canaries among its people.")
-    return of_coins(scores(answers), np.array(canaries.is_in), subject)
+    if not subject.claim.delta:
+        raise NotRunError("The claim has no delta, at which noise of this size would have an epsilon.")
+    return subject.answers, np.array(subject.canaries.is_in)
 
 
 def of_coins(found: Floats, is_in: npt.NDArray[np.bool_], subject: Subject) -> Finding:
-    """The finding of an attack that estimates coins: above 0 means "in", and further from 0 is surer.
+    """The finding of an attack that estimates coins: above 0 means "in", and further from 0 is more certain.
 
-    It says of the canaries whose estimates are furthest from 0 whether they were in: of a tenth, a fifth and
-    half of all, which are three tests. What the right ones prove is a mu, because the noise is Gaussian, and
-    the epsilon that belongs to it at the delta of the claim. The canaries may be those of several runs.
+    For the canaries whose estimates are furthest from 0, it guesses whether they were in. It does so for a
+    tenth, a fifth and half of all canaries, which are three tests. Because the noise is Gaussian, the right
+    guesses prove a lower bound on mu, and so on the epsilon that belongs to it at the delta of the claim. The
+    canaries may be those of several runs.
     """
     units, claimed, delta = len(is_in), subject.claim.epsilon, subject.claim.delta
-    if not delta:
-        raise NotRunError("The claim has no delta, at which noise of this size would have an epsilon.")
     if units < FEWEST or is_in.all() or not is_in.any():
         raise NotRunError("There are too few canaries on one side.")
     order = stream(subject.seed, "audit ties").permutation(units)
@@ -99,10 +111,10 @@ def of_coins(found: Floats, is_in: npt.NDArray[np.bool_], subject: Subject) -> F
 def scores(answers: CanaryAnswers) -> Floats:
     """How far the estimate of each coin is from one half, shape (canaries,); above 0 for "in".
 
-    The coins have the variance 1/4, and all that the answers show of them, less one half of each, is
-    ``added`` times them plus noise. The estimate is the best linear one, at the noise under which the answers
-    are likeliest: an attacker does not know by how much the noise is too small. It is never taken to be
-    larger than it should be.
+    Less one half, each coin has the variance 1/4. What the answers show of these numbers is ``added`` times
+    them, plus noise. The estimate is the best linear one, at the noise that makes the answers most likely: an
+    attacker does not know by how much the noise is too small. The noise is never assumed to be larger than it
+    should be.
     """
     values, axes = np.linalg.eigh(answers.added)
     kept = values > 1e-9 * max(values[-1], 1e-9)
@@ -118,13 +130,65 @@ def scores(answers: CanaryAnswers) -> Floats:
     return found
 
 
+def noise_left(subject: Subject) -> Finding:
+    """How much noise the answers have, once the rows of everybody are known, the planted canaries too.
+
+    A claim holds against somebody who knows all rows but one. Such a person sees each canary under this noise
+    alone, whatever other canaries hide it from ``noisy-answers``. No coin is guessed: the size of the noise
+    of each answer is compared with what the ledger states. If it is Gaussian, its size decides how well the
+    canary that adds most can be told, which is a mu (``noise_left_mu``), and the epsilon that belongs to it
+    at the delta of the claim.
+    """
+    answers, _ = _answers_and_coins(subject)
+    added = np.array([each.added for each in answers.noise])
+    if not added.any():
+        raise NotRunError("No canary adds anything to the noisy answers.")
+    level, delta, claimed, tests = (
+        subject.level,
+        subject.claim.delta,
+        subject.claim.epsilon,
+        len(answers.noise),
+    )
+    # The share of its noise that each answer has at most, squared, and the canary that adds most beside it.
+    least = np.array([chi_squared_quantile(level / tests, each.entries) for each in answers.noise])
+    square = np.array([max(each.square, 1e-9) for each in answers.noise])
+    most = int((added.T @ (least / square)).argmax())
+    figures = [(each.entries, each.square, float(each.added[most])) for each in answers.noise]
+    mu = noise_left_mu(figures, level)
+    usual = np.array([chi_squared_quantile(POWER, each.entries) for each in answers.noise])
+    seen = math.sqrt((added.T @ (least / usual)).max()) / mu_for(claimed, delta) if claimed else None
+    entries = sum(each.entries for each in answers.noise)
+    return judged(
+        Finding(
+            NOISE,
+            "no violation seen",
+            epsilon_lower=_epsilon(mu, delta),
+            epsilon_most=LARGEST_EPSILON,
+            details={
+                "noise, of what is claimed": math.sqrt(sum(each.square for each in answers.noise) / entries),
+                "noise that would be seen": seen,
+                "mu at least": mu,
+            },
+            basis={
+                "kind": "noise",
+                "tests": tests,
+                "entries": [entries for entries, _, _ in figures],
+                "squares": [square for _, square, _ in figures],
+                "added": [added for _, _, added in figures],
+                "level": level,
+            },
+        ),
+        subject,
+    )
+
+
 def _epsilon(mu: float, delta: float) -> float:
     return min(epsilon_of(mu, delta), LARGEST_EPSILON) if mu else 0.0
 
 
 def _limit(units: int, sizes: list[int], mu: float, level: float) -> float | None:
-    """The smallest share of canaries that refutes the claim in 95 of 100 cases, if the answers give these
-    away for certain and say nothing about the others.
+    """The smallest share of canaries that refutes the claim in 95 of 100 cases, if the answers reveal these
+    for certain and nothing about the others.
     """
     found = []
     for size in sizes:

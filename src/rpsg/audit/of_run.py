@@ -66,7 +66,7 @@ def audit_run(
     are used as in the run. ``data`` says where the private file is now (by default where the plan says). In
     split mode the voters are tested, or the donors if ``donors`` is true. With ``shadows`` the plan is run 16
     more times, for ``lira-shadow``. If the run has canaries, it is repeated from its evidence, without its
-    writer, for the attack ``noisy-answers``. All other arguments are as for ``audit``.
+    writer, for the attacks on its noisy answers. All other arguments are as for ``audit``.
 
     Raises:
         UsageError: this is not a run folder, or nobody was held out; the hint says what to do.

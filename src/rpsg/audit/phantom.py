@@ -1,4 +1,5 @@
-"""Words of one person alone that occur in the corpus: of members, against those of people held out.
+"""Runs of words that only one person wrote and that occur in the corpus: those of members, compared with
+those of people held out.
 
 A run of words that only one person of both sides wrote, and that the public reference does not have, can be
 in the corpus by chance: a phantom. Chance gives as many hits for people held out as for members, so more hits
@@ -46,7 +47,7 @@ def phantom(subject: Subject) -> Finding:
 
 
 def word_runs(subject: Subject, length: int, *, with_public: bool = False) -> tuple[Hashes, Runs]:
-    """Two results: the corpus's runs of words, sorted, less those of the reference; and the private runs."""
+    """The sorted runs of words of the corpus that the reference does not have, and those of private texts."""
     rows = [words(text) for text in subject.synthetic]
     numbers = numbers_of(rows)
     known = np.unique(hashed_runs(numbered(rows, numbers), length)[0])

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 FORM = "rpsg-audit/1"
 #: Attacks that look at canaries, and at nobody's texts.
 OF_CANARIES = frozenset(name for name, need in NEEDS.items() if need == "canaries")
-#: The attack that looks at canaries in the noisy answers, and not at the corpus.
-OF_ANSWERS = "noisy-answers"
+#: Attacks that look at the noisy answers, and not at the corpus.
+OF_ANSWERS = frozenset(name for name, need in NEEDS.items() if need == "answers")
 #: Shown with every outcome that refutes nothing.
 NO_PROOF = (
-    "That nothing was seen is no proof: another attack, or one that knows more, may see what these did not."
+    "An audit that finds nothing is no proof: a better attack, or one that knows more, may find a leak."
 )
 
 
@@ -109,7 +109,7 @@ class AuditReport(Shown):
 
     def words(self) -> list[str]:
         """The outcome in sentences, for somebody who reads no statistics."""
-        told = [_HEADINGS[self.verdict], self.reason]
+        told = [self._heading(), self.reason]
         if self.verdict == "no violation seen":
             told += [*self._limits(), NO_PROOF]
         silent = [found.name for found in self.findings if found.verdict == "not run"]
@@ -117,12 +117,24 @@ class AuditReport(Shown):
             told.append(f"Not run, so they count for nothing: {', '.join(silent)}.")
         return [*told, *self.notes]
 
+    def _heading(self) -> str:
+        if self.verdict != "refuted":
+            return _HEADINGS[self.verdict]
+        by = {found.name for found in self.findings if found.verdict == "refuted"}
+        if by <= OF_ANSWERS:
+            where = "the noisy answers of the run reveal"
+        elif by & OF_ANSWERS:
+            where = "the corpus and the noisy answers of the run reveal"
+        else:
+            where = "the corpus reveals"
+        return f"The claim is refuted: {where} more about who took part than the claim allows."
+
     def _limits(self) -> list[str]:
         quiet = {found.name for found in self.findings if found.verdict == "no violation seen"}
         leak = [control for control in self.controls.get("leaky", ()) if control.name in quiet]
         caught = [control.name for control in leak if control.outcome == "caught"]
         missed = [control.name for control in leak if control.outcome == "missed"]
-        # Only attacks that have shown their power on these texts are worth a promise.
+        # A limit is stated only for attacks that found the leak planted in these texts.
         limits = [(found.limit, found.name) for found in self.findings if found.name in caught]
         known = [(share, name) for share, name in limits if share is not None]
         told = []
@@ -136,11 +148,19 @@ class AuditReport(Shown):
         if of_canaries := [limit for limit in known if limit[1] in OF_CANARIES]:
             share, name = min(of_canaries)
             told.append(f"If {_percent(share)} of the planted canaries came out, {name} would have shown it.")
+        of_answers = [found for found in self.findings if found.name in OF_ANSWERS & quiet]
         told += [
-            f"If the noisy answers gave away {_percent(found.limit)} of the canaries for certain, "
+            f"If the noisy answers revealed {_percent(found.limit)} of the canaries for certain, "
             f"{found.name} would have shown it in 95 of 100 cases."
-            for found in self.findings
-            if found.name == OF_ANSWERS and found.name in quiet and found.limit is not None
+            for found in of_answers
+            if found.limit is not None
+        ]
+        little = [(found.details.get("noise that would be seen"), found.name) for found in of_answers]
+        told += [
+            f"If they had {_percent(part)} of the noise that is claimed, or less, {name} would have shown it "
+            "in 95 of 100 cases."
+            for part, name in little
+            if part is not None
         ]
         told.append(
             f"{self._planted()}, the leak was found by {', '.join(caught) or 'no attack'}"
@@ -148,14 +168,14 @@ class AuditReport(Shown):
         )
         if caught and OF_CANARIES.issuperset(caught):
             told.append(
-                "So this audit rests on its canaries: a leak of people's texts that takes no canary with it "
-                "would have passed unseen."
+                "So this audit rests on its canaries: it would not have detected a leak of people's texts "
+                "without a canary among them."
             )
         return told
 
     def _planted(self) -> str:
-        """The leak of the control in words. If members are few, a text of each is less than a twentieth of
-        the corpus.
+        """The leak of the control in words. If there are few members, one text of each is less than a
+        twentieth of the corpus.
         """
         leaked, members = max(1, round(LEAKED * self.counts["synthetic texts"])), self.counts["members"]
         if leaked >= members:
@@ -167,7 +187,6 @@ class AuditReport(Shown):
 
 
 _HEADINGS: Mapping[Verdict, str] = {
-    "refuted": "The claim is refuted: the corpus reveals more about who took part than the claim allows.",
     "no violation seen": "No violation was seen.",
     "not run": "The audit has no verdict.",
 }

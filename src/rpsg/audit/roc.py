@@ -38,8 +38,8 @@ def area_of(scores: Floats, is_in: npt.NDArray[np.bool_]) -> tuple[float, float,
 def rates_of(members: Floats, others: Floats, seed: int) -> tuple[Rate, ...]:
     """The true positive rate at each false positive rate, with a 95 % interval.
 
-    The interval covers that of the bootstrap, which includes the choice of the threshold, and Clopper and
-    Pearson's.
+    The interval covers two others: the bootstrap's, which includes the choice of the threshold, and Clopper
+    and Pearson's.
     """
     draw = stream(seed, "audit rates")
     times = RESAMPLES if len(others) * max(FALSE_POSITIVE_RATES) >= 1 else 1

@@ -78,7 +78,8 @@ def audit(
     Who was held out must have been decided by chance, person by person. ``reference`` are public texts of the
     same kind. Without a claim (epsilon with delta, or mu) the audit tests whether anybody can tell who was in
     the data. ``attacks`` are names (by default all of ``ATTACKS``), or functions by their names. The more
-    there are, the surer each has to be, so choose them before anything is known about the corpus.
+    attacks there are, the more certain each has to be, so choose them before anything is known about the
+    corpus.
 
     The coin tosses of ``canaries`` must be those of the run that made the corpus, and ``answers`` its noisy
     answers (``rpsg.audit.answers``); ``audit_run`` and ``canary_run`` give both. ``aids`` has models for the
@@ -134,7 +135,9 @@ def find_attacks(named: Sequence[str] = ()) -> dict[str, Attack]:
 def audit_subject(
     subject: Subject, attacks: Mapping[str, Attack], progress: Progress | None = None
 ) -> AuditReport:
-    """The audit of a checked subject, whose ``level`` is what each of the attacks may get wrong."""
+    """The audit of a checked subject, whose ``level`` is the probability of error that each attack may
+    use.
+    """
     subject = replace(subject, progress=progress or Silent())
     subject.progress.start("try without the corpus")
     baseline = blind_baseline(subject)
@@ -228,7 +231,7 @@ def _checked(found: Finding, subject: Subject) -> Finding:
 
 
 def _can_be(found: Finding, subject: Subject) -> bool:
-    """Whether figures are numbers, bounds are possible, and the matches are texts that there are."""
+    """Whether figures are numbers, bounds are possible, and the matches are texts that exist."""
     bounds = (found.epsilon_lower, found.epsilon_most, found.epsilon_if_swapped)
     figures = (found.auc, found.limit, found.guesses, found.right, *bounds)
     try:

@@ -2,8 +2,8 @@
 
 An attack is a function from a ``Subject`` to a ``Finding``; a package adds one with an entry point in the
 group ``rpsg.attacks``. All that an attack says must follow from the synthetic texts, the reference and the
-texts of both sides taken together: who is in the data is used only afterwards, to see which of its guesses
-are right.
+texts of both sides taken together. Who is in the data is used only afterwards, to check which guesses are
+right.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ class Subject:
     ``texts`` are the private texts of both sides in random order, ``owner`` the person of each, and ``is_in``
     says of each person whether their texts were in the data of the synthetic corpus. ``row`` is where each
     text was given: members first, then people held out, counted from 0. ``reference`` are public texts of the
-    same kind, none of them private. ``level`` is the error that one attack may use up. ``left_out`` is the
-    number of people of each side who are not used because others wrote the same texts, and ``aside`` has
-    these texts, each once. ``answers`` are those of a run with canaries. ``is_control`` says that
-    ``synthetic`` was put together by the audit. An attack that takes long tells ``progress`` how far it is.
+    same kind, none of them private. ``level`` is the probability of error that one attack may use.
+    ``left_out`` is the number of people of each side who are not used because others wrote the same texts,
+    and ``aside`` has these texts, each once. ``answers`` are those of a run with canaries. ``is_control``
+    says that the audit put ``synthetic`` together. A slow attack tells ``progress`` how far it is.
     """
 
     synthetic: tuple[str, ...] = field(repr=False)
@@ -99,7 +99,7 @@ class Subject:
 
     @cached_property
     def part(self) -> Ints:
-        """One of ``PARTS`` parts for each private text; all texts of a person are in one, drawn at random."""
+        """The part of each private text, below ``PARTS``; random, and the same for all texts of a person."""
         people = stream(self.seed, "audit parts").permutation(np.arange(self.people) % PARTS)
         return np.asarray(people[self.owner])
 
@@ -107,8 +107,8 @@ class Subject:
     def references(self) -> tuple[tuple[str, ...], ...]:
         """``PARTS`` disjoint sets of texts to compare with, each of no more texts than the corpus.
 
-        Parts of the reference if there is one; else of the private texts of both sides together, which tells
-        nothing about who is in.
+        These are parts of the reference if there is one, else of the private texts of both sides together,
+        which reveals nothing about who is in the data.
         """
         most = max(len(self.synthetic), 200)
         draw = stream(self.seed, "audit references")
@@ -169,13 +169,13 @@ def subject_of(
 ) -> Subject:
     """The checked inputs of an audit. Without units, each text counts as one person.
 
-    A text that two people wrote, word for word, belongs to neither side and is left out, whichever sides
-    they are on: if only texts on both sides were left out, that would tell who is in the data. A text that is
-    private and in the reference is left out of both: one side may have more of these than the other.
+    A text that two people wrote, word for word, belongs to neither side and is left out, even if both are on
+    the same side. If only texts on both sides were left out, this would reveal who is in the data. A text
+    that is private and in the reference is left out of both: one side may have more of these than the other.
 
-    Characters that nobody sees are removed from all texts: one in each word would hide a copy.
-    Texts are put in random order. In the order in which they were given, an attack that breaks ties by place
-    would name members first.
+    Characters that nobody sees are removed from all texts: one in each word would hide a copy. Texts are put
+    in random order. If the texts kept the order in which they were given, an attack that breaks ties by
+    position would name members first.
 
     Raises:
         DataError: a side is empty or too small, or somebody is on both.

@@ -33,7 +33,8 @@ BLOCK = 5000
 MOST_KEPT = 1 << 23
 #: The number of neighbours of a text, and the share of words that differ in each.
 NEIGHBOURS, CHANGED = 4, 0.2
-#: A passage grows by a word that is likelier under the corpus than the reference by more than this, in nats.
+#: A passage grows by a word that is more likely under the corpus than under the reference by more than this,
+#: in nats.
 DRIFT = 0.5
 
 
@@ -153,9 +154,9 @@ def numbered(rows: Sequence[Sequence[str]], numbers: Mapping[str, int]) -> Token
 class Expected:
     """The likelihoods of the private texts under the references.
 
-    ``each`` holds for each text the sum of log probabilities under each reference; NaN if that may hold
-    the text; shape (texts, PARTS). ``words`` holds the log probability of each word under the mixture of the
-    others; None if there are too many to keep, so that ``models`` compute them again.
+    ``each`` holds for each text the sum of log probabilities under each reference; NaN under a reference that
+    may contain the text; shape (texts, PARTS). ``words`` holds the log probability of each word under the
+    mixture of the others; None if there are too many to keep, so that ``models`` compute them again.
     """
 
     models: tuple[Surrogate, ...]
@@ -169,8 +170,8 @@ class Signals:
 
     ``under_corpus`` under the model of the synthetic corpus; ``under_reference`` under the mixture of the
     references that do not hold the text, ``under_each`` as in ``Expected``. ``neighbours`` is the mean of
-    ``under_corpus`` over neighbours of the text. ``passage`` is the largest sum over words in a row of how
-    much likelier they are under the corpus.
+    ``under_corpus`` over neighbours of the text. ``passage`` is the largest sum, over words in a row, of how
+    much more likely they are under the corpus.
     """
 
     words: Floats
@@ -236,7 +237,9 @@ def _expected(subject: Subject) -> Expected:
 def _under_each(
     subject: Subject, models: Sequence[Surrogate], place: slice, blocks: Sequence[Tokens]
 ) -> Floats:
-    """The log probability of each word of a block under each reference; NaN if that may hold the text."""
+    """The log probability of each word of a block under each reference; NaN under a reference that may
+    contain the text.
+    """
     found = [model.log_chances(tokens) for model, tokens in zip(models, blocks, strict=True)]
     each = np.stack(found, axis=1)
     if not subject.reference:
@@ -251,9 +254,10 @@ def _mixture(each: Floats) -> npt.NDArray[np.float32]:
 
 
 def _neighbours(corpus: Surrogate, tokens: Tokens, draw: np.random.Generator) -> Floats:
-    """The mean log probability at each place over copies of the texts with a fifth of the words exchanged.
+    """The mean log probability at each position, over copies of the texts in which a fifth of the words was
+    exchanged.
 
-    The words come from the synthetic corpus, as often as it has them.
+    The new words are drawn from the synthetic corpus, in proportion to how often they occur there.
     """
     total = np.zeros(len(tokens.codes))
     for _ in range(NEIGHBOURS):

@@ -48,8 +48,8 @@ def verdict_of(
     """The verdict on the corpus and its reason.
 
     If the sides were not divided by chance, or people held out are in the corpus, nothing follows, whatever
-    an attack found. Otherwise a refutation is valid even if the controls fail: these only show whether
-    silence means anything. ``aside`` is how many texts that the audit leaves out are in the corpus, and
+    an attack found. Otherwise a refutation is valid even if the controls fail: they only show whether finding
+    nothing means anything. ``aside`` is how many texts that the audit leaves out are in the corpus, and
     ``canaries_held_out`` how many of the canaries that were held out.
     """
     if why := _why_void(findings, baseline, canaries_held_out):
@@ -63,9 +63,9 @@ def verdict_of(
         return "not run", "None of the attacks could be run with the power to detect a leak; each says why."
     if aside >= FEW_COPIES:
         return "not run", (
-            f"The corpus repeats fifty characters in a row of {aside:,} texts that the audit leaves out, "
-            "because several people wrote them or the reference has them. They may have leaked. If they are "
-            "public, take them out of the data before the run."
+            f"The corpus repeats passages of fifty characters from {aside:,} texts that the audit leaves "
+            "out, because several people wrote them or the reference has them. They may have leaked. If they "
+            "are public, take them out of the data before the run."
         )
     if not any(control.outcome == "caught" for control in leak if control.name in quiet):
         return "not run", (
@@ -90,8 +90,8 @@ def _why_void(findings: Sequence[Finding], baseline: Baseline, canaries_held_out
     swapped = [found.name for found in findings if found.verdict != "not run" and found.epsilon_if_swapped]
     if swapped:
         return (
-            f"Too many people held out are named for chance, by {', '.join(swapped)}. The two files may be "
-            "exchanged, or people were not held out at random."
+            f"More of the people held out are named than chance explains, by {', '.join(swapped)}. The two "
+            "files may be exchanged, or people were not held out at random."
         )
     if any(map(_repeats_held_out, findings)):
         return (
@@ -103,7 +103,9 @@ def _why_void(findings: Sequence[Finding], baseline: Baseline, canaries_held_out
 
 
 def _repeats_held_out(finding: Finding) -> bool:
-    """Whether the corpus copies so many people held out that a leak of members could not be told from it."""
+    """Whether the corpus copies texts of so many people held out that a leak of members could not be
+    distinguished from this.
+    """
     if finding.name != "copies" or finding.guesses is None or finding.right is None:
         return False
     held_out = finding.basis.get("units", 0) - finding.basis.get("members", 0)

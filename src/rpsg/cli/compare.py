@@ -244,5 +244,5 @@ def _print(result: Comparison, page: Path) -> None:
     from rpsg.compare.winners import standings
 
     found: dict[str, Any] = json.loads(result.to_json())
-    wins = [standing.in_words() for standing in standings(result)]
+    wins = [words for standing in standings(result) if (words := standing.in_words())]
     print_json({"comparison": found, "wins": wins, "page": page})

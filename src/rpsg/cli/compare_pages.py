@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from rpsg.cli.console import Screen
 from rpsg.compare.export import SHORT, has_short, metric_heads
+from rpsg.compare.informative import LEGEND, has_uninformative
 from rpsg.compare.outcome import INTERNAL
 from rpsg.compare.tables import equal_epsilon
-from rpsg.compare.winners import all_together, standings
+from rpsg.compare.winners import NOTHING, all_together, standings
 from rpsg.pipeline.reporting import seconds_in_words
 
 if TYPE_CHECKING:
@@ -81,15 +82,18 @@ def show(result: Comparison, page: Path) -> None:
     screen = Screen.stdout()
     screen.heading(result.title)
     found = standings(result)
-    screen.items(filter(None, (all_together(found), *(standing.in_words() for standing in found))))
+    said = [all_together(found), *(standing.in_words() for standing in found)]
+    screen.items([line for line in said if line] or [NOTHING])
     for table in equal_epsilon(result):
         screen.heading(table.title)
-        heads = metric_heads(result)[:MOST_METRICS]
+        heads = metric_heads(result, table.setting)[:MOST_METRICS]
         columns = ("method", "seeds", *heads, "tokens", "seconds")
         screen.table(columns, [_row(result, row) for row in table.rows], numbers=columns[1:])
     screen.line()
     if has_short(result):
         screen.line(SHORT, "dim")
+    if has_uninformative(result):
+        screen.line(LEGEND, "dim")
     troubled = [c for c in result.cells if c.state in {"failed", "stopped"}]
     if troubled:
         screen.heading("Failed or stopped; the same command tries them again")

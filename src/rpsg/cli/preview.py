@@ -29,8 +29,8 @@ def preview(
 ) -> None:
     """Write a few texts with the writer and the pack of a plan. No private data is read, nothing is spent.
 
-    The texts show what the writer can write, and in which language. A run also steers and chooses its texts,
-    by noisy answers about the private ones. The exit code is 6 if no text is usable.
+    The texts show what the writer can write, and in which language. A run also uses noisy answers about the
+    private texts, to steer and choose its own. The exit code is 6 if no text is usable.
     """
     from rpsg import api
     from rpsg.cli.console import Screen, print_json

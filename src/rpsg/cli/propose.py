@@ -20,6 +20,9 @@ def propose(
             "--writer", help="The model that proposes: a name, a GGUF file, or hf:OWNER/REPO/FILE.gguf."
         ),
     ] = "gemma-3-270m",
+    embedder: Annotated[
+        str, typer.Option("--embedder", help="The model that finds topics that mean the same.")
+    ] = "minilm",
     size: Annotated[
         int, typer.Option("--size", min=8, max=200, help="Maximum number of topics to propose.")
     ] = 60,
@@ -42,7 +45,7 @@ def propose(
         raise UsageError(f"{out} exists already.", hint="Choose a new folder with -o.")
     if not os.access(nearest(out.absolute()), os.W_OK):
         raise UsageError(f"{out} cannot be made: permission denied.", hint="Choose another folder with -o.")
-    tools = load_tools(resolve({"models": {"writer": writer}}))
+    tools = load_tools(resolve({"models": {"writer": writer, "embedder": embedder}}))
     topics = propose_topics(about, tools.writer, tools.embedder, size=size, seed=seed)
     write_pack(pack_folder("generic"), out, out.name, about, topics)
     read_pack(out)

@@ -43,9 +43,9 @@ def view(
 ) -> None:
     """Show the runs and comparisons of a folder in the browser, until Ctrl-C.
 
-    The pages are those of the report. In addition there are all texts with the history of each, two releases
-    side by side, and the progress of a run. Nothing can be changed, and private folders are never read. Only
-    this machine can reach the viewer, and only with the token in the address that is printed.
+    The pages are those of the report. It also shows all texts with the history of each, two releases side by
+    side, and the progress of a run. Nothing can be changed, and private folders are never read. Only this
+    machine can reach the viewer, and only with the token in the address that is printed.
 
     The command needs the extra view, and says how to install it if it is missing.
     """

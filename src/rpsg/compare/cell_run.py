@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rpsg.compare.calls import SharedCalls, run_folder, seconds_of_shared
-from rpsg.compare.measuring import audited, claim_of, cost_of, forget_peak, measured, peak_memory
+from rpsg.compare.measuring import (
+    audited,
+    claim_of,
+    cost_of,
+    forget_peak,
+    measured,
+    peak_memory,
+    refuse_claim,
+)
 from rpsg.compare.splits import split_files
 from rpsg.disk.files import hold_lock, private_dir, write_atomic
 from rpsg.disk.json_text import canonical_json, strict_json, tagged_sha256
@@ -90,7 +98,7 @@ def measuring_digest(matrix: Matrix) -> str:
 
 
 def run_cell(matrix: Matrix, cells: Sequence[Cell], cell: Cell, out: Path, progress: Progress) -> CellRecord:
-    """Run a cell, or resume or measure it anew, and keep what came out. A finished cell is returned as it is.
+    """Run a cell, resume it or measure it again, and keep the results. A finished cell is returned as it is.
 
     A cell that fails gets a record with the reason. For an error that is not one of RPSG's own, only the type
     is kept, because its message may quote a private text.
@@ -218,8 +226,10 @@ def _made(
         tools = load_tools(plan)
         asked, done = _executed(shared, cell, plan, tools, run, progress)
     saved = seconds_of_shared(shared.file(plan), asked, cell.id) if asked else 0.0
+    claim = claim_of(done.ledger, run)
+    refuse_claim(cell.key, claim)
     return {
-        "claim": claim_of(done.ledger, run),
+        "claim": claim,
         "cost": cost_of(run),
         "seconds": watch.record.seconds + saved if watch.record.timed else None,
         "seconds_of_shared_replies": saved,

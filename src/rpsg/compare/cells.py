@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, Literal
 
+from rpsg.compare.left_out import check_rules, matches
 from rpsg.compare.matrix import ComparedMethod, epsilon_in_words
 from rpsg.disk.json_text import tagged_sha256
 from rpsg.errors import RpsgError, UsageError
@@ -21,7 +22,7 @@ from rpsg.privacy.odometer import COMPARISON, account_name
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rpsg.compare.matrix import ComparedData, ComparedWriter, LeftOut, Matrix
+    from rpsg.compare.matrix import ComparedData, ComparedWriter, Matrix
     from rpsg.methods.base import Method
     from rpsg.plan import Plan
 
@@ -32,11 +33,10 @@ NO_FILE = "No file was given for this data set."
 
 @dataclass(frozen=True, slots=True)
 class CellKey:
-    """Where a cell is in the matrix. What a method does not depend on is None.
+    """Where a cell is in the matrix. A value on which the method does not depend is None.
 
-    ``epsilon`` is None for a method that reads no private text or does not use an epsilon. ``people`` is None
-    for a method that reads no private text. ``temperature`` is None if the plan or the pack decides it.
-    ``writer`` is empty for real texts.
+    ``epsilon`` and ``people`` are None for a method that reads no private text, ``epsilon`` also for one that
+    does not use it. ``temperature`` is None if the plan or the pack decides it. Real texts have no writer.
     """
 
     data: str
@@ -91,7 +91,8 @@ def cells_of(matrix: Matrix) -> list[Cell]:
     use an epsilon has one cell for all epsilons. A floor and a ceiling are always among them.
 
     Raises:
-        UsageError: an unknown method, or settings that contradict each other; names the entry.
+        UsageError: an unknown method, settings that contradict each other, or a rule of leave_out without
+            effect; names the entry.
     """
     methods = _with_floor(matrix)
     found: dict[CellKey, Cell] = {}
@@ -115,6 +116,7 @@ def cells_of(matrix: Matrix) -> list[Cell]:
                 found[key] = _cell(matrix, key, (data, writer, entry), method)
         real = CellKey(data.name, "", CEILING, None, None, size, None, seed)
         found.setdefault(real, _ceiling(real, data))
+    check_rules(matrix.leave_out, list(found))
     return list(found.values())
 
 
@@ -159,11 +161,11 @@ def _cell(
     method: Method,
 ) -> Cell:
     data, _, entry = entries
-    not_run, reason = _why_not(matrix, key, data, entry, method)
     try:
-        plan = _plan(matrix, key, entries)
+        plan = _plan(matrix, key, entries, method)
     except UsageError as error:
         raise UsageError(f"{key.in_words()}: {error.message}", hint=error.hint) from None
+    not_run, reason = _why_not(matrix, key, data, plan, method)
     digest = plan.fingerprint(comparison=_bound_to(data))
     id_ = _folder(key, digest)
     account = f"{COMPARISON}{data.name}: {id_}" if data.public else plan.data.account
@@ -194,8 +196,14 @@ def _own_account(data: ComparedData) -> str:
     return account_name("", data.paths[0]) if data.paths else ""
 
 
-def _plan(matrix: Matrix, key: CellKey, entries: tuple[ComparedData, ComparedWriter, ComparedMethod]) -> Plan:
+def _plan(
+    matrix: Matrix,
+    key: CellKey,
+    entries: tuple[ComparedData, ComparedWriter, ComparedMethod],
+    method: Method,
+) -> Plan:
     data, writer, entry = entries
+    without_bound = key.epsilon is not None and math.isinf(key.epsilon)
     own: dict[str, dict[str, Any]] = {"corpus": {"size": key.size}, "generation": {"seed": key.seed}}
     if key.temperature is not None:
         own["generation"]["temperature"] = key.temperature
@@ -205,9 +213,12 @@ def _plan(matrix: Matrix, key: CellKey, entries: tuple[ComparedData, ComparedWri
         own["privacy"] = {"n_public": key.people}
     if key.epsilon is not None and math.isfinite(key.epsilon):
         own.setdefault("privacy", {})["epsilon"] = key.epsilon
-    if key.epsilon is not None and math.isinf(key.epsilon):
-        own = {**own, **{k: {**own.get(k, {}), **v} for k, v in (entry.infinite or {}).items()}}
-    plan = resolve(matrix.settings, data.settings, writer.settings, entry.settings, own)
+    infinite = entry.infinite or {} if without_bound else {}
+    plan = resolve(matrix.settings, data.settings, writer.settings, entry.settings, infinite, own)
+    if plan.method.name != method.name:
+        raise UsageError(
+            f"infinite names another method, {plan.method.name}.", hint="Make it an entry of its own."
+        )
     if data.public and plan.privacy.epsilon > plan.privacy.lifetime_epsilon:
         # The account belongs to this cell alone, so a cap would protect nobody.
         privacy = plan.privacy.model_copy(update={"lifetime_epsilon": 2 * plan.privacy.epsilon})
@@ -216,31 +227,32 @@ def _plan(matrix: Matrix, key: CellKey, entries: tuple[ComparedData, ComparedWri
 
 
 def _why_not(
-    matrix: Matrix, key: CellKey, data: ComparedData, entry: ComparedMethod, method: Method
+    matrix: Matrix, key: CellKey, data: ComparedData, plan: Plan, method: Method
 ) -> tuple[NotRun, str]:
     if not (data.paths or data.asset):
         return "left out", f"{NO_FILE} Give one with --data {data.name}=FILE."
     for rule in matrix.leave_out:
-        if _matches(rule, key):
+        if matches(rule, key):
             return "left out", rule.reason
-    if key.epsilon is not None and math.isinf(key.epsilon) and entry.infinite is None:
-        return "not supported", f"{method.name} always adds noise, so it has no run without an epsilon."
+    return _wrong_noise(key, plan, method)
+
+
+def _wrong_noise(key: CellKey, plan: Plan, method: Method) -> tuple[NotRun, str]:
+    """Whether the plan adds noise where the cell has none, or none where the cell has an epsilon. The method
+    says so, whatever the settings are called.
+    """
+    if key.epsilon is None:
+        return "", ""
+    can = method.noiseless is not None
+    noiseless = method.noiseless is not None and method.noiseless(plan)
+    if math.isinf(key.epsilon) and not noiseless:
+        why = (
+            "with these settings adds noise; infinite must name those without" if can else "always adds noise"
+        )
+        return "not supported", f"{method.name} {why}, so it has no run without an epsilon."
+    if noiseless and math.isfinite(key.epsilon):
+        return "not supported", f"{method.name} adds no noise with these settings, so it keeps no epsilon."
     return "", ""
-
-
-def _matches(rule: LeftOut, key: CellKey) -> bool:
-    """Whether a cell is left out by the rule; a list that is empty matches everything."""
-    wanted = (
-        (rule.methods, key.method),
-        (rule.data, key.data),
-        (rule.writers, key.writer),
-        (rule.epsilon, key.epsilon),
-        (rule.seeds, key.seed),
-        (rule.people, key.people),
-        (rule.sizes, key.size),
-        (rule.temperatures, key.temperature),
-    )
-    return all(not values or value in values for values, value in wanted)
 
 
 def _folder(key: CellKey, digest: str) -> str:

@@ -7,8 +7,9 @@ import io
 import re
 from typing import TYPE_CHECKING
 
+from rpsg.compare.informative import LEGEND, MARK, has_uninformative, uninformative
 from rpsg.compare.seeds import HOW
-from rpsg.compare.tables import audited_over, equal_epsilon
+from rpsg.compare.tables import audited_over, equal_epsilon, setting_of
 from rpsg.compare.token_tables import equal_tokens
 from rpsg.report.scores import metric_name
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from rpsg.compare.outcome import CellOutcome, Comparison
     from rpsg.compare.seeds import OverSeeds
-    from rpsg.compare.tables import CompareRow
+    from rpsg.compare.tables import CompareRow, CompareSetting
     from rpsg.compare.token_tables import TokenChoice
 
 #: A spreadsheet would take a cell that begins with one of these for a formula.
@@ -54,8 +55,9 @@ PlainTable = tuple[str, list[str], list[list[str]]]
 
 
 def note_of(comparison: Comparison) -> str:
-    """What ± means in the tables, and what † means if a method has one."""
-    return f"{HOW}. {SHORT}" if has_short(comparison) else f"{HOW}."
+    """What ± means in the tables, and what the marks † and (=) mean if they are there."""
+    marks = ((SHORT, has_short(comparison)), (LEGEND, has_uninformative(comparison)))
+    return " ".join([f"{HOW}.", *(words for words, is_there in marks if is_there)])
 
 
 def has_short(comparison: Comparison) -> bool:
@@ -67,7 +69,14 @@ def to_csv(comparison: Comparison) -> str:
     """Every cell as a row, run or not: its key, state, cost and all metrics."""
     parts = ("data", "writer", "method", "epsilon", "people", "size", "temperature", "seed")
     costs = ("texts", "requests", "tokens", "seconds", "peak_memory", "claim", "epsilon_claimed")
-    audit = ("audit_epsilon_lower", "audit_attack", "audit_auc", "audit_limit", "plan_digest")
+    audit = (
+        "audit_epsilon_lower",
+        "audit_attack",
+        "audit_auc",
+        "audit_limit",
+        "plan_digest",
+        "uninformative",
+    )
     body = io.StringIO()
     out = csv.writer(body, lineterminator="\n")
     out.writerow(["cell", *parts, "state", "reason", *costs, *audit, *comparison.metrics])
@@ -107,6 +116,7 @@ def _row(comparison: Comparison, cell: CellOutcome) -> list[object]:
         None if seen.auc is None else seen.auc.mean,
         seen.limit,
         made.get("plan_digest"),
+        "" if cell.is_ceiling else " ".join(sorted(uninformative(comparison, setting_of(key)))),
         *(cell.value(metric) for metric in comparison.metrics),
     ]
 
@@ -126,20 +136,21 @@ def tables_as_text(comparison: Comparison) -> list[PlainTable]:
     return [*_epsilon_tables(comparison), *_token_tables(comparison)]
 
 
-def metric_heads(comparison: Comparison) -> list[str]:
-    """The headline metrics with an arrow to the better side."""
-    return [metric_name(name) + ARROWS[comparison.better(name)] for name in comparison.headline]
+def metric_heads(comparison: Comparison, setting: CompareSetting) -> list[str]:
+    """The headline metrics with an arrow to the better side, and a mark if they are uninformative there."""
+    silent = uninformative(comparison, setting)
+    return [
+        metric_name(name) + ARROWS[comparison.better(name)] + (f" {MARK}" if name in silent else "")
+        for name in comparison.headline
+    ]
 
 
 def _epsilon_tables(comparison: Comparison) -> list[PlainTable]:
-    columns = [
-        *("method", "claim", "seeds", "texts", *metric_heads(comparison)),
-        *("tokens", "seconds", "memory", "audit: ε at least", "audit: AUC"),
-    ]
+    costs = ("tokens", "seconds", "memory", "audit: ε at least", "audit: AUC")
     return [
         (
             f"At equal ε and size: {table.title}",
-            columns,
+            ["method", "claim", "seeds", "texts", *metric_heads(comparison, table.setting), *costs],
             [_epsilon_row(comparison, row) for row in table.rows],
         )
         for table in equal_epsilon(comparison)
@@ -165,11 +176,10 @@ def _epsilon_row(comparison: Comparison, row: CompareRow) -> list[str]:
 
 
 def _token_tables(comparison: Comparison) -> list[PlainTable]:
-    columns = ["method", "entry", "texts", "tokens", *metric_heads(comparison), "seconds"]
     return [
         (
             f"At equal tokens: {table.title}",
-            columns,
+            ["method", "entry", "texts", "tokens", *metric_heads(comparison, table.setting), "seconds"],
             [_token_row(comparison, choice) for choice in table.choices],
         )
         for table in equal_tokens(comparison)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.compare.cells import cells_of, problem_of
 from rpsg.compare.matrix import epsilon_in_words
+from rpsg.display import counted
 from rpsg.domains import find_pack
 from rpsg.errors import RpsgError
 from rpsg.methods.named import budget_of, method_of
@@ -119,23 +120,25 @@ def spending(data: ComparedData, cells: Sequence[Cell]) -> str:
     plans = [cell.plan for cell in runs if cell.plan is not None and cell.reads != "nothing"]
     if not plans:
         return ""
-    seeds = len({plan.generation.seed for plan in plans})
+    cells_that_read = f"{counted(len(plans), 'cell')} {'reads' if len(plans) == 1 else 'read'} these texts"
     if data.public:
         return (
-            f"{data.name}: declared public. Each of the {len(plans)} cells that read these texts has a "
-            "separate account, so no costs add up and none of your accounts is charged."
+            f"{data.name}: declared public. {cells_that_read}, each with a separate account, so no costs add "
+            "up and none of your accounts is charged."
         )
+    seeds = counted(len({plan.generation.seed for plan in plans}), "seed")
     paid = [plan for plan in plans if method_of(plan).budget is not None]
-    said = [f"{data.name}: private. {len(plans)} cells read these texts ({seeds} seeds of each)."]
+    said = [f"{data.name}: private. {cells_that_read} ({seeds} of each)."]
     if paid:
         total, delta = _together(paid), max(plan.privacy.delta for plan in paid)
         said.append(
-            f"The {len(paid)} that use noisy answers cost epsilon {epsilon_in_words(total)} together at "
+            f"Those that use noisy answers ({len(paid)}) cost epsilon {epsilon_in_words(total)} together at "
             f"delta {delta:g}, all from one account, whose limit is {paid[0].privacy.lifetime_epsilon:g}."
         )
     if len(paid) < len(plans):
         said.append(
-            f"{len(plans) - len(paid)} read them without any bound, which the account records permanently."
+            f"Those that read them without any bound ({len(plans) - len(paid)}) are recorded in the account "
+            "permanently."
         )
     return " ".join(said)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from rpsg import registry
 from rpsg.disk.toml_text import read_toml_file
 from rpsg.errors import UsageError, in_one_clause
 from rpsg.plan import LimitsSection, merge, read_toml, resolve
@@ -31,7 +32,7 @@ class MatrixPart(BaseModel):
 
 
 class MatrixEntry(MatrixPart):
-    """A name, and the settings that it means: those of a plan file, those given here, or both."""
+    """A name for some settings: those of a plan file, those given here, or both."""
 
     name: str = Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")
     plan: str = ""
@@ -41,8 +42,9 @@ class MatrixEntry(MatrixPart):
 class ComparedData(MatrixEntry):
     """A set of real texts: ``path`` is a file, a folder or several; ``asset`` is one of ``rpsg models list``.
 
-    ``public`` is the user's word that everybody may see these texts, or that their authors agreed to such
-    tests. ``held_out`` people are set aside before anything runs, and everything is measured against them.
+    ``public`` is the user's statement that everybody may see these texts, or that their authors agreed to
+    such tests. ``held_out`` people are set aside before anything runs, and everything is measured against
+    them.
     """
 
     path: str | tuple[str, ...] = ()
@@ -152,7 +154,16 @@ class Matrix(MatrixPart):
             for what in ("data", "methods", "writers"):
                 unknown = set(getattr(rule, what)) - {entry.name for entry in getattr(self, what)}
                 if unknown:
-                    raise ValueError(f"leave_out.{what}: there is no {min(unknown)!r}")
+                    known = ", ".join(entry.name for entry in getattr(self, what))
+                    raise ValueError(f"leave_out.{what}: there is no {min(unknown)!r}; there are: {known}")
+        return self
+
+    @model_validator(mode="after")
+    def _shows_what_it_measures(self) -> Self:
+        measured = self.evaluation.metrics or tuple(registry.names("metrics"))
+        for name in self.headline:
+            if name not in measured:
+                raise ValueError(f"headline: {name!r} is not measured; there are: {', '.join(measured)}")
         return self
 
     @property

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rpsg.audit.of_run import audit_run
+from rpsg.compare.matrix import epsilon_in_words
 from rpsg.compare.splits import columns_of, split_files
-from rpsg.errors import RpsgError
+from rpsg.errors import RpsgError, RunError
 from rpsg.evaluation.corpora import drawn, read_rows
 from rpsg.evaluation.data import CORPUS
 from rpsg.evaluation.floor import read_finished
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rpsg.audit.report import AuditReport
-    from rpsg.compare.cells import Cell
+    from rpsg.compare.cells import Cell, CellKey
     from rpsg.compare.matrix import ComparedData, Matrix
     from rpsg.compare.splits import SplitFiles
     from rpsg.evaluation.corpora import Rows
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from rpsg.storage.readers.columns import Columns
 
 STATUS = Path("/proc/self/status")
+#: A claim may be larger than the cell's epsilon by this share: rounding.
+_ROUNDING = 1e-6
 
 
 def measured(
@@ -166,6 +170,24 @@ def claim_of(ledger: Mapping[str, Any], run: Path) -> dict[str, Any]:
         figures = json.loads(training.read_bytes())
         said["for_research"] = {"epsilon": figures["epsilon"], "delta": figures["delta"]}
     return said
+
+
+def refuse_claim(key: CellKey, claim: Mapping[str, Any]) -> None:
+    """RunError if a release was not made at the cell's epsilon: with a bound where the cell has none, or with
+    a larger one.
+    """
+    known = (claim.get("epsilon"), claim.get("for_research", {}).get("epsilon"))
+    bound = max((float(each) for each in known if each is not None), default=None)
+    unbounded = "for_research" in claim and bound is None
+    if key.epsilon is None or (bound is None and not unbounded):
+        return
+    made = math.inf if bound is None else bound
+    if math.isinf(key.epsilon) != unbounded or made > key.epsilon * (1 + _ROUNDING):
+        raise RunError(
+            f"Not supported: this is the cell of epsilon {epsilon_in_words(key.epsilon)}, but its release "
+            f"was made at {epsilon_in_words(made)}.",
+            hint="Change the settings of the method (settings, infinite), or leave the cell out.",
+        )
 
 
 def forget_peak() -> None:

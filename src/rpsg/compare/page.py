@@ -10,7 +10,7 @@ from rpsg.compare.figures import SWEPT, against_cost, against_epsilon, legend_of
 from rpsg.compare.outcome import INTERNAL
 from rpsg.compare.page_tables import STATES, tables_part, tokens_part
 from rpsg.compare.tables import rows_of, settings_of
-from rpsg.compare.winners import all_together, standings
+from rpsg.compare.winners import NOTHING, all_together, standings
 from rpsg.display import Html, counted, isolate, joined, tag
 from rpsg.report.html import block, document, folded, listed, pairs, paragraph, part, table
 from rpsg.report.page_style import page_style
@@ -97,13 +97,14 @@ def _line(comparison: Comparison) -> Html:
 
 def _short(found: Sequence[Standing]) -> Html:
     """Who wins where, in sentences."""
-    lines = listed(isolate(standing.in_words()) for standing in found)
+    said = [isolate(words) for standing in found if (words := standing.in_words())]
+    lines = listed(said) if said else paragraph(NOTHING)
     missing = [isolate(f"{s.table.title}: {line}") for s in found for line in s.left_out]
     return tag(
         "section",
         tag("h2", "Who wins where", id="short-title"),
         paragraph(isolate(all_together(found))) if all_together(found) else None,
-        lines if len(found) <= MOST_LINES else folded(f"Table by table ({len(found)})", lines),
+        lines if len(said) <= MOST_LINES else folded(f"Table by table ({len(said)})", lines),
         folded("Not compared, and why", listed(missing)) if missing else None,
         id="short",
         aria_labelledby="short-title",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rpsg.compare.export import (
-    ARROWS,
     audit_in_words,
     memory_in_words,
+    metric_heads,
     note_of,
     seeds_in_words,
     shown,
@@ -16,7 +16,6 @@ from rpsg.compare.export import (
 from rpsg.compare.token_tables import equal_tokens
 from rpsg.display import Html, tag
 from rpsg.report.html import block, paragraph, part, table
-from rpsg.report.scores import metric_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +36,8 @@ STATES = {
     "not supported": "not supported",
 }
 HOW_READ = (
-    "A star marks the best mean of the methods that keep the epsilon of the table. Methods without a "
+    "A star marks the best mean of the methods that keep the epsilon of the table, unless the metric is "
+    "uninformative. Methods without a "
     "guarantee, or that read no private data, get no star. Floor: the same writer without private data. "
     "Ceiling: real texts in place of a corpus."
 )
@@ -62,8 +62,8 @@ def _epsilon_table(comparison: Comparison, its: EpsilonTable, best: Mapping[str,
         ("seeds", *(seeds_in_words(row) for row in rows)),
         ("texts", *(texts_in_words(row) + (" †" if row.is_short else "") for row in rows)),
     ]
-    for metric in comparison.headline:
-        name = metric_name(metric) + ARROWS[comparison.better(metric)]
+    heads = metric_heads(comparison, its.setting)
+    for name, metric in zip(heads, comparison.headline, strict=True):
         values = (_starred(shown(row.metric(metric)), best.get(metric) == row.method) for row in rows)
         lines.append((name, *values))
     lines += _costs(rows)
@@ -103,7 +103,7 @@ def tokens_part(comparison: Comparison) -> Html | None:
     if not tables:
         return None
     reader = (
-        "For each number of tokens, the largest corpus of each method that takes no more. Nothing is "
+        "For each number of tokens, each method has its largest corpus that does not need more. Nothing is "
         "interpolated. If the numbers of texts differ, figures that depend on them are not comparable."
     )
     blocks = [block(its.title, _token_table(comparison, its)) for its in tables]
@@ -119,8 +119,8 @@ def _token_table(comparison: Comparison, its: TokenTable) -> Html:
         ("tokens", *(_of(row, lambda row: shown(row.tokens)) for row in over)),
         ("seconds", *(_of(row, lambda row: shown(row.seconds)) for row in over)),
     ]
-    for metric in comparison.headline:
-        name = metric_name(metric) + ARROWS[comparison.better(metric)]
+    heads = metric_heads(comparison, its.setting)
+    for name, metric in zip(heads, comparison.headline, strict=True):
         values = [None if row is None else row.metric(metric) for row in over]
         lines.append((name, *(shown(value) for value in values)))
     return table("Mean over seeds", columns, [line for line in lines if any(line[1:])], columns[1:])

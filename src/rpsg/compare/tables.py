@@ -12,6 +12,7 @@ from rpsg.privacy.claims import not_below
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rpsg.compare.cells import CellKey
     from rpsg.compare.outcome import CellOutcome, Comparison
 
 CLAIMS = {
@@ -179,6 +180,11 @@ class EpsilonTable:
         return f"{self.setting.in_words()}{epsilon}"
 
 
+def setting_of(key: CellKey) -> CompareSetting:
+    """The setting that a cell of a method belongs to."""
+    return CompareSetting(key.data, key.writer, key.people or 0, key.size, key.temperature)
+
+
 def settings_of(comparison: Comparison) -> list[CompareSetting]:
     """All settings in which a method that reads private texts was compared, in their order."""
     found: dict[CompareSetting, None] = {}
@@ -187,8 +193,7 @@ def settings_of(comparison: Comparison) -> list[CompareSetting]:
         key = cell.key
         if cell.is_ceiling:
             continue
-        setting = CompareSetting(key.data, key.writer, key.people or 0, key.size, key.temperature)
-        (alone if key.people is None else found)[setting] = None
+        (alone if key.people is None else found)[setting_of(key)] = None
     return list(found or alone)
 
 

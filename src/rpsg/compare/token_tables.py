@@ -72,7 +72,7 @@ def equal_tokens(comparison: Comparison) -> list[TokenTable]:
 
 
 def _without_sizes(settings: Iterable[CompareSetting]) -> list[CompareSetting]:
-    """The first setting of each group that differs in size alone."""
+    """The first of all settings that differ only in size, for each group of such settings."""
     found: list[CompareSetting] = []
     for setting in settings:
         if not any(_alike(setting, other) for other in found):
@@ -105,7 +105,7 @@ def _token_tables(
 def budgets_of(size: int, rows: Sequence[tuple[int, CompareRow]]) -> list[tuple[str, float]]:
     """The smallest number of tokens that each family takes for a corpus of this size, in rising order.
 
-    Families within five hundredths of each other share a budget: the larger one of theirs.
+    If the numbers of two families differ by at most five hundredths, both get the larger one as their budget.
     """
     cheapest: dict[str, float] = {}
     for its, row in rows:

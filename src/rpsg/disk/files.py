@@ -1,4 +1,4 @@
-"""Durable files: whole or absent, on the disk when the call returns; private ones for their owner only.
+"""Durable files: whole or absent, on the disk when the call returns; only their owner can read private ones.
 
 A file is written under another name, flushed to the disk and then renamed, so a crash, a kill or a full disk
 leaves the old file or none, never half of one. Links are not followed. On Windows these functions refuse:

@@ -35,7 +35,7 @@ class Attribute(Strict):
 
     ``kind`` says how a private record gets its value, always by a public per-record rule: ``label`` (the
     declared column), ``nearest`` (closest description by embedding), ``sentiment`` (a classifier), ``words``
-    (word-count bucket), ``column`` (a column beside the text: a run adds those, no file has one). A ``free``
+    (word-count bucket), ``column`` (a column beside the text: only a run adds these attributes). A ``free``
     attribute is never read from private data: its values are drawn uniformly, only to vary the prompts. With
     ``by`` it has a group of values for each value of another attribute: a happy customer begins differently
     from an angry one.
@@ -136,7 +136,8 @@ class Pack(Strict):
 
     With ``speakers`` the texts are conversations, and these are all who may speak in them.
     A text whose closest topic has a cosine below ``poor_fit`` fits no topic of the pack. With
-    ``counts_other_languages`` the texts in a language other than ``language`` are counted, with noise.
+    ``counts_other_languages`` the texts in a language other than ``language`` are counted, with noise. With
+    ``drops_echoes`` every text is dropped that the metric ``echo_rate`` would count.
     ``by_group`` has the indices of the marginals that are counted by groups of values; a run sets it, never a
     file.
     """
@@ -152,6 +153,7 @@ class Pack(Strict):
     begins: str = ""
     poor_fit: float = Field(0.25, ge=-1, le=1)
     counts_other_languages: bool = False
+    drops_echoes: bool = False
     marginals: tuple[tuple[str, ...], ...]
     by_group: tuple[int, ...] = ()
     attributes: tuple[Attribute, ...]

@@ -38,7 +38,7 @@ class Engine(Protocol):
     """Computes exact sums. Each person, with all rows, must be in exactly one of its parts."""
 
     def exact_sum(self, query: Query, question: Question) -> Private[ExactSum]:
-        """The exact answer to ``query`` over everybody, int64 of shape (dim,), never in the clear on a disk.
+        """The exact answer to ``query`` over everybody, int64 of shape (dim,), never unencrypted on a disk.
 
         Raises:
             PrivacyError: some rows break the query's contribution rule, or could not be computed.

@@ -1,8 +1,8 @@
 """The connection of this process to a Ray cluster: the plan's, or one that is started on this machine.
 
-Whoever reaches the ports of a cluster can run code on its nodes. One that is started here listens on the
-loopback address alone and asks for a token that only this process and its workers know. Neither sends
-statistics of its use to anybody, and nothing that workers print comes to this process.
+Whoever reaches the ports of a cluster can run code on its nodes. A cluster that is started here listens on
+the loopback address alone and asks for a token that only this process and its workers know. Neither kind of
+cluster sends usage statistics, and nothing that workers print reaches this process.
 """
 
 from __future__ import annotations
@@ -146,12 +146,12 @@ def _start(ray: Any) -> None:
         raise ModelError(
             f"Ray could not be started on this machine ({kind}).", hint="rpsg run --engine local"
         )
-    atexit.register(ray.shutdown)  # before the folder is removed: the last one registered comes first
+    atexit.register(ray.shutdown)  # runs before the folder is removed: the last one registered runs first
     if ray.util.get_node_ip_address() != _LOOPBACK:
         ray.shutdown()
         raise PrivacyError(
             "Ray would listen on the network of this machine.",
-            hint="This version of Ray cannot be kept from it: start a cluster and name its address.",
+            hint="This version of Ray always does: start a cluster, and name it with --ray-address HOST:PORT",
         )
 
 
@@ -164,7 +164,9 @@ def _silence() -> None:
 
 @contextmanager
 def _settings_of_own() -> Iterator[None]:
-    """The environment in which a cluster starts here; afterwards the one before, for clusters of others."""
+    """The environment in which a cluster is started here; afterwards the earlier one is restored, for
+    clusters of others.
+    """
     here = {"RAY_worker_niceness": "0", "RAY_AUTH_MODE": "token"}  # not nice: the run waits for the workers
     if "RAY_AUTH_TOKEN_PATH" not in os.environ:
         here["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
@@ -188,8 +190,8 @@ def _read_environment() -> None:
 
 @contextmanager
 def _same_sigterm() -> Iterator[None]:
-    """Keep the handler of SIGTERM. Ray replaces it by one that ends the process without a word, and then by
-    one that prints a trace and aborts.
+    """Keep the handler of SIGTERM. Ray replaces the handler twice: by one that ends the process without a
+    message, and then by one that prints a trace and aborts.
     """
     from ray._private import utils
 

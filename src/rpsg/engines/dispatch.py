@@ -131,12 +131,12 @@ class Workers:
                 ray.kill(handle.actor)
 
     def stop_all(self, ray: Any) -> None:
-        """Stop all workers; the next call starts them anew."""
+        """Stop all workers; the next call starts them again."""
         for handle in self.handles:
             self.stop(ray, handle)
 
     def compare(self, role: Role, model: WorkerModel) -> None:
-        """All workers must have the same model, or a text would depend on who wrote it."""
+        """All workers must have the same model; otherwise a text would depend on which worker wrote it."""
         first = self._models.setdefault(role, model)
         if model.version != VERSION:
             raise ModelError(

@@ -39,7 +39,7 @@ class WorkerModel:
 
 @dataclass(frozen=True, slots=True)
 class WorkerFailure:
-    """Why a worker cannot work, in words that hold no text of anybody."""
+    """Why a worker cannot work, in words that contain nobody's text."""
 
     message: str
     hint: str = ""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Reading = Literal["evaluation", "audit", "comparison"]
 #: A file with ``"rpsg-evaluation/`` in its first bytes is an earlier evaluation, and may be replaced.
 BEGINNING = 64
-#: The title of a report's page is also within this number of first bytes.
+#: The title of a report's page is within its first ``HEAD`` bytes.
 HEAD = 1024
 
 

@@ -1,8 +1,8 @@
 """Work on public texts, divided among processes of this machine.
 
-Only ``rpsg verify`` uses it. The texts may come from a hostile release, so no release decides what a
-process runs: it is given a function of RPSG and values that RPSG has read, and gives values back. The pipes
-between the processes are closed to everybody else.
+Only ``rpsg verify`` uses it. The texts may come from a hostile release, so no release decides what a process
+runs: a process gets a function of RPSG and values that RPSG has read, and returns values. The pipes between
+the processes are closed to everybody else.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Processes:
         if self._pool is None or self._door is None:
             return
         if kind is not None:
-            self._door.close()  # they end at once, and not after their part
+            self._door.close()  # so that they end at once, not after their part
         self._pool.shutdown(cancel_futures=True)
         self._door.close()
         self._pool = self._door = None
@@ -92,11 +92,9 @@ def check_number(workers: int | None) -> None:
 
 
 def can_start_here() -> bool:
-    """Whether processes could wait for each other on this system; in some containers they have no semaphores
-    for it.
-    """
+    """Whether processes can wait for each other on this system; some containers have no semaphores."""
     try:
-        multiprocessing.get_context("fork").Lock()  # of this kind none remains, and no process is started
+        multiprocessing.get_context("fork").Lock()  # "fork" leaves nothing behind and starts no process
     except (ImportError, OSError):
         return False
     return True
@@ -110,7 +108,8 @@ def in_parts(values: Sequence[T], size: int | None = None) -> Iterator[Sequence[
 
 def _would_import_from_here() -> bool:
     """Whether a new process would look for Python's own modules in the current folder, which may be the
-    release: Python does this unless an environment variable says no, and this process was told to read none.
+    release. Python does this unless an environment variable forbids it, and this process was told to read
+    none.
     """
     return bool(sys.flags.ignore_environment) and not sys.flags.safe_path
 
@@ -118,15 +117,17 @@ def _would_import_from_here() -> bool:
 @contextmanager
 def _for_children() -> Iterator[None]:
     """Processes that start within this block import nothing from the current folder, and leave Ctrl-C and the
-    end of a terminal to this one. They inherit both. Nor do they run the script that calls RPSG: that would
-    check again, or be a file of the release with the name ``<stdin>``.
+    end of a terminal to this one. They inherit both. Nor do they run the script that calls RPSG, because this
+    would start another check, or run a file of the release that is called ``<stdin>``.
     """
     before, main = os.environ.get(_UNSAFE), sys.modules["__main__"]
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
-        sys.modules["__main__"] = ModuleType("__main__")  # they import the file of this first; it has none
+        sys.modules["__main__"] = ModuleType(
+            "__main__"
+        )  # new processes would import its file; this one has none
         os.environ[_UNSAFE] = "1"
-        resource_tracker.ensure_running()  # its start, if it came later, would end the block of signals
+        resource_tracker.ensure_running()  # a later start would unblock the signals
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
         yield
     finally:

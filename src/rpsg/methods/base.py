@@ -163,6 +163,8 @@ class Method:
         egress: which model is sent what, and whether it must be on this machine. By default, a method that
         reads nothing may send its public prompts anywhere; one that gets noisy answers may send prompts that
         are made from these answers; and any other may send nothing.
+        noiseless: for a method that reads records: whether no noise is added under this plan, so that its
+            epsilon is infinite. None: some noise is always added, or there is no epsilon at all.
         sentiments_only: whether its sentiment classifier only tells the pack's sentiments apart. If so, it
         reads no text when the pack has no sentiments.
         status: "research_only" for a method whose mechanism is sound but whose randomness is not.
@@ -183,7 +185,7 @@ class Method:
 
     Raises:
         ValueError: ``reads`` is none of the four, or it does not match ``budget``, ``flows`` or ``retell``;
-            or a method with a guarantee has a status or claim words.
+            or a method with a guarantee has a status or claim words, or could do without noise.
     """
 
     name: str
@@ -202,6 +204,7 @@ class Method:
     tries_writer: bool = True
     trial: Callable[[Job], None] | None = None
     egress: Callable[[Plan], tuple[EgressRule, ...]] | None = None
+    noiseless: Callable[[Plan], bool] | None = None
     sentiments_only: bool = False
     status: Literal["valid", "research_only"] = "valid"
     claim_words: Callable[[Plan, Tools], str] | None = None
@@ -221,6 +224,8 @@ class Method:
             raise ValueError("a method has a budget if it gets noisy answers, and only then")
         if self.claim != "no_formal_guarantee" and (self.status != "valid" or self.claim_words is not None):
             raise ValueError("only a method without a guarantee has a status and words of its own")
+        if self.noiseless is not None and self.reads != "records":
+            raise ValueError("only a method that reads records can do without noise")
         if self.has_donors and self.retell is None:
             raise ValueError("a method with donors needs retell, which repeats the queries to the voters")
         if self.has_seeds != (self.flows is not None):

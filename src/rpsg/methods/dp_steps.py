@@ -15,7 +15,7 @@ from rpsg.privacy.histogram import Query
 from rpsg.stages.candidates import write_variants
 from rpsg.stages.cards import CardModel, cells, in_words, rows_counted
 from rpsg.stages.clean_reply import says_a_sentence_twice
-from rpsg.stages.cosine_filter import drop_copies, drop_near_duplicates
+from rpsg.stages.cosine_filter import drop_copies, drop_echoes, drop_near_duplicates
 from rpsg.stages.dialogue import as_conversations
 from rpsg.stages.keyphrases import add_phrases, by_topic, labels_found, phrase_items
 from rpsg.stages.levels import safe_size, thinned
@@ -205,7 +205,10 @@ def public_filters(job: Job, pack: Pack, pool: Pool) -> Pool:
 def kept_by_filters(job: Job, pack: Pack, pool: Pool) -> Pool:
     """The pool after the public filters, without a report of what they dropped."""
     pool = as_conversations(pool, pack.speakers)
-    pool = nll_filter(drop_copies(_in_language(pool, pack), pack), job.tools.scorer)
+    pool = drop_copies(_in_language(pool, pack), pack)
+    if pack.drops_echoes:
+        pool = drop_echoes(pool, pack)
+    pool = nll_filter(pool, job.tools.scorer)
     if not pool.alive():
         return pool
     return drop_near_duplicates(pool, TextRows(job.tools.embedder, [c.text for c in pool.alive()]))

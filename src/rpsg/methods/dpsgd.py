@@ -281,6 +281,7 @@ METHOD = Method(
     models=lambda plan: {"writer": partial(make_trainer, plan), "trainer": partial(make_trainer, plan)},
     packages=lambda _: {"torch": "hf", "transformers": "hf", "opacus": "dpsgd", "dp_accounting": "dpsgd"},
     tries_writer=False,
+    noiseless=lambda plan: plan.dpsgd.noise_multiplier == 0,
     egress=lambda plan: EGRESS,  # noqa: ARG005  # the signature of all such functions
     status="research_only",
     claim_words=claim_words,

@@ -152,6 +152,7 @@ _FITS: dict[str, Callable[..., bool]] = {
     "choice_sigma": lambda _, result, *__: isinstance(result, float) and 0 <= result < 1e300,
     "workload": lambda _, result, *__: isinstance(result, Workload),
     "people": lambda _, result, *__: result is None or (type(result) is int and result >= 0),
+    "noiseless": lambda _, result, *__: isinstance(result, bool),
     "claim_words": lambda _, result, *__: isinstance(result, str),
     "explain": lambda _, result, *__: _are(str, result),
     "cautions": lambda _, result, *__: _are(str, result),

@@ -1,10 +1,10 @@
 """Private prediction: tokens are drawn from a public model's logits, averaged over private examples.
 
 Each text is drawn token by token. The public model computes logits for the next token, after a public example
-and after each of some private ones. The differences that the private examples make are clipped for each
-person and added up, and the next token is drawn from the result (Amin et al., 2024; with the difference to
-public logits of InvisibleInk, 2025). The draw is the noise, and the only way out of the private texts. What
-differs from what was published, and why, is in ``docs/private-prediction.md``.
+and after each of some private ones. For each private example RPSG takes the difference to the public logits
+(InvisibleInk, 2025). These differences are clipped for each person and added up, and the next token is drawn
+from the result (Amin et al., 2024). The draw is the noise, and the only way out of the private texts.
+``docs/private-prediction.md`` says how this differs from the published methods, and why.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class _PublicPrompts:
         return _begin(self._job, [shown], 1)
 
     def choices(self, text: int, written: Sequence[Token]) -> Choices:
-        """The likeliest tokens, and their logits divided by the temperature."""
+        """The most likely tokens, and their logits divided by the temperature."""
         settings, pieces = self._job.plan.prediction, source_of(self._job).pieces
         logits = self._following.after(text, written).scores()[0].astype(np.float64)
         usable = np.flatnonzero(self._may_follow(begun=bool(written)) & np.isfinite(logits))

@@ -20,11 +20,9 @@ from rpsg.stages.sketch import (
     LENGTH,
     Features,
     axes_wanted,
-    other_language_share,
-    poor_share,
-    target_of,
     words_wanted,
 )
+from rpsg.stages.sketch_target import other_language_share, poor_share, target_of
 from rpsg.stages.text_rows import TextRows
 from rpsg.stages.votes import shares
 from rpsg.stages.word_roots import word_roots
@@ -41,7 +39,8 @@ if TYPE_CHECKING:
     from rpsg.records import Candidate, Pool
     from rpsg.stages.annotate import Codes, Landmarks
     from rpsg.stages.cards import CardModel
-    from rpsg.stages.sketch import Floats, Target
+    from rpsg.stages.sketch import Floats
+    from rpsg.stages.sketch_target import Target
 
 #: The features are fitted to at most this many drafts: if the pool is larger, to every second draft, every
 #: third, and so on.

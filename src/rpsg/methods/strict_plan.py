@@ -120,7 +120,7 @@ def _counted(plan: Plan, pack: Pack, budget: Budget) -> Iterator[str]:
 
 
 def resolutions(pack: Pack, n: int, budget: Budget) -> Iterator[str]:
-    """For each stage whose noise has an intuitive meaning a sentence on its precision with ``n`` people."""
+    """For each stage whose noise has an intuitive meaning, a sentence on its precision with ``n`` people."""
     for release in budget.releases:
         if release.stage == "size":
             yield (

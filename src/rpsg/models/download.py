@@ -250,7 +250,7 @@ def file_digest(path: str | Path) -> str:
 
 @lru_cache(maxsize=64)
 def _digest(path: str, size: int, changed: int) -> str:
-    del size, changed  # they only belong to the key of the cache
+    del size, changed  # only part of the cache key
     state = hashlib.sha256()
     with Path(path).open("rb") as source:
         while block := source.read(_BLOCK):

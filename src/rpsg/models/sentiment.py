@@ -73,12 +73,12 @@ class EmbeddingSentiment:
         return embedder.name.rpartition("@")[2] in {trained_on.rpartition("@")[2], _SAME_WEIGHTS}
 
     def classify(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[str]:
-        """The likeliest value of each row; shape of ``embeddings``: (len(texts), 384)."""
+        """The most likely value of each row; shape of ``embeddings``: (len(texts), 384)."""
         _same_length(texts, embeddings, self._weights.shape[1])
         return [self.values[k] for k in _scores(embeddings, self._weights, self._bias).argmax(axis=1)]
 
     def confidences(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[float]:
-        """The probability of the likeliest value of each row."""
+        """The probability of the most likely value of each row."""
         _same_length(texts, embeddings, self._weights.shape[1])
         scores = _scores(embeddings, self._weights, self._bias)
         chances = np.exp(scores - scores.max(axis=1, keepdims=True))

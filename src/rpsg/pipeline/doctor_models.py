@@ -93,7 +93,7 @@ def _sentiment(plan: Plan) -> Diagnosis:
 
 
 def _scorer(plan: Plan) -> Diagnosis:
-    """Whether the scorer finds English likelier than the same words shuffled."""
+    """Whether the scorer finds English more likely than the same words shuffled."""
     if plan.models.scorer is None:
         return Diagnosis("scorer", "ok", "the plan names none")
     scorer = registry.scorer(plan.models.scorer, threads=plan.models.threads)

@@ -34,8 +34,8 @@ def embed(
 ) -> Run | None:
     """Begin the run of the plan in ``out``, or resume it, and stop when its private texts are embedded.
 
-    The account must have room for the run, but no budget is reserved while the texts are embedded. Returns
-    the run if it is finished already; then nothing was read.
+    The account must have enough budget left for the run, but none is reserved while the texts are embedded.
+    Returns the run if it is finished already; then nothing was read.
 
     Raises:
         UsageError: the method does not embed all private texts, or they are counted in shards.

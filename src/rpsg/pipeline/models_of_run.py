@@ -86,7 +86,7 @@ def fingerprint(plan: Plan, pack: Pack, tools: Tools) -> str:
 
 
 def questions(plan: Plan, pack: Pack, tools: Tools) -> str:
-    """The hash of everything that noisy answers before any vote depend on: all but writer and prompts."""
+    """The hash of everything on which noisy answers before any vote depend: all but writer and prompts."""
     return plan.questions(
         schema=pack.schema_sha256, embedder=tools.embedder.name, sentiment=tools.sentiment.name
     )

@@ -98,7 +98,7 @@ def held_out_and_used(
 ) -> tuple[Private[PrivateCorpus], Private[PrivateCorpus]]:
     """The rows of people whom the run's secret key holds out for an audit, and those that the run uses.
 
-    The commitment covers both groups, so whoever audits the run can show that neither was changed since.
+    The commitment covers both groups, so anybody who audits the run can show that neither was changed since.
     """
     share = plan.data.audit_holdout
     if not share:
@@ -141,8 +141,8 @@ def forget_other_rows(folder: RunFolder, corpus: Private[PrivateCorpus]) -> None
     """Keep a keyed hash of a run's rows; delete embeddings unless the hash shows that they are of these rows.
 
     A run may resume with changed rows. Each noisy answer protects the people in the rows that it was drawn
-    from, so the costs add up for a person in any of them. An error instead would reveal for certain whether
-    the rows are the same. Only embeddings cannot be used for other rows; they are made again.
+    from, so for somebody who is in any of these rows the costs add up. An error instead would reveal for
+    certain whether the rows are the same. Only embeddings cannot be used for other rows; they are made again.
     """
     file, value = folder.private_path(ROWS_TAG), _tag_of(folder, corpus)
     if not file.exists() or file.read_bytes() != value:

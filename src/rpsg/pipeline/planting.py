@@ -88,7 +88,7 @@ def _drawn(values: Sequence[str], secret: bytes) -> str:
 def refuse_canaries(vault: Vault, plan: Plan, release: Path) -> None:
     """Refuse a release that has a canary in any of its files, and block the run for good.
 
-    Whether it was planted does not matter, so that a refusal says nothing about the coins.
+    Whether it was planted does not matter, so that a refusal reveals nothing about the coins.
 
     Raises:
         PrivacyError: a canary is in the release. No second corpus may be made, since by chance it could be

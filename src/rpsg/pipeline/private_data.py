@@ -203,7 +203,7 @@ def noise_of(run: RunParts) -> NoiseSource:
 
 
 def check_room(plan: Plan, budget: Budget | None, folder: RunFolder) -> None:
-    """Check that the account has room for a new run, before its writer is asked anything.
+    """Check that the account has enough budget left for a new run, before its writer is asked anything.
 
     Raises:
         BudgetError: it has too little budget left, or holds charges for another privacy unit.

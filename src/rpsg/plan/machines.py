@@ -234,7 +234,7 @@ class GenerationSection(Section):
     )
     top_p: float | None = setting(
         None,
-        "Top-p: sample from the likeliest tokens up to this sum; by default the pack's, or the paper's.",
+        "Top-p: sample from the most likely tokens up to this sum; by default the pack's or the paper's.",
         gt=0,
         le=1,
     )

@@ -193,5 +193,5 @@ ADDED_LATER = _by_section(s.key for s in described(Plan) if s.added_later)
 NEW_SECTIONS = frozenset(ADDED_LATER) - {
     s.key.partition(".")[0] for s in described(Plan) if not s.added_later
 }
-#: What only generation depends on, apart from the prompts of the pack, by section.
+#: Settings that affect only the writing of texts, by section; the prompts of the pack do too.
 GENERATION = _by_section(s.key for s in described(Plan) if s.only_generation)

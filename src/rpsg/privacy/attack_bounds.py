@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from rpsg.privacy.residuals import chi_squared_tails
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -25,7 +27,7 @@ LARGEST_MU = 8.0
 #: The probability with which a leak of the size of a detection limit is detected.
 POWER = 0.95
 _HALVINGS = 60
-#: How many people an attack with scores names as members, besides half of all; each size is a test.
+#: An attack with scores names half of all people as members, and also each of these numbers; each is a test.
 GUESSES = (25, 100, 400, 1600)
 
 
@@ -255,3 +257,26 @@ def gaussian_run_mu(units: int, guesses: int, right: int, level: float = 0.05) -
         return gaussian_run_refuted(units, guesses, right, mu, level)
 
     return _root(is_refuted, 0.0, LARGEST_MU) if guesses and is_refuted(0.0) else 0.0
+
+
+@lru_cache(maxsize=16)
+def chi_squared_quantile(share: float, degrees: int) -> float:
+    """The value below which a chi-squared variable of so many degrees of freedom is with this probability."""
+    high = degrees + 20.0 * math.sqrt(degrees) + 60.0
+    return _root(lambda value: chi_squared_tails(value, degrees)[0] < share, 0.0, high)
+
+
+def noise_left_mu(answers: Sequence[tuple[int, float, float]], level: float = 0.05) -> float:
+    """The largest mu that the Gaussian noise of a run's answers refutes with confidence 1 - ``level``.
+
+    Of each answer: the number of its entries, the sum of the squares of their noise, and the square of the
+    length of what one person adds; in units of the deviation that is claimed. If the noise of an answer is s
+    times as large as that, the sum is s^2 times a chi-squared variable, whatever was asked before. So s^2 is
+    at most the sum over a quantile, for all answers at once if they share ``level``; and that person is
+    mu-GDP with the sum of the squares over s^2 as mu squared, and no less.
+    """
+    square = 0.0
+    for entries, noise, added in answers:
+        least = chi_squared_quantile(level / len(answers), entries)
+        square += added * least / noise if noise > 0.0 else math.inf if added else 0.0
+    return min(math.sqrt(square), LARGEST_MU)

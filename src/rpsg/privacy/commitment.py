@@ -97,8 +97,8 @@ class RowDigests:
 
 
 def _content(document: Document) -> bytes:
-    """The canonical JSON of a row. Most rows have no columns beside the text, and are written piece by piece
-    in a third of the time.
+    """The canonical JSON of a row. Most rows have no columns beside the text; writing these piece by piece
+    takes a third of the time.
     """
     text, label, user = document.text, document.label, document.user
     if document.columns:  # earlier commitments were made without this key

@@ -23,9 +23,9 @@ the one before, which is at x:
     b_0 = 1,   b_n = -(x h b_(n-1) + h^2 b_(n-2)) / n
 
 Terms below 2^-200 are left out, and all errors of 1.4 million steps together stay below 2^-170. So the two
-methods differ by less than 2^-149. If the bits of an entry after the 128th are that close to all zeros or all
-ones, the two might be truncated differently. Such an entry is computed by the first series, so the table is
-the same to the last bit.
+methods differ by less than 2^-149. If the bits of an entry after the 128th are within that distance of all
+zeros or all ones, the two might be truncated differently. Such an entry is computed by the first series, so
+the table is the same to the last bit.
 """
 
 from __future__ import annotations

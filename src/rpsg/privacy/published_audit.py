@@ -18,9 +18,10 @@ from rpsg.privacy.attack_bounds import (
     extraction_p_value,
     gaussian_run_refuted,
     guess_sizes,
+    noise_left_mu,
     one_run_p_value,
 )
-from rpsg.privacy.gaussian import mu_for
+from rpsg.privacy.gaussian import epsilon_of, mu_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -53,8 +54,9 @@ CANNOT_SHOW_LIKE_IT = (
 #: The attack that ranks canaries and not people.
 OF_CANARIES = "exposure"
 _TOLERANCE = 1e-6
-_NAMED = ("kind", "tests", "units", "members", "guesses", "right", "epsilon_lower", "epsilon_most")
-_EXTRACTED = ("kind", "tests", "planted", "chance", "right", "epsilon_lower", "epsilon_most")
+_NAMED = ("units", "members", "guesses", "right")
+#: What the bound of an attack follows from, if it does not name people.
+_FIGURES = {"extraction": ("planted", "chance", "right"), "noise": ("entries", "squares", "added")}
 
 
 def published(found: Mapping[str, Any], *, of: str) -> dict[str, Any]:
@@ -109,7 +111,8 @@ def _line(each: Mapping[str, Any]) -> dict[str, Any]:
     if each["verdict"] == "not run":
         return told
     about = {**each["basis"], **each}
-    return told | {name: about[name] for name in (_EXTRACTED if about["kind"] == "extraction" else _NAMED)}
+    names = ("kind", "tests", *_FIGURES.get(about["kind"], _NAMED), "epsilon_lower", "epsilon_most")
+    return told | {name: about[name] for name in names}
 
 
 def audit_holds(ledger: Ledger) -> Iterator[str]:
@@ -165,7 +168,7 @@ def _of_all_people(run: Sequence[Line], people: Line) -> Iterator[str]:
         if line["name"] == OF_CANARIES or line["kind"] == "answers":
             if planted and line["members"] not in planted:
                 yield f"{line['name']}: it counted other canaries than were planted"
-        elif line["kind"] != "extraction" and (line["units"], line["members"]) != sides:
+        elif "units" in line and (line["units"], line["members"]) != sides:
             yield f"{line['name']}: it counted other people than the audit had"
 
 
@@ -183,6 +186,8 @@ def _reasons(line: Line, found: Line) -> Iterator[str]:
         yield from _extracted(line, delta, level)
     elif line["kind"] == "answers":
         yield from _answered(line, delta, level)
+    elif line["kind"] == "noise":
+        yield from _left(line, delta, level)
     else:
         yield from _named(line, delta, level)
     refuted = line["epsilon_lower"] > claimed
@@ -254,6 +259,20 @@ def _answered(line: Line, delta: float, level: float) -> Iterator[str]:
         each(told + _TOLERANCE) < level for each in most
     ):
         yield "what it could have shown does not follow from its counts"
+
+
+def _left(line: Line, delta: float, level: float) -> Iterator[str]:
+    """``level`` is that of one answer, and all answers are tests."""
+    answers = [line[name] for name in _FIGURES["noise"]]
+    if {len(each) for each in answers} != {line["tests"]}:
+        yield "its answers cannot be"
+        return
+    mu = noise_left_mu(list(zip(*answers, strict=True)), level * line["tests"])
+    shown = min(epsilon_of(mu, delta), LARGEST_EPSILON) if mu else 0.0
+    if abs(line["epsilon_lower"] - shown) > _TOLERANCE:
+        yield "its lower bound does not follow from its figures"
+    if line["epsilon_most"] != LARGEST_EPSILON:
+        yield "what it could have shown does not follow from its figures"
 
 
 def _is_bound(epsilon: float, p_value: Callable[[float], float], level: float) -> bool:

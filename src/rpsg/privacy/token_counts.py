@@ -59,8 +59,8 @@ class Draw:
 
 
 def count_token(rows: sqlite3.Connection, account: int, draw: str, text: int, most: int, again: str) -> bool:
-    """Count a token of a text. True if the token is not paid for: not by the charge ``draw``, which pays for
-    ``most`` tokens of each text, and not by an additional charge. Then one more token of every text counts as
+    """Count a token of a text. True if the token is paid for neither by the charge ``draw``, which pays for
+    ``most`` tokens of each text, nor by an additional charge. Then one more token of every text counts as
     paid, and the caller has to charge it in the same transaction, as the draw ``again``. That draw counts as
     begun, so it cannot pay for a division of its own, not even if texts have one token and it costs as much
     as ``draw``.

@@ -3,7 +3,7 @@
 One private file for each release of tokens. The first line names the draw that pays for them and the secret
 division of the rows among the texts; every other line is a token.
 
-Texts that are drawn token by token take hours, so a run may stop in one. Their charge pays for
+Texts that are drawn token by token take hours, so a run may stop within a text. Their charge pays for
 a number of tokens of each text. Each token is counted in the account book before it is drawn, and is in the
 private folder before the next one depends on it. So a resumed run continues after the last token. A token
 that a crash lost, or that a copy of the folder draws again, is counted too, and charged in addition if the

@@ -130,14 +130,32 @@ def quantise(vectors: npt.NDArray[np.float64], w: int) -> IntArray:
 
 
 def _quantised(vectors: npt.NDArray[np.float64], w: int) -> IntArray:
+    fine, bits, length = _fine(vectors)
+    length = np.where(bits < _FINE, length, np.maximum(length, 1 << _FINE))
+    return _nearest(w * fine, np.maximum(length, 1), w)
+
+
+def _fine(vectors: npt.NDArray[np.float64]) -> tuple[IntArray, IntArray, IntArray]:
+    """Rows as whole numbers of ``2 ** -bits``, and their lengths in the same unit, rounded up.
+
+    ``bits`` is ``_FINE``, or less for a row with an entry above 1. A row that is not finite becomes zero.
+    """
     finite = np.where(np.isfinite(vectors).all(axis=1, keepdims=True), vectors, 0.0)
     largest = np.abs(finite).max(axis=1, initial=0.0)
     # A row with an entry above 1 is too long in any case; halving it, which is exact, keeps its direction.
-    halvings = np.where(largest > 1.0, np.frexp(largest)[1], 0)
-    fine = np.rint(finite * np.ldexp(1.0, _FINE - halvings)[:, None]).astype(np.int64)
-    length = ceil_root(_squares(fine))
-    length = np.where(halvings > 0, length, np.maximum(length, 1 << _FINE))
-    return _nearest(w * fine, np.maximum(length, 1), w)
+    bits = _FINE - np.where(largest > 1.0, np.frexp(largest)[1], 0).astype(np.int64)
+    fine = np.rint(finite * np.ldexp(1.0, bits)[:, None]).astype(np.int64)
+    return fine, bits, ceil_root(_squares(fine))
+
+
+def at_most(vectors: npt.NDArray[np.float64], longest: float) -> npt.NDArray[np.float64]:
+    """The rows, those longer than ``longest`` shortened to it.
+
+    As with ``quantise``, each row of the result is a function of the same row alone, bit for bit.
+    """
+    _, bits, length = _fine(vectors)
+    parts = np.ldexp(longest, bits) / np.maximum(length, 1)
+    return vectors * np.minimum(parts, 1.0)[:, None]
 
 
 def shortened(rows: IntArray, w: int) -> IntArray:

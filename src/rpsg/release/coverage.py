@@ -20,7 +20,7 @@ from rpsg.stages.cards import is_coarse, shapes
 from rpsg.stages.keyphrases import labels_found
 from rpsg.stages.levels import safe_size, thinned
 from rpsg.stages.resolution import other_language_line, poor_fit_line
-from rpsg.stages.sketch import other_language_share, poor_share
+from rpsg.stages.sketch_target import other_language_share, poor_share
 from rpsg.textstats.languages import name_of
 
 if TYPE_CHECKING:

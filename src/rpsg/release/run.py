@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Bill:
     """What a run has used so far. ``cost`` is None if no price is known.
 
-    ``lost`` requests were in flight when a process died; ``unsure_tokens`` is the most that these, and
-    replies without a count of tokens, may have used in addition. ``seconds`` of writing are None if prompts
+    ``lost`` requests were in flight when a process died. Their tokens were not counted, nor those of some
+    replies; ``unsure_tokens`` is the most that these may be. ``seconds`` of writing are None if prompts
     held private text.
     """
 

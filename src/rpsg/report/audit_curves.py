@@ -22,7 +22,7 @@ MOST_CURVES = 3
 
 
 def curves_of(found: Mapping[str, Any]) -> Html | None:
-    """The curves of the attacks that proved most, on log axes, and the curve that the claim allows."""
+    """The curves of the attacks with the highest bounds, on log axes, and the curve that the claim allows."""
     drawn = [each for each in found["findings"] if each["curve"] and each["verdict"] != "not run"]
     drawn.sort(key=lambda each: (-(each["epsilon_lower"] or 0.0), -(each["auc"] or 0.0)))
     drawn = drawn[:MOST_CURVES]
@@ -46,8 +46,8 @@ def curves_of(found: Mapping[str, Any]) -> Html | None:
         "audit-roc",
         [guess, *([most] if claim["is_made"] else []), *reversed(lines)],
         title="Members found, against people wrongly accused",
-        desc="Both axes are logarithmic. The curves of the attacks that proved most, the curve that the "
-        "claim allows against one person, and the diagonal of guessing.",
+        desc="Both axes are logarithmic. The curves of the attacks with the highest bounds, the curve that "
+        "the claim allows against one person, and the diagonal of guessing.",
         axes=("people held out and accused", "members found"),
         ticks=(marks, marks),
     )

@@ -110,15 +110,19 @@ def _attacks(found: Found) -> Html:
         *(f"found at {100 * rate:g}\u00a0%" for rate in rates),
         "sees a leak of",
     )
-    tried = [each for each in found["findings"] if (each["guesses"], each["auc"]) != (None, None)]
+    figures = ("guesses", "auc", "epsilon_lower")
+    tried = [each for each in found["findings"] if any(each[name] is not None for name in figures)]
     told = (
-        "Each attack names people as members, from the corpus alone; noisy-answers says of canaries whether "
-        "they were in, from the noisy answers. Epsilon is the lower bound that its "
-        "right guesses prove, at 95 % confidence for all attacks together; an epsilon above the claim's "
-        "refutes the claim. " + (WRONGLY if rates else "") + "In brackets are 95 % intervals. "
-        "The last column is the share of members that had to leak, and to stand out from all others, for the "
-        "attack to detect it in 95 of 100 cases; for extraction and exposure, the share of planted canaries, "
-        "and for noisy-answers that of all canaries."
+        "Each attack names people as members, from the corpus alone. Two attacks use the noisy answers "
+        "instead: noisy-answers guesses which canaries were in the data, and noise-left measures the noise. "
+        "Epsilon is the lower bound that the right guesses, or this noise, prove, at 95 % confidence for all "
+        "attacks together; an epsilon above the claim's refutes the claim. "
+        + (WRONGLY if rates else "")
+        + "In brackets are 95 % intervals. The last column is the smallest leak that the attack would have "
+        "detected in 95 of 100 cases. It is the share of members whose texts leak and stand out from all "
+        "others; for extraction and exposure, the share of planted canaries; for noisy-answers, the share of "
+        "all canaries; for noise-left, the largest part of the claimed noise that it would have found too "
+        "little."
     )
     return block(
         "The attacks",
@@ -140,6 +144,8 @@ def _row(each: Found, rates: Sequence[float]) -> tuple[Child, ...]:
     if each["verdict"] == "not run":
         return (name, each["verdict"], *[""] * (4 + len(rates)))
     lower, limit, auc = each["epsilon_lower"], each["limit"], each["auc"]
+    little = each["details"].get("noise that would be seen")
+    seen = f"{percent(little)} of the noise" if little is not None else ""
     return (
         name,
         each["verdict"],
@@ -147,7 +153,7 @@ def _row(each: Found, rates: Sequence[float]) -> tuple[Child, ...]:
         "" if each["guesses"] is None else f"{each['right']:,} of {each['guesses']:,}",
         "" if auc is None else _between(auc, each["auc_interval"], lambda value: f"{value:.2f}"),
         *(_rate(each, rate) for rate in rates),
-        "" if limit is None else percent(limit, 1),
+        seen if limit is None else percent(limit, 1),
     )
 
 

@@ -40,7 +40,7 @@ def provenance_part(release: Release, shown: ShowText, *, first: bool = False) -
 
 
 def _particulars(release: Release, *, first: bool) -> Iterator[Html]:
-    """Models, settings, files and program, folded; in the first form each is a block that is not folded."""
+    """Models, settings, files and program, each folded; in the first form of the report none is."""
     models = listed(
         [joined("Embedder: ", isolate(release.embedder)), joined("Writer: ", isolate(release.writer))]
     )

@@ -1,7 +1,7 @@
 """The prompts of the method rupta and how their replies are read: one object of JSON, or nothing.
 
 Three roles are played by one writer. The rewriter edits a private text; the privacy evaluator guesses what
-the text tells about its writer; the utility evaluator says how certain the text's label still is. The roles
+the text reveals about its writer; the utility evaluator says how certain the text's label still is. The roles
 follow RUPTA (Yang et al., *Robust Utility-Preserving Text Anonymization Based on Large Language Models*, ACL
 2025); the words of the prompts are ours. Each prompt holds one record only, between two lines with a mark
 that its author cannot know.
@@ -69,7 +69,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Makes the prompts about one record. ``aim`` is the label or sentiment that has to stay, in words."""
+    """Makes the prompts about one record. ``aim`` is the label or sentiment that has to be kept, in words."""
 
     pack: Pack
     plan: Plan
@@ -83,7 +83,7 @@ class Asker:
         return f"has a {self.seed.sentiment} tone"
 
     def facts(self, attempt: int) -> Request:
-        """Asks what the record tells about its writer, for every attribute of the plan."""
+        """Asks what the record reveals about its writer, for every attribute of the plan."""
         names = self.plan.rupta.attributes
         form = ", ".join(f'{json.dumps(name, ensure_ascii=False)}: "..."' for name in names)
         task = (
@@ -103,8 +103,8 @@ class Asker:
     def next_edit(
         self, number: int, versions: Sequence[Version], told: Mapping[str, Sequence[str]], attempt: int
     ) -> Request:
-        """Asks for edit ``number`` of the last of ``versions``; ``told`` has what this version tells, and by
-        which words.
+        """Asks for edit ``number`` of the last of ``versions``; ``told`` has what this version reveals, and
+        by which words.
         """
         settings = self.plan.rupta
         scores = [
@@ -129,7 +129,7 @@ class Asker:
         return self._edit(f"edit {number}", (self.seed.text, *(v.text for v in versions)), task, attempt)
 
     def guesses(self, text: str, attribute: str, attempt: int) -> Request:
-        """Asks for the likeliest values of an attribute of a text's writer."""
+        """Asks for the most likely values of an attribute of a text's writer."""
         count = self.plan.rupta.guesses
         form = ", ".join(['"..."'] * count)
         task = (
@@ -196,7 +196,7 @@ def read_facts(reply: Reply, names: Sequence[str]) -> dict[str, str] | None:
 
 
 def read_guesses(reply: Reply, count: int) -> list[str] | None:
-    """One to ``count`` guesses, likeliest first; None if unreadable."""
+    """One to ``count`` guesses, the most likely first; None if unreadable."""
     found = _object(reply, "]}")
     listed = found["guesses"] if found is not None and found.keys() == {"guesses"} else None
     if not isinstance(listed, list) or not 0 < len(listed) <= count or not all(map(_is_short, listed)):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: The number of words of an end; how many of them in a row make a hit; and the size of the list of words.
 END_WORDS, HIT_WORDS, LIST_SIZE = 6, 4, 8192
-#: Letters and digits that are not taken for one another; twelve of them have 60 bits.
+#: Letters and digits that cannot be mistaken for one another; twelve of them have 60 bits.
 CODE_SIGNS, CODE_LENGTH = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ", 12
 #: The parts of syllables from which words are made: 32 * 8 * 16 * 2 syllables.
 _BEGIN = (
@@ -115,8 +115,8 @@ def extracted(canaries: Canaries, texts: Iterable[str]) -> tuple[bool, ...]:
 def chance_of_hit(synthetic: Sequence[str]) -> float:
     """An upper bound on the probability that a canary which the run never saw is found in this corpus. Each
     of the three runs of four words in its end equals one of the corpus' runs with a probability of at most
-    runs / 8192^4. Its code equals one of the corpus' rows of twelve signs with a probability of at most rows
-    / 32^12. This holds for every corpus, because the canary was drawn independently of the corpus.
+    runs / 8192^4. Its code equals one of the corpus' runs of twelve characters with a probability of at most
+    runs / 32^12. This holds for every corpus, because the canary was drawn independently of the corpus.
     """
     runs = sum(max(len(words(text)) - HIT_WORDS + 1, 0) for text in synthetic)
     starts = sum(len(text) + 1 for text in synthetic)

@@ -24,7 +24,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from rpsg.stages.sketch import Target
+    from rpsg.stages.sketch_target import Target
 
     #: The inner products of every text with some of the texts, shape (texts, some).
     Columns = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float64]]

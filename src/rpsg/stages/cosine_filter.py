@@ -1,4 +1,4 @@
-"""Step 9, cosine filter: near-duplicates inside the synthetic corpus, and copies of the pack's examples.
+"""Step 9, cosine filter: near-duplicates inside the synthetic corpus, copies of examples, and echoes.
 
 In strict mode it compares synthetic texts with each other and with public text, never with a private one: a
 filter that certainly removes what is close to a record cannot be differentially private. The paper's filter
@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rpsg.domains.prompts import first_words
+from rpsg.stages.echo import REASON
 from rpsg.stages.exact_similarity import SQUARE, quantized
 from rpsg.stages.neighbours import MOST_COMPARED, distinct, distinct_of_all
 from rpsg.stages.prompts import fields_of
+from rpsg.textstats.echoes import all_echoes, form_of
 from rpsg.textstats.languages import ENGLISH
 from rpsg.textstats.words import is_simple, pieces, runs_of
 
@@ -70,6 +72,17 @@ def drop_copies(pool: Pool, pack: Pack) -> Pool:
     shown = {run for text in told for run in runs(text)}
     copied = {c.id: "copies an example" for c in pool.alive() if shown & runs(c.text)}
     return pool.drop("cosine filter", copied)
+
+
+def drop_echoes(pool: Pool, pack: Pack) -> Pool:
+    """Drop texts with words of their prompt, as the metric ``echo_rate`` finds them.
+
+    Each reply was compared with its prompt before (``echo.py``); this finds a few more, such as long values
+    of the card.
+    """
+    alive = pool.alive()
+    found = all_echoes([c.text for c in alive], form_of(pack), [c.card.values for c in alive])
+    return pool.drop("echo filter", {c.id: REASON for c, kinds in zip(alive, found, strict=True) if kinds})
 
 
 def drop_closest_to_private(pool: Pool, closeness: npt.NDArray[np.float64], retain: float) -> Pool:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: A word of a name that is searched for: of three letters or more, because shorter ones are mostly initials.
 NAME_WORD = re.compile(r"[^\W\d_]{3,}")
-#: Kinds of which every word may identify a person or a place.
+#: Kinds of identities in which every single word may identify a person or a place.
 NAMES = frozenset({"name", "person", "place", "location", "organisation", "organization"})
 #: Words of names that identify nothing by themselves: titles, function words, generic words of names.
 COMMON = frozenset(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Kept = npt.NDArray[np.bool_]
 
-#: The most texts that are all compared with each other.
+#: The largest number of texts that are all compared with each other.
 MOST_COMPARED = 10_000
 #: The mean number of texts in a cell.
 CELL = 512

@@ -87,7 +87,8 @@ def fenced(text: str, mark: str) -> str:
 
 
 def readings(text: str) -> list[str]:
-    """The possible readings of a text, likeliest first, case preserved; a text without markup has only one.
+    """The possible readings of a text, the most likely first, case preserved; a text without markup has only
+    one.
 
     Hidden characters, accents and variant forms of letters are normalised. Markup is read as a space, as
     words (so that the content of a tag is compared too), and as nothing, as it is displayed. Takes linear
@@ -99,7 +100,7 @@ def readings(text: str) -> list[str]:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of the likeliest reading of a text, without case, accents and punctuation."""
+    """The words of the most likely reading of a text, without case, accents and punctuation."""
     return words_in(readings(text)[0])
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.privacy.vector_sum import MOST_ENTRIES, BoundedVectors, quantise
+from rpsg.privacy.vector_sum import MOST_ENTRIES, BoundedVectors, at_most, quantise
 from rpsg.stages.exact_similarity import SQUARE, STEPS, quantized
 from rpsg.stages.word_roots import WORDS, common_words, word_roots
 from rpsg.textstats.languages import is_in_another
@@ -60,6 +60,8 @@ POOR_FIT = 0.25
 #: The fraction of the squared length that words get; the rest is for the embedding.
 OF_WORDS = 0.3
 OF_EMBEDDING = 1 - OF_WORDS - POOR_FIT**2
+#: The maximum length of the other entries of such a text.
+BESIDE_POOR_FIT = math.sqrt(1 - POOR_FIT**2)
 
 
 def axes_wanted(labels: int) -> int:
@@ -174,7 +176,8 @@ class Features:
     def of(self, vectors: Held, texts: Sequence[str], poor: Vectors) -> Floats:
         """Feature vectors, shape (rows, dim). ``poor`` (rows,) is 1 for a text that fits no topic, else 0.
 
-        A text that could not be embedded has a zero vector.
+        A text that could not be embedded has a zero vector. For a text that fits no topic, or is in another
+        language, the other entries are shortened, so that it counts fully in its own entry.
         """
         placed = (self.raw(self.coordinates(vectors)) - self.base) * self.scale
         worded = (word_roots(texts, self.words) - self.word_base) * self.word_scale
@@ -183,6 +186,8 @@ class Features:
             other = np.array([[is_in_another(self.language, text)] for text in texts], np.float64)
             last = np.concatenate([other, last * (1 - other)], axis=1)
         whole = np.concatenate([placed, worded, POOR_FIT * last], axis=1)
+        marked, end = np.flatnonzero(last.any(axis=1)), -last.shape[1]
+        whole[marked, :end] = at_most(whole[marked, :end], BESIDE_POOR_FIT)
         whole[~np.any(quantized(vectors), axis=1)] = 0.0
         return whole
 
@@ -238,62 +243,3 @@ def _in_blocks(steps: Numbers, label: Numbers, count: int) -> Numbers:
     known = np.flatnonzero(label >= 0)
     wide[known, label[known]] = steps[known]
     return wide.reshape(len(steps), -1)
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The target for the mean of chosen texts: a noisy mean after shrinkage.
-
-    ``mean`` (d,) and ``products`` (d, d) are means of coordinates and of their products, in the units of
-    ``Features.raw`` (unweighted products). ``words`` (words,) is the mean of the words' roots. ``trust`` has
-    the shrinkage factors of coordinates, products and words, from 0 (only noise) to 1.
-    """
-
-    mean: Floats
-    products: Floats
-    words: Floats
-    trust: tuple[float, float, float]
-
-
-def target_of(noisy: Numbers, features: Features, people: float, sigma: float) -> Target:
-    """The target from a noisy sum of ``people`` vectors; ``sigma`` is the noise of an entry, in steps.
-
-    The noisy mean is shrunk toward the drafts' mean by the James-Stein positive-part estimator, separately
-    for coordinates, products and words: there are far more products, so more of them is noise.
-    """
-    d, ends = features.count, len(features.base)
-    words_end = ends + len(features.words)
-    told = noisy.astype(np.float64) / (LENGTH * max(people, 1.0))
-    error = sigma / (LENGTH * max(people, 1.0))
-    mean, products, words = (_shrunk(part, error) for part in (told[:d], told[d:ends], told[ends:words_end]))
-    raw = np.concatenate([mean[0], products[0]]) / features.scale + features.base
-    return Target(
-        raw[:d],
-        features.unpacked(raw[d:]),
-        words[0] / features.word_scale + features.word_base,
-        (mean[1], products[1], words[1]),
-    )
-
-
-def poor_share(noisy: Numbers, people: float, sigma: float) -> tuple[float, float]:
-    """The noisy share of texts that fit no topic, and the standard deviation of its noise.
-
-    ``noisy`` has a row for each label, shape (labels, dim), or one row.
-    """
-    return _share(noisy[:, -1], people, sigma)
-
-
-def other_language_share(noisy: Numbers, people: float, sigma: float) -> tuple[float, float]:
-    """As ``poor_share``, of texts in another language; only for features that have a language."""
-    return _share(noisy[:, -2], people, sigma)
-
-
-def _share(entries: Numbers, people: float, sigma: float) -> tuple[float, float]:
-    whole = POOR_FIT * LENGTH * max(people, 1.0)
-    return float(entries.sum()) / whole, sigma * math.sqrt(len(entries)) / whole
-
-
-def _shrunk(part: Floats, error: float) -> tuple[Floats, float]:
-    square = float(part @ part)
-    trust = max(0.0, 1 - len(part) * error**2 / square) if square > 0 else 0.0
-    return part * trust, trust

@@ -71,7 +71,7 @@ PAIRS = (
 def variation_request(
     pack: Pack, plan: Plan, parent: Candidate, number: int, *, purpose: str = "variation"
 ) -> Request:
-    """The request for variation ``number`` of a text; each number draws its style, length and blanks anew."""
+    """The request for variation ``number`` of a text; each number draws its own style, length and blanks."""
     augpe = plan.augpe
     draw = stream(plan.generation.seed, purpose, parent.id, number)
     style = STYLES[draw.integers(len(STYLES))]

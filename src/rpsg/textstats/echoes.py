@@ -84,14 +84,14 @@ class Form:
     begins: str = ""
 
     def written_by_the_model(self, text: str, card: Mapping[str, str]) -> str:
-        """The text without the words that it was to begin with, which are the prompt's own."""
+        """The text without the first words that the prompt asked for, because they are the prompt's own."""
         said = (
             (name, self.said[name].get(value, value)) for name, value in card.items() if name in self.said
         )
         return text.removeprefix(first_words(self.begins, dict(said)))
 
     def phrases(self, card: Mapping[str, str]) -> list[tuple[str, ...]]:
-        """The long values of a card in the words of its prompt, without the beginning of the text."""
+        """The long values of a card, as its prompt words them, without those that begin the text."""
         spoken = (
             tuple(words(self.said[name].get(value, value)))
             for name, value in card.items()

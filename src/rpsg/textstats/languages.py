@@ -1,7 +1,8 @@
 """In which language a text is written, by its script and its function words; nothing is learnt or looked up.
 
-It is for whole texts and says nothing if it is not sure, as for a line of key words, for names, or for a
-language that it does not know. So it can find a corpus in the wrong language, and drop a text in another one.
+It is meant for whole texts, and gives no answer if it is not certain, as for a line of key words, for names,
+or for a language that it does not know. So it can find a corpus in the wrong language, and drop a text in
+another one.
 """
 
 from __future__ import annotations

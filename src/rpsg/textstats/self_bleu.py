@@ -37,7 +37,7 @@ def scores_without(texts: Sequence[str], group: Ints | None) -> Floats:
     """BLEU with one group of references left out at a time, shape (1 + groups, texts); in the first row none
     is left out.
 
-    A row has no meaning for the texts of its own group.
+    For the texts of the group that a row leaves out, the row has no meaning.
     """
     tokens = encode(pieces(text) for text in texts)
     ways = 1 if group is None else int(group.max()) + 2
@@ -72,8 +72,8 @@ def _matches(tokens: Tokens, n: int, group: Ints | None, ways: int) -> tuple[Int
 
 
 def _matches_in(grams: Ints, owner: Ints, texts: int, group: Ints | None) -> tuple[Ints, Ints, Ints, Ints]:
-    """For each pair of an n-gram and a text with it: the text, the matches, how many of them are lost without
-    one group of references, and which group that is.
+    """Four numbers for each pair of an n-gram and a text that contains it: the text, its matches, how many
+    matches are lost without one group of references, and that group.
     """
     pairs, counts = np.unique(grams * texts + owner, return_counts=True)
     gram, text = np.divmod(pairs, texts)

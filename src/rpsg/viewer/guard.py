@@ -97,7 +97,7 @@ class GuardedApp:
         return self._stranger(scope, is_second="once" in query)
 
     def _let_in(self, token: str) -> Refusal:
-        """The cookie for whoever has the token, and the way to the first page, whose address has no token."""
+        """A redirect to the first page, whose address has no token, with the cookie for this browser."""
         if not _same(token, self.token):
             return 403, CLOSED, []
         cookie = f"{COOKIE}={self._session}; Path={self.home}/; HttpOnly; SameSite=Strict"

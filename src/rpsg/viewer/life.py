@@ -160,7 +160,8 @@ def filters_part(opened: OpenRelease) -> Html | None:
 def drafts_part(opened: OpenRelease, text: Candidate, home: str) -> Html | None:
     """The block with the drafts of the same kind, and what became of them; None if there are none.
 
-    Of the same kind are the variants of one text; else the drafts with the same value of the first attribute.
+    Variants are of the same kind if they are of one text; other drafts, if they have the same value of the
+    first attribute.
     ``home`` is the address of the texts of the release.
     """
     release = opened.release

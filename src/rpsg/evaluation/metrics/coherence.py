@@ -9,9 +9,9 @@ text that repeats its topic over and over would be the most coherent of all.
 
 ``word_order``: log p(text) - log p(the same words, shuffled in windows of four), in nats per word.
 
-The first detects mixed halves or sentences of several texts and chains of words, but hardly shuffled words;
-the second detects shuffled words, but hardly mixed sentences. Neither detects nonsense that the judge itself
-wrote. docs/evaluation.md has the figures.
+The first detects texts that are joined from halves or sentences of others, and chains of words, but hardly
+any shuffled words. The second detects shuffled words, but hardly any joined sentences. Neither detects
+nonsense that the judge itself wrote. docs/evaluation.md has the figures.
 """
 
 from __future__ import annotations

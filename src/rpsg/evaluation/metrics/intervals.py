@@ -66,8 +66,8 @@ def of_share(values: Floats) -> tuple[float, Interval]:
 def around_share(value: float, error: float, texts: int, normal: float = NORMAL) -> Interval:
     """The interval of a value in [0, 1] with a standard error: Wilson 1927, which never has width zero.
 
-    ``value`` is treated as a share of n texts. n is the number that gives it this error, but at most
-    ``texts``.
+    ``value`` is treated as a share of n texts. A share of n texts has this error, unless that n is
+    larger than ``texts``: then n is ``texts``.
     """
     own = value * (1 - value)
     n = max(1.0, min(float(texts), own / error**2)) if error > 0 and own > 0 else float(texts)
@@ -145,8 +145,8 @@ def around_distance(
 
 
 def around_root(value: float, without: Iterable[Sequence[float]]) -> Interval:
-    """The interval of a divergence close to zero, computed from its values without each group of either
-    sample.
+    """The interval of a divergence close to zero. ``without`` has its values for one sample and the other,
+    each time with another group of the sample left out.
 
     The standard error of a divergence grows with its square root, but that of the root is constant, so the
     root is jackknifed.

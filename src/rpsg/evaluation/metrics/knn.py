@@ -67,7 +67,7 @@ class Balls:
 class Found:
     """The balls computed with all texts, without each group of the corpus, and without each real text.
 
-    ``corpus`` and ``real`` mark the texts that each way includes.
+    Each way is a row of ``corpus`` and of ``real``, which marks the texts that are included.
     """
 
     balls: Balls

@@ -32,7 +32,7 @@ DISCOUNTS = (0.1, 0.95)
 
 
 def next_word_accuracy(inputs: Inputs) -> Measure:
-    """Share of positions in real texts at which the likeliest next word is the actual one."""
+    """Share of positions in real texts at which the most likely next word is the actual one."""
     found = _tested(inputs)
     value, error = of_ratio(found.right, found.positions, inputs.seed, "next word")
     interval = around(value, NORMAL * error, 0.0, 1.0)
@@ -88,7 +88,7 @@ class Order:
     """The n-grams of one order. ``keys`` and ``contexts`` are sorted; words are digits of the keys.
 
     ``share`` is the discounted probability of each n-gram in its context, ``left`` the interpolation weight
-    of the order below, ``best`` the likeliest word seen in a context and ``best_chance`` its probability.
+    of the order below, ``best`` the most likely word seen in a context and ``best_chance`` its probability.
     """
 
     keys: Ints
@@ -137,8 +137,8 @@ def _histories(tokens: Tokens) -> tuple[Ints, Ints]:
 
 
 def _order(keys: Ints, counts: Ints, base: int, below: Floats) -> tuple[Order, Floats]:
-    """An order made from its sorted keys, and their interpolated probabilities; ``below`` has those of the
-    lower order.
+    """An order made from its sorted keys, and the interpolated probabilities of the keys; ``below`` has
+    these probabilities in the lower order.
     """
     once, twice = int((counts == 1).sum()), int((counts == 2).sum())
     discount = float(np.clip(once / max(once + 2 * twice, 1), *DISCOUNTS))
@@ -153,7 +153,7 @@ def _order(keys: Ints, counts: Ints, base: int, below: Floats) -> tuple[Order, F
 
 
 def foretell(model: tuple[Order, ...], test: Tokens) -> tuple[Floats, Ints]:
-    """The probability of the word at each position of ``test``, and the likeliest word there."""
+    """The probability of the word at each position of ``test``, and the most likely word there."""
     base = _base(test)
     first, second = _histories(test)
     chance = np.full(len(test.codes), 1 / max(LANGUAGE, test.size))

@@ -44,7 +44,7 @@ class LlamaCppWriter:
         to continue, and uses a template, if there is one, only for instructions; "auto" is "chat" for weights
         with a template. Without a template every request is text, and "chat" is refused.
 
-    Sampling is temperature, then top_p, over the 1000 likeliest tokens. The weights are loaded at the first
+    Sampling is temperature, then top_p, over the 1000 most likely tokens. The weights are loaded at the first
     ``write``. Raises MissingExtraError without xllamacpp; ModelError when the file is missing, damaged, or
     too large for this machine.
     """

@@ -50,7 +50,7 @@ class Address:
     @property
     def host_as_name(self) -> str:
         """The host in the name of a model. This machine is named without the port, which may change, and
-        localhost is the same as its number.
+        ``localhost`` counts as the same as its number.
         """
         name, _, port = self.host.rpartition(":")
         bare = name if self.is_local and port.isdigit() else self.host

@@ -43,9 +43,9 @@ class TransformersSentiment:
 
     name: a folder of weights, or OWNER/REPO of a hub that was downloaded before.
     labels: the meaning of the model's labels, e.g. ``{"LABEL_0": "negative"}``, if their names do not say.
-    certainty: P(positive) and P(negative) are summed over the labels of that meaning. The likelier of the two
-        is the value if it has at least this share of their sum; otherwise the value is "mixed". It is also
-        "mixed" if the neutral labels (neutral, 3 stars) are likelier than each of the two. Default 0.8.
+    certainty: P(positive) and P(negative) are summed over the labels of that meaning. The more likely of the
+    two is the value if it has at least this share of their sum; otherwise the value is "mixed". It is also
+    "mixed" if the neutral labels (neutral, 3 stars) are more likely than each of the two. Default 0.8.
 
     Each text is classified alone, by its first 512 tokens (or the context of the model), so that a private
     record's value is a function of that record. Raises MissingExtraError without the packages; ModelError

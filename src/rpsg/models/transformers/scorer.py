@@ -139,7 +139,7 @@ class TransformersScorer:
 
 
 def _windows(index: int, ids: list[int], start: int, size: int) -> list[_Window]:
-    """The windows of one text, of ``size`` tokens each with the start; every token is scored once."""
+    """The windows of one text; each has ``size`` tokens with its start, and every token is scored once."""
     whole = [start, *ids]
     if len(whole) <= size:
         return [_Window(index, len(whole), whole, len(ids))] if ids else []

@@ -61,9 +61,9 @@ class TransformersWriter:
     one exception: when memory runs out, a batch is written again in two halves, and a step of another shape
     may round the last bit differently.
 
-    Sampling is temperature, then top_p, over the 1000 likeliest tokens. The weights are loaded at the first
-    ``write``. Raises MissingExtraError without the packages; ModelError when weights are missing, damaged,
-    in a form that could run code, or too large for this machine.
+    Sampling is temperature, then top_p, over the 1000 most likely tokens. The weights are loaded at the first
+    ``write``. Raises MissingExtraError without the packages; ModelError when weights are missing, damaged, in
+    a form that could run code, or too large for this machine.
     """
 
     endpoint: Endpoint = "local_model"

@@ -1,4 +1,6 @@
-"""The files of all shards, checked before anything is spent: each there once, for one question of the run."""
+"""The files of all shards, checked before anything is spent: each is there once, and answers the same
+question of the run.
+"""
 
 from __future__ import annotations
 

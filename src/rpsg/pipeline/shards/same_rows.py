@@ -1,8 +1,8 @@
 """A note for the operator on whether the shards read the files that they should.
 
-It is private, and always written: that two files hold the same rows is a fact about the rows, so it decides
-nothing that others can see. What was read for the first question is kept in the vault, so that the note about
-the second question covers both.
+It is private, and always written. Whether two files hold the same rows is a private fact, so nothing that
+others can see depends on it. What was read for the first question is kept in the vault, so that the note
+about the second question covers both.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Whether a published audit can be one of its release: what anybody can compare without the private texts.
 
-Only the operator can count again, and whoever has a release can put any counts into it. But an audit of a few
-invented rows, of another plan or of another corpus differs from the release in its sizes, which shows.
+Only the operator can count again, and anybody who has a release can put any counts into it. But an audit of a
+few invented rows, of another plan or of another corpus does not fit the sizes of the release, and is found
+out.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ def audit_fits(
 ) -> Iterator[Check]:
     """The checks of a published audit against the release that it is in.
 
-    ``found`` is the entry of the ledger, ``texts`` are those of the corpus, ``evidence`` is the folder of
-    the noisy answers. Counts may differ by what chance and texts of several people explain.
+    ``found`` is the entry of the ledger, ``texts`` are those of the corpus, ``evidence`` is the folder of the
+    noisy answers. Counts may differ as far as chance, and texts that several people wrote, explain it.
     """
     same = found["plan"] == tested_plan(plan, pack)
     yield Check(

@@ -1,7 +1,7 @@
 """What somebody else's release claims about itself, read strictly, before anything is made from it.
 
-It is read from a copy (``storage.untrusted``). Nothing that it names is opened, loaded or asked: names of
-models remain names, and no connection is made to find out where the writer ran: the plan says it.
+It is read from a copy (``storage.untrusted``). Nothing that it names is opened, loaded or asked. Names of
+models remain names. No connection is made to find out where the writer ran, because the plan says it.
 """
 
 from __future__ import annotations
@@ -252,8 +252,8 @@ def check_changed(claimed: Claimed) -> bool:
 def earlier_writers(claimed: Claimed) -> dict[tuple[str, str], int]:
     """The number of requests to other hosts and writers, as the release states it.
 
-    Another host is the same writer's, on another port of this machine; another writer was replaced by this
-    one.
+    If only the host differs, it is the same writer on another port of this machine; if the writer differs,
+    this one replaced it.
 
     Raises:
         VerificationError: the table cannot be read, or names another writer though none was changed.
@@ -276,7 +276,7 @@ def told_readers(claimed: Claimed) -> str:
     """The machines that read the private texts of a run with shards, as the release states it; "" without.
 
     Raises:
-        VerificationError: the table cannot be read, or names machines that this plan does not lead to.
+        VerificationError: the table cannot be read, or names machines on which no run of this plan counts.
     """
     possible = possible_readers(claimed.plan)
     if not possible:

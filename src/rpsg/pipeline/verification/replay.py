@@ -279,7 +279,7 @@ def load_known(
 
 
 def _same_models(claimed: Claimed, tools: Tools) -> None:
-    """Refuse other models: if another embedder chooses other texts, that says nothing about the release."""
+    """Refuse other models: if another embedder chooses other texts, that shows nothing about the release."""
     named = {line["name"] for line in claimed.ledger["public_inputs"]}
     for model in (tools.embedder, tools.sentiment):
         if model.name not in named:

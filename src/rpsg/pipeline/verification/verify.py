@@ -55,7 +55,7 @@ OTHER_PARQUET = f"that {PARQUET}, written by another version of pyarrow, holds n
 FROM_VOTERS = ("that the voters' noisy answers are those that were drawn: rows do not follow from them",)
 #: A release of fewer texts is checked by one process: starting others would take longer than they save.
 MANY_TEXTS = 5000
-#: The most processes that start unasked: what only one can do takes most of the time then.
+#: The most processes that start without a setting: more of them would hardly be faster.
 MOST_UNASKED = 8
 #: What damaged or hostile files can make a method raise, besides our own errors.
 _BROKEN = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError, OSError)

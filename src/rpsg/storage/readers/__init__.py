@@ -119,7 +119,8 @@ def check_columns(data: DataSection) -> None:
     elif kind == "excel":
         excel.check_columns(source, columns)
     else:
-        check_header(source.called, _header(source, kind, columns), columns.in_header)
+        header = _header(source, kind, columns)
+        check_header(source.called, header, columns.in_header, may_be_title=True)
         delimited.check_lines(source)
 
 
@@ -186,7 +187,7 @@ def each_by_rule(data: DataSection) -> Iterator[Document]:
     one.
 
     Raises:
-        DataError, UsageError, MissingExtraError: as ``read_by_rule``, some of them at the first row.
+        DataError, UsageError, MissingExtraError: as ``read_by_rule``; some are raised only at the first row.
     """
     source, rules = Source(Path(data.path), data.encoding, data.format), Rules(data.unusable, data.unlisted)
     labels, beside = data.labels or None, data.declared_columns

@@ -58,12 +58,17 @@ def name_in_header(cell: str) -> str:
     return " ".join(unicodedata.normalize("NFC", cell.translate(_INVISIBLE)).split())
 
 
-def check_header(path: Path | str, header: Sequence[str], columns: Columns) -> None:
-    """Raise DataError unless every wanted column is in the header, once."""
+def check_header(
+    path: Path | str, header: Sequence[str], columns: Columns, *, may_be_title: bool = False
+) -> None:
+    """Raise DataError unless every wanted column is in the header, once.
+
+    ``may_be_title`` is for formats in which lines may come before the header.
+    """
     for name in columns.wanted():
         found = header.count(name)
         if found == 0:
-            _missing(path, header, name, columns.option(name))
+            _missing(path, header, name, columns.option(name), may_be_title=may_be_title)
         if found > 1:
             raise DataError(
                 f"{path}: the header has {found} columns called {name!r}, but only one was expected.",
@@ -71,7 +76,9 @@ def check_header(path: Path | str, header: Sequence[str], columns: Columns) -> N
             )
 
 
-def _missing(path: Path | str, header: Sequence[str], name: str, option: str) -> NoReturn:
+def _missing(
+    path: Path | str, header: Sequence[str], name: str, option: str, *, may_be_title: bool
+) -> NoReturn:
     names = nameable(header)
     if not names:
         hint = (
@@ -85,17 +92,32 @@ def _missing(path: Path | str, header: Sequence[str], name: str, option: str) ->
         hint = f"Did you mean {close}? Give it with --{option} '{close}'. {_listed(names)}"
     else:
         hint = f"Give the name of the right column with --{option}. {_listed(names)}"
+    if may_be_title and sum(map(bool, header)) == 1:
+        hint += (
+            " If this is a title and not the header, correct the name of the column. If the name is right, "
+            "delete the lines above the header; if there is one such line: tail -n +2 OLD > NEW"
+        )
     raise DataError(f"{path}: there is no column {name!r} for --{option}.", hint=hint)
 
 
-def is_below_title(header: Sequence[str], above: Iterable[Sequence[str]]) -> bool:
-    """Whether the lines above ``header`` belong to a title: each has one field, and the header has several.
+def is_below_title(
+    above: Iterable[Sequence[str]], header: Sequence[str], below: Iterable[Sequence[str]]
+) -> bool:
+    """Whether the rows above ``header`` are a title. Each of them has one field. The header has several, and
+    so have at least half of the rows below it, but no more than the header.
 
-    Rows of a table have as many fields as their header, so they are never taken for a title. Otherwise one
-    row that happens to contain the column names could decide that the rows above it are left out, and whether
-    a run is refused.
+    Rows of a table have as many fields as their header, so they are never taken for a title. In a table with
+    one column, the rows below show that ``header`` is a row too. Otherwise one row that happens to contain
+    the column names could decide that the rows above it are left out, and whether a run is refused.
     """
-    return sum(map(bool, header)) > 1 and all(sum(map(bool, names)) <= 1 for names in above)
+    if _filled(header) <= 1 or any(_filled(names) > 1 for names in above):
+        return False
+    like = [_filled(row) > 1 and not any(row[len(header) :]) for row in below if any(row)]
+    return 0 < len(like) <= 2 * sum(like)
+
+
+def _filled(fields: Sequence[str]) -> int:
+    return sum(map(bool, fields))
 
 
 def nameable(header: Sequence[str]) -> list[str]:

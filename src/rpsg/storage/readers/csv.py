@@ -1,10 +1,10 @@
 """CSV and TSV. The header line alone decides the separator: comma, semicolon, tab or vertical bar.
 
 If none of these separates the wanted columns, rarer signs are tried. A first line such as ``sep=;``, which
-spreadsheets write, overrides the header. A title above the header is skipped, if each of its lines has one
-field and a line below it has the wanted columns. A row that repeats the header, as in a file that was joined
-from several, is left out. Empty fields after the last column, which a separator at the end of a row makes, do
-not count.
+spreadsheets write, overrides the header. A title above the header is skipped if each of its lines has one
+field, a line below it has the wanted columns, and at least half of the rows below have several. A row that
+repeats the header, as in a file that was joined from several, is left out. Empty fields after the last
+column, which a separator at the end of a row makes, do not count.
 
 A row with too many or too few fields, or a huge row, does not affect other rows. If a quote is not closed, or
 something follows a closing quote, nobody knows where the next row starts. That is an error of the whole file,
@@ -56,9 +56,9 @@ def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -
     path = file.called
     with _long_fields():
         source, columns = _PhysicalLines(file), columns.in_header
-        reader, separator, written = _opened(source, path, columns, separator)
+        reader, separator, written = _opened(file, source, columns, separator)
         header = [name_in_header(name) for name in written]
-        check_header(path, header, columns)
+        check_header(path, header, columns, may_be_title=True)
         values = itemgetter(*(index or 0 for index in columns.of(header)))  # 0 stands for no column
         separators = _SEPARATORS.get(separator, f"the sign {separator}")
         width, first = len(header), written[0]
@@ -78,7 +78,7 @@ def header_of(file: Source, *, separator: str | None = None, columns: Columns | 
     """The names of the columns; ``columns`` finds a header under a title. Errors as in ``read_rows``."""
     with _long_fields():
         wanted = (columns or Columns("text")).in_header
-        written = _opened(_PhysicalLines(file), file.called, wanted, separator)[2]
+        written = _opened(file, _PhysicalLines(file), wanted, separator)[2]
     header = [name_in_header(name) for name in written]
     while header and not header[-1]:
         header.pop()
@@ -99,9 +99,10 @@ def check_lines(file: Source) -> None:
 
 
 def _opened(
-    source: _PhysicalLines, path: str, columns: Columns, separator: str | None
+    file: Source, source: _PhysicalLines, columns: Columns, separator: str | None
 ) -> tuple[Reader, str, list[str]]:
     """The parser, which has read the header; the separator; and the header as it is written."""
+    path = file.called
     rows = _whole_rows(source)
     first = next(rows)
     if source.is_long:
@@ -116,22 +117,29 @@ def _opened(
     before, sign = 0, ""
     if declared := _SEPARATOR_LINE.fullmatch("".join(first)):
         sign, first, before = declared[1], next(rows, [""]), 1
-    # A title above the header, or lines that belong to the first row after all.
-    read: list[list[str]] = []
     if not _has_all(first, sign or _separator(first, columns, separator), columns):
-        for line in islice(rows, _TITLE):
-            read.append(line)
-            by = sign or _separator(line, columns, separator, below_title=True)
-            if _has_all(line, by, columns):
-                if is_below_title(_names(line, by), (_names(above, by) for above in (first, *read[:-1]))):
-                    first, before, read = line, before + sum(map(len, (first, *read[:-1]))), []
-                break
-            source.size = 0
+        for _ in range(_title(file, columns, sign, separator)):
+            before, first = before + len(first), next(rows)
     separator = sign or _separator(first, columns, separator)
-    reader = csv.reader(chain(first, *read, source.texts), delimiter=separator, strict=True)
+    reader = csv.reader(chain(first, source.texts), delimiter=separator, strict=True)
     source.lines_before = before
     header = [name.strip() for _, names in islice(_numbered(path, reader, source), 1) for name in names]
     return reader, separator, header
+
+
+def _title(file: Source, columns: Columns, sign: str, separator: str | None) -> int:
+    """The number of rows that are a title above the header; ``sign`` is that of a separator line, or ""."""
+    source, top = _PhysicalLines(file), list[list[str]]()
+    for row in islice(_whole_rows(source), 2 * _TITLE + 2):
+        top.append(row)
+        source.size = 0
+    top = top[bool(sign) :]
+    for index, row in enumerate(top[1 : _TITLE + 1], start=1):
+        by = sign or _separator(row, columns, separator, below_title=True)
+        if _has_all(row, by, columns):
+            names = [_names(other, by) for other in top[: index + 1 + _TITLE]]
+            return index if is_below_title(names[:index], names[index], names[index + 1 :]) else 0
+    return 0
 
 
 def _whole_rows(source: _PhysicalLines) -> Iterator[list[str]]:
@@ -214,8 +222,9 @@ def _separator(first: list[str], columns: Columns, expected: str | None, *, belo
     """The separator that finds the wanted columns in the header.
 
     Of the usual separators, the one that finds most of the wanted columns; on a tie, the one that finds most
-    columns. A rare separator is taken only if it finds all of them and no usual one does, and not below a
-    title: no other line has such a sign, so any row with the names of the columns could pass for a header.
+    columns. A rare separator is taken only if it finds all wanted columns and no usual one does. Below a
+    title none is taken: without such a sign in the other lines, any row with the names of the columns could
+    pass for a header.
     """
 
     def found(separator: str) -> tuple[int, int]:

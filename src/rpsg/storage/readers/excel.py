@@ -1,9 +1,9 @@
 """Excel workbooks and OpenDocument sheets, if python-calamine is installed.
 
 The header of a sheet is its first row that is not empty. If a title comes first, whose rows have one cell
-each, the header is the first row below it that has the wanted columns. Of several sheets, the one with the
-wanted columns is read. A workbook keeps every number as a float; 12.0 is the person 12, as in any other
-format.
+each, the header is the first row below it that has the wanted columns, provided that at least half of the
+rows below that one have several cells. Of several sheets, the one with the wanted columns is read. A workbook
+keeps every number as a float; 12.0 is the person 12, as in any other format.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def check_columns(source: Source, columns: Columns) -> None:
 
 
 def header_of(source: Source, columns: Columns | None = None) -> list[str]:
-    """The names of the columns of the sheet that has the wanted ones, or of the first one.
+    """The names of the columns of the sheet that has the wanted columns, or of the first sheet.
 
     ``columns`` finds them below a title; errors as ``read_rows``.
     """
@@ -67,7 +67,7 @@ def _chosen(source: Source, columns: Columns) -> tuple[list[list[Any]], int, lis
         )
     rows, above, _ = found[0]
     header = _header(rows[above:])
-    check_header(source.called, header, columns)
+    check_header(source.called, header, columns, may_be_title=True)
     return rows, above, columns.of(header)
 
 
@@ -86,10 +86,10 @@ def _of_sheet(
 
 def _without_title(rows: list[list[Any]], wanted: set[str]) -> int:
     """The place of the header among the rows."""
-    top = [n for n, cells in enumerate(rows) if not _is_blank(cells)][:_TITLE]
+    top = [n for n, cells in enumerate(rows) if not _is_blank(cells)][: 2 * _TITLE]
     names = [_header([rows[n]]) for n in top]
-    index = next((i for i, found in enumerate(names) if wanted <= set(found)), 0)
-    if index and not is_below_title(names[index], names[:index]):
+    index = next((i for i, found in enumerate(names[:_TITLE]) if wanted <= set(found)), 0)
+    if index and not is_below_title(names[:index], names[index], names[index + 1 :][:_TITLE]):
         index = 0
     return top[index] if top else 0
 

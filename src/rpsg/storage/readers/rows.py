@@ -143,8 +143,8 @@ class DocumentMaker:
     def _document(self, position: int, row: Row) -> Document | Fault:
         number, values = row
         text, columns = values[0], self.columns
-        # A text that clearly is its own spelling, as most are, is subject to no other rule. These checks, and
-        # the names seen before, are here and not in functions, which would take as long as the checks.
+        # Most texts clearly need no change of spelling, and then no other rule applies. These checks, and the
+        # look-up of known names, are written here: calling functions would take as long as the checks.
         if not (
             isinstance(text, str)
             and text[:1].isalnum()
