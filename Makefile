@@ -97,7 +97,7 @@ benchmark: $(VENV)/.test weights
 	@$(call say,"rpsg compare benchmarks/compare_quick.toml")
 	@$(BIN)/rpsg compare benchmarks/compare_quick.toml -o runs/compare-quick
 
-# The whole matrix, which takes days. Two of its data sets are files that are named here:
+# The whole matrix and its audits, which take days. Two of its data sets are files that are named here:
 #  make benchmark-full ABSTRACTS=abstracts.csv POSTS=posts.jsonl
 benchmark-full: $(VENV)/.test weights
 	@$(BIN)/rpsg models pull gemma-3-270m $(AGREED)
@@ -105,6 +105,8 @@ benchmark-full: $(VENV)/.test weights
 	@$(call say,"rpsg compare benchmarks/compare_full.toml")
 	@$(BIN)/rpsg compare benchmarks/compare_full.toml -o runs/compare-full \
 	  $(if $(ABSTRACTS),--data abstracts=$(ABSTRACTS)) $(if $(POSTS),--data posts=$(POSTS))
+	@$(call say,"rpsg compare benchmarks/compare_audit.toml")
+	@$(BIN)/rpsg compare benchmarks/compare_audit.toml -o runs/compare-audit
 
 # What to type to see one failure alone.
 hint = printf '\nFailed. Only this once more: %s\n' $(1); exit 1

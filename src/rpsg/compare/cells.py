@@ -203,7 +203,6 @@ def _plan(
     method: Method,
 ) -> Plan:
     data, writer, entry = entries
-    without_bound = key.epsilon is not None and math.isinf(key.epsilon)
     own: dict[str, dict[str, Any]] = {"corpus": {"size": key.size}, "generation": {"seed": key.seed}}
     if key.temperature is not None:
         own["generation"]["temperature"] = key.temperature
@@ -213,7 +212,7 @@ def _plan(
         own["privacy"] = {"n_public": key.people}
     if key.epsilon is not None and math.isfinite(key.epsilon):
         own.setdefault("privacy", {})["epsilon"] = key.epsilon
-    infinite = entry.infinite or {} if without_bound else {}
+    infinite = (entry.infinite or {}) if key.epsilon == math.inf else {}
     plan = resolve(matrix.settings, data.settings, writer.settings, entry.settings, infinite, own)
     if plan.method.name != method.name:
         raise UsageError(
@@ -243,13 +242,10 @@ def _wrong_noise(key: CellKey, plan: Plan, method: Method) -> tuple[NotRun, str]
     """
     if key.epsilon is None:
         return "", ""
-    can = method.noiseless is not None
     noiseless = method.noiseless is not None and method.noiseless(plan)
     if math.isinf(key.epsilon) and not noiseless:
-        why = (
-            "with these settings adds noise; infinite must name those without" if can else "always adds noise"
-        )
-        return "not supported", f"{method.name} {why}, so it has no run without an epsilon."
+        how = "adds noise with these settings" if method.noiseless else "always adds noise"
+        return "not supported", f"{method.name} {how}, so it has no run without an epsilon."
     if noiseless and math.isfinite(key.epsilon):
         return "not supported", f"{method.name} adds no noise with these settings, so it keeps no epsilon."
     return "", ""

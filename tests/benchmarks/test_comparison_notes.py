@@ -1,0 +1,236 @@
+"""The notes beside the committed comparisons say what the figures say: a new result leaves no old note."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rpsg.compare.duels import duel
+from rpsg.compare.outcome import read_comparison
+from rpsg.compare.winners import standings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rpsg.compare.duels import Duel
+    from rpsg.compare.tables import CompareRow
+    from rpsg.compare.winners import Standing
+
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
+#: The figures of the tables, which the plans name.
+SHOWN = (
+    *("fid", "mauve", "coverage", "knn_recall", "next_word_accuracy", "word_distance"),
+    *("sentiment_distance", "self_bleu", "two_sample_auc"),
+)
+GEMMA, SMOLLM = "gemma-3-270m", "smollm2-135m"
+
+
+class Told:
+    """The one table of a comparison with a writer, and questions to it."""
+
+    def __init__(self, name: str, writer: str = GEMMA) -> None:
+        found = read_comparison(RESULTS / f"compare-{name}.json")
+        headline = [metric for metric in SHOWN if metric in found.metrics]
+        found = replace(found, settings={**found.settings, "headline": headline})
+        self.standing: Standing = next(s for s in standings(found) if s.table.setting.writer == writer)
+
+    def row(self, method: str) -> CompareRow:
+        return next(row for row in self.standing.table.rows if row.method == method)
+
+    def of(self, method: str, metric: str) -> float:
+        found = self.row(method).metric(metric)
+        assert found is not None
+        return found.mean
+
+    def tokens(self, method: str) -> float:
+        found = self.row(method).tokens
+        assert found is not None
+        return found.mean
+
+    def seconds(self, method: str) -> list[float]:
+        return [cell.seconds or 0.0 for cell in self.row(method).cells]
+
+    def duel(self, first: str, second: str) -> Duel:
+        return duel(self.row(first), self.row(second), self.standing.losses)
+
+    def better(self, first: str, second: str) -> set[str]:
+        return {lead.metric for lead in self.duel(first, second).better}
+
+    def sure(self, first: str, second: str) -> set[str]:
+        """The metrics in which one of two is better by more than chance."""
+        found = self.duel(first, second)
+        return {lead.metric for lead in (*found.better, *found.worse) if lead.beyond_chance}
+
+    @property
+    def counted(self) -> set[str]:
+        return set(self.standing.losses)
+
+
+def rounded(value: float, digits: int) -> str:
+    """As in ".07"."""
+    return f"{value:.{digits}f}".removeprefix("0")
+
+
+def _quick() -> dict[str, Callable[[Told], bool]]:
+    own, short, long, votes = "strict", "short augpe", "augpe", "strict by votes"
+    return {
+        "better than AUG-PE in each figure that counts": lambda t: (
+            t.better(own, short) == t.better(own, long) == t.counted
+        ),
+        "by more than chance in self-BLEU": lambda t: t.sure(own, long) == {"self_bleu", "two_sample_auc"},
+        "(.06 and .14;": lambda t: both(t, "self_bleu", own, long, 2) == (".06", ".14"),
+        "AUC .82 and .95;": lambda t: both(t, "two_sample_auc", own, long, 2) == (".82", ".95"),
+        "28 % fewer tokens": lambda t: round(100 * (1 - t.tokens(own) / t.tokens(long))) == 28,
+        "27 % more tokens": lambda t: round(100 * (t.tokens(own) / t.tokens(short) - 1)) == 27,
+        "in next-word accuracy only": lambda t: t.sure(own, short) == {"next_word_accuracy"},
+        ".002": lambda t: (
+            rounded(t.of(own, "next_word_accuracy") - t.of(short, "next_word_accuracy"), 3) == ".002"
+        ),
+        "Four of the nine figures count": lambda t: len(t.counted) == 4 and len(SHOWN) == 9,
+        "In Fréchet distance, MAUVE, coverage, recall and sentiment distance": lambda t: (
+            set(t.standing.silent) == {"fid", "mauve", "coverage", "knn_recall", "sentiment_distance"}
+        ),
+        "Strict and strict by votes do not differ": lambda t: not t.sure(own, votes),
+        "Strict is better than the floor in self-BLEU": lambda t: (
+            t.better(own, "floor") == {"self_bleu", "two_sample_auc"}
+            and t.better("floor", own) == {"next_word_accuracy", "word_distance"}
+            and not t.sure(own, "floor")
+        ),
+        "coverage (.10 and .08)": lambda t: (
+            both(t, "coverage", votes, "floor", 2) == (".10", ".08")
+            and bool(duel(t.row(votes), t.row("floor"), {"coverage": lambda v: -v}).better[0].beyond_chance)
+        ),
+        "AUG-PE is worse than the floor in each figure": lambda t: (
+            t.better("floor", short) == t.better("floor", long) == t.better(short, long) == t.counted
+            and not (t.sure("floor", short) | t.sure("floor", long) | t.sure(short, long))
+        ),
+        "One data set, one writer": lambda t: len(t.row("floor").cells) == 3,
+        "there are no seconds": lambda t: t.row(own).seconds is None,
+    }
+
+
+def both(told: Told, metric: str, first: str, second: str, digits: int) -> tuple[str, str]:
+    return rounded(told.of(first, metric), digits), rounded(told.of(second, metric), digits)
+
+
+def _published() -> dict[str, Callable[[Told], bool]]:
+    return {
+        "6.0 times as long": lambda t: f"{t.seconds('augpe')[0] / t.seconds('strict')[0]:.1f}" == "6.0",
+        "8.0 times as many": lambda t: f"{t.tokens('augpe') / t.tokens('strict'):.1f}" == "8.0",
+        "1,132 and 188 seconds": lambda t: (
+            [round(t.seconds(m)[0]) for m in ("augpe", "strict")] == [1132, 188]
+        ),
+        "416,424 and 51,944 tokens": lambda t: (
+            [t.tokens(m) for m in ("augpe", "strict")] == [416_424, 51_944]
+        ),
+        "With Gemma two of the nine figures count": lambda t: (
+            t.counted == {"next_word_accuracy", "self_bleu"}
+        ),
+        "(strict .097, AUG-PE .084, floor .098)": lambda t: (
+            [rounded(t.of(m, "next_word_accuracy"), 3) for m in ("strict", "augpe", "floor")]
+            == [".097", ".084", ".098"]
+        ),
+        "(.07, .25 and": lambda t: (
+            [rounded(t.of(m, "self_bleu"), 2) for m in ("strict", "augpe", "floor")] == [".07", ".25", ".06"]
+        ),
+        "better than AUG-PE in both, and no better than the floor": lambda t: (
+            t.better("strict", "augpe") == t.better("floor", "strict") == t.counted
+        ),
+        "MAUVE (AUG-PE .998, strict .992)": lambda t: (
+            both(t, "mauve", "augpe", "strict", 3) == (".998", ".992")
+        ),
+        "(.21 and .08)": lambda t: both(t, "coverage", "augpe", "ceiling", 2) == (".21", ".08"),
+        "One seed and 30 texts": lambda t: len(t.row("strict").cells) == 1,
+    }
+
+
+def _published_by_smollm() -> dict[str, Callable[[Told], bool]]:
+    def rate(told: Told) -> float:
+        return told.seconds("paper")[0] / told.seconds("strict")[0]
+
+    return {
+        "With SmolLM2 six figures count": lambda t: len(t.counted) == 6,
+        "Strict is better than the floor in Fréchet distance": lambda t: (
+            t.better("strict", "floor") == {"fid", "coverage", "self_bleu", "two_sample_auc"}
+            and t.better("floor", "strict") == {"next_word_accuracy", "word_distance"}
+        ),
+        "1.8 times as long as strict": lambda t: f"{rate(t):.1f}" == "1.8",
+        "410 and 229 seconds, for 26 and 30 texts": lambda t: (
+            [round(t.seconds(m)[0]) for m in ("paper", "strict")] == [410, 229]
+            and [t.row(m).texts for m in ("paper", "strict")] == [(26, 26), (30, 30)]
+        ),
+        "after 19 minutes": lambda t: "stopped" in t.row("augpe").states,
+        "at least 2.7 times as long": lambda t: 19 * 60 / t.seconds("paper")[0] >= 2.7,
+        "(Fréchet distance 1.25; the floor has .88)": lambda t: (
+            both(t, "fid", "paper", "floor", 2) == ("1.25", ".88") and "fid" in t.counted
+        ),
+    }
+
+
+def _speed() -> dict[str, Callable[[Told], bool]]:
+    def ratios(told: Told) -> list[str]:
+        pairs = zip(told.seconds("augpe"), told.seconds("strict"), strict=True)
+        return [f"{augpe / strict:.2f}" for augpe, strict in pairs]
+
+    return {
+        "1.46 and 1.36 times as long": lambda t: ratios(t) == ["1.46", "1.36"],
+        "285 and 274 s against 196 and 202 s": lambda t: (
+            [round(s) for m in ("augpe", "strict") for s in t.seconds(m)] == [285, 274, 196, 202]
+        ),
+        "none of the three figures counts": lambda t: not t.counted and len(t.standing.silent) == 3,
+        "One seed was refused": lambda t: set(t.row("paper").states) == {"failed", "stopped"},
+    }
+
+
+CLAIMS = [
+    *((("quick", GEMMA), words, check) for words, check in _quick().items()),
+    *((("published", GEMMA), words, check) for words, check in _published().items()),
+    *((("published", SMOLLM), words, check) for words, check in _published_by_smollm().items()),
+    *((("speed", GEMMA), words, check) for words, check in _speed().items()),
+]
+#: Points without a figure that the results could contradict.
+UNCHECKED = ("Each run had one processor core", "The command:")
+
+
+def note(name: str) -> str:
+    return " ".join((RESULTS / f"compare-{name}.md").read_text(encoding="utf-8").split())
+
+
+@pytest.mark.parametrize(("where", "words", "check"), CLAIMS, ids=[f"{w[0]}: {s}" for w, s, _ in CLAIMS])
+def test_a_sentence_of_a_note_is_true_of_the_figures(
+    where: tuple[str, str], words: str, check: Callable[[Told], bool]
+) -> None:
+    assert words in note(where[0]), "the note no longer says this: change the claim here too"
+    assert check(Told(*where)), f"the figures no longer say: {words}"
+
+
+@pytest.mark.parametrize("name", ["quick", "published", "speed"])
+def test_each_point_of_a_note_is_checked(name: str) -> None:
+    points = re.split(r" - (?=[A-Z*0-9])", note(name))[1:]
+    known = [words for (where, _), words, _ in CLAIMS if where == name]
+    assert len(points) >= 4
+    for point in points:
+        assert any(words in point for words in known) or point.startswith(UNCHECKED), point
+
+
+def test_the_note_on_writers_is_true_of_the_figures() -> None:
+    found = read_comparison(RESULTS / "compare-writers.json")
+    gemma, smollm = (
+        next(cell for cell in found.cells if cell.key.writer == writer and cell.is_done)
+        for writer in (GEMMA, SMOLLM)
+    )
+
+    def pair(metric: str) -> tuple[float, float]:
+        return gemma.value(metric) or 0.0, smollm.value(metric) or 0.0
+
+    assert all(pair(metric)[0] < pair(metric)[1] for metric in ("fid", "word_distance", "two_sample_auc"))
+    assert pair("coverage")[0] > pair("coverage")[1]
+    assert "(AUC .86 and .98)" in note("writers")
+    assert [rounded(value, 2) for value in pair("two_sample_auc")] == [".86", ".98"]
+    assert "SmolLM2 was better in k-NN recall" in note("writers")
+    assert pair("knn_recall")[0] < pair("knn_recall")[1]
+    assert pair("coherence")[0] < pair("coherence")[1]
