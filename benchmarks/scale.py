@@ -2,14 +2,16 @@
 
     python benchmarks/scale.py release --sizes 5000 20000 100000 --oversample 1.2 --out FILE
     python benchmarks/scale.py evaluate --sizes 5000 20000 80000 --out FILE
+    python benchmarks/scale.py labelled --sizes 5000 20000 80000 --oversample 1.2 --out FILE
     python benchmarks/scale.py private --sizes 60000 250000 1000000 --out FILE
     python benchmarks/scale.py shard --sizes 1000000 3000000 10000000 --out FILE
 
 ``release`` makes a release with the fake writer and an embedder of 384 random numbers per word, and verifies
-it. ``evaluate`` compares synthetic texts with as many real ones. ``private`` reads, bounds, annotates and
+it. ``evaluate`` compares synthetic texts with as many real ones. ``labelled`` makes a release with labels,
+verifies it, and evaluates it with a floor and a ceiling of as many texts. ``private`` reads, annotates and
 counts invented rows. ``shard`` counts one shard of 32 of a CSV file, for both questions of strict mode. Each
-size has processes of its own, and is added to those in the file, unless these were measured with another
-``--oversample``. Exponents are slopes of log CPU seconds on log size; stages of under a second have none.
+size has processes of its own, and is added to those in the file, unless they have another ``--oversample``.
+Exponents are slopes of log CPU seconds on log size; stages of under a second have none.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from pyarrow import csv
 import rpsg
 from memory import RandomRows
 from rpsg.domains import find_pack
+from rpsg.evaluation import data as corpora
 from rpsg.evaluation import evaluate as evaluation
 from rpsg.evaluation.runner import run_metric
 from rpsg.methods import dp_steps, strict
@@ -57,13 +60,11 @@ from rpsg.testing.lab import plugged
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-SHORTEST = 1.0
-DIM, PEOPLE = 384, 4000
+SHORTEST, DIM, PEOPLE = 1.0, 384, 4000
 GIB = 1 << 20  # in KiB, as the system counts
-SIZES = {"release": (5000, 20_000, 80_000), "evaluate": (5000, 20_000, 80_000)}
-SIZES["private"] = (60_000, 250_000, 1_000_000)
-SIZES["shard"] = (1_000_000, 3_000_000, 10_000_000)
-SHARDS = 32
+SIZES = dict.fromkeys(("release", "evaluate", "labelled"), (5000, 20_000, 80_000))
+SIZES |= {"private": (60_000, 250_000, 1_000_000), "shard": (1_000_000, 3_000_000, 10_000_000)}
+SHARDS, LABELS = 32, ("delivery", "staff", "taste")
 
 
 class Meter:
@@ -115,11 +116,10 @@ def forget_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5", "ascii")
 
 
-def plan_of(size: int, data: Path, oversample: float, embedder: str = "wide") -> Any:
-
+def plan_of(size: int, data: Path, oversample: float, embedder: str = "wide", **columns: Any) -> Any:
     return rpsg.make_plan(
         {
-            "data": {"path": str(data)},
+            "data": {"path": str(data), **columns},
             "corpus": {"domain": "food-reviews", "size": size},
             "privacy": {"epsilon": 2.0, "n_public": PEOPLE},
             "method": {"oversample": oversample},
@@ -128,8 +128,8 @@ def plan_of(size: int, data: Path, oversample: float, embedder: str = "wide") ->
     )
 
 
-def write_rows(path: Path, count: int, seed: int = 0, words: int = 40) -> None:
-    """Invented rows of ``words`` random words, in JSON Lines or, by the name, as CSV or Parquet."""
+def write_rows(path: Path, count: int, seed: int = 0, words: int = 40, labels: Sequence[str] = ()) -> None:
+    """Invented rows of ``words`` random words, in JSON Lines or, without ``labels``, as CSV."""
     draw = stream(seed, "rows of a benchmark")
     with path.open("w", encoding="utf-8") as file:
         file.write("" if path.suffix == ".jsonl" else "text,person\n")
@@ -137,31 +137,30 @@ def write_rows(path: Path, count: int, seed: int = 0, words: int = 40) -> None:
             picked = draw.integers(len(FILLER), size=(min(10_000, count - start), words)).tolist()
             for number, row in enumerate(picked, start):
                 text = " ".join([FILLER[i] for i in row])
-                line = {"text": text, "person": f"p{number}"}
+                label = {"label": labels[number % len(labels)]} if labels else {}
+                line = {"text": text, "person": f"p{number}", **label}
                 file.write(json.dumps(line) + "\n" if path.suffix == ".jsonl" else f'"{text}",p{number}\n')
 
 
 @contextmanager
 def wide_embedder() -> Iterator[None]:
     """The fake embedder, with as many numbers as a real one has, under the name "wide"."""
+    FakeWriter.requests = property(lambda _: [], lambda *_: None)  # type: ignore[assignment]  # no memory of all
     with plugged("embedders", {"wide": lambda *_, **__: FakeEmbedder(DIM, name="wide")}):
         yield
 
 
-def run_release(size: int, oversample: float, folder: Path, meter: Meter) -> None:
-
-    data = folder / "rows.jsonl"
-    write_rows(data, PEOPLE)
+def run_release(size: int, oversample: float, folder: Path, meter: Meter, **columns: Any) -> None:
+    write_rows(data := folder / "rows.jsonl", PEOPLE, labels=columns.get("labels", ()))
     meter.watch("fake models", FakeEmbedder, "embed")
     meter.watch("fake models", FakeWriter, "write")
-    FakeWriter.requests = property(lambda _: [], lambda *_: None)  # type: ignore[assignment]  # no memory of all
     watch_method(meter)
     for name in ("write_rows", "write_evidence", "write_metadata", "write_words", "write_release_report"):
         meter.watch(f"publish: {name.replace('_', ' ')}", publish, name)
     meter.watch("publish: ledger", publish, "publish")
     execute.RELEASED = execute.Ending("", execute.RELEASED.is_ready, publish.publish)
     with wide_embedder(), meter.stage("run: all else"):
-        run = rpsg.run(plan_of(size, data, oversample), folder / "run")
+        run = rpsg.run(plan_of(size, data, oversample, **columns), folder / "run")
     meter.stages["run: all else"]["texts"] = len(run.texts)
 
 
@@ -175,7 +174,6 @@ def watch_method(meter: Meter) -> None:
 
 
 def verify_release(_: int, _drafts: float, folder: Path, meter: Meter) -> None:
-
     meter.watch("verify: fake models", FakeEmbedder, "embed")
     inner = Meter()
     inner.stage = lambda name: meter.stage(f"verify: {name}")  # type: ignore[method-assign]
@@ -186,19 +184,28 @@ def verify_release(_: int, _drafts: float, folder: Path, meter: Meter) -> None:
         raise SystemExit(f"the release does not hold: {[c for c in checked.checks if not c.ok]}")
 
 
-def evaluate(size: int, _: float, folder: Path, meter: Meter) -> None:
-
-    write_rows(folder / "synthetic.jsonl", size)
-    write_rows(folder / "real.jsonl", size, seed=1)
+def evaluate(size: int, _: float, folder: Path, meter: Meter, labels: Sequence[str] = ()) -> None:
+    for seed, name in enumerate(("synthetic", "real", "other")):
+        write_rows(folder / f"{name}.jsonl", size, seed, labels=labels)
     meter.watch("evaluate: fake embedder", FakeEmbedder, "embed")
+    meter.watch("evaluate: write the floor", corpora, "write_floor")
 
     def measured(name: str, *args: Any) -> Any:
         with meter.stage(f"evaluate: {name}"):
             return run_metric(name, *args)
 
     setattr(evaluation, "run_metric", measured)  # noqa: B010  # a name that the module only imports
+    corpus, other = ("run", folder / "other.jsonl") if labels else ("synthetic.jsonl", None)
     with wide_embedder(), meter.stage("evaluate: all else"):
-        rpsg.evaluate(folder / "synthetic.jsonl", real=folder / "real.jsonl", embedder="wide")
+        rpsg.evaluate(folder / corpus, real=folder / "real.jsonl", train_real=other, embedder="wide")
+
+
+def run_labelled(size: int, oversample: float, folder: Path, meter: Meter) -> None:
+    run_release(size, oversample, folder, meter, label="label", labels=LABELS)
+
+
+def evaluate_labelled(size: int, drafts: float, folder: Path, meter: Meter) -> None:
+    evaluate(size, drafts, folder, meter, LABELS)
 
 
 def read_private(size: int, _: float, folder: Path, meter: Meter) -> None:
@@ -206,18 +213,13 @@ def read_private(size: int, _: float, folder: Path, meter: Meter) -> None:
     for ending in ("csv", "jsonl", "parquet"):
         file = folder / f"rows.{ending}"
         if ending == "parquet":
-            to_parquet(folder / "rows.csv", file)
+            pq.write_table(csv.read_csv(folder / "rows.csv"), file)
         else:
             write_rows(file, size)
         with meter.stage(f"read {ending}"):
             read_corpus(file, user="person")
         told = meter.stages[f"read {ending}"]
         told["mb_per_second"] = round(file.stat().st_size / 1e6 / told["cpu_seconds"], 1)
-
-
-def to_parquet(rows: Path, file: Path) -> None:
-
-    pq.write_table(csv.read_csv(rows), file)
 
 
 def count_private(size: int, _: float, folder: Path, meter: Meter) -> None:
@@ -292,7 +294,6 @@ def ask_shards(size: int, _: float, folder: Path, meter: Meter) -> None:
 
 
 def count_shard(folder: Path, meter: Meter, number: int) -> None:
-
     meter.watch(f"question {number}: read all rows, keep those of the shard", counting, "_part")
     meter.watch(f"question {number}: embed (some rows)", People, "_embed")
     models = SomeRows(DIM), FakeClassifier()
@@ -302,12 +303,10 @@ def count_shard(folder: Path, meter: Meter, number: int) -> None:
 
 
 def count_first(_: int, _drafts: float, folder: Path, meter: Meter) -> None:
-
     count_shard(folder, meter, 1)
 
 
 def count_second(_: int, _drafts: float, folder: Path, meter: Meter) -> None:
-
     count_shard(folder, meter, 2)
 
 
@@ -316,6 +315,7 @@ STEPS = {
     "private": (read_private, count_private),
     "release": (run_release, verify_release),
     "evaluate": (evaluate,),
+    "labelled": (run_labelled, verify_release, evaluate_labelled),
 }
 
 
@@ -378,7 +378,7 @@ def main() -> None:
         return
     kept = json.loads(options.out.read_text("utf-8")) if options.out and options.out.is_file() else {}
     before = kept.get(options.what, {})
-    settings = {"drafts per text": options.oversample} if options.what == "release" else {}
+    settings = {"drafts per text": options.oversample} if options.what in {"release", "labelled"} else {}
     same = all(before.get(name) == value for name, value in settings.items())
     sizes = {int(size): row for size, row in before.get("sizes", {}).items()} if same else {}
     for size in options.sizes or SIZES[options.what]:

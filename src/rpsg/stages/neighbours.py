@@ -118,14 +118,17 @@ class Cells:
 
     def add(self, rows: npt.NDArray[np.float32], cells: npt.NDArray[np.int64]) -> None:
         """Add each row to its cell."""
-        whole = rows.astype(self._rows[0].dtype)  # of unit length, so no number is above STEPS
-        for cell in np.unique(cells):
-            new, held = whole[cells == cell], self.held[cell]
-            if held + len(new) > len(self._rows[cell]):  # twice the room, so that few rows are copied often
-                room = np.zeros((held + 2 * len(new), rows.shape[1]), new.dtype)
-                self._rows[cell] = np.concatenate([self._rows[cell][:held], room])
-            self._rows[cell][held : held + len(new)] = new
+        order = np.argsort(cells, kind="stable")
+        whole = rows.astype(self._rows[0].dtype, copy=False)[order]  # of unit length: none is above STEPS
+        some, starts = np.unique(cells[order], return_index=True)
+        for cell, start, end in zip(some, starts, np.append(starts, len(order))[1:], strict=True):
+            new, held = whole[start:end], self.held[cell]
             self.held[cell] += len(new)
+            if self.held[cell] > len(self._rows[cell]):  # room for more, so that few rows are copied often
+                room = np.empty((self.held[cell] + held // 2, rows.shape[1]), new.dtype)
+                room[:held] = self._rows[cell][:held]
+                self._rows[cell] = room
+            self._rows[cell][held : self.held[cell]] = new
 
     def has_near(self, block: npt.NDArray[np.float32], nearest: npt.NDArray[np.int64], limit: float) -> Kept:
         """Which rows of a block are nearer than ``limit`` to a row of one of their ``nearest`` cells."""
