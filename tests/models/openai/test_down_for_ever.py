@@ -26,6 +26,22 @@ FOR_EVER: dict[str, tuple[Any, str]] = {
 }
 
 
+def test_a_server_that_refuses_everything_is_told_of_before_it_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A limit on the rate may pass, so such a server is asked for longer."""
+    monkeypatch.setattr("rpsg.models.openai.retry.REFUSED_FOR", 0.05)
+    monkeypatch.setattr("rpsg.models.openai.client.MIN_PATIENCE", 0.5)
+    told: list[str] = []
+    with FaultyServer(lambda _: (429, {"error": {"message": "quota used up"}})) as server:
+        writer = ServerWriter("m", server.settings(timeout=0.2), first_pause=0.001)
+        writer.tell_trouble(told.append)
+        with pytest.raises(ModelError, match="gave no text"):
+            writer.write([replace(ASK, seed=seed) for seed in range(4)])
+    assert len(told) == 1
+    assert "quota used up" in told[0]
+
+
 @pytest.mark.parametrize(("fault", "words"), FOR_EVER.values(), ids=FOR_EVER)
 def test_it_is_told_of_once_and_given_up_with_its_cause(
     monkeypatch: pytest.MonkeyPatch, fault: Any, words: str

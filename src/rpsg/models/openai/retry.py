@@ -28,8 +28,9 @@ FIRST_PAUSE = 0.5
 # A 429 concerns all requests; after this many for one request, it concerns that request.
 _MOST_REFUSALS = 30
 _MOST_CHANGES = 6
-#: Seconds before the run gives up on a server that has never given a text; its pauses are short until then.
-NEVER_CAME = 45.0
+#: Seconds before the run gives up on a server that has never given a text (its pauses are short until then),
+#: and before one that refuses everything is reported.
+NEVER_CAME, REFUSED_FOR = 45.0, 5.0
 # If this many requests were dropped and none was ever answered, no answer is expected any more.
 _HOPELESS = 20
 # The longest pause in seconds: in general, while other requests are answered, and before the last attempt.
@@ -37,7 +38,6 @@ _MAX_PAUSE, _SHORT_PAUSE, _LAST_PAUSE = 30.0, 2.0, 8.0
 # Multiples of the golden ratio spread the pauses of successive requests evenly, without random numbers.
 _SPREAD = 0.618033988749895
 
-#: The outcome of each public request is logged here, at the level "debug".
 LOG = logging.getLogger("rpsg.server")
 
 Read = TypeVar("Read")
@@ -212,8 +212,9 @@ class RetryPolicy(Generic[Read]):
     ) -> Dropped | float:
         was_down = self.limiter.is_down
         self.limiter.failed(ticket, overload)
-        self._tell_trouble(reason)
-        self._lose_patience(reason, wait, self._config.patience if self._state.answers else NEVER_CAME)
+        patience = self._config.patience if self._state.answers else NEVER_CAME
+        self._tell_trouble(reason, patience)
+        self._lose_patience(reason, wait, patience)
         if was_down:
             self._log(request, reason, 0.0)
             return 0.0  # not due to this request; the limiter delays the next one
@@ -225,16 +226,17 @@ class RetryPolicy(Generic[Read]):
 
     def _pause(self, request: PendingRequest) -> float:
         """Seconds before the next attempt; while others are answered, only the last attempt waits long."""
-        first = self._config.first_pause
         if not (self._state.answers and self.limiter.is_well):
-            return request.pause(first, request.tries + request.refusals)
-        is_last = request.tries >= max(2, self._config.retries)
-        return request.pause(first, request.tries, _LAST_PAUSE if is_last else _SHORT_PAUSE)
+            return request.pause(self._config.first_pause, request.tries + request.refusals)
+        most = _LAST_PAUSE if request.tries >= max(2, self._config.retries) else _SHORT_PAUSE
+        return request.pause(self._config.first_pause, request.tries, most)
 
     def _busy(
         self, request: PendingRequest, ticket: Ticket, found: ResponseClass, wait: float | None
     ) -> Dropped | float:
         self.limiter.refused(ticket, wait)
+        if not self._state.answers and self.limiter.trouble() > REFUSED_FOR:
+            self._tell_trouble(found.reason, self._config.patience)
         self._lose_patience(found.reason, wait, self._config.patience)
         request.refusals += 1
         if request.refusals > _MOST_REFUSALS:
@@ -245,9 +247,7 @@ class RetryPolicy(Generic[Read]):
         return self._log(request, found.reason, pause)
 
     def _log(self, request: PendingRequest, reason: str, pause: float | None = None) -> float:
-        """Log what happened to a public request, and whether it is sent again; returns ``pause``. The
-        server's words are not logged, because they may quote the request.
-        """
+        """Log what happened to a public request, without the server's words, which may quote it."""
         if LOG.isEnabledFor(logging.DEBUG) and self._questions.is_public(request.index):
             reason = reason.partition(': "')[0]
             again = f"; sent again in {pause:.1f} seconds" if pause is not None else ""
@@ -272,14 +272,14 @@ class RetryPolicy(Generic[Read]):
         secret = (self._context.key_env, *self._context.variables)
         return server_words(answer.body, *secret) if self._questions.is_public(request.index) else ""
 
-    def _tell_trouble(self, reason: str) -> None:
+    def _tell_trouble(self, reason: str, patience: float) -> None:
         """Report the first failure of a server that has given no text, and each outage of one that has."""
         state = self._state
         if state.note is None or state.warned or (state.answers and not self.limiter.is_down):
             return
         state.warned = True
-        patience = f"{self._config.patience / 60:.0f} minutes" if state.answers else "a minute"
-        state.note(f"{self._context.host} gives no text ({reason}). It is asked again for up to {patience}.")
+        most = wait_in_words(patience) if patience > 60 else "a minute"
+        state.note(f"{self._context.host} gives no text ({reason}). It is asked again for up to {most}.")
 
     def _lose_patience(self, reason: str, wait: float | None, patience: float) -> None:
         silence = self.limiter.silence() if self._state.answers else self.limiter.trouble()
