@@ -2,6 +2,7 @@
 
     python benchmarks/people.py --drafts DRAFTS.jsonl --out RESULT.json     every cell, from one pool
     python benchmarks/people.py --show RESULT.json                          its table, nothing else
+                                                                            (or that of several results)
 
 Writing takes nearly all the time of a run, and its prompts are public. So one pool of drafts, written once
 from even cards, stands in for the writer in every cell: a card is answered with the unused draft whose own
@@ -25,6 +26,7 @@ import json
 import os
 import tempfile
 import time
+from collections import ChainMap
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -187,8 +189,7 @@ def interval(values: Sequence[float | None], digits: int) -> str:
 
 def table(seeds: Sequence[Found]) -> str:
     """The result as Markdown, as it is in the documentation."""
-    between = (name for name in seeds[0] if name not in {"floor", "ceiling"})
-    names = [name for name in ("floor", *between, "ceiling") if name in seeds[0]]
+    names = sorted(seeds[0], key=lambda name: ("ceiling" in name) - ("floor" in name))
     known = {
         m: METRICS[m] for m in METRICS if any(row.get(m) is not None for s in seeds for row in s.values())
     }
@@ -227,10 +228,12 @@ def main() -> None:
     )
     parser.add_argument("--keep", type=Path, help="a folder for the texts of each cell")
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--show", type=Path, help="print the table of this result and stop")
+    parser.add_argument("--named", default="", help="added to the names of all rows but the ceiling")
+    parser.add_argument("--show", type=Path, nargs="+", help="print the table of these results and stop")
     args = parser.parse_args()
     if args.show:
-        print(table(json.loads(args.show.read_text(encoding="utf-8"))["seeds"]))
+        shown = (json.loads(file.read_text(encoding="utf-8"))["seeds"] for file in args.show)
+        print(table([dict(ChainMap(*of_a_seed)) for of_a_seed in zip(*shown, strict=True)]))
         return
     rows = [json.loads(line) for path in args.drafts for line in path.read_text("utf-8").splitlines()]
     drafts = [{"text": row["text"], "card": row["attributes"]} for row in rows]
@@ -240,7 +243,8 @@ def main() -> None:
     tools = replace(tools, embedder=Remembering(tools.embedder))
     results = []
     for seed in args.seeds:
-        results.append(one_seed(args, tools, texts, drafts, seed))
+        found = one_seed(args, tools, texts, drafts, seed)
+        results.append({of if of == "ceiling" else of + args.named: row for of, row in found.items()})
         if args.out:
             settings = {
                 k: v for k, v in vars(args).items() if k not in {"data", "out", "show", "drafts", "keep"}
