@@ -247,7 +247,10 @@ def _wrong_noise(key: CellKey, plan: Plan, method: Method) -> tuple[NotRun, str]
         how = "adds noise with these settings" if method.noiseless else "always adds noise"
         return "not supported", f"{method.name} {how}, so it has no run without an epsilon."
     if noiseless and math.isfinite(key.epsilon):
-        return "not supported", f"{method.name} adds no noise with these settings, so it keeps no epsilon."
+        return (
+            "not supported",
+            f"{method.name} adds no noise with these settings: it needs epsilon = inf.",
+        )
     return "", ""
 
 

@@ -37,7 +37,7 @@ MOST_PERCENT, LONGEST_VALUE, MOST_CLUES = 100, 80, 12
 #: English has about four characters in a token, and a language with fewer gets room too.
 CHARACTERS_A_TOKEN, TOKENS_BESIDE = 2, 64
 _OPENS, _CLOSES = re.compile(r"\A```(?:json)?\s*", re.IGNORECASE), re.compile(r"\s*```\Z")
-#: How models say that a text does not tell something.
+#: What models write if a text does not say something.
 _NOTHING = re.compile(
     r"\W*(?:un(?:known|specified|clear)|n/?a|none|null|nothing|not (?:\w+ )?"
     r"(?:mentioned|specified|stated|given|known|available|provided|applicable|clear|told))?\W*",

@@ -70,7 +70,7 @@ def begin(
         raise UsageError("The plan has no shards.", hint="Say how many there are: --shards 16")
     if not plan.data.account.strip():
         raise UsageError(
-            "Shards have no common path that could name their privacy account.",
+            "The shards have no path in common, so their privacy account cannot be named after it.",
             hint="Name the account of these people with --account, and use that name for them every time.",
         )
     plan = plan.model_copy(update={"data": plan.data.model_copy(update={"path": ""})})
