@@ -105,7 +105,7 @@ def test_settings_without_noise_make_no_run_at_an_epsilon(matrix: Callable[..., 
     bare = {"name": "dpsgd", "settings": {"dpsgd": {"noise_multiplier": 0.0}}}
     cells = by_method(cells_of(matrix(methods=[bare], epsilon=[2, math.inf])))["dpsgd"]
     assert [(c.key.epsilon, c.not_run) for c in cells] == [(2.0, "not supported"), (math.inf, "")]
-    assert "keeps no epsilon" in cells[0].reason
+    assert "it needs epsilon = inf" in cells[0].reason
 
 
 def test_settings_for_infinity_are_those_of_the_same_method_and_leave_the_cell_as_it_is(
