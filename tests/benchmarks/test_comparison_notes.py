@@ -29,7 +29,9 @@ GEMMA, SMOLLM = "gemma-3-270m", "smollm2-135m"
 class Told:
     """The one table of a comparison with a writer and data, as the page shows it, and questions to it."""
 
-    def __init__(self, name: str, writer: str = GEMMA, data: str = "food reviews") -> None:
+    def __init__(
+        self, name: str, writer: str = GEMMA, data: str = "food reviews", epsilon: float | None = None
+    ) -> None:
         found = read_comparison(RESULTS / f"compare-{name}.json")
         headline = read_matrix(BENCHMARKS / f"compare_{name}.toml").headline
         found = replace(found, settings={**found.settings, "headline": headline})
@@ -37,6 +39,7 @@ class Told:
             each
             for each in standings(found)
             if (each.table.setting.writer, each.table.setting.data) == (writer, data)
+            and epsilon in {None, each.table.epsilon}
         )
 
     def row(self, method: str) -> CompareRow:
@@ -257,3 +260,29 @@ def test_the_note_on_abstracts_and_posts_is_true_of_the_figures() -> None:
     assert "Strict takes 1.5 and 1.6 times as many tokens" in said
     ratios = [told.tokens(own) / told.tokens(theirs) for told in (abstracts, posts)]
     assert [f"{ratio:.1f}" for ratio in ratios] == ["1.5", "1.6"]
+
+
+def test_the_note_on_4000_people_is_true_of_the_figures() -> None:
+    said, own, theirs = note("people"), "strict", "short augpe"
+    at = {epsilon: Told("people", epsilon=epsilon) for epsilon in (1.0, 2.0, 4.0)}
+    small = Told("people", SMOLLM, epsilon=2.0)
+    duels = [told.duel(own, theirs) for told in (*at.values(), small)]
+    assert "in ten of the twelve figures of these tables that count" in said
+    assert (sum(len(each.better) for each in duels), sum(each.compared for each in duels)) == (10, 12)
+    assert "AUG-PE is better in two, both of next-word accuracy" in said
+    assert at[2.0].better(theirs, own) == small.better(theirs, own) == {"next_word_accuracy"}
+    assert "1.2 times as many tokens with Gemma" in said
+    assert {f"{told.tokens(own) / told.tokens(theirs):.1f}" for told in at.values()} == {"1.2"}
+    assert "1.1 times as many with SmolLM2" in said
+    assert f"{small.tokens(theirs) / small.tokens(own):.1f}" == "1.1"
+    assert "With Gemma only next-word accuracy and self-BLEU count" in said
+    assert all(told.counted == {"next_word_accuracy", "self_bleu"} for told in at.values())
+    assert "the floor is better than strict at" in said
+    assert all(at[epsilon].better("floor", own) == at[epsilon].counted for epsilon in (1.0, 4.0))
+    assert "strict has a Fréchet distance of .73 at each ε, AUG-PE .78 to .80 and the floor .80" in said
+    assert {rounded(told.of(own, "fid"), 2) for told in at.values()} == {".73"}
+    assert {rounded(told.of(theirs, "fid"), 2) for told in at.values()} == {".78", ".79", ".80"}
+    assert rounded(at[1.0].of("floor", "fid"), 2) == ".80"
+    assert "its coverage is .13 to .16, that of AUG-PE .08 to .09" in said
+    assert {rounded(told.of(own, "coverage"), 2) for told in at.values()} == {".13", ".15", ".16"}
+    assert {rounded(told.of(theirs, "coverage"), 2) for told in at.values()} == {".08", ".09"}
