@@ -117,8 +117,8 @@ def _would_import_from_here() -> bool:
 @contextmanager
 def _for_children() -> Iterator[None]:
     """Processes that start within this block import nothing from the current folder, and leave Ctrl-C and the
-    end of a terminal to this one. They inherit both. Nor do they run the script that calls RPSG, because this
-    would start another check, or run a file of the release that is called ``<stdin>``.
+    end of a terminal to this one; they inherit both. They also do not run the script that called RPSG, which
+    would start another check, or be a file of the release that is called ``<stdin>``.
     """
     before, main = os.environ.get(_UNSAFE), sys.modules["__main__"]
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())

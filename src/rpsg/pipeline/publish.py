@@ -139,9 +139,9 @@ def build_release(
         write_atomic(target / LEDGER, pretty_json(ledger), PUBLIC_MODE)
         return ledger
 
-    # Words and report are made from the ledger, and the ledger names them by their hashes. So three ledgers
-    # are written in turn. The first is for the words. The second names the words, and is for the report. The
-    # third names all files.
+    # The pages in words and the report are made from the ledger, and the ledger has their hashes. So three
+    # ledgers are written in turn: one to make the pages from, one with their hashes to make the report from,
+    # and one with the hashes of all files.
     write_ledger(outputs)
     words = _built(target, pool, None if quality is None else quality())
     outputs |= write_words(words)

@@ -283,7 +283,7 @@ class DpsgdSection(Section):
     )
     cards: float = setting(
         0.1,
-        "Share of mu squared for counting the attributes that decide the control codes; 0: drawn evenly.",
+        "Share of mu squared that counts the attributes for the control codes; 0: they are drawn evenly.",
         ge=0,
         lt=1,
     )

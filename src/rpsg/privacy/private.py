@@ -56,7 +56,7 @@ class Private(Generic[T_co]):
         raise PrivacyError("A private value cannot be changed in place.")
 
     def __bool__(self) -> Never:
-        raise PrivacyError("A private value cannot decide a branch.")
+        raise PrivacyError("A private value cannot be used as a condition (if, while, and, or, not).")
 
     def __reduce_ex__(self, protocol: object) -> Never:
         raise PrivacyError("A private value cannot be pickled or copied.")

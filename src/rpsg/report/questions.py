@@ -55,8 +55,8 @@ QUESTIONS = (
     ),
     QualityQuestion(
         "Does it make sense?",
-        "Whether sentences follow from each other, and texts are what their prompts asked for, but do not "
-        "contain words of the prompt.",
+        "Whether sentences follow from each other, and whether each text is what its prompt asked for, "
+        "without repeating the prompt's words.",
         ("coherence", "word_order", "sentiment_agreement", "echo_rate"),
     ),
     QualityQuestion(

@@ -24,8 +24,8 @@ _STEP, _GROWTH = 0.25, 3.0
 # What a missing answer subtracts from the limit, and the least that an answer adds to it.
 _SHRINK, _GROW = 0.5, 0.1
 _DOWN_AFTER = 10
-# The number of last requests by which the state of the server is judged. The limit grows fast at first, until
-# this many of these requests had no answer in time.
+# The state of the server is judged by this many of the most recent requests. The limit grows fast until
+# ``_OVERLOADED`` of them had no answer in time.
 _LAST, _OVERLOADED = 20, 4
 # A server that answers more than this share of the last requests is not down.
 _WELL = 0.25

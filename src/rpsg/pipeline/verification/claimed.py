@@ -237,7 +237,7 @@ def check_changed(claimed: Claimed) -> bool:
     """Whether writer or prompts were changed in the run, which can only be before any vote.
 
     Raises:
-        VerificationError: the file about the change is not one that a run of this plan writes.
+        VerificationError: a run of this plan cannot have written the file that says what was changed.
     """
     file = claimed.evidence / CHANGED
     if not file.is_file():
