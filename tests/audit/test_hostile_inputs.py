@@ -198,7 +198,7 @@ def test_nor_by_as_many_copies_of_both_sides(added: str) -> None:
     both = held if more else [*held, *used[:40]]
     report = audit(leaking, used, both, reference=more, attacks=["refer", "copies"])
     assert report.verdict == "not run"
-    assert "of 40 texts that the audit leaves out" in report.reason
+    assert "from 40 texts that the audit leaves out" in report.reason
 
 
 def test_forms_that_several_people_send_do_not_make_an_audit_void() -> None:

@@ -35,7 +35,7 @@ def many(monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module("audit_many_runs")
 
 
-@pytest.mark.parametrize(("part", "is_short"), [(1.0, False), (0.1, True)])
+@pytest.mark.parametrize(("part", "is_short"), [(1.0, False), (0.05, True)])
 def test_the_stated_noise_is_not_refuted_by_many_runs_and_much_less_is(
     many: Any, part: float, is_short: bool
 ) -> None:
