@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,6 +29,7 @@ from rpsg.privacy.published_audit import (
     WORDS,
     audit_holds,
 )
+from rpsg.privacy.published_audit import published as block_of
 from rpsg.privacy.signing import make_pair, seal
 from rpsg.release.reader import Release
 from rpsg.stages.canaries import chance_of_hit
@@ -205,10 +205,6 @@ def _smuggled(found: dict[str, Any]) -> None:
     each["verdict"] = "not run"
 
 
-def _of_noise(name: str, other: object, found: dict[str, Any]) -> None:
-    line(found, "noise-left")[name] = other
-
-
 def _other_people(found: dict[str, Any]) -> None:
     found["people"]["members"] += 1
 
@@ -222,7 +218,6 @@ def _huge(found: dict[str, Any]) -> None:
     [
         *(_more_right, _lower, _stronger, _fewer_attacks, _dropped, _claim, _verdict, _of_attack, _words),
         *(_void, _canary, _impossible, _free_words, _smuggled, _huge, _other_people),
-        *(partial(_of_noise, name, [0.1] * 3) for name in ("squares", "added", "entries", "right")),
     ],
 )
 def test_a_forged_figure_does_not_fit_even_if_the_ledger_is_sealed_again(
@@ -232,6 +227,23 @@ def test_a_forged_figure_does_not_fit_even_if_the_ledger_is_sealed_again(
     assert not [*form(seal(body)), *audit_holds(body)]
     forge(body["published_audit"])
     assert [*form(seal(body))] or [*audit_holds(body)]
+
+
+def test_the_noise_of_answers_that_the_release_has_is_not_published(published: Published) -> None:
+    """The first answer is the number of people: less the size of its noise it would be the exact number."""
+    assert line(published.ledger["published_audit"], "noise-left") == {
+        "name": "noise-left",
+        "verdict": "not run",
+    }
+    measured = {"kind": "noise", "tests": 1, "entries": [1], "squares": [0.9], "added": [0.01]}
+    finding = {"name": "noise-left", "verdict": "no violation seen", "basis": measured}
+    with pytest.raises(UsageError, match="would give the exact answers"):
+        block_of({"verdict": "no violation seen", "claim": {"is_made": True}, "findings": [finding]}, of=THIS)
+    body = copy.deepcopy(published.ledger)
+    line(body["published_audit"], "noise-left").update(
+        measured, verdict="no violation seen", epsilon_lower=0.0, epsilon_most=40.0
+    )
+    assert any("gives the exact answers" in reason for reason in audit_holds(body))
 
 
 @pytest.mark.parametrize("name", ["published_audit", "audit", "not_covered"])
@@ -268,6 +280,11 @@ def test_an_audit_run_of_the_same_plan_can_be_published_with_a_release(lab: Lab)
     assert main(["publish", str(run), "--sign", str(key), "--audit", str(apart), "--data", data]) == 0
     ledger = strict_json((run / "release" / "ledger.json").read_bytes())
     assert ledger["published_audit"]["of"] == LIKE_IT
+    for name in ("squares", "added", "entries", "right"):
+        body = copy.deepcopy({name: value for name, value in ledger.items() if name != "chain"})
+        assert not [*form(seal(body)), *audit_holds(body)]
+        line(body["published_audit"], "noise-left")[name] = [0.1] * 3
+        assert [*form(seal(body))] or [*audit_holds(body)]
     assert "sha256" not in ledger["published_audit"]["corpus"]
     found = api.verify(run)
     assert found.ok

@@ -138,17 +138,21 @@ def noise_left(subject: Subject) -> Finding:
     of each answer is compared with what the ledger states. If it is Gaussian, its size decides how well the
     canary that adds most can be told, which is a mu (``noise_left_mu``), and the epsilon that belongs to it
     at the delta of the claim.
+
+    Not for the answers of a release: they are public, and a noisy answer less the size of its noise is the
+    exact one.
     """
     answers, _ = _answers_and_coins(subject)
+    if not answers.noise:
+        raise NotRunError(
+            "This run's noisy answers are in its release, and the size of their noise would give the exact "
+            "answers. An audit run measures it: rpsg audit-run."
+        )
     added = np.array([each.added for each in answers.noise])
     if not added.any():
         raise NotRunError("No canary adds anything to the noisy answers.")
-    level, delta, claimed, tests = (
-        subject.level,
-        subject.claim.delta,
-        subject.claim.epsilon,
-        len(answers.noise),
-    )
+    level, delta, claimed = subject.level, subject.claim.delta, subject.claim.epsilon
+    tests = len(answers.noise)
     # The share of its noise that each answer has at most, squared, and the canary that adds most beside it.
     least = np.array([chi_squared_quantile(level / tests, each.entries) for each in answers.noise])
     square = np.array([max(each.square, 1e-9) for each in answers.noise])

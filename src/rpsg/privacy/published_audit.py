@@ -76,6 +76,11 @@ def published(found: Mapping[str, Any], *, of: str) -> dict[str, Any]:
             "their bounds follow.",
             hint="Audit without them: rpsg audit RUN --attacks A,B",
         )
+    if of == THIS and any((each["basis"] or {}).get("kind") == "noise" for each in found["findings"]):
+        raise UsageError(
+            "The size of the noise would give the exact answers, because this release has the noisy ones.",
+            hint="Publish an audit run of the same plan instead: rpsg audit-run.",
+        )
     base, about, counts = found["baseline"], found["about"], found["counts"]
     corpus = {"texts": counts["synthetic texts"]}
     return {
@@ -155,6 +160,8 @@ def _outcome(found: Line) -> Iterator[str]:
         yield from (f"{line['name']}: {reason}" for reason in _reasons(line, found))
     if found["of"] == THIS and any(line["kind"] == "extraction" and line["right"] for line in run):
         yield "a canary was in this release, which then is none"
+    if found["of"] == THIS and any(line["kind"] == "noise" for line in run):
+        yield "the size of the noise gives the exact answers, because this release has the noisy ones"
     refuted = any(line["verdict"] == "refuted" for line in run)
     if not run or found["verdict"] != ("refuted" if refuted else "no violation seen"):
         yield "the verdict does not follow from its attacks"
