@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rpsg.compare.cells import CellKey
+from rpsg.compare.keys import CellKey
 from rpsg.compare.matrix import Matrix, read_matrix
 from rpsg.compare.outcome import CellOutcome, Comparison
 from rpsg.evaluation.data import CEILING

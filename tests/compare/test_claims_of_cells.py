@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.compare.cells import cell_of, run
 
-from rpsg.compare.cells import CellKey
+from rpsg.compare.keys import CellKey
 from rpsg.compare.measuring import refuse_claim
 from rpsg.errors import RunError
 

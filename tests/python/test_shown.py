@@ -13,7 +13,7 @@ import rpsg
 from rpsg.audit.claim import Claim
 from rpsg.audit.finding import Finding
 from rpsg.audit.report import AuditReport
-from rpsg.compare.cells import CellKey
+from rpsg.compare.keys import CellKey
 from rpsg.compare.outcome import CellOutcome, Comparison
 from rpsg.display import Overview, Shown
 from rpsg.measures import Line, Measure, Report

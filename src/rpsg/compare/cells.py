@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, Literal
 
+from rpsg.compare.keys import CellKey, plain_key
 from rpsg.compare.left_out import check_rules, matches
-from rpsg.compare.matrix import ComparedMethod, epsilon_in_words
+from rpsg.compare.matrix import ComparedMethod
 from rpsg.disk.json_text import tagged_sha256
 from rpsg.errors import RpsgError, UsageError
 from rpsg.evaluation.data import CEILING
@@ -29,38 +30,6 @@ if TYPE_CHECKING:
 #: Why a cell has no run: the method cannot do it, or the file of the comparison leaves it out.
 NotRun = Literal["", "not supported", "left out"]
 NO_FILE = "No file was given for this data set."
-
-
-@dataclass(frozen=True, slots=True)
-class CellKey:
-    """Where a cell is in the matrix. A value on which the method does not depend is None.
-
-    ``epsilon`` and ``people`` are None for a method that reads no private text, ``epsilon`` also for one that
-    does not use it. ``temperature`` is None if the plan or the pack decides it. Real texts have no writer.
-    """
-
-    data: str
-    writer: str
-    method: str
-    epsilon: float | None
-    people: int | None
-    size: int
-    temperature: float | None
-    seed: int
-
-    def in_words(self) -> str:
-        """For a line of progress: "reviews, strict, epsilon 2, 300 people, 200 texts, seed 0"."""
-        parts = [self.data, self.method]
-        if self.writer:
-            parts.append(self.writer)
-        if self.epsilon is not None:
-            parts.append(f"epsilon {epsilon_in_words(self.epsilon)}")
-        if self.people is not None:
-            parts.append(f"{self.people:,} people" if self.people else "all people")
-        parts.append(f"{self.size:,} texts")
-        if self.temperature is not None:
-            parts.append(f"temperature {self.temperature:g}")
-        return ", ".join([*parts, f"seed {self.seed}"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,12 +214,9 @@ def _wrong_noise(key: CellKey, plan: Plan, method: Method) -> tuple[NotRun, str]
     noiseless = method.noiseless is not None and method.noiseless(plan)
     if math.isinf(key.epsilon) and not noiseless:
         how = "adds noise with these settings" if method.noiseless else "always adds noise"
-        return "not supported", f"{method.name} {how}, so it has no run without an epsilon."
+        return "not supported", f"{method.name} {how}, so it cannot run at epsilon = inf."
     if noiseless and math.isfinite(key.epsilon):
-        return (
-            "not supported",
-            f"{method.name} adds no noise with these settings: it needs epsilon = inf.",
-        )
+        return "not supported", f"{method.name} adds no noise with these settings: it needs epsilon = inf."
     return "", ""
 
 
@@ -263,14 +229,6 @@ def _folder(key: CellKey, digest: str) -> str:
     slug = "-".join(filter(None, (re.sub(r"[^a-z0-9.]+", "-", w.lower()).strip("-.") for w in words)))
     exact = tagged_sha256("comparison cell/1", {"key": plain_key(key), "plan": digest})[:10]
     return f"{slug[:90]}-s{key.seed}-{exact}"
-
-
-def plain_key(key: CellKey) -> dict[str, Any]:
-    """The key for JSON, which has no infinity: there an infinite epsilon is "inf"."""
-    found = asdict(key)
-    if key.epsilon is not None and math.isinf(key.epsilon):
-        found["epsilon"] = "inf"
-    return found
 
 
 def find_cell(cells: Sequence[Cell], name: str) -> Cell:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rpsg.compare.cells import cells_of, problem_of
+from rpsg.compare.cells import cells_of, problem_of, to_run
 from rpsg.compare.matrix import epsilon_in_words
 from rpsg.display import counted
 from rpsg.domains import find_pack
-from rpsg.errors import RpsgError
+from rpsg.errors import PrivacyError, RpsgError
 from rpsg.methods.named import budget_of, method_of
 from rpsg.pipeline.preview import preview
 from rpsg.privacy.units import epsilon_at
@@ -17,7 +17,8 @@ from rpsg.privacy.units import epsilon_at
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rpsg.compare.cells import Cell, CellKey
+    from rpsg.compare.cells import Cell
+    from rpsg.compare.keys import CellKey
     from rpsg.compare.matrix import ComparedData, Matrix
     from rpsg.plan import Plan
     from rpsg.plan.previews import Preview
@@ -148,3 +149,20 @@ def _together(plans: Sequence[Plan]) -> float:
     budgets = [budget_of(plan, find_pack(plan.corpus.domain)) for plan in plans]
     mu2 = sum(budget.mu2 for budget in budgets if budget is not None)
     return epsilon_at(mu2, max(plan.privacy.delta for plan in plans))
+
+
+def require_consent(matrix: Matrix, cells: Sequence[Cell], *, spend: bool) -> None:
+    """PrivacyError for private data that nobody agreed to spend on; nothing was read yet."""
+    private = [
+        data
+        for data in matrix.data
+        if not data.public and any(c.key.data == data.name for c in to_run(cells))
+    ]
+    if private and not spend:
+        sums = " ".join(line for data in private if (line := spending(data, cells)))
+        raise PrivacyError(
+            "A comparison asks the same people again in every cell, and what the cells reveal about them "
+            f"adds up. {sums} Nothing was read.",
+            hint="Compare on texts that anybody may see, and say so with public = true in [[data]]. To spend "
+            "this budget on private texts all the same: --spend",
+        )

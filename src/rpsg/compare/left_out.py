@@ -1,7 +1,4 @@
-"""Which cells a comparison leaves out: those that match every list of a rule.
-
-Keys are those of ``rpsg.compare.cells``, which imports this module; so their type cannot be named here.
-"""
+"""Which cells a comparison leaves out: those that match every list of a rule."""
 
 from __future__ import annotations
 
@@ -13,6 +10,7 @@ from rpsg.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rpsg.compare.keys import CellKey
     from rpsg.compare.matrix import LeftOut
 
 #: The lists of a rule, each with the part of a cell's key that it is about.
@@ -28,13 +26,13 @@ LISTS = {
 }
 
 
-def matches(rule: LeftOut, key: object) -> bool:
+def matches(rule: LeftOut, key: CellKey) -> bool:
     """Whether a cell is left out by the rule; a list that is empty matches everything."""
     given = ((getattr(rule, name), getattr(key, part)) for name, part in LISTS.items())
     return all(not values or value in values for values, value in given)
 
 
-def check_rules(rules: Sequence[LeftOut], keys: Sequence[object]) -> None:
+def check_rules(rules: Sequence[LeftOut], keys: Sequence[CellKey]) -> None:
     """UsageError for a rule with a value that leaves no cell out: it would be without effect, silently."""
     for rule in rules:
         found = [key for key in keys if matches(rule, key)]
@@ -48,14 +46,14 @@ def check_rules(rules: Sequence[LeftOut], keys: Sequence[object]) -> None:
             )
 
 
-def _idle(rule: LeftOut, keys: Sequence[object]) -> Iterator[tuple[str, Any]]:
+def _idle(rule: LeftOut, keys: Sequence[CellKey]) -> Iterator[tuple[str, Any]]:
     """The values of a rule's lists that none of these cells has."""
     for name, part in LISTS.items():
         here = {getattr(key, part) for key in keys}
         yield from ((name, value) for value in getattr(rule, name) if value not in here)
 
 
-def _known(rule: LeftOut, name: str, keys: Sequence[object]) -> str:
+def _known(rule: LeftOut, name: str, keys: Sequence[CellKey]) -> str:
     """The values that the rule could have: those of the cells that match its other lists."""
     others = rule.model_copy(update={name: ()})
     values = dict.fromkeys(getattr(key, LISTS[name]) for key in keys if matches(others, key))

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rpsg.audit.report import AuditReport
-    from rpsg.compare.cells import Cell, CellKey
+    from rpsg.compare.cells import Cell
+    from rpsg.compare.keys import CellKey
     from rpsg.compare.matrix import ComparedData, Matrix
     from rpsg.compare.splits import SplitFiles
     from rpsg.evaluation.corpora import Rows

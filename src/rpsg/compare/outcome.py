@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rpsg.compare.cells import CellKey, plain_key
+from rpsg.compare.keys import CellKey, plain_key
 from rpsg.disk.json_text import strict_json
 from rpsg.display import Overview, Shown, short_number
 from rpsg.errors import RunError

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING
 
 from rpsg.compare.cell_run import CellRecord, measuring_digest, read_record, record_death, run_cell
 from rpsg.compare.cells import cells_of, find_cell, to_run
-from rpsg.compare.forecasting import cell_forecast, spending
+from rpsg.compare.forecasting import cell_forecast, require_consent
 from rpsg.compare.matrix import Matrix
 from rpsg.compare.outcome import outcome_of
 from rpsg.compare.splits import prepare
 from rpsg.disk.files import hold_lock, private_dir, write_atomic
-from rpsg.errors import DataError, LimitError, PrivacyError, RunError
+from rpsg.errors import DataError, LimitError, RunError
 from rpsg.evaluation.models import check_names
 from rpsg.evaluation.runner import find_metrics
 from rpsg.protocols import Silent
@@ -35,7 +35,8 @@ from rpsg.storage.run_folder import LOCK
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from rpsg.compare.cells import Cell, CellKey
+    from rpsg.compare.cells import Cell
+    from rpsg.compare.keys import CellKey
     from rpsg.compare.outcome import Comparison
     from rpsg.protocols import Progress
 
@@ -59,8 +60,8 @@ def compare(
 ) -> Comparison:
     """Run every unfinished cell in the folder ``out``, and return all cells.
 
-    Finished cells are kept as they are; failed ones are tried again. If a cell fails, the reason is recorded
-    and the other cells run. ``comparison.json`` is written after each cell.
+    Finished cells are kept, failed ones are tried again. If a cell fails, the reason is recorded and the
+    others run. ``comparison.json`` is written after each cell.
 
     Args:
         matrix: what is compared; see ``read_matrix``.
@@ -110,23 +111,6 @@ def run_one(matrix: Matrix, out: Path, name: str, progress: Progress, *, spend: 
     cells = cells_of(matrix)
     require_consent(matrix, cells, spend=spend)
     return run_cell(matrix, cells, find_cell(cells, name), out, progress)
-
-
-def require_consent(matrix: Matrix, cells: Sequence[Cell], *, spend: bool) -> None:
-    """PrivacyError for private data that nobody agreed to spend on; nothing was read yet."""
-    private = [
-        data
-        for data in matrix.data
-        if not data.public and any(c.key.data == data.name for c in to_run(cells))
-    ]
-    if private and not spend:
-        sums = " ".join(line for data in private if (line := spending(data, cells)))
-        raise PrivacyError(
-            "A comparison asks the same people again in every cell, and what the cells reveal about them "
-            f"adds up. {sums} Nothing was read.",
-            hint="Compare on texts that anybody may see, and say so with public = true in [[data]]. To spend "
-            "this budget on private texts all the same: --spend",
-        )
 
 
 def require_data(matrix: Matrix) -> None:

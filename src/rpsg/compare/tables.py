@@ -12,7 +12,7 @@ from rpsg.privacy.claims import not_below
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rpsg.compare.cells import CellKey
+    from rpsg.compare.keys import CellKey
     from rpsg.compare.outcome import CellOutcome, Comparison
 
 CLAIMS = {
