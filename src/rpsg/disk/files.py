@@ -159,7 +159,7 @@ def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Write every byte: one call to the system may take only some of them."""
+    """Write every byte, because one call to the system may write only some of them."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
@@ -266,7 +266,7 @@ def safe_join(root: Path, name: str) -> Path:
     """The path of ``name`` inside ``root``; it need not exist yet.
 
     Raises:
-        RunError: ``name`` is empty, absolute, climbs out with "..", holds control characters or a
+        RunError: ``name`` is empty, absolute, leaves ``root`` with "..", contains control characters or a
             backslash, is a device name on Windows, or leads through a link.
     """
     parts = PurePosixPath(name).parts

@@ -130,7 +130,9 @@ def _written(writer: Any, requests: Sequence[Request]) -> Iterator[Results]:
 
 
 def failure_of(error: BaseException) -> WorkerFailure:
-    """The message of an error of RPSG; of any other error type and place, because it may quote a text."""
+    """The message of an error of RPSG. For any other error its type and line, because its message may quote a
+    text.
+    """
     if isinstance(error, RpsgError):
         return WorkerFailure(error.message, error.hint)
     return WorkerFailure(f"A model failed ({place_of(error)}).", "Please report that line.")

@@ -167,8 +167,8 @@ class Inputs(Memory):
     ) -> Measure:
         """A Measure with the numbers of texts and the seed filled in; ``real``: real texts were read.
 
-        ``better`` is for metrics of other packages: whether higher values are better. The
-        table of RPSG's own metrics says it for these.
+        ``better`` says whether higher values are better, for metrics of other packages. For RPSG's own
+        metrics, ``BETTER`` says so.
         """
         return Measure(
             name=name,

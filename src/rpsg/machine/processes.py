@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Part = TypeVar("Part")
-#: So many texts take about a quarter of a second, and a few hundred kilobytes on their way.
+#: The number of texts in a part: they take about a quarter of a second, and a few hundred kilobytes to send.
 A_PART = 500
 _UNSAFE = "PYTHONSAFEPATH"
 
@@ -56,7 +56,7 @@ class Processes:
         """
         if self.count == 1:
             return map(work, parts)
-        # None of these errors is about the work, which has not begun: too many processes, no more threads, no
+        # The work has not begun, so these errors are about the machine: too many processes or threads, no
         # semaphores.
         with signals_later(), _lost_if(Exception), _for_children():
             found = self._started().map(work, parts)
@@ -116,16 +116,17 @@ def _would_import_from_here() -> bool:
 
 @contextmanager
 def _for_children() -> Iterator[None]:
-    """Processes that start within this block import nothing from the current folder, and leave Ctrl-C and the
-    end of a terminal to this one; they inherit both. They also do not run the script that called RPSG, which
-    would start another check, or be a file of the release that is called ``<stdin>``.
+    """Set up what processes that start within this block inherit. They import nothing from the current
+    folder, and ignore Ctrl-C and the end of a terminal, which this process handles. They do not run the
+    script that called RPSG, because it would start another check, or could be a file of the release that is
+    called ``<stdin>``.
     """
     before, main = os.environ.get(_UNSAFE), sys.modules["__main__"]
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
         sys.modules["__main__"] = ModuleType(
             "__main__"
-        )  # new processes would import its file; this one has none
+        )  # has no file that a new process would import
         os.environ[_UNSAFE] = "1"
         resource_tracker.ensure_running()  # a later start would unblock the signals
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})

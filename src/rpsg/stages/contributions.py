@@ -239,8 +239,8 @@ def _of_nobody(users: Sequence[str | None], numbers: npt.NDArray[np.int64]) -> n
 
 
 def passages(text: str, words: int) -> tuple[str, ...]:
-    """A text in passages of about ``words`` words, in order; a text up to one and a half times as long stays
-    whole.
+    """A text in passages of about ``words`` words, in order; a text up to one and a half times as long is not
+    cut.
 
     With ``words`` 0 nothing is cut. Every word is in exactly one passage.
     """
@@ -267,7 +267,7 @@ def _sentence_ends(text: str, spans: list[tuple[int, int]]) -> list[int]:
 
 
 def _cut(ends: list[int], wanted: int, reach: int) -> int:
-    """The sentence end nearest to ``wanted`` (ties: the first); ``wanted`` itself if none is in reach."""
+    """The sentence end nearest to ``wanted`` (ties: the first); ``wanted`` itself if none is close enough."""
     at = bisect_left(ends, wanted)
     near = [end for end in ends[max(at - 1, 0) : at + 1] if abs(end - wanted) < reach]
     return min(near, key=lambda end: (abs(end - wanted), end), default=wanted)

@@ -124,7 +124,7 @@ class Cells:
         for cell, start, end in zip(some, starts, np.append(starts, len(order))[1:], strict=True):
             new, held = whole[start:end], self.held[cell]
             self.held[cell] += len(new)
-            if self.held[cell] > len(self._rows[cell]):  # room for more, so that few rows are copied often
+            if self.held[cell] > len(self._rows[cell]):  # spare space, so that rows are rarely copied
                 room = np.empty((self.held[cell] + held // 2, rows.shape[1]), new.dtype)
                 room[:held] = self._rows[cell][:held]
                 self._rows[cell] = room
@@ -137,7 +137,7 @@ class Cells:
         cells, starts = np.unique(nearest.ravel()[order], return_index=True)
         for cell, places in zip(cells, np.split(order, starts[1:]), strict=True):
             rows = places // PROBES
-            for start in range(0, self.held[cell], BLOCK):  # a cell may hold all rows, if they are odd enough
+            for start in range(0, self.held[cell], BLOCK):  # in the worst case one cell holds all rows
                 rows = rows[~near[rows]]
                 if not len(rows):
                     break

@@ -55,7 +55,7 @@ def _may_be_phone(found: str) -> bool:
 #: repetition is bounded or possessive, so that none takes quadratic time on a long run of letters.
 PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ("[EMAIL]", re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)++"), bool),
-    (  # as people write it so that no program finds it
+    (  # written so that programs do not recognize it
         "[EMAIL]",
         re.compile(r"(?<![\w.+-])[\w.+-]++ ?[(\[]at[)\]] ?[\w-]++(?:\.[\w-]++)++", re.IGNORECASE),
         bool,

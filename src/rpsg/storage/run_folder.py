@@ -207,7 +207,7 @@ def run_id_of(folder: Path) -> str:
 
 
 def way_to_finish(folder: Path) -> str:
-    """What to do with a run that has no release, in a sentence."""
+    """A sentence that says what to do with a run that has no release."""
     if is_own(folder) and purpose_of(folder) == AUDIT_RUN:
         return "An audit run has no release: see its private folder."
     if (folder / PRIVATE / PURGED).is_file():

@@ -122,7 +122,7 @@ class Vectors:
             return self._decrypted(name, shape, kind)
         for _ in self._vault.pieces(
             name
-        ):  # to the end, so that a change is noticed before anything is counted
+        ):  # read to the end, so that a change is found before anything is counted
             pass
         if self._vault.is_sealed:
             return SealedRows(self._vault, name, self._dim)

@@ -181,7 +181,7 @@ class _PhysicalLines:
         return next(self.texts)
 
     def _read(self) -> Iterator[str]:
-        """This is a generator, because that costs less per line than calling a method for each line."""
+        """The lines for the parser. A generator takes less time per line than a method."""
         number = at = 0
         has_utf8 = False
         for block in lines.line_blocks(self._source, self._skeleton):
