@@ -82,8 +82,7 @@ class Writer(Model, Protocol):
     """A generative model."""
 
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
-        """Replies in the order of the requests; ``on_reply(index, reply)`` is called when each one arrives.
-        """
+        """Replies in the order of the requests; ``on_reply(index, reply)`` is called when one arrives."""
         ...
 
 

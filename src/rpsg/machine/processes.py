@@ -124,9 +124,7 @@ def _for_children() -> Iterator[None]:
     before, main = os.environ.get(_UNSAFE), sys.modules["__main__"]
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
-        sys.modules["__main__"] = ModuleType(
-            "__main__"
-        )  # has no file that a new process would import
+        sys.modules["__main__"] = ModuleType("__main__")  # has no file that a new process would import
         os.environ[_UNSAFE] = "1"
         resource_tracker.ensure_running()  # a later start would unblock the signals
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})

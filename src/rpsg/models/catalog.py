@@ -1,4 +1,4 @@
-"""The weights and public data that come in packages, and the models that somebody else's release may name.
+"""The weights and public data that RPSG can download, and the models that somebody else's release may name.
 
 Each file is specified by the packages it is made from, the member of each package, and the SHA-256 of the
 finished file. Sizes are in bytes.

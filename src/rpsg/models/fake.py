@@ -183,7 +183,7 @@ class FakeClassifier:
         self.name = name
         self.values = values
 
-    def classify(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[str]:  # noqa: ARG002  # the protocol's face; this one reads the text
+    def classify(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[str]:  # noqa: ARG002  # the protocol's signature; this one reads the text
         return [self.values[_number("class", text) % len(self.values)] for text in texts]
 
 

@@ -161,7 +161,7 @@ class VaderSentiment:
         self._lean = lean
         self.name = f"vader@{version('vaderSentiment')}:{lean}"
 
-    def classify(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[str]:  # noqa: ARG002  # the protocol's face; this one reads the text
+    def classify(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[str]:  # noqa: ARG002  # the protocol's signature; this one reads the text
         """The value of each text; ``embeddings`` are ignored."""
         return [self._value(text) for text in texts]
 

@@ -101,7 +101,7 @@ class Book:
             try:
                 yield rows
             except BaseException:
-                with contextlib.suppress(sqlite3.DatabaseError):  # the first error says more
+                with contextlib.suppress(sqlite3.DatabaseError):  # the first error is the one to report
                     rows.execute("ROLLBACK")
                 raise
             rows.execute("COMMIT")

@@ -1,4 +1,4 @@
-"""The numbers of a claim, and its sentences, which are derived from the numbers to be verifiable."""
+"""The numbers of a claim, and its sentences, which follow from the numbers and so can be verified."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """``rpsg verify --second-opinion``: recomputes every epsilon with an independent library.
 
 The mechanisms are composed by dp-accounting's privacy-loss distributions (extra "verify"); drawn tokens count
-as the Gaussian noise that costs at least as much. Their epsilon is
-an upper bound on a grid, slightly above the closed form; a figure that differs by more than ``TOLERANCE`` is
-not confirmed. What the thresholds add to delta is computed with scipy, a dependency of dp-accounting.
+as the Gaussian noise that costs at least as much. Their epsilon is an upper bound, computed on a grid and
+slightly above the closed form; a figure that differs by more than ``TOLERANCE`` is not confirmed. What the
+thresholds add to delta is computed with scipy, a dependency of dp-accounting.
 """
 
 from __future__ import annotations

@@ -79,9 +79,9 @@ class References:
     takes part.
 
     ``tags`` names the person of each row, so that two rows of one person, now or in a later process, have the
-    same tag. ``scores`` takes the number of a text, what is written of it, and the choices, and returns
-    float64 of shape (rows of that text, tokens), in logits. For a claim to hold, each row of it must be a
-    function of its own row and public parameters alone, bit for bit.
+    same tag. ``scores`` takes the number of a text, its tokens so far, and the choices, and returns float64
+    of shape (rows of that text, tokens), in logits. For a claim to hold, each row of it must be a function of
+    its own row and public parameters alone, bit for bit.
     """
 
     units: IntArray

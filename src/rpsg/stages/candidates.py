@@ -113,8 +113,7 @@ def write_variants(
     writer: Writer,
     progress: Progress,
 ) -> Pool:
-    """The pool with ``count`` variants of the winners, taken in turn; each variant has its winner as parent.
-    """
+    """The pool with ``count`` variants of the winners, in turn; each variant has its winner as parent."""
     parents = [winners[i % len(winners)] for i in range(count)] if winners else []
     first = len(pool)
     requests = [

@@ -71,7 +71,8 @@ def write_corpus(
 
 
 def write_jsonl(path: Path, rows: Sequence[SyntheticText]) -> str:
-    """One canonical JSON object per line (id, text, attributes; label, columns, turns); returns the SHA-256.
+    """One canonical JSON object per row (id, text, attributes; label, columns, turns); returns the file's
+    SHA-256.
     """
     return write_chunks(path, (canonical_json(_object(row)) + b"\n" for row in rows))
 

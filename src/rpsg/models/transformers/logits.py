@@ -1,9 +1,9 @@
 """Logits of weights by transformers, for many prompts that are continued by the same tokens.
 
-The logits of a prompt must not depend, even in their last bits, on the prompts beside it. The sums of a
-matrix product depend on its shape and not on the content of other rows. So every step has the same number of
-rows and the same width, whatever the prompts are: texts are padded on the left to the longest that the
-caller's bounds allow, and unused rows hold empty texts. ``_require_alone`` checks this on this machine
+The logits of a prompt must not depend, even in their last bits, on the other prompts of its batch. The sums
+of a matrix product depend on its shape and not on the content of other rows. So every step has the same
+number of rows and the same width, whatever the prompts are: texts are padded on the left to the longest that
+the caller's bounds allow, and unused rows hold empty texts. ``_require_alone`` checks this on this machine
 before the first text of a shape is read. The words before all texts are computed once, in one row.
 """
 

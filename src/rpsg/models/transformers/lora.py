@@ -27,7 +27,7 @@ SCALE = 2.0
 def _adapter_class() -> Any:
     torch = import_torch()
 
-    class Adapted(torch.nn.Module):  # type: ignore[misc, name-defined]  # torch is not looked into
+    class Adapted(torch.nn.Module):  # type: ignore[misc, name-defined]  # mypy does not read torch
         """A matrix with an adapter beside it. ``down`` and ``up`` are layers, so that each is hooked."""
 
         def __init__(self, base: Any, rank: int, generator: Any) -> None:
@@ -67,7 +67,7 @@ def add_adapters(model: Any, rank: int, seed: int) -> None:
         ModelError: none of the model's matrices has a name that is known here.
     """
     generator = import_torch().Generator().manual_seed(seed)
-    model.requires_grad_(False)  # noqa: FBT003  # torch's own face
+    model.requires_grad_(False)  # noqa: FBT003  # torch's own signature
     found = [(name, layer) for name, layer in model.named_modules() if name.rpartition(".")[2] in ADAPTED]
     for name, layer in found:
         _put(model, name, _adapter_class()(layer, rank, generator))
