@@ -47,7 +47,7 @@ def budget(plan: Plan, pack: Pack) -> Budget:  # noqa: ARG001  # the signature o
     largest that the budget allows; the noise of a draw is fixed.
 
     Raises:
-        InfeasibleError: not even a clip of one step can be paid for.
+        InfeasibleError: the budget does not even allow a clip of one step.
     """
     privacy, k, c = plan.privacy, plan.prediction.tokens, plan.records_per_unit
     mu = mu_for(privacy.epsilon, privacy.delta) * (1 - 1e-6)

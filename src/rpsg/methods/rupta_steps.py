@@ -1,7 +1,7 @@
 """The steps of the method rupta: draw records, find what they reveal, edit them and score each edit.
 
-Each step is a checkpoint of the run, which a resumed run takes up. All steps are run and shown even when no
-text is left to edit, because how many there are is private.
+The result of each step is stored, so that a resumed run does not repeat it. All steps are run and shown even
+when no text is left to edit, because how many there are is private.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ STILL_TELLS = "still tells an attribute"
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """One record on its way: what it reveals, its best edit so far, earlier ones, and why it was dropped.
+    """One record and its edits: what it reveals, its best edit so far, earlier ones, and why it was dropped.
 
     ``facts`` are the guarded attributes and their values. ``score`` is None until there is an edit.
     """

@@ -1,4 +1,4 @@
-"""The writer is tried on a few public prompts before a private file is opened and before anything is charged.
+"""The writer is tested on a few public prompts before a private file is opened or anything is charged.
 
 The trial runs all public steps: cards of the pack (or its invented examples) -> prompt -> writer -> cleaning
 -> filters. Nothing in it is private in any method, so the replies may be shown.

@@ -95,7 +95,7 @@ class PrivateSide:
             self.kernel.close(give_back=not waits)
 
     def paid(self) -> dict[str, Any]:
-        """What the account has paid in all runs, for the operator's ledger."""
+        """What was charged to the account in all runs, for the operator's ledger."""
         return {} if self.account is None else {"paid": self.account.statement().to_json()}
 
 
@@ -209,7 +209,7 @@ def check_room(plan: Plan, budget: Budget | None, folder: RunFolder) -> None:
         BudgetError: it has too little budget left, or holds charges for another privacy unit.
     """
     if budget is None or folder.private_path(ANSWERS).exists():
-        return  # a resumed run: the kernel knows what is paid for already
+        return  # a resumed run: the kernel knows what was charged already
     account = account_of(plan, Odometer())
     account.reserve(folder.run_id, budget.mu2, budget.delta_fail, budget.replaced_mu2)
     account.give_back(folder.run_id)
@@ -227,7 +227,7 @@ def unit_of(plan: Plan) -> Unit:
 
 
 def reported_account(run: RunParts) -> Account:
-    """The account of a run, after a report of what it has paid before."""
+    """The account of a run, after a report of what was charged to it before."""
     account = account_of(run.plan, Odometer())
     statement = account.statement()
     if statement.totals:
@@ -253,7 +253,7 @@ def _read(run: RunParts, account: Account) -> tuple[Private[PrivateCorpus], Comm
 
 
 def keep_notes(folder: RunFolder, account: Account, corpus: Private[PrivateCorpus]) -> None:
-    """Note for the operator, in the private folder, whether other accounts have paid for the same rows.
+    """Note for the operator, in the private folder, whether the same rows were charged to other accounts.
 
     The file is always written, so that its existence reveals nothing.
     """

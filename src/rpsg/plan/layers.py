@@ -28,7 +28,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Later layers win, key by key; a None in a layer counts as not set."""
+    """Later layers override earlier ones, key by key; a None in a layer counts as not set."""
     merged: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():

@@ -101,7 +101,7 @@ class Book:
             try:
                 yield rows
             except BaseException:
-                with contextlib.suppress(sqlite3.DatabaseError):  # the first error is the one to report
+                with contextlib.suppress(sqlite3.DatabaseError):  # the first error is more specific
                     rows.execute("ROLLBACK")
                 raise
             rows.execute("COMMIT")

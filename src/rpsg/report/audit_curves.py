@@ -75,7 +75,7 @@ def curves_of(found: Mapping[str, Any]) -> Html | None:
 
 
 def _on_log(share: float) -> float:
-    """A share of LEAST to 1 as a place on a log axis, 0 to 1."""
+    """A share from LEAST to 1 as a position on a log axis, 0 to 1."""
     return 1 - math.log10(max(share, LEAST)) / math.log10(LEAST)
 
 

@@ -45,7 +45,7 @@ MONTHS = (
 
 
 def write_release_report(release: Release) -> str:
-    """Write the report of a release that is being built; gives the file's SHA-256."""
+    """Write the report of a release that is being built; returns the file's SHA-256."""
     page = first_report(release) if has_first_form(release) else report(release)
     return write_atomic(release.path / REPORT, page.encode(), PUBLIC_MODE)
 

@@ -69,7 +69,7 @@ def _scores(private: PrivateExtras) -> Html:
 
 
 def _lengths(private: PrivateExtras) -> Html | None:
-    """Two histograms of words a text, side by side."""
+    """Two histograms of words per text, side by side."""
     found = {} if private.scores is None else details(private.scores, "length_distance")
     if not {"up to words", "corpus", "real"} <= found.keys():
         return None

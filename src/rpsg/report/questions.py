@@ -124,7 +124,7 @@ def counts(line: Line) -> bool:
 
 
 def way_of(line: Line) -> float | None:
-    """How far the corpus has come from texts made without private data (0) to real texts (1).
+    """Where the corpus is between texts made without private data (0) and real texts (1).
 
     If higher (or lower) is better, a corpus that is better than real texts gets 1. Otherwise only the
     distance to the value of real texts matters, not its direction.

@@ -1,8 +1,8 @@
 """Whether a published audit can be one of its release: what anybody can compare without the private texts.
 
 Only the operator can count again, and anybody who has a release can put any counts into it. But an audit of a
-few invented rows, of another plan or of another corpus does not fit the sizes of the release, and is found
-out.
+few invented rows, of another plan or of another corpus does not fit the sizes of the release, and is
+detected.
 """
 
 from __future__ import annotations

@@ -204,7 +204,7 @@ def check_amount(claimed: Claimed, texts: int) -> None:
     plan = claimed.plan
     writes_pool = claimed.budget is not None and "method.oversample" not in claimed.method.untold
     wanted = max(plan.corpus.size, pool_size(plan)) if writes_pool else plan.corpus.size
-    # How many texts a method of another package writes is its own affair, and the caller allowed it by name.
+    # The number of texts is not checked for a method of another package, which the caller allowed by name.
     if claimed.method.name in registry.built_in("methods") and wanted > texts:
         raise VerificationError("The plan asks for more texts than the evidence has replies for.")
     widest = max((len(a.values) for a in claimed.pack.attributes), default=0)

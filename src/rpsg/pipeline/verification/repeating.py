@@ -1,4 +1,4 @@
-"""A finished run is repeated with its private rows, its noisy answers and its replies; nothing is kept of it.
+"""Repeats a finished run with its private rows, its noisy answers and its replies; nothing of it is kept.
 
 The writer is not asked again, and no noise is drawn. What depends on private rows goes to the kernel alone.
 """
