@@ -53,7 +53,7 @@ class Seen:
     """What two attackers saw of one run: a score each, which is higher if they think that the canary was in.
 
     ``answers`` is above 0 for "in"; ``added`` is the length of what the canary adds, in units of the noise,
-    and ``noise`` is how much of what is stated the answers have.
+    and ``noise`` is the noise of the answers as a share of the stated one.
     """
 
     is_in: bool
@@ -97,7 +97,7 @@ def one_run(noise: NoiseSource, one: Canary, *, is_in: bool) -> Seen:
 
 
 def runs(noise: NoiseSource, count: int, one: Canary) -> list[Seen]:
-    """``count`` runs with the canary, and as many without it, in turn."""
+    """``count`` runs with the canary and ``count`` without it, in turn."""
     return [one_run(noise, one, is_in=bool(i % 2)) for i in range(2 * count)]
 
 

@@ -42,7 +42,7 @@ def rows() -> tuple[list[str], list[str]]:
 def draws(
     texts: list[str], count: int, *, other: bool
 ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """The places of a corpus and of real texts that share none."""
+    """The indices of a corpus and of real texts; no text is in both."""
     shorter = np.argsort([len(text.split()) for text in texts], kind="stable")[: len(texts) // 2]
     for draw in range(count):
         order = np.random.default_rng(1000 + draw).permutation(len(texts))

@@ -1,5 +1,5 @@
-"""What each canary adds (or would add) to the noisy answers of a run, and what remains of these answers
-without everybody else.
+"""What each canary adds (or would add) to the noisy answers of a run, and what is left of these answers when
+the contributions of everybody else are subtracted.
 
 A release has its noisy answers in its evidence, so that ``rpsg verify`` can repeat the choice of texts. An
 attacker who knows the rows of everybody but the canaries can subtract what those add. What remains is what
@@ -132,9 +132,9 @@ def if_asked(
     *,
     has_canaries: bool = True,
 ) -> tuple[CanaryAnswers | None, tuple[str, ...]]:
-    """The result of ``make``, if the attack that reads it is among ``attacks`` (by default all), the plan
-    pays for noisy answers, and there are canaries. If the run cannot be repeated, a note for the report says
-    why.
+    """The result of ``make`` if ``attacks`` (by default all) include one that reads it, the plan has a budget
+    for noisy answers, and there are canaries; otherwise None. If the run cannot be repeated, a note for the
+    report says why.
     """
     if not has_canaries or method_of(plan).budget is None or (attacks and NAMES.isdisjoint(attacks)):
         return None, ()

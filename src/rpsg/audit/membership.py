@@ -29,7 +29,7 @@ def ppl(subject: Subject) -> Finding:
 
 
 def refer(subject: Subject) -> Finding:
-    """s(x) = l_ref(x) - l(x): what is likely anyhow does not count (Carlini et al. 2021)."""
+    """s(x) = l_ref(x) - l(x): what is likely in any case does not count (Carlini et al. 2021)."""
     found = signals(subject)
     gain = found.under_corpus - found.under_reference
     return of_scores("refer", subject, gain / np.maximum(found.words, 1))

@@ -1,7 +1,8 @@
 """The attacks on the noisy answers of a run.
 
 ``noisy-answers`` asks which canaries were in the data that the answers were drawn from, and assumes of the
-mechanism only that it is mu-GDP. ``noise-left`` assumes that its noise is Gaussian, and sees smaller faults.
+mechanism only that it is mu-GDP. ``noise-left`` assumes that its noise is Gaussian, and detects smaller
+faults.
 """
 
 from __future__ import annotations
@@ -136,8 +137,8 @@ def noise_left(subject: Subject) -> Finding:
     A claim holds against somebody who knows all rows but one. Such a person sees each canary under this noise
     alone, whatever other canaries hide it from ``noisy-answers``. No coin is guessed: the size of the noise
     of each answer is compared with what the ledger states. If it is Gaussian, its size decides how well the
-    canary that adds most can be told, which is a mu (``noise_left_mu``), and the epsilon that belongs to it
-    at the delta of the claim.
+    canary that adds most can be detected. This gives a mu (``noise_left_mu``), and the epsilon that belongs
+    to it at the delta of the claim.
 
     Not for the answers of a release: they are public, and a noisy answer less the size of its noise is the
     exact one.
@@ -153,7 +154,8 @@ def noise_left(subject: Subject) -> Finding:
         raise NotRunError("No canary adds anything to the noisy answers.")
     level, delta, claimed = subject.level, subject.claim.delta, subject.claim.epsilon
     tests = len(answers.noise)
-    # The share of its noise that each answer has at most, squared, and the canary that adds most beside it.
+    # ``square / least`` is the largest variance that the noise of an answer can have, as a share of the
+    # stated one; ``most`` is the canary that adds most, compared with these variances.
     least = np.array([chi_squared_quantile(level / tests, each.entries) for each in answers.noise])
     square = np.array([max(each.square, 1e-9) for each in answers.noise])
     most = int((added.T @ (least / square)).argmax())

@@ -106,7 +106,7 @@ class Words:
         return subject.of_private.once(f"words {read.__name__}", made)
 
     def tokens(self, *numbers: Mapping[str, int]) -> Iterator[tuple[slice, tuple[Tokens, ...]]]:
-        """For each block the place of its texts, and their words in each of the numberings. Words that a
+        """For each block the positions of its texts, and their words in each of the numberings. Words that a
         numbering lacks share the number after the last.
         """
         if self.kept is None:
@@ -268,15 +268,15 @@ def _neighbours(corpus: Surrogate, tokens: Tokens, draw: np.random.Generator) ->
 
 
 def best_passages(gains: Floats, tokens: Tokens) -> Floats:
-    """The largest sum over places in a row within each text, 0 at least: the rise of its running sum.
+    """The largest sum over successive positions within each text, at least 0: the rise of its running sum.
 
-    With S the running sum, max over i <= j of S_j - S_i (Page 1954). The running minimum starts anew with
-    each text because every text is lowered below all that came before it.
+    With S the running sum, max over i <= j of S_j - S_i (Page 1954). The running minimum starts again with
+    each text, because every text is lowered below all texts before it.
     """
     if not len(gains):
         return np.zeros(len(tokens.lengths))
     sums = np.cumsum(gains)
-    before = sums - gains  # the sum before each place
+    before = sums - gains  # the sum before each position
     step = float(max(sums.max(), 0.0) - min(before.min(), 0.0)) + 1.0
     lowered = np.minimum.accumulate(before - step * tokens.owner) + step * tokens.owner
     found = np.zeros(len(tokens.lengths))

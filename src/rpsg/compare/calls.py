@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 class SharedWriter(CachedWriter):
-    """A writer whose replies are shared; whatever else the writer can do or says of itself is passed on."""
+    """A writer whose replies are shared; all other attributes are those of the writer itself."""
 
     def __init__(self, writer: Writer, store: CallStore, meter: Meter, cell: str) -> None:
         super().__init__(writer, store, meter=meter, stage=lambda: cell)

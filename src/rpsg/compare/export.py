@@ -207,7 +207,7 @@ def shown(found: OverSeeds | None) -> str:
 
 
 def seeds_in_words(row: CompareRow) -> str:
-    """The seeds that are done, and what became of the others."""
+    """How many seeds are done, and the state of the others."""
     others = "".join(f", {number} {state}" for state, (number, _) in row.states.items())
     return f"{len(row.cells)}{others}"
 

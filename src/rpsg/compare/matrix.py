@@ -1,7 +1,8 @@
 """The file of a comparison, ``compare.toml``: what is compared with what, and on which texts.
 
 Every entry (a data set, a writer, a method) names settings of a plan. A cell's plan is made of these layers,
-later ones win: the plan of the comparison, the data set, the writer, the method, the cell's own values.
+of which later ones override earlier ones: the plan of the comparison, the data set, the writer, the method,
+the cell's own values.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ class Workers:
         self.start()
         fair = -(-len(items) // self._number)  # an equal share
         size = max(1, min(most, max(-(-fair // _ROUNDS), min(_LEAST, fair))))
-        size = max(1, -(-fair // max(1, -(-fair // size))))  # so that all have as many batches
+        size = max(1, -(-fair // max(1, -(-fair // size))))  # so that all workers have equally many batches
         batches = [list(range(i, min(i + size, len(items)))) for i in range(0, len(items), size)]
         _Distribution(self, role, items, on_result, deque(batches)).run()
 

@@ -36,7 +36,7 @@ _UNSAFE = "PYTHONSAFEPATH"
 
 
 class Processes:
-    """``count`` processes that work beside this one, or with 1 no process but this one.
+    """``count`` processes in addition to this one; with 1, only this process works.
 
     They start when they first get work, and end with the block, however it ends, or when this process dies.
     """

@@ -154,7 +154,7 @@ class Method:
         shards: whether it asks the private data for sums of questions only (``rpsg.engines``), so that these
             can be counted in parts. For any other method a plan with shards is refused.
         models: how to make the models it needs besides embedder, sentiment and scorer, by the names of
-            ``Tools``; a writer among them takes the place of the plan's.
+            ``Tools``; a writer among them replaces the plan's.
         packages: the modules of optional packages that it imports besides those of the plan's models, each
             with the extra that installs it.
         tries_writer: whether the writer is tested on public prompts before anything private is read.

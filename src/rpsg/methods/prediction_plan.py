@@ -108,7 +108,7 @@ class _Later:
 
 
 def models(plan: Plan) -> Mapping[str, Callable[[], Any]]:
-    """One model for two roles: it takes the place of the writer, and its logits are read."""
+    """One model for two roles: it replaces the writer, and its logits are read."""
     return {"writer": partial(make_source, plan), "logits": partial(_Later, plan)}
 
 

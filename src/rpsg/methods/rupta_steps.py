@@ -79,8 +79,8 @@ def find_facts(job: Job, posts: Sequence[Edited]) -> list[Edited]:
 def edit(job: Job, posts: Sequence[Edited], number: int) -> list[Edited]:
     """The posts after edit ``number``; edit 0 puts each in general words, and must give a text with scores.
 
-    A later edit takes the place of the best one so far if it has better scores. A post whose best edit is
-    good enough is not edited again. An edit that cannot be read, or has no scores, is no better.
+    A later edit replaces the best one so far if it has better scores. A post whose best edit is good enough
+    is not edited again. An edit that cannot be read, or has no scores, is no better.
     """
     stage = f"edit {number}" if number else "first edit"
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SIGMA_STEP = 1_000_000  # sigmas are multiples of 1e-6
 UNKNOWN_DIM = 1_000_000  # cells assumed for the sampler's error if a stage's size is not known yet
 HIGHEST_DELTA = 1e-4
-#: From this epsilon on, (epsilon, delta)-DP gives nobody any useful protection.
+#: From this epsilon on, (epsilon, delta)-DP gives no useful protection.
 MEANINGLESS = 30
 
 

@@ -53,7 +53,7 @@ PROOF = (
 def audit_page(found: str, matches: Sequence[Found] = ()) -> str:
     """The page of an audit that is not part of the report of a run; ``found`` is the text of ``audit.json``.
 
-    ``matches`` are those of ``audit_part``; without them the page shows nobody's text.
+    ``matches`` are those of ``audit_part``; without them the page shows no text.
     """
     body = joined(
         tag("a", "To the report", href="#main", class_="skip"),

@@ -61,7 +61,7 @@ def day_in_words(moment: datetime) -> str:
 
 
 def write_public(release: Release, out: Path | None) -> tuple[Path, Report | None]:
-    """Write the public report beside the release, or to ``out``, with the public metrics of its evaluation.
+    """Write the public report next to the release, or to ``out``, with the public metrics of its evaluation.
 
     Returns the file, and the evaluation that it shows.
 

@@ -46,7 +46,7 @@ _CLOSE = {"float32": 1e-4, "bfloat16": 2e-2}
 class TransformersLogits:
     """Logits from weights: a name as for ``find_weights``, or ``transformers:NAME``.
 
-    It takes the place of the writer, but writes nothing itself. The weights are loaded at the first use.
+    It replaces the writer, but writes nothing itself. The weights are loaded at the first use.
 
     Raises:
         MissingExtraError: torch or transformers is not installed.

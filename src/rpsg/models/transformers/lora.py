@@ -28,7 +28,7 @@ def _adapter_class() -> Any:
     torch = import_torch()
 
     class Adapted(torch.nn.Module):  # type: ignore[misc, name-defined]  # mypy does not read torch
-        """A matrix with an adapter beside it. ``down`` and ``up`` are layers, so that each is hooked."""
+        """A matrix with an adapter. ``down`` and ``up`` are layers, so that Opacus can hook each of them."""
 
         def __init__(self, base: Any, rank: int, generator: Any) -> None:
             super().__init__()
@@ -61,7 +61,7 @@ def is_transposed(layer: Any) -> bool:
 
 
 def add_adapters(model: Any, rank: int, seed: int) -> None:
-    """Put an adapter beside each attention matrix; nothing else of the model can be trained afterwards.
+    """Add an adapter to each attention matrix; nothing else of the model can be trained afterwards.
 
     Raises:
         ModelError: none of the model's matrices has a name that is known here.
