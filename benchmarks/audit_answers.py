@@ -10,9 +10,9 @@ counts, sketch, embedder and choice are the run's own, and the sketch gets 95 % 
 columns are what the canaries of all ten runs together prove: each canary takes part in one run, so the same
 bound holds.
 
-How often one such run would be refuted is also simulated: with what the canaries of the first run add, other
-coins and other noise are drawn 400 times. The same is done for canaries that would be ideal for the attack:
-each adds as much as the claim allows, and none overlaps with another.
+A simulation shows how often one such run would be refuted: for what the canaries of the first run add, coins
+and noise are drawn again 400 times. The same is done for canaries that would be ideal for the attack: each
+adds as much as the claim allows, and none overlaps with another.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from rpsg.protocols import NoiseSource
 
 CANARIES, PEOPLE, SIZE, EPSILON = 200, 240, 80, 2.0
-#: Most of the budget for the answer in which canaries differ most: the sketch has thousands of entries, and
+#: Most of the budget goes to the sketch, in which canaries differ most: it has thousands of entries, whereas
 #: the counts have a few cells, which many canaries share.
 SHARES = {"size": 0.01, "cards": 0.04, "sketch": 0.95}
 

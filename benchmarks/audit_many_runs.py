@@ -5,9 +5,9 @@
 Every run is one as by ``rpsg run``, at epsilon 2: reading, counting, writing, choosing and releasing. Writer
 and embedder are fakes, so that a run takes a second. Two attackers know the rows of everybody, and the
 canary, but not whether it was there: one has the noisy answers of the release, the other its corpus alone.
-The noise is as stated, a tenth of that, or the mean of ten draws for one charge. How often the attackers are
-right and wrong gives lower bounds: on any epsilon at the delta of the claim (``many_run_epsilon``), and, as
-the noise is Gaussian, on mu (``gaussian_audit``).
+The noise is as stated, a tenth of that, or the mean of ten draws for one charge. Lower bounds follow from how
+often the attackers are right and wrong: on epsilon at the delta of the claim (``many_run_epsilon``) and,
+because the noise is Gaussian, on mu (``gaussian_audit``).
 """
 
 from __future__ import annotations

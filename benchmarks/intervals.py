@@ -5,7 +5,7 @@
 
 Makes many draws from the public reviews: 150 texts as the corpus and 250 as the real texts. For each metric:
 the mean half width over 1.96 standard deviations of its values (1 is right), and the share of intervals that
-hold the mean of all draws.
+contain the mean of all draws.
 """
 
 from __future__ import annotations

@@ -62,9 +62,9 @@ NAMES = frozenset(name for name, need in NEEDS.items() if need == "answers")
 class AnswerNoise:
     """The noise of one answer, in units of what the ledger states.
 
-    ``square`` is the sum of the squares of its ``entries``; each is taken half a step larger than it is, so
-    that it is no smaller than before it was rounded. ``added`` (canaries,) are the squares of the lengths of
-    what each canary adds, or would add, to this answer.
+    ``square`` is the sum of the squares of its ``entries``; half a step is added to the size of each entry,
+    so that none is smaller than before rounding. ``added`` (canaries,) are the squares of the lengths of what
+    each canary adds, or would add, to this answer.
     """
 
     entries: int

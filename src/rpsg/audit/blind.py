@@ -2,8 +2,8 @@
 
 Every attack would find such a difference and call it a leak, so the audit is void. Two things are tested: a
 classifier of words, and a few plain figures of each person, such as the number of texts. Each is judged by
-its AUC and, like an attack, by its most certain guesses, because a small group that is on one side only
-hardly changes an AUC.
+its AUC and, like an attack, by its most certain guesses, because a small group of people who are all on one
+side hardly changes an AUC.
 """
 
 from __future__ import annotations

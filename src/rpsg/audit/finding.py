@@ -39,8 +39,8 @@ class Finding:
 
     ``epsilon_lower`` is a 95 % lower bound, simultaneous for all attacks of the audit. It follows from
     ``right`` of ``guesses`` being members. ``epsilon_most`` is the bound that a perfect attack would have
-    shown with this number of people. ``limit`` is the share of members who have to leak for the tests to
-    detect it with a power of 95 %, if leaked members rank above all others, as they do if whole texts are
+    shown with this number of people. ``limit`` is the share of members whose texts must leak for the tests to
+    detect this with a power of 95 %, if leaked members rank above all others, as they do if whole texts are
     copied; None if no share suffices. ``details`` hold counts; ``matches`` are for the data's owner only.
     ``epsilon_if_swapped`` is the bound if members and people held out were exchanged: if it is above 0, the
     attack names too many people who were held out. ``basis`` has what the bounds are computed from, besides

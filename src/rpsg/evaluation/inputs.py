@@ -50,8 +50,8 @@ class Texts(Memory):
     """A corpus as metrics see it; embeddings and sentiments are computed when first used.
 
     ``labels``, ``cards`` (the attribute values each text was prompted with) and ``beside`` (the values of its
-    columns by name, empty for a text without them) are None if a corpus has none;
-    ``public`` texts are those of a release or of its floor.
+    columns by name, empty for a text without them) are None if a corpus has none. ``public`` texts are those
+    of a release or of its floor.
     """
 
     def __init__(

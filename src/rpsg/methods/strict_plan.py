@@ -41,7 +41,7 @@ def check(plan: Plan) -> None:
 
     Raises:
         UsageError: the plan combines votes with columns beside the text, or shards with something that
-        compares people's rows.
+            compares people's rows.
     """
     if plan.method.select == "votes" and plan.data.columns:
         raise UsageError(

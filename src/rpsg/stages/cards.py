@@ -119,7 +119,7 @@ class CardModel:
             n: the (estimated) number of rows counted.
             sigma: the standard deviation of the noise in each cell.
             uniform_mix: the share of the mass explained by noise that is spread evenly over all cells. It
-            keeps values possible whose noisy count fell to zero; later selection decides about them.
+                keeps values possible whose noisy count fell to zero; later selection decides about them.
         """
         tables, offset = [], 0
         for index, (group, shape) in enumerate(zip(pack.marginals, shapes(pack), strict=True)):

@@ -32,8 +32,8 @@ MOST_COMPARED = 10_000
 CELL = 512
 #: The number of cells that are searched for near-duplicates of a text.
 PROBES = 6
-#: The number of rows that are compared with each other, the size of a part of them, and the number of such
-#: blocks between two looks at all cells.
+#: The number of rows in a block, whose rows are compared with each other; the size of a part of a block; and
+#: the number of blocks between two searches of all cells.
 BLOCK, PART, BLOCKS = 2_048, 256, 8
 
 

@@ -31,11 +31,11 @@ LIKE = "the corpus of the published audit had about as many texts, and as long, 
 PEOPLE = "the people of the published audit are about as many as the release counted"
 CANARIES = "the canaries of the published audit are those that the plan drew"
 CHANCE = "how often a canary is in the corpus by chance"
-#: How many standard deviations a count may be off; by chance fewer than one honest audit in a hundred million
-#: is off by more.
+#: How many standard deviations a count may be off. By chance, fewer than one honest audit in a hundred
+#: million is off by more.
 SPREAD = 6.0
 #: How many times larger or smaller another corpus of the same plan may be, and how many times fewer people an
-#: audit may have had than were counted, which leaves room for those who wrote no word.
+#: audit may have had than were counted, because some of these may have written no word.
 FACTOR = 2.0
 
 

@@ -165,8 +165,8 @@ class _PhysicalLines:
         self.texts = self._read()
         #: The number of lines that the parser never sees.
         self.lines_before = 0
-        #: The line, counted from 1, in which the parser's current row begins, and the row's bytes before the
-        #: block of lines that is being read, or more.
+        #: The line, counted from 1, in which the parser's current row begins; and an upper bound on the row's
+        #: bytes in earlier blocks of lines.
         self.begins, self.size = 1, 0
 
     @property
