@@ -131,7 +131,7 @@ def _tally(standing: Standing, wins: Sequence[Win]) -> str:
     """Names are separated by semicolons, because a name may contain a comma."""
     parts = [f"{standing.named(name)} is best in {number}" for name, number, _ in by_method(wins) if number]
     ties = sum(not win.method for win in wins)
-    return "; ".join([*parts, *([f"nobody is best in {ties} (equal)"] if ties else [])])
+    return "; ".join([*parts, *([f"no method is best in {ties} (equal)"] if ties else [])])
 
 
 def all_together(found: Sequence[Standing]) -> str:

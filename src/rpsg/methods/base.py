@@ -149,10 +149,10 @@ class Method:
         columns: whether it counts the columns beside the text and releases them. For any other method a plan
             with columns is refused.
         check: raises UsageError for a plan that asks for something this method cannot do; see ``check_plan``.
-        embeds: whether it embeds all private texts before it reads them in any other way, so that `rpsg embed`
-            can do this before the run.
-        shards: whether it asks the private data only for sums (``rpsg.engines``), so that these
-            can be counted in parts. For any other method a plan with shards is refused.
+        embeds: whether it embeds all private texts before it reads them in any other way, so that
+            `rpsg embed` can do this before the run.
+        shards: whether it asks the private data only for sums (``rpsg.engines``), so that these can be
+            counted in parts. For any other method a plan with shards is refused.
         models: how to make the models it needs besides embedder, sentiment and scorer, by the names of
             ``Tools``; a writer among them replaces the plan's.
         packages: the modules of optional packages that it imports besides those of the plan's models, each

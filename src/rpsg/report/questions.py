@@ -109,7 +109,7 @@ def answer(lines: Iterable[Line]) -> QualityAnswer:
     if len(ways) > 1 and _share(ways[0]) == _share(ways[-1]):
         said += f": {len(ways)} measures agree"
     elif len(ways) > 1:
-        said += f": the middle of {len(ways)} measures, from {_share(ways[0])} to {_share(ways[-1])}"
+        said += f": the median of {len(ways)} measures, from {_share(ways[0])} to {_share(ways[-1])}"
     else:
         said += ", by one measure"
     return QualityAnswer(word, f"{said}.", counted)

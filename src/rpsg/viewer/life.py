@@ -177,7 +177,7 @@ def drafts_part(opened: OpenRelease, text: Candidate, home: str) -> Html | None:
     return tag(
         "div",
         tag("h3", "Other drafts of the same kind"),
-        table(name, ("draft", "what became of it", "as it was written"), rows),
+        table(name, ("draft", "outcome", "as it was written"), rows),
         paragraph(f"... and {more:,} more.") if more > 0 else None,
         class_="block wide",
     )
