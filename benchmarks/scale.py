@@ -209,7 +209,7 @@ def evaluate_labelled(size: int, drafts: float, folder: Path, meter: Meter) -> N
 
 
 def read_private(size: int, _: float, folder: Path, meter: Meter) -> None:
-    """Each format in the same process: the corpus of the one before is gone by then."""
+    """Each format in the same process; the corpus of one is freed before the next is read."""
     for ending in ("csv", "jsonl", "parquet"):
         file = folder / f"rows.{ending}"
         if ending == "parquet":

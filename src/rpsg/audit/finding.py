@@ -182,7 +182,9 @@ def of_hits(
 
 
 def _fewest_hits(subject: Subject, level: float, false: int) -> float | None:
-    """The smallest share of members that refutes the claim if guessed right, given the false guesses made."""
+    """The smallest share of members that refutes the claim if they are guessed, besides ``false`` wrong
+    guesses.
+    """
     members = int(subject.is_in.sum())
 
     def is_enough(hits: int) -> bool:

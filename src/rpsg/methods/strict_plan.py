@@ -34,7 +34,7 @@ def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
 
 
 def check(plan: Plan) -> None:
-    """Check that a plan asks only for what fits together.
+    """Check that the settings of a plan can be combined.
 
     The drafts that most people vote for would be kept whatever their columns are, so the shares of the
     columns in the release would not be those that were counted. Shards can only count sums.

@@ -76,8 +76,8 @@ class Asset:
         return sum(file.size for file in self.files)
 
 
-#: A writer under Apache-2.0, for users who do not accept the terms of the default writer. Not the larger
-#: Qwen2.5-Coder: it copies the examples of a pack, so it fails the test of writers (docs/models.md).
+#: A writer under Apache-2.0, for users who do not accept the terms of the default writer. The larger
+#: Qwen2.5-Coder fails the test of writers, because it copies the examples of a pack (docs/models.md).
 FREE_WRITER = "smollm2-135m"
 
 GEMMA = Asset(

@@ -226,8 +226,8 @@ class FakeLogits:
         after: str,  # noqa: ARG002  # the same for all
         *,
         most: int,
-        room: int,  # noqa: ARG002  # memory is no matter here
-        least: int = 1,  # noqa: ARG002  # as is time
+        room: int,  # noqa: ARG002  # memory does not matter here
+        least: int = 1,  # noqa: ARG002  # nor does time
     ) -> FakeContexts:
         return FakeContexts(self, before, [WORD.findall(text.lower())[:most] for text in texts])
 

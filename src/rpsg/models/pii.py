@@ -70,7 +70,7 @@ def _any(_: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A match of ``pattern`` that ``holds`` confirms is of this ``kind``."""
+    """A match of ``pattern`` is of this ``kind`` if ``holds`` confirms it."""
 
     kind: str
     pattern: re.Pattern[str]

@@ -124,7 +124,7 @@ class Account:
             return again
 
     def draw_token(self, draw: str, text: int, most: int, again: Draw) -> bool:
-        """Count a token of a text before it is drawn; the charge ``draw`` pays for ``most`` tokens of each
+        """Count a token of a text before it is drawn; the charge ``draw`` covers ``most`` tokens of each
         text. The count is in the book because a run folder may be copied or restored. A token beyond ``most``
         is charged in addition, as the draw ``again``; True if it was.
 

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 #: Beyond this no number of people can show a bound, and e^epsilon is no longer a useful number.
 LARGEST_EPSILON = 40.0
-#: The same for mu; at any delta its epsilon is larger.
+#: The same limit for mu. At any delta, the epsilon of this mu is above the limit for epsilon.
 LARGEST_MU = 8.0
 #: The probability with which a leak of the size of a detection limit is detected.
 POWER = 0.95
 _HALVINGS = 60
-#: An attack with scores names half of all people as members, and also each of these numbers; each is a test.
+#: An attack with scores makes several tests: it names half of all people as members, and each of these
+#: numbers of people.
 GUESSES = (25, 100, 400, 1600)
 
 

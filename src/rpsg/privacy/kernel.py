@@ -109,7 +109,7 @@ class Kernel:
 
     def close(self, *, give_back: bool = True) -> None:
         """Unlock the run folder, and end the reservation unless the run only waits. The reservation of a run
-        that waits stays until the run is resumed or `rpsg budget` gives it back.
+        that waits is kept until the run is resumed or `rpsg budget` returns it.
         """
         if give_back and self._close.alive and self._account is not None:
             with suppress(BudgetError):  # the budget then stays reserved, which is safe

@@ -45,7 +45,7 @@ def state_folder() -> Path:
 def account_name(declared: str, path: str | Path) -> str:
     """The name of the account: as declared, or the real path of the data.
 
-    Names are equal up to surrounding blanks and Unicode composition.
+    Blanks around a name and the way its accents are encoded make no difference.
     """
     if name := unicodedata.normalize("NFC", declared).strip():
         return name

@@ -268,7 +268,7 @@ def _answered(line: Line, delta: float, level: float) -> Iterator[str]:
 
 
 def _left(line: Line, delta: float, level: float) -> Iterator[str]:
-    """``level`` is that of one answer, and all answers are tests."""
+    """The figures of ``noise-left``: each answer is a test, and ``level`` is the error rate of one test."""
     answers = [line[name] for name in _FIGURES["noise"]]
     if {len(each) for each in answers} != {line["tests"]}:
         yield "its answers cannot be"

@@ -48,7 +48,7 @@ class ShardAddress:
 
     @classmethod
     def of(cls, content: bytes) -> Self:
-        """The address of a sealed file; DataError if it is none."""
+        """The address of a sealed file; DataError if it is no sealed file."""
         if not content.startswith(MARK) or len(content) < len(MARK) + _HEAD.size:
             raise DataError(
                 "A file was not written by rpsg count.", hint="Name only the files of this run's shards."
@@ -111,7 +111,7 @@ def opened_sums(content: bytes, key: bytes, queries: Sequence[Query]) -> ShardSu
 
     Raises:
         DataError: the file was changed, cut off, or sealed for another key or other queries, or it holds
-            numbers that nobody can have counted.
+            numbers that are too large to be counts.
     """
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM

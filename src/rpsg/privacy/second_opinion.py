@@ -18,7 +18,8 @@ from rpsg.privacy.sources import noisy_answers
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-#: Relative; above the error of the grid, and far below the effect of any other noise multiplier.
+#: The largest relative difference: above the error of the grid, and far below the effect of another noise
+#: multiplier.
 TOLERANCE = 1e-3
 
 

@@ -44,7 +44,7 @@ _CHARGED = (
     "AND mu2 >= ? AND replaced_mu2 >= ?"
 )
 _BEGUN = "SELECT 1 FROM token WHERE account = ? AND draw = ?"
-_EXTRA = -1  # in place of a text: how many tokens of each text were paid for on top
+_EXTRA = -1  # in place of a text: the number of additional charges
 
 
 @dataclass(frozen=True, slots=True)

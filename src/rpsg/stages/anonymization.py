@@ -54,7 +54,7 @@ _FIRST = (
 _BLUR = "Put wider words in the place of what gives it away."
 _SPECIFY = "Say only what the first text says, and no more about the person."
 _KEEP = "Keep everything else and invent nothing."
-#: What a reply may not repeat.
+#: Instructions of the prompts: a reply that repeats one is unusable.
 _INSTRUCTIONS = (_SYSTEM, f"Rewrite this {_FIRST}", _BLUR, _SPECIFY, _KEEP)
 
 

@@ -170,7 +170,7 @@ def bound(
     owners = unit_numbers(rows)
     pieces = np.fromiter((len(passages(row.text, passage_words)) for row in rows), np.int64, len(rows))
     held = np.bincount(np.maximum(owners, 0), np.where(owners < 0, 0, pieces))[np.maximum(owners, 0)]
-    # A person with few rows keeps them all: their order need not be drawn, which is most of the work.
+    # A person with few rows keeps them all, so no order is drawn for them, which would be most of the work.
     whole = np.where(owners < 0, pieces == 1, held <= max_records)
     if whole.all() and (pieces == 1).all():
         return rows
@@ -217,7 +217,7 @@ def unit_numbers(rows: tuple[Document, ...]) -> npt.NDArray[np.int64]:
     """The index of each row's person; a row without a user counts as a separate person."""
     users = [row.user for row in rows]
     # Hashes are numbered far faster than a million strings are looked up. If a row has another user than the
-    # first row with its hash, two people share one, and the strings decide.
+    # first row with its hash, two people share a hash, and the strings decide.
     numbers, first = numbered(np.fromiter(map(hash, users), np.int64, len(users)))
     first_of = first[numbers]
     again = np.flatnonzero(first_of != np.arange(len(users)))

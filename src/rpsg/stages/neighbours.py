@@ -75,7 +75,9 @@ def distinct(vectors: npt.NDArray[np.float32] | TextRows, limit: float) -> Kept:
 def _distinct_in_cells(
     rows: npt.NDArray[np.float32], nearest: npt.NDArray[np.int64], near: Kept, cells: Cells, limit: float
 ) -> Kept:
-    """Which rows are neither ``near`` to a row kept earlier, nor to a kept row before them in their cells."""
+    """Which rows are kept: those not marked in ``near`` that have no near kept row before them in their
+    cells.
+    """
     own = np.zeros(len(rows), np.bool_)
     for start in range(0, len(rows), BLOCK):
         block = slice(start, start + BLOCK)
@@ -96,7 +98,9 @@ def _nearest(products: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
 
 
 def _distinct_inside(block: npt.NDArray[np.float32], near: Kept, limit: float) -> Kept:
-    """Which rows are neither ``near`` to a row kept earlier, nor to a kept row before them in the block."""
+    """Which rows are kept: those not marked in ``near`` that have no near kept row before them in the
+    block.
+    """
     own = np.zeros(len(block), np.bool_)
     for start in range(0, len(block), PART):  # a row is compared only with rows before it
         part = slice(start, start + PART)

@@ -87,7 +87,9 @@ def _table(noisy: Floats, total: float, sigma: float, groups: Sequence[Codes | N
 
 
 def _line(noisy: Floats, total: float, sigma: float, groups: Codes | None) -> _Estimate:
-    """For one attribute; the simpler estimate is its coarse level, fitted alike, or equal counts."""
+    """For one attribute; the simpler estimate is its coarse level, fitted in the same way, or equal
+    counts.
+    """
     even = np.full(len(noisy), total / len(noisy))
     if groups is None:
         return _mixed(noisy, _Estimate(even, 0.0, 1.0), total, sigma)

@@ -269,7 +269,7 @@ def open_vault(run: Path) -> Vault:
 
 
 def _layout(folder: Path, plan_toml: str, key: VaultKey) -> Vault | None:
-    """Make missing folders and files. Gives the vault, or None for a released run, which may have none."""
+    """Make missing folders and files. Returns the vault, or None for a released run, which may have none."""
     is_begun = (folder / JOURNAL).exists()
     for part in (folder, private_dir(folder / PRIVATE), private_dir(folder / EVIDENCE)):
         remove_parts(part)

@@ -162,7 +162,9 @@ class Vectors:
         self._vault.write(_part(self._name, number), about + rows.astype(_ROW).tobytes())
 
     def forget_parts(self) -> None:
-        """Delete the parts, since all rows are stored now; the last one first, so that none is forgotten."""
+        """Delete the parts, since all rows are stored now; the last one first, so that all are found even
+        after an interruption.
+        """
         for name in (self._name, self._before):
             parts = next(number for number in count() if not self._vault.exists(_part(name, number)))
             for number in reversed(range(parts)):

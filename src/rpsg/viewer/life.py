@@ -73,7 +73,7 @@ def _requests(opened: OpenRelease, pack: Pack, text: Candidate) -> Iterator[Requ
             yield variant_request(pack, plan, text.card, parent, text.id)
     except RpsgError:
         return  # a pack and a plan that do not belong together
-    except (LookupError, ValueError) as error:  # here too, unless it is a mistake in this program
+    except (LookupError, ValueError) as error:  # as above, or a mistake in this program
         log_failure("A request could not be made again", error)
 
 

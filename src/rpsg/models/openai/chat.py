@@ -233,7 +233,7 @@ def _choice(answer: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(choice, dict):
         raise UnusableError(_MALFORMED)
     finish = str(choice.get("finish_reason")).lower()
-    if choice.get("error") or finish == "error":  # so a gateway reports a failed server
+    if choice.get("error") or finish == "error":  # a gateway reports a failed server like this
         raise UnusableError(AN_ERROR)
     if finish in _FILTERED:
         raise UnusableError("the server's content filter", decided=True)

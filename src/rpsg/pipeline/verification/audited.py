@@ -34,8 +34,8 @@ CHANCE = "how often a canary is in the corpus by chance"
 #: How many standard deviations a count may be off. By chance, fewer than one honest audit in a hundred
 #: million is off by more.
 SPREAD = 6.0
-#: How many times larger or smaller another corpus of the same plan may be, and how many times fewer people an
-#: audit may have had than were counted, because some of these may have written no word.
+#: The largest ratio between the sizes of two corpora of the same plan. An audit may also have this many times
+#: fewer people than were counted, because some people may have written no word.
 FACTOR = 2.0
 
 

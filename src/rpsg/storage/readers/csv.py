@@ -258,7 +258,7 @@ def _numbered(path: str, reader: Reader, source: _PhysicalLines) -> Iterator[tup
                 yield source.begins, fields
             source.begins, source.size = reader.line_num + first, 0
     except csv.Error:
-        is_broken = True  # the error contains a piece of the row, so it must not become the cause of another
+        is_broken = True  # the error contains a piece of the row, so no other error may be chained to it
     if is_broken:
         raise _broken(path, source.begins, is_header=source.begins == first)
 

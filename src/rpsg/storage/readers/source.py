@@ -276,7 +276,7 @@ class _Recoded(io.RawIOBase):
         try:
             return self._decoder.decode(piece, final=self._done).encode("utf-8", "surrogateescape")
         except UnicodeError:
-            pass  # the error contains a piece of the file, so it must not become the cause of another
+            pass  # the error contains a piece of the file, so no other error may be chained to it
         raise DataError(
             f"{self._called} is not in the encoding {self._codec}.",
             hint="Name the right one with --encoding. To guess it: file --mime-encoding FILE",

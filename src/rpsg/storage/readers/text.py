@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from rpsg.storage.readers.source import Source
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
-#: The number of bytes that are read at a time; at most as many more are read up to the end of the last line.
+#: The number of bytes that are read at a time. Up to the same number again is read to the end of the last
+#: line.
 BLOCK = 1 << 18
 #: The positions in a block where a line ends: after a line feed, or after a return without a line feed.
 _AFTER_LINE = re.compile(rb"(?<=\n)(?!\Z)|(?<=\r)(?![\r\n]|\Z)")
@@ -198,7 +199,7 @@ def decoded(source: Source, line: bytes, *, number: int, offset: int, mixed: boo
     try:
         return line.decode()
     except UnicodeDecodeError as error:
-        wrong_byte = error.start  # the error contains the line, so it must not become the cause of another
+        wrong_byte = error.start  # the error contains the line, so no other error may be chained to it
     if source.encoding:
         return Problem(
             NOT_ENCODED,
