@@ -59,7 +59,7 @@ class PlugInError(UsageError):
     """A plug-in from another package fails. The message names it, its package, and how to remove the package.
 
     The message never quotes the plug-in's own error. A plug-in that fails on a private text may fail because
-    of that text, so there this error is handled like any other failure.
+    of that text, so in that case this error is handled like any other failure.
     """
 
 

@@ -203,7 +203,7 @@ class _Asking:
         return self._next(query).sampled()
 
     def _canaries(self) -> dict[int, int]:
-        """The canary of each unit that is one."""
+        """The index of the canary, by unit, for those units that are canaries."""
         rows = open_private(self.people.rows)
         first = max(row.id for row in rows) + 1 - len(self.shown)
         units = unit_numbers(rows).tolist()

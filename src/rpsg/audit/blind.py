@@ -38,7 +38,8 @@ FOLDS = 5
 MOST = 1500
 #: The classifier uses a word only if at least this many texts have it.
 HELD = 4
-#: How often, at most, an honest split is called void: because of its words, and because of anything else.
+#: The largest probability that an honest split is called void: because of its words, and because of its plain
+#: figures.
 LEVEL = 0.01
 
 
@@ -131,7 +132,7 @@ def _tells(figure: Floats, is_in: Flags, level: float) -> bool:
 
 
 def _names_too_many(scores: Floats, is_in: Flags, level: float) -> bool:
-    """Whether too many of the highest scores, or of the lowest, are of one side; ties count half or less.
+    """Whether too many of the highest scores, or of the lowest, are of one side.
 
     A group of equal scores counts only if all of it fits, because the order within it has no meaning.
     """

@@ -90,7 +90,7 @@ def of_scores(
 def of_people(name: str, subject: Subject, scores: Floats, is_in: npt.NDArray[np.bool_]) -> Finding:
     """As ``of_scores``, for one score of each person, or of each canary.
 
-    Scores that are all equal name nobody: with ties broken by chance, chance alone could show a bound.
+    Scores that are all equal name nobody: with ties broken at random, chance alone could show a bound.
     """
     units, scores = len(is_in), np.nan_to_num(scores, nan=-np.inf)
     order = stream(subject.seed, "audit ties").permutation(units)  # no tie is broken by which side came first

@@ -112,7 +112,7 @@ def of_coins(found: Floats, is_in: npt.NDArray[np.bool_], subject: Subject) -> F
 def scores(answers: CanaryAnswers) -> Floats:
     """How far the estimate of each coin is from one half, shape (canaries,); above 0 for "in".
 
-    Less one half, each coin has the variance 1/4. What the answers show of these numbers is ``added`` times
+    A coin minus one half has the variance 1/4. What the answers show of these numbers is ``added`` times
     them, plus noise. The estimate is the best linear one, at the noise that makes the answers most likely: an
     attacker does not know by how much the noise is too small. The noise is never assumed to be larger than it
     should be.
@@ -132,7 +132,7 @@ def scores(answers: CanaryAnswers) -> Floats:
 
 
 def noise_left(subject: Subject) -> Finding:
-    """How much noise the answers have, once the rows of everybody are known, the planted canaries too.
+    """How much noise the answers have, once the rows of everybody and the planted canaries are known.
 
     A claim holds against somebody who knows all rows but one. Such a person sees each canary under this noise
     alone, whatever other canaries hide it from ``noisy-answers``. No coin is guessed: the size of the noise
@@ -140,8 +140,8 @@ def noise_left(subject: Subject) -> Finding:
     canary that adds most can be detected. This gives a mu (``noise_left_mu``), and the epsilon that belongs
     to it at the delta of the claim.
 
-    Not for the answers of a release: they are public, and a noisy answer less the size of its noise is the
-    exact one.
+    It is not run on the answers of a release: they are public, so anybody who also knows the size of their
+    noise could compute the exact answers.
     """
     answers, _ = _answers_and_coins(subject)
     if not answers.noise:

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 #: If the plan says nothing: how many canaries are drawn, and what share of people is held out.
 CANARIES, HELD_OUT = 200, 0.5
-#: The findings of fewer canaries cannot be told from chance.
+#: With fewer canaries, findings cannot be distinguished from chance.
 FEWEST = 20
 NOTE = (
     "This corpus was made to be attacked and is destroyed. What was found holds for the plan, and for a "

@@ -134,7 +134,7 @@ def _blocks(texts: Sequence[str], read: Callable[[str], list[str]]) -> Iterator[
 
 
 def _places(own: Iterable[str], numbers: Mapping[str, int]) -> Ints:
-    """The number of each word there."""
+    """The number of each word in ``numbers``; the number after the last for a word that is not there."""
     return np.fromiter((numbers.get(word, len(numbers)) for word in own), np.int64)
 
 
@@ -143,7 +143,7 @@ def _renumbered(tokens: Tokens, own: Mapping[str, int], numbers: Mapping[str, in
 
 
 def numbered(rows: Sequence[Sequence[str]], numbers: Mapping[str, int]) -> Tokens:
-    """Texts in given numbers; all words that have none share the number after the last."""
+    """Texts as word numbers; all words without a number share the number after the last."""
     get, unknown = numbers.get, len(numbers)
     lengths = np.array([len(row) for row in rows], np.int64)
     codes = np.fromiter((get(word, unknown) for row in rows for word in row), np.int64, int(lengths.sum()))

@@ -80,7 +80,9 @@ class SharedCalls:
         self._cells = cells
 
     def file(self, plan: Plan) -> Path:
-        """The store for the writer of a plan. Replies in it are found by the writer's own name too."""
+        """The store for the writer of a plan. Within it, the name of the writer is part of the key of a
+        reply.
+        """
         named = [plan.models.writer, plan.server.base_url]
         slug = re.sub(r"[^a-z0-9.]+", "-", plan.models.writer.lower()).strip("-.")[-60:]
         return self._out / "calls" / f"{slug}-{tagged_sha256('writer', named)[:10]}.sqlite"

@@ -1,5 +1,5 @@
-"""Two methods side by side, in words: in which metrics one is better, whether by more than chance, and what
-each takes.
+"""Two methods side by side, in words: in which metrics one is better, whether by more than chance, and how
+many tokens each takes.
 """
 
 from __future__ import annotations

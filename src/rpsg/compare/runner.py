@@ -214,7 +214,7 @@ def in_a_process(out: Path, name: str, *, spend: bool = False, quiet: bool = Fal
 
 
 class Terminated(KeyboardInterrupt):  # like Ctrl-C, this is not an error
-    """The signal to end (SIGTERM) came to this process only, so the cell's process has to be told."""
+    """The signal to end (SIGTERM) came to this process only, so the cell's process must be stopped too."""
 
 
 @contextmanager

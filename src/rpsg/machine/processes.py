@@ -86,7 +86,7 @@ class Processes:
 
 
 def check_number(workers: int | None) -> None:
-    """Raise UsageError for a number of worker processes that makes no sense; None is a choice of RPSG."""
+    """Raise UsageError for a number of worker processes that makes no sense; None lets RPSG choose."""
     if workers is not None and workers < 1:
         raise UsageError("The number of worker processes is at least 1.", hint="For instance: --workers 2")
 
@@ -165,5 +165,5 @@ def _lost_if(*errors: type[Exception]) -> Iterator[None]:
         ) from None
 
 
-#: No process but this one.
+#: Only this process works.
 HERE = Processes(1)

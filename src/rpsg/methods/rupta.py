@@ -36,8 +36,7 @@ def synthesize(job: Job) -> Pool:
 
 
 def _synthesize(job: Job) -> Pool:
-    # Records are drawn. The writer says which of the attributes each one reveals; these are guarded from here
-    # on.
+    # Records are drawn. The writer says which of the attributes each one reveals; the edits must hide these.
     posts = find_facts(job, draw_posts(job))
 
     # Each is rewritten in general words and scored, then edited. The edit with the best scores is kept: the

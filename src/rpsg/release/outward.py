@@ -61,7 +61,7 @@ def push(
             hint="If all of them agree that it is published: run.push(..., without_guarantee=True)",
         )
     hub = _needed("hf", "huggingface_hub")
-    # Somebody may have put notes or an evaluation beside the corpus, so only a copy of checked files is
+    # Somebody may have put notes or an evaluation next to the corpus, so only a copy of checked files is
     # uploaded.
     try:
         with copied(release) as copy:

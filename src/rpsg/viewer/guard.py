@@ -42,7 +42,8 @@ CLOSED = "Open the address that rpsg view has printed: it holds the token of thi
 NOT_HERE = "There is no page at this address."
 READ_ONLY = "The viewer is read-only: it accepts no data."
 FAILED = "This page could not be made. The other pages still work."
-#: A page of another address led here. Its cookie arrives with the next request, which this page makes.
+#: For a browser that followed a link from another address: it sends its cookie only with the next request,
+#: which this page makes.
 _ONCE_MORE = '<!DOCTYPE html><meta http-equiv="refresh" content="0;url={home}/?once=more"><title>...</title>'
 
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.accounting import Budget
     from rpsg.protocols import Endpoint
 
-#: More cells than any schema that people can fill; a larger schema would only exhaust memory.
+#: More cells than a schema has that people can fill; a larger schema would only exhaust memory.
 MOST_CELLS = 1_000_000
 #: The limit for texts times values of an attribute: drawing cards holds a number in memory for each.
 MOST_DRAWN = 300_000_000

@@ -43,7 +43,9 @@ if TYPE_CHECKING:
 
 
 class WritesNothing:
-    """A writer that refuses, where every text is stored: a new text would not be the run's."""
+    """A writer that refuses every request: all texts of the run are stored, and a new text would not be the
+    run's.
+    """
 
     endpoint: Endpoint = "local_model"
 

@@ -265,7 +265,7 @@ def load_known(
     """
     opened = [role for role in ROLES if role != "writer" or writer is None]
     check_known(plan, opened, models, plugins)
-    # On this machine: a release that is checked leads to no cluster.
+    # Loaded on this machine, because checking a release must not connect to a cluster.
     here = {"models": plan.models.model_copy(update=dict(models)), "engine": EngineSection()}
     plan = plan.model_copy(update=here)
     try:
