@@ -223,7 +223,7 @@ def read_private(size: int, _: float, folder: Path, meter: Meter) -> None:
 
 
 def count_private(size: int, _: float, folder: Path, meter: Meter) -> None:
-    """From the file to exact counts of cards, as in strict mode; embeddings are random rows in a file."""
+    """Read the file and count cards exactly, as in strict mode; embeddings are random rows in a file."""
     with meter.stage("count: read jsonl"):
         corpus = read_corpus(folder / "rows.jsonl", user="person")
     with meter.stage("count: hash of all rows"):

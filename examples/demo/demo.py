@@ -92,7 +92,7 @@ def show_texts() -> None:
 
 
 def printable(text: str) -> str:
-    """Without control characters: what a model wrote must not steer a terminal."""
+    """The text without control characters, because a model's text must not control the terminal."""
     return "".join(c if c.isprintable() else " " for c in text)
 
 

@@ -73,7 +73,7 @@ def compressed(subject: Subject) -> Finding:
 
 
 def passage(subject: Subject) -> Finding:
-    """By how much the corpus makes a passage of x more likely than the references do, for the passage with
+    """How much more likely a passage of x is under the corpus than under the references, for the passage with
     the largest gain.
 
     The largest sum, over words in a row, of log p(word) - log p_ref(word) - 1/2. A leak of few

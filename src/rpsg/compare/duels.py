@@ -45,7 +45,7 @@ class Duel:
         return len(self.better) + len(self.worse) + len(self.equal)
 
     def in_words(self, name: Callable[[str], str]) -> str:
-        """In which metrics each is better, and which takes how many times as many tokens.
+        """A sentence: the metrics in which each is better, and the ratio of their tokens.
 
         ``name`` gives the name of a method with a note, for its first mention.
         """

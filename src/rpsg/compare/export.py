@@ -294,5 +294,5 @@ def _markdown(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 
-#: What writes a comparison into a file, by the name of the option.
+#: The functions that turn a comparison into the text of a file, by the name of the option.
 EXPORTS: dict[str, Callable[[Comparison], str]] = {"csv": to_csv, "latex": to_latex}

@@ -123,7 +123,7 @@ def write_chunks(
                 hint="Remove the link, or choose another folder with -o.",
             )
         if path.exists() and not (path.is_file() or path.is_dir()):
-            # The user root, as in a container, would replace /dev/null by a file.
+            # The user root, for example in a container, would otherwise replace /dev/null with a file.
             raise RunError(f"{path.name} is a device or a pipe, not a file.", hint="Name a file with -o.")
         part = (scratch or path.parent) / (PART + secrets.token_hex(8))
         try:

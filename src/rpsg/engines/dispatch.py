@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 #: Seconds within which the first worker must have its models.
 _START_SECONDS = 600.0
-#: How many times the planned number of workers may be lost in a row, without a result in between.
+#: The run ends if more workers are lost in a row than this many times the planned number of workers.
 _LOSSES = 2
 #: The smallest batch, if there are enough items for every worker, because a model writes several texts at
 #: once.

@@ -77,7 +77,7 @@ class Shape:
     holds: Callable[[str], bool] = _any
 
 
-#: By priority: of two overlapping matches, that of the earlier shape is taken.
+#: In order of priority: of two overlapping matches, that of the earlier shape is taken.
 SHAPES = (
     Shape("email", re.compile(r"(?<![\w.+%-])[\w.+%-]++@[\w-]++(?:\.[\w-]++)++")),
     Shape("link", re.compile(r"\b(?:https?://|www\.)[^\s<>\"]*[^\s<>\".,;:!?)\]]", re.IGNORECASE)),

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from rpsg.storage.readers import Reading
     from rpsg.storage.run_folder import RunFolder
 
-#: Noted in every run, whatever the file holds.
+#: A note in every run, whatever the file contains.
 LEFT_OUT = (
     f"Unusable rows are treated as the plan says; how many there are is written only to {PRIVATE}/{ROWS}."
 )

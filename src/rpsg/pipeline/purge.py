@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-#: Remains in the private folder: the public value of the commitment, the mark of a run that began here, and
-#: the note of the purge.
+#: What remains in the private folder: the public value of the commitment, the mark of a run that began here,
+#: and the note of the purge.
 KEPT = (COMMITMENT, MARK, PURGED)
 NOT_REACHED = (
     f"copies and backups of the run folder: those that hold {VAULT} can still be opened",

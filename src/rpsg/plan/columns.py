@@ -50,7 +50,7 @@ class Column:
 
     @property
     def text(self) -> str:
-        """The declaration, in the one form that a plan has."""
+        """The declaration, in the standard form, which is the one that a plan has."""
         if self.by == "value":
             return f"{self.name}={'|'.join(self.values)}"
         if self.by == "number":
@@ -194,7 +194,8 @@ def _of_table(name: str, rule: Any) -> str:
 
 
 def checked(texts: Iterable[str], read: Iterable[str | None]) -> tuple[str, ...]:
-    """The declarations in their one form. ``read``: the names of columns that are read for something else.
+    """The declarations, each in the standard form. ``read``: the names of columns that are read for something
+    else.
 
     Raises:
         ValueError: a declaration cannot be read, or two of them contradict each other.

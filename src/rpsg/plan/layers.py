@@ -1,4 +1,4 @@
-"""From layered settings to a checked plan: defaults < file < ``RPSG_*`` environment < options."""
+"""Makes a checked plan from layered settings: defaults < file < ``RPSG_*`` environment < options."""
 
 from __future__ import annotations
 

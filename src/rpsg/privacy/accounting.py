@@ -1,4 +1,4 @@
-"""From a target (epsilon, delta) to the noise of every stage, and back to the exact cost of that noise.
+"""Computes the noise of every stage for a target (epsilon, delta), and the exact cost of that noise.
 
 All stages read the same data. Gaussian mechanisms compose exactly, mu^2 = sum of sensitivity^2 / sigma^2, and
 threshold failures add to delta (Dong, Roth, Su, 2022). Each stage gets a declared share of mu^2. Noise is

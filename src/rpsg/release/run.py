@@ -22,8 +22,8 @@ class Bill:
     """What a run has used so far. ``cost`` is None if no price is known.
 
     ``lost`` requests were in flight when a process died. Their tokens were not counted, nor those of some
-    replies; ``unsure_tokens`` is the most that these may be. ``seconds`` of writing are None if prompts
-    held private text.
+    replies; ``unsure_tokens`` is the largest possible number of these tokens. ``seconds`` of writing are None
+    if prompts held private text.
     """
 
     requests: int

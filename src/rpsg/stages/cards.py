@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rpsg.stages.annotate import Codes, Traits
 
 Floats = npt.NDArray[np.float64]
-#: Follows the name of an attribute that is counted by groups of its values.
+#: The suffix of an attribute's name if the attribute is counted by groups of its values.
 _IN_GROUPS = " groups"
 
 

@@ -1,4 +1,4 @@
-"""From a card to a prompt, made of the pack's templates and invented examples; nothing in it is private."""
+"""Turns a card into a prompt, with the pack's templates and invented examples; nothing in it is private."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From noisy counts to distributions, by shrinkage that depends on the noise.
+"""Estimates distributions from noisy counts, by shrinkage that depends on the noise.
 
 Two estimates of a table are mixed. One is the noisy table projected onto possible counts, with most of its
 noise. The other is simpler and has less noise: the coarse level for a list of values, equal counts for a list

@@ -1,4 +1,4 @@
-"""In which language a text is written, by its script and its function words; nothing is learnt or looked up.
+"""Recognizes the language of a text by its script and its function words, without a trained model.
 
 It is meant for whole texts, and gives no answer if it is not certain, as for a line of key words, for names,
 or for a language that it does not know. So it can find a corpus in the wrong language, and drop a text in

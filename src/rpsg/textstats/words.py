@@ -91,7 +91,9 @@ class _Patterns:
 
 @cache
 def _patterns() -> _Patterns:
-    """Made when the first text needs them, because finding all combining marks takes a moment."""
+    """The patterns are made when the first text needs them, because finding all combining marks takes a
+    moment.
+    """
     marks = "".join(
         sign
         for sign in map(chr, range(0x300, 0x10000))

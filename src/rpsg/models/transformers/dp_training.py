@@ -213,7 +213,7 @@ def _codes(tokenizer: Any, codes: str) -> list[int]:
 
 @contextmanager
 def using(threads: int | None) -> Iterator[None]:
-    """Inside, torch uses this number of cores for a step; None leaves it as it is."""
+    """Within this context torch uses this number of cores for a step; None changes nothing."""
     torch = import_torch()
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
