@@ -247,7 +247,7 @@ def _read(run: RunParts, account: Account) -> tuple[Private[PrivateCorpus], Comm
     corpus = reading.map(lambda read: read.corpus)
     forget_other_rows(run.folder, corpus)
     keep_notes(run.folder, account, corpus)
-    # With a new nonce each time: otherwise two releases from one run folder, or from a copy of it, would
+    # The nonce is new each time. Otherwise two releases from one run folder, or from a copy of it, would
     # reveal whether their rows are the same.
     return corpus, commit_to(corpus)
 

@@ -75,8 +75,9 @@ def distinct(vectors: npt.NDArray[np.float32] | TextRows, limit: float) -> Kept:
 def _distinct_in_cells(
     rows: npt.NDArray[np.float32], nearest: npt.NDArray[np.int64], near: Kept, cells: Cells, limit: float
 ) -> Kept:
-    """Which rows are kept: those not marked in ``near`` that have no near kept row before them in their
-    cells.
+    """Which rows are kept.
+
+    A row is dropped if ``near`` marks it, or if a kept row before it in its cells is near it.
     """
     own = np.zeros(len(rows), np.bool_)
     for start in range(0, len(rows), BLOCK):
@@ -98,8 +99,9 @@ def _nearest(products: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
 
 
 def _distinct_inside(block: npt.NDArray[np.float32], near: Kept, limit: float) -> Kept:
-    """Which rows are kept: those not marked in ``near`` that have no near kept row before them in the
-    block.
+    """Which rows of the block are kept.
+
+    A row is dropped if ``near`` marks it, or if a kept row before it in the block is near it.
     """
     own = np.zeros(len(block), np.bool_)
     for start in range(0, len(block), PART):  # a row is compared only with rows before it

@@ -54,7 +54,7 @@ _REFUSAL = re.compile(
     r"|(?<=decline)(?:\W*\Z| (?:this|that|your|the) (?:request|task|prompt)\b))"
     r"|\A\W*(?:sorry\W{1,3})?(?:that|this)(?: is|['\u2019]s) (?:not )?something"
     r" i (?:can|cannot|can['\u2019]t) (?:help|assist)(?: you)? with\W*\Z"
-    # People write of insurance policies too, so it must be a policy about content, or end the sentence.
+    # People write about insurance policies too. So "policy" must be about content or end the sentence.
     r"|\A[^.!?\n]{0,80}\b(?:against|violates?) my (?:(?:content|usage|safety) (?:guidelines|polic(?:y|ies))\b"
     r"|(?:guidelines|programming|policies)(?=[.!]|\Z))"
     r"|\A[^.!?\n]{0,40}\bmy (?:guidelines|programming|(?:content|usage|safety) polic(?:y|ies)) "

@@ -250,7 +250,7 @@ _MOMENT = 1.0
 
 
 def start(parameters: Any, failed: Callable[[Exception], ModelError]) -> Any:
-    """A server with these parameters; raises what ``failed`` makes of an error in loading its weights."""
+    """A server with these parameters. An error in loading the weights is raised as ``failed`` makes it."""
     import xllamacpp
 
     try:

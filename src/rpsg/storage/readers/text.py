@@ -76,7 +76,7 @@ class LineBlock(NamedTuple):
 
 
 def line_blocks(source: Source, squeezed: Callable[[bytes], bytes]) -> Iterator[LineBlock]:
-    """The lines in blocks; of a line over 64 MiB, only what ``squeezed`` keeps of its pieces.
+    """The lines in blocks. From a line over 64 MiB, only what ``squeezed`` keeps of its pieces remains.
 
     A line also ends at each return without a line feed, which is how some programs end lines. How other lines
     end does not matter, because no single row may decide how all rows are read.
