@@ -113,8 +113,8 @@ def scores(answers: CanaryAnswers) -> Floats:
     """How far the estimate of each coin is from one half, shape (canaries,); above 0 for "in".
 
     A coin minus one half has the variance 1/4. What the answers show of these numbers is ``added`` times
-    them, plus noise. The estimate is the best linear one, at the noise that makes the answers most likely: an
-    attacker does not know by how much the noise is too small. The noise is never assumed to be larger than it
+    them, plus noise. The estimate is the best linear one. An attacker does not know by how much the noise is
+    too small, so it uses the noise level that makes the answers most likely, but never a larger one than it
     should be.
     """
     values, axes = np.linalg.eigh(answers.added)

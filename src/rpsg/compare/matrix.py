@@ -59,11 +59,11 @@ class ComparedData(MatrixEntry):
 
 
 class ComparedWriter(MatrixEntry):
-    """A writer; without settings its name is that of the model."""
+    """A writer. If it has no settings, it is named after the model."""
 
 
 class ComparedMethod(MatrixEntry):
-    """A method with its settings; without ``settings.method.name`` its name is that of the method.
+    """A method with its settings. If these lack ``method.name``, the name of the entry is also the method's.
 
     Entries of one ``family`` are the same method at different costs. The table at equal tokens uses the entry
     that fits. ``infinite`` are the settings at epsilon = inf, for a method that can do without noise.

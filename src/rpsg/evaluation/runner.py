@@ -116,7 +116,7 @@ def _nothing(name: str, inputs: Inputs, reason: str) -> Measure:
 
 
 def _checked(name: str, found: object, inputs: Inputs) -> Measure:
-    """The Measure in plain values; MalformedError, which quotes nothing of it, for anything else."""
+    """The Measure in plain values. Anything else raises MalformedError, which quotes nothing of it."""
     if not isinstance(found, Measure):
         raise MalformedError(f"gives no Measure but something of the type {type(found).__name__}")
     if found.name != name:

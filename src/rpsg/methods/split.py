@@ -136,7 +136,7 @@ def _seed_of(candidate: Candidate) -> int:
 
 
 def retell(job: Job, kernel: ReplayKernel, rows: int) -> None:
-    """Repeat the queries of a run to its voters, given the evidence of a release with ``rows`` texts.
+    """Repeat the queries to the voters of a run from the evidence of its release, which has ``rows`` texts.
 
     Raises:
         VerificationError: there were more candidates than the plan has, or more texts than the votes choose.

@@ -68,7 +68,7 @@ class EmbeddingSentiment:
 
     @staticmethod
     def fits(embedder: Embedder) -> bool:
-        """Whether the probe was trained on the rows of this embedder, or of the embedder int8."""
+        """Whether the probe fits this embedder: it was trained on its rows, or this is the embedder int8."""
         trained_on: str = _probe()[1]["embedder"]
         return embedder.name.rpartition("@")[2] in {trained_on.rpartition("@")[2], _SAME_WEIGHTS}
 

@@ -166,7 +166,9 @@ def period_of(column: Column, day: date) -> str | None:
 
 
 def as_texts(given: Any) -> Any:
-    """The declarations of a table as texts; anything else unchanged, for the plan to check."""
+    """A table of declarations as a tuple of texts. Anything else is returned as given, for the plan to
+    check.
+    """
     if not isinstance(given, Mapping):
         return given
     return tuple(_of_table(str(name), rule) for name, rule in given.items())

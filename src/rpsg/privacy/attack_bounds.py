@@ -263,9 +263,7 @@ def gaussian_run_mu(units: int, guesses: int, right: int, level: float = 0.05) -
 
 @lru_cache(maxsize=16)
 def chi_squared_quantile(share: float, degrees: int) -> float:
-    """The value that a chi-squared variable of ``degrees`` degrees of freedom is below with probability
-    ``share``.
-    """
+    """The ``share`` quantile of the chi-squared distribution with ``degrees`` degrees of freedom."""
     high = degrees + 20.0 * math.sqrt(degrees) + 60.0
     return _root(lambda value: chi_squared_tails(value, degrees)[0] < share, 0.0, high)
 

@@ -45,9 +45,9 @@ T = TypeVar("T")
 class People:
     """The private corpus with bounded contributions. Nothing is read before it is needed.
 
-    ``max_records`` is the bound; None, for a method without a claim, keeps every row. With ``passage_words``
-    long rows are split into passages of about that many words, and the bound applies to these. A job that
-    must not use private data gets a ``read`` that raises PrivacyError: each use is then an error.
+    ``max_records`` is the bound; None, for a method without a claim, keeps every row. If ``passage_words`` is
+    set, long rows are split into passages of about that many words, and the bound applies to the passages. A
+    job that must not use private data gets a ``read`` that raises PrivacyError: each use is then an error.
     """
 
     def __init__(

@@ -207,7 +207,7 @@ class _CachedPrompts:
     def _step(self, ids: Any) -> Any:
         torch, start, stop = self._torch, self._at, self._at + ids.shape[1]
         self._at = stop
-        # Position i attends to what is neither padding nor after position i.
+        # Position i attends to positions up to i that are not padding.
         causal = torch.arange(self._mask.shape[1])[None, :] <= torch.arange(start, stop)[:, None]
         seen = self._mask[:, None, None, :] & causal[None, None]
         # Padding attends to itself; otherwise its row of the attention would be NaN.

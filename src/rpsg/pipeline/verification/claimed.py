@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 
 #: More cells than a schema has that people can fill; a larger schema would only exhaust memory.
 MOST_CELLS = 1_000_000
-#: The limit for texts times values of an attribute: drawing cards holds a number in memory for each.
+#: The limit for the number of texts times the values of an attribute: drawing cards needs memory for each
+#: pair.
 MOST_DRAWN = 300_000_000
 #: The length of a message that quotes an untrusted file.
 MOST_QUOTED = 400
