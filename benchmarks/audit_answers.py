@@ -5,7 +5,7 @@
 Each line of the table is ten audit runs at epsilon 2 with the noise that the ledger states, with a tenth of
 it, or with ten draws for one charge (``tests/audit/test_wrong_noise.py`` has the same three). Public reviews
 stand in for private texts, half of them held out, and 200 canaries are drawn for each run. The drafts were
-written before by models, from the public pack alone (``rpsg run --method floor --domain food-reviews``);
+written beforehand by models, from the public pack alone (``rpsg run --method floor --domain food-reviews``);
 counts, sketch, embedder and choice are the run's own, and the sketch gets 95 % of the budget. The last
 columns are what the canaries of all ten runs together prove: each canary takes part in one run, so the same
 bound holds.

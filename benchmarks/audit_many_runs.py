@@ -2,8 +2,8 @@
 
     python benchmarks/audit_many_runs.py --runs 200 --out benchmarks/results/audit-many-runs.json
 
-Every run is one as by ``rpsg run``, at epsilon 2: reading, counting, writing, choosing and releasing. Writer
-and embedder are fakes, so that a run takes a second. Two attackers know the rows of everybody, and the
+Every run does what ``rpsg run`` does, at epsilon 2: reading, counting, writing, choosing and releasing.
+Writer and embedder are fakes, so that a run takes a second. Two attackers know the rows of everybody, and the
 canary, but not whether it was there: one has the noisy answers of the release, the other its corpus alone.
 The noise is as stated, a tenth of that, or the mean of ten draws for one charge. Lower bounds follow from how
 often the attackers are right and wrong: on epsilon at the delta of the claim (``many_run_epsilon``) and,

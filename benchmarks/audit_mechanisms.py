@@ -146,7 +146,7 @@ def _sums(planned: PlannedRelease, adjacency: Adjacency, part: float, trials: in
 def _strings(
     planned: PlannedRelease, adjacency: Adjacency, part: float, trials: int
 ) -> tuple[Floats, Floats]:
-    """Strings that enough other people hold to pass nearly always; one that does not pass counts as just
+    """Strings that nearly always pass, because enough other people hold them; one that fails counts as just
     below.
     """
     query = Query.of(planned, "strings with a threshold", 0)

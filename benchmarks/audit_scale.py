@@ -228,7 +228,7 @@ def command(sizes: Sequence[int], seen: Sequence[dict[str, Any]]) -> dict[str, A
 
 
 def _write(private: int, files: Mapping[str, str]) -> None:
-    """The files of one audit, written in a process of their own, so that its memory is not counted."""
+    """The files of one audit, written in a separate process, so that its memory is not counted."""
     many, half = many_texts(2000 + private, SHORT), 2000 + private // 2
     parts = {"synthetic": many[:2000], "members": many[2000:half], "nonmembers": many[half:]}
     for name, texts in parts.items():

@@ -1,7 +1,7 @@
 """What some attacks need besides the texts: models of this machine, and the pipeline that made the corpus.
 
 Each is optional. An attack whose aid was not given is not run, and says which aid it lacks. This does not
-weaken the other attacks, because it is known before anything is read which aids there are.
+weaken the other attacks, because which aids there are is known before anything is read.
 """
 
 from __future__ import annotations

@@ -167,7 +167,7 @@ class _Asking:
         self.noise: list[AnswerNoise] = []
 
     def exact_sum(self, query: Query, question: Question) -> Private[ExactSum]:
-        """The contributions, which ``release`` takes as well as their sum."""
+        """The contributions themselves: ``release`` accepts them in place of their exact sum."""
         del query
         return cast("Private[ExactSum]", question.contributions(self.people, self._sentiment))
 

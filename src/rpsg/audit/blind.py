@@ -132,7 +132,7 @@ def _tells(figure: Floats, is_in: Flags, level: float) -> bool:
 
 
 def _names_too_many(scores: Floats, is_in: Flags, level: float) -> bool:
-    """Whether too many of the highest scores, or of the lowest, are of one side.
+    """Whether too many of the highest scores, or of the lowest, belong to one side.
 
     A group of equal scores counts only if all of it fits, because the order within it has no meaning.
     """

@@ -114,8 +114,8 @@ def scores(answers: CanaryAnswers) -> Floats:
 
     A coin minus one half has the variance 1/4. What the answers show of these numbers is ``added`` times
     them, plus noise. The estimate is the best linear one. An attacker does not know by how much the noise is
-    too small, so it uses the noise level that makes the answers most likely, but never a larger one than it
-    should be.
+    too small, so it uses the noise level that makes the answers most likely, but never more than the stated
+    noise.
     """
     values, axes = np.linalg.eigh(answers.added)
     kept = values > 1e-9 * max(values[-1], 1e-9)

@@ -256,6 +256,6 @@ def _can_be(found: Finding, subject: Subject) -> bool:
 
 
 def _with_rows(found: Finding, subject: Subject) -> Finding:
-    """The finding, with the matches by the positions at which the texts were given."""
+    """The finding; its matches name texts by the positions at which the caller gave them."""
     matches = tuple(replace(match, private=int(subject.row[match.private])) for match in found.matches)
     return replace(found, matches=matches)

@@ -34,10 +34,11 @@ def lira_shadow(subject: Subject) -> Finding:
 
     phi is the total log-likelihood of a text under a trigram model of a corpus, divided by the root of its
     length. The means are those over the 8 shadow corpora whose half has the author, and over the 8 others.
-    All texts (the source's choice for few shadows) and both densities share one variance. So the score rises
-    with phi, and no text is too likely to be a member's. The two means are assumed to be at least one
-    standard deviation apart. For a pipeline that keeps nothing of its texts the two means are equal. Without
-    this assumption no text could then have a higher score than another, even if the audited corpus leaks.
+    One variance is used for all texts (as in the paper for few shadows) and for both densities. So the
+    score rises with phi, and no text is too likely to be a member's. The two means are assumed to be at least
+    one standard deviation apart. For a pipeline that keeps nothing of its texts the two means are equal.
+    Without this assumption no text could then have a higher score than another, even if the audited corpus
+    leaks.
     """
     with_own, without, spread = subject.of_private.once("shadows", lambda: _shadows(subject))
     found = likelihoods(subject, subject.synthetic)

@@ -103,9 +103,7 @@ def _why_void(findings: Sequence[Finding], baseline: Baseline, canaries_held_out
 
 
 def _repeats_held_out(finding: Finding) -> bool:
-    """Whether the corpus copies texts of too many people held out to distinguish a leak of members from
-    this.
-    """
+    """Whether so many people held out have copies in the corpus that copies of members prove no leak."""
     if finding.name != "copies" or finding.guesses is None or finding.right is None:
         return False
     held_out = finding.basis.get("units", 0) - finding.basis.get("members", 0)

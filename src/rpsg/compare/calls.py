@@ -101,7 +101,7 @@ class SharedCalls:
         return SharedWriter(writer, store, meter, cell.id)
 
     def left(self, spent: Spent) -> LimitsSection:
-        """The limits of a store, when all others have used ``spent``.
+        """What is left of the limits for one store, if all other stores have used ``spent``.
 
         Raises:
             LimitError: nothing is left.

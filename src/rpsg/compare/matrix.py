@@ -219,7 +219,9 @@ def _writer_of(matrix: Matrix, folder: Path) -> str:
 
 
 def _with_default(entry: Any, default: Settings, folder: Path) -> Any:
-    """The entry with its plan file read. If its settings name no model or method, its own name does."""
+    """The entry with the settings of its plan file in it. If they name no model or method, its own name
+    does.
+    """
     return entry.model_copy(update={"plan": "", "settings": merge(default, _inlined(entry, folder).settings)})
 
 

@@ -98,8 +98,9 @@ def read_pack(folder: Path) -> Pack:
 
 
 def find_pack(name: str) -> Pack:
-    """The pack ``name``, which ships with RPSG or is a folder of the user. Errors as ``read_pack`` and
-    ``pack_folder``.
+    """The pack ``name``, which ships with RPSG or is a folder of the user.
+
+    The errors are those of ``pack_folder`` and ``read_pack``.
     """
     return read_pack(pack_folder(name))
 

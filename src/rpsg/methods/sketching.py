@@ -219,8 +219,8 @@ def _columns_wanted(
 
 
 def _normed(counts: Floats) -> Floats:
-    """The counts as shares; equal shares if all counts are zero, as much noise can make them if no
-    ``uniform_mix`` is added.
+    """The counts as shares; equal shares if all counts are zero, which strong noise can cause if there is no
+    ``uniform_mix``.
     """
     total = counts.sum()
     shares: Floats = counts / total if total > 0 else np.full(len(counts), 1 / len(counts))

@@ -158,7 +158,7 @@ def require_readers(job: Job) -> None:
 def try_writer(job: Job) -> None:
     """Ask the public prompts of ``require_writer``: the first step of a method whose replies are released.
 
-    In a run their replies are in the cache already; a replay finds them among the replies of the release.
+    In a run, their replies are already in the cache; in a replay, they are among the replies of the release.
     """
     pack = job.plan.data.added_to(job.pack)
     job.tools.writer.write(trial_requests(job.plan, pack, TEXTS)[1])
