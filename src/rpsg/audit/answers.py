@@ -2,10 +2,10 @@
 the contributions of everybody else are subtracted.
 
 A release has its noisy answers in its evidence, so that ``rpsg verify`` can repeat the choice of texts. An
-attacker who knows the rows of everybody but the canaries can subtract what those add. What remains is what
-the planted canaries add, and the noise. To compute it, the run is repeated with all canaries, planted or not.
-Its method may ask anything whose answer is a histogram or a sum; strings that passed a threshold, and tokens,
-are taken as they were drawn.
+attacker who knows the rows of everybody but the canaries can subtract what these rows add. What remains is
+what the planted canaries add, and the noise. To compute it, the run is repeated with all canaries, planted or
+not. Its method may ask anything whose answer is a histogram or a sum; strings that passed a threshold, and
+tokens, are taken as they were drawn.
 """
 
 from __future__ import annotations

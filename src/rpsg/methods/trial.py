@@ -156,7 +156,8 @@ def require_readers(job: Job) -> None:
 
 
 def try_writer(job: Job) -> None:
-    """Ask the public prompts of ``require_writer``: the first step of a method whose replies are released.
+    """Send the writer the public prompts of ``require_writer``: the first step of a method whose replies are
+    released.
 
     In a run, their replies are already in the cache; in a replay, they are among the replies of the release.
     """

@@ -115,7 +115,7 @@ class _Loaded:
         return found
 
     def beginning(self, ids: Sequence[int]) -> list[tuple[Any, Any]]:
-        """The keys and values of each layer for the tokens that all prompts begin with, of one row."""
+        """The keys and values of each layer for the common beginning of all prompts, computed as one row."""
         torch, transformers = import_torch(), import_transformers()
         if (known := tuple(ids)) not in self._beginnings:
             cache = transformers.DynamicCache()
