@@ -59,6 +59,11 @@ def names(kind: Kind) -> dict[str, str]:
     return known | {entry.name: f"from {entry.value.partition(':')[0]}" for entry in plugins(kind)}
 
 
+def is_known(kind: Kind, name: str) -> bool:
+    """Whether there is an entry called ``name``. Plug-ins, which are slow to list, come last here too."""
+    return name in built_in(kind) or any(entry.name == name for entry in plugins(kind))
+
+
 def find(kind: Kind, name: str) -> Any:
     """The function or object called ``name``; UsageError lists the known names."""
     if built := built_in(kind).get(name):

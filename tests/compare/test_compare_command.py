@@ -46,6 +46,16 @@ def done(matrix_file: Callable[..., Path], lab: Lab) -> tuple[Path, Path]:
     return file, out
 
 
+def test_a_dry_run_does_not_list_installed_packages_for_each_cell(
+    matrix_file: Callable[..., Path], lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading the metadata of all packages took most of the time of a forecast, and each cell has one."""
+    file, listed = matrix_file(seeds=[0, 1, 2]), list[str]()
+    monkeypatch.setattr("rpsg.registry.entry_points", lambda group: listed.append(group) or [])
+    assert main(["compare", str(file), "--dry-run"]) == 0
+    assert len(listed) <= 2  # those of metrics, and those of embedders for the evaluation
+
+
 def test_a_dry_run_sends_nothing_reads_nothing_and_tells_every_cell(
     matrix_file: Callable[..., Path], lab: Lab, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -95,6 +95,14 @@ def test_a_pack_is_found_by_name_and_by_folder(folder: Path) -> None:
     assert caught.value.hint.startswith("Did you mean support? Use one of: ")
 
 
+def test_a_pack_of_ours_is_read_once_and_a_folder_of_a_user_each_time(folder: Path) -> None:
+    """A comparison looks up the pack several times for each of its hundreds of cells."""
+    assert find_pack("food-reviews") is find_pack("food-reviews")
+    before = find_pack(str(folder))
+    change(folder, 'title = "', 'title = "changed ')
+    assert find_pack(str(folder)).title == f"changed {before.title}"
+
+
 @pytest.mark.parametrize("name", ["../food-reviews", "/", "", ".", "food-reviews/../food-reviews\0"])
 def test_a_name_is_no_way_into_other_folders(name: str) -> None:
     with pytest.raises(UsageError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,7 +103,14 @@ def find_pack(name: str) -> Pack:
 
     The errors are those of ``pack_folder`` and ``read_pack``.
     """
-    return read_pack(pack_folder(name))
+    folder = pack_folder(name)
+    return _shipped(folder) if folder.parent == PACKS else read_pack(folder)
+
+
+@cache
+def _shipped(folder: Path) -> Pack:
+    """A pack of RPSG, read once: its files are part of the program. The files of a user can change."""
+    return read_pack(folder)
 
 
 def pack_folder(name: str) -> Path:

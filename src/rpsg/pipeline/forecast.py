@@ -133,7 +133,7 @@ def _place(plan: Plan, kind: Kind, name: str) -> str:
         if egress.is_loopback(host) and plan.server.this_machine:
             return f"{egress.THIS_MACHINE} ({host}, {egress.BY_THE_PLAN})"
         return host or PROVIDER
-    if registry.is_plain(name) and name not in registry.names(kind):
+    if registry.is_plain(name) and not registry.is_known(kind, name):
         return ""  # no such model: that is one of the plan's obstacles
     known = {entry.partition(":")[0] for entry in registry.built_in(kind)}
     built_in = beginning in known or "/" in name or beginning == "hf"
