@@ -117,7 +117,7 @@ def test_without_its_journal_a_folder_with_answers_is_refused_and_draws_nothing(
             journal.write_bytes(content)
             journal.chmod(0o600)
         for _ in range(2):
-            with pytest.raises(RunError, match="journal of this run is gone") as caught:
+            with pytest.raises(RunError, match="journal of this run is missing") as caught:
                 clinic.count("run", stages=2)
             assert "-o" in caught.value.hint
     assert clinic.charges() == pytest.approx(1)
@@ -143,7 +143,7 @@ def test_a_fresh_book_learns_of_the_answers_that_lie_in_the_folder(clinic: Clini
     first = clinic.count("run")
     assert clinic.count("run", book="fresh") == first
     assert clinic.charges("fresh") == pytest.approx(1)
-    assert any("had no charge" in line and "first" in line for line in clinic.said)
+    assert any("had recorded no charge" in line and "first" in line for line in clinic.said)
     clinic.said.clear()
     assert clinic.count("run", book="fresh") == first
     assert clinic.charges("fresh") == pytest.approx(1)

@@ -37,7 +37,7 @@ def copied(held_out: int, verdict: Any = "no violation seen") -> Finding:
     [
         ([], APART, 0, "without the corpus"),
         ([], ALIKE, 1, "canary that was held out"),
-        ([EXCHANGED], ALIKE, 0, "may be exchanged"),
+        ([EXCHANGED], ALIKE, 0, "may have been swapped"),
         ([copied(20)], ALIKE, 0, "fifty characters"),
         ([copied(5, "refuted")], ALIKE, 0, "fifty characters"),
         ([copied(5, "not run")], ALIKE, 0, "fifty characters"),

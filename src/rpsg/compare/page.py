@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 #: If there are more lines than this about who wins, they are folded.
 MOST_LINES = 8
 SHARING = (
-    "Cells share replies to public prompts, that is of methods that read no private text or only noisy "
-    "answers. In each cell such a reply counts with its tokens and with the time it took when it was "
-    "written, so figures are those of a run by itself. Replies to prompts with private text are never shared."
+    "Cells share the replies to public prompts: those of methods that read no private text, or only noisy "
+    "answers. Each cell counts the tokens of such a reply, and the time that it took to write, as if the "
+    "cell had run alone. Replies to prompts with private text are never shared."
 )
 
 PEOPLE = (

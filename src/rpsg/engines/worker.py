@@ -133,4 +133,7 @@ def failure_of(error: BaseException) -> WorkerFailure:
     """The message of an error of RPSG; of any other error type and place, because it may quote a text."""
     if isinstance(error, RpsgError):
         return WorkerFailure(error.message, error.hint)
-    return WorkerFailure(f"A model failed ({place_of(error)}).", "Please report that line.")
+    return WorkerFailure(
+        f"A model failed ({place_of(error)}).",
+        "Please report this message.",
+    )

@@ -200,8 +200,8 @@ def _canaries(found: Found) -> Html | None:
     ]
     rows = [(side, joined(strip(hits, count), f"{hits:,} of {count:,}")) for side, count, hits in sides]
     told = (
-        "A canary is a made-up text that ends in words drawn at random. Coins decided which of them went "
-        "into the data. One that was planted and is in the corpus cannot have got there by chance."
+        "A canary is a made-up text that ends in words drawn at random. Coin tosses decided which canaries "
+        "went into the data. If a planted canary is in the corpus, it cannot have got there by chance."
     )
     zero = about.get("at most, if none is found")
     bound = (

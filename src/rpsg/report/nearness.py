@@ -76,8 +76,8 @@ def nearness(real: Floats, synthetic: Floats) -> Html:
         ],
         title="How near the corpus comes to each real text",
         desc="The solid curve is the share of real texts that have a synthetic text at least as similar as "
-        "the axis says, the dashed curve the share that have such another real text. Where the solid curve "
-        "is far below the dashed one, real texts have no counterpart.",
+        "the axis says, and the dashed curve is the share that have such another real text. Where the solid "
+        "curve is far below the dashed one, real texts have no counterpart.",
         axes=("cosine of the nearest text", "real texts"),
         ticks=(ticks, [(0.0, "0 %"), (0.5, "50 %"), (1.0, "100 %")]),
     )
