@@ -193,7 +193,7 @@ def test_without_its_key_a_run_is_refused_and_no_other_key_is_made(lab: Lab, los
         key.unlink()
     else:
         key.write_bytes(b"o" * 32)
-    with pytest.raises(RunError, match="opens? the private files of this run") as refused:
+    with pytest.raises(RunError, match=r"opens? the private files of this run") as refused:
         running.execute(plan, run, tools=lab.tools())
     assert "-o" in refused.value.hint
     assert key.exists() is (loss == "another")

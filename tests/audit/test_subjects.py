@@ -64,7 +64,7 @@ def test_somebody_on_both_sides_is_refused() -> None:
 @pytest.mark.parametrize("sides", [(FEWEST - 1, 100), (100, FEWEST - 1), (0, 100)])
 def test_too_few_people_on_a_side_are_refused(sides: tuple[int, int]) -> None:
     rows = texts(200, 1)
-    with pytest.raises(DataError, match=f"needs {FEWEST} people on each side"):
+    with pytest.raises(DataError, match=f"needs at least {FEWEST} people on each side"):
         subject_of(rows, rows[: sides[0]], rows[100 : 100 + sides[1]])
 
 

@@ -82,7 +82,7 @@ def test_an_attack_that_names_those_held_out_voids_what_another_refutes() -> Non
     report = audit([*used[:80], *rows[300:]], used, held, attacks=attacks)
     assert (report.finding("copies").epsilon_lower or 0.0) > 1
     assert report.verdict == "not run"
-    assert "by opposite" in report.reason
+    assert "opposite named more" in report.reason
 
 
 def test_a_leak_that_is_found_counts_although_the_planted_one_is_missed() -> None:

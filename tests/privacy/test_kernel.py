@@ -105,7 +105,7 @@ def test_a_question_that_is_not_the_next_of_the_plan_is_refused(run: Run, change
 def test_a_question_beyond_the_plan_is_refused(run: Run) -> None:
     kernel = run.kernel()
     run.all(kernel)
-    with pytest.raises(PrivacyError, match="budget is spent"):
+    with pytest.raises(PrivacyError, match="budget is already spent"):
         run.votes(kernel, 1)
 
 

@@ -76,7 +76,7 @@ JSONL_FAULTS = [
         "text is a list",
         '{"text": ["%s"]}',
         "line 1: the text is a list or an object",
-        "'text' must hold a text, or the turns",
+        "'text' must hold text, or turns,",
     ),
     ("text is an object", '{"text": {"a": "%s"}}', "line 1: the text is a list or an object", "every row"),
     (

@@ -1,4 +1,4 @@
-"""``rpsg audit``: attack a synthetic corpus, and say what the attacks could have seen."""
+"""``rpsg audit``: attack a synthetic corpus, and say what the attacks could have detected."""
 
 from __future__ import annotations
 
@@ -40,9 +40,7 @@ PRIVATE = "This page is private: its figures come from private texts, without no
 def audit(
     run: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="RUN", help="The folder of a finished run that held people out with --audit-holdout."
-        ),
+        typer.Argument(metavar="RUN", help="A finished run that held people out (--audit-holdout)."),
     ] = None,
     data: Annotated[
         Path | None,
@@ -108,9 +106,7 @@ def audit(
     ] = None,
     mu: Annotated[
         float | None,
-        typer.Option(
-            "--mu", metavar="M", help="The claim to test, as the mu of Gaussian differential privacy."
-        ),
+        typer.Option("--mu", metavar="M", help="The claim to test, as the mu of Gaussian DP."),
     ] = None,
     attacks: Attacks = None,
     with_embedder: WithEmbedder = None,
@@ -118,9 +114,7 @@ def audit(
     with_recogniser_model: RecogniserModel = None,
     with_surrogate: WithSurrogate = None,
     with_shadows: WithShadows = False,
-    seed: Annotated[
-        int, typer.Option("--seed", metavar="N", help="Seed of random draws and resampling.")
-    ] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of draws and resampling.")] = 0,
     out: Annotated[
         Path | None,
         typer.Option(

@@ -36,9 +36,9 @@ STATES = {
     "not supported": "not supported",
 }
 HOW_READ = (
-    "A star marks the best mean among the methods that keep to the epsilon of the table, unless the metric "
-    "is uninformative. A method that has no guarantee, or reads no private data, gets no star. Floor: the "
-    "same writer without private data. Ceiling: real texts in place of a corpus."
+    "A star marks the best mean of the methods that have the epsilon of the table, unless the metric is "
+    "uninformative. Methods that have no guarantee, or read no private data, get no star. Floor: the same "
+    "writer without private data. Ceiling: real texts in place of a corpus."
 )
 
 

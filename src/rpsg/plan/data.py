@@ -144,8 +144,7 @@ class DataSection(Section):
     )
     divided_by: Literal["person", "site"] = setting(
         "person",
-        "With shards: person, if all shards read one file; site, if each reads its own file of different "
-        "people.",
+        "With shards: person, if all read one file; site, if each reads its own file of different people.",
         added_later=True,
     )
     canary_texts: Name = setting(

@@ -27,15 +27,13 @@ class PaperSection(Section):
     )
     seed_words: int | None = setting(None, "How many words of each record are used. Default: all.", ge=1)
     abstracter: Literal["writer", "summariser"] = setting(
-        "writer", "What summarizes a record: the writer, or a separate summarizer."
+        "writer", "What summarizes a record: the writer, or a separate summariser."
     )
     summariser: str = setting(
         "facebook/bart-large-cnn", "The summarizer: a seq2seq model from the hub, or a folder that holds one."
     )
     candidates: int = setting(5, "How many summaries of each record to choose from.", ge=1, le=64)
-    min_tokens: int = setting(
-        50, "Minimum number of tokens of a summary (only for abstracter = summariser).", ge=0
-    )
+    min_tokens: int = setting(50, "Minimum number of tokens of a summary (summarizer only).", ge=0)
     max_tokens: int = setting(150, "Maximum number of tokens of a summary.", ge=1, le=4096)
     guard_words: int = setting(
         6, "Drop a summary that shares this many consecutive words with its record.", ge=1
@@ -63,20 +61,14 @@ class PaperSection(Section):
         "argmax", "How a summary is chosen: argmax (best noisy score) or votes (noisy votes of all records)."
     )
     sensitivity: Literal["paper", "sound"] = setting(
-        "paper",
-        (
-            "How far one record is taken to move the scores: paper (1) or sound (root of the number of "
-            "candidates)."
-        ),
+        "paper", "How far one record can move the scores: paper (1) or sound (square root of candidates)."
     )
     nominal_epsilon: float = setting(
         4.0,
         "Noise of the choice of a summary, by the paper's formula; 0: no noise. It guarantees nothing.",
         ge=0,
     )
-    length: float = setting(
-        0.8, "Length of text to ask for, as a share of the words of the record.", gt=0, le=4
-    )
+    length: float = setting(0.8, "Text length to ask for, as a share of the record's words.", gt=0, le=4)
     sentiment_attempts: int = setting(
         4, "Maximum number of times that a text is written to get the sentiment of its record.", ge=1, le=20
     )
@@ -92,9 +84,7 @@ class PaperSection(Section):
     surrogate_epochs: int = setting(
         3, "Number of passes over the rewritten texts in this training (transformers).", ge=1, le=100
     )
-    representatives: int = setting(
-        250, "How many representative scores stand for the scores of all private texts.", ge=1
-    )
+    representatives: int = setting(250, "How many scores stand for the scores of all private texts.", ge=1)
     filters: Literal["early", "middle", "late"] = setting(
         "late", "Which version of the authors' code the filters follow: early, middle or late."
     )
@@ -111,11 +101,7 @@ class PaperSection(Section):
         "max", "Distance to the farthest representative (max, as published) or the nearest (min)."
     )
     remote: Literal["never", "abstracts", "records"] = setting(
-        "never",
-        (
-            "What private text may be sent to a writer on another machine: never (none), abstracts, or "
-            "records."
-        ),
+        "never", "Private text for a writer on another machine: never (none), abstracts, or records."
     )
 
     @model_validator(mode="after")
@@ -146,10 +132,7 @@ class AugpeSection(Section):
         10, "How often the private texts vote; all votes together cost epsilon.", ge=1, le=100
     )
     variations: int = setting(
-        7,
-        "Number of candidates in a vote for each text to select: the text itself and its variations.",
-        ge=2,
-        le=64,
+        7, "Candidates in a vote for each text to select: the text and its variations.", ge=2, le=64
     )
     lookahead: int = setting(
         0,
@@ -260,8 +243,7 @@ class RuptaSection(Section):
         "keep", "What happens to a text that still reveals an attribute after the last edit: keep or drop."
     )
     remote: Literal["never", "records"] = setting(
-        "never",
-        "Whether private texts may be sent to a writer on another machine: never (no) or records (yes).",
+        "never", "Whether a writer on another machine may be sent private texts: never (no) or records (yes)."
     )
 
     @model_validator(mode="after")

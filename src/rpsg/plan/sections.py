@@ -118,8 +118,7 @@ class MethodSection(Section):
     )
     select: Literal["sketch", "votes"] = setting(
         "sketch",
-        "How texts are chosen from the drafts: sketch (one noisy sum) or votes (only for thousands of "
-        "people).",
+        "How drafts are chosen: sketch (one noisy sum) or votes (only for thousands of people).",
         option="--select WHAT",
     )
     diversity: float = setting(

@@ -70,9 +70,7 @@ class WriteAheadLog:
             append_line(self.path, canonical_json({"event": "begin", **self.heading}))
             return self
         if events[0] != {"event": "begin", **self.heading}:
-            raise RunError(
-                "The run folder belongs to another run, plan or noise source.", hint=_NEW_FOLDER
-            )
+            raise RunError("The run folder belongs to another run, plan or noise source.", hint=_NEW_FOLDER)
         for event in events[1:]:
             self._take(event)
         return self

@@ -101,7 +101,7 @@ class Pages:
         )
 
     def text(self, name: str, number: int) -> str:
-        """How one released text came about."""
+        """How one released text was made."""
         found = self._found(name, "run", "release")
         opened = self._releases.open(found)
         text = opened.by_id.get(number)

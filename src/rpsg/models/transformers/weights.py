@@ -281,14 +281,13 @@ def as_model_errors(weights: Weights) -> Iterator[None]:
     except Exception as error:  # what these packages raise for bad files has no common base class
         raise ModelError(
             f"transformers could not load {weights.label} ({type(error).__name__}).",
-            hint="Use a model that transformers supports without further code: code that comes with weights "
-            "is not run.",
+            hint="Use a model that transformers supports by itself: code beside weights is not run.",
         ) from error
 
 
 @contextmanager
 def quietly(transformers: Any) -> Iterator[None]:
-    """Without progress bars and messages of transformers; the previous settings are restored."""
+    """Within this context transformers shows no progress bars and messages."""
     logging = transformers.utils.logging
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()

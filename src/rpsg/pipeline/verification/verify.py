@@ -1,4 +1,4 @@
-"""``rpsg verify``: copies a release, makes it again from its evidence, and compares byte for byte."""
+"""``rpsg verify``: copies a release, rebuilds it from its evidence, and compares byte for byte."""
 
 from __future__ import annotations
 
@@ -45,10 +45,7 @@ SIGNED = "signature"
 AUDIT_FITS = "the published audit fits the release"
 OPINION = "every epsilon again, by another accountant"
 UNKNOWN_SIGNER = "who holds the key that signed it: compare the fingerprint, or name the key with --key"
-UNSIGNED = (
-    "who made it: nobody has signed it, and with this program anybody can build a matching release from any "
-    "inputs"
-)
+UNSIGNED = "who made it: nobody has signed it, and this program makes a matching release from any inputs"
 REGENERATE = "the writer writes the same texts again"
 FROM_SEEDS = (
     (
@@ -85,7 +82,7 @@ def verify(
     Nothing that the release names is opened: no model except those known here by digest and those that the
     caller names by role in ``models``, no server, no path outside its folder, no plug-in except ``plugins``.
     The first error in the form of the release ends the check. ``workers`` processes share the work; None: one
-    for each core if the release is large. With ``key`` the release must be signed by that
+    for each core if the release is large. With ``key`` the release must have a signature that fits this
     public key; with ``second_opinion`` another accountant computes every epsilon again.
 
     Raises:
@@ -249,7 +246,7 @@ def _made_again(
             detail = "byte for byte" if same else f"what it writes differs from {CORPUS}"
             checks.append(Check(REGENERATE, ok=same, detail=detail))
     except LostProcessError:
-        raise  # that says nothing about the release
+        raise  # such an error says nothing about the release
     except RpsgError as error:
         return [Check(FOLLOWS, ok=False, detail=error.sentences)]
     except _BROKEN as error:

@@ -192,17 +192,11 @@ class DocumentMaker:
     def _text(self, number: int, given: object) -> str | Fault:
         column = self.columns.text
         if isinstance(given, bytes) and (given := decoded(given)) is None:
-            return self._fault(
-                number, TEXT_NOT_UTF8, "Write the text of this row again as UTF-8, or remove the row."
-            )
+            return self._fault(number, TEXT_NOT_UTF8, "Write this row again as UTF-8, or remove it.")
         value = given if isinstance(given, str) else spelled(given) or in_one_text(given)
         is_nan = isinstance(given, float) and math.isnan(given)
         if value is None and given is not None and not is_nan:
-            return self._fault(
-                number,
-                TEXT_IS_NONE,
-                f"{column!r} must hold a text, or the turns of a conversation, in every row.",
-            )
+            return self._fault(number, TEXT_IS_NONE, f"{column!r} must hold text, or turns, in every row.")
         text = "" if value in MISSING else clean(value or "")
         if not any(c.isprintable() and not c.isspace() for c in text):
             return self._fault(number, NO_TEXT, f"Fill in {column!r}, or remove the row.")
