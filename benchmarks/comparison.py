@@ -40,9 +40,10 @@ This page is written by `python benchmarks/comparison.py` from `benchmarks/resul
 methods](comparison-files.md) explains how the figures are made and what is held equal.
 """
 WHO = """\
-**Who wins where.** In each comparison the method that is best in most metrics is set beside the others, and
-beside the floor (texts of the same writer without private data). *More than chance* means that the 95 %
-interval of the differences within seeds leaves out zero.
+**Who wins where.** In each comparison the method that is best in most metrics is compared with the others,
+and with the floor (texts of the same writer without private data). *More than chance* means: for each seed
+the difference between both methods was computed, and the 95 % interval of these differences does not contain
+zero.
 """
 NOTHING = """\
 **There is no comparison yet**: no result is committed, so nothing can be said about which method is better.

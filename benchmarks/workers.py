@@ -149,10 +149,8 @@ def found_with(options: argparse.Namespace) -> dict[str, Any]:
 
 def table(kept: dict[str, Any]) -> str:
     """The results as a Markdown table: medians, and for each number of workers the share of the cores."""
-    lines = [
-        "| what the workers do | workers | seconds | share of the cores used |",
-        "| --- | --- | --- | --- |",
-    ]
+    head = "| what the workers do | workers | seconds | share of the cores used |"
+    lines = [head, "| --- | --- | --- | --- |"]
     for writer, found in kept.items():
         if writer == "count":
             name = f"{found['requests']:,} private rows, embedded and counted"
