@@ -91,7 +91,11 @@ def at_fault(kind: Kind, name: str, what: str) -> PlugInError:
     entry = next((entry for entry in plugins(kind) if entry.name == name), None)
     if entry is None:
         is_ours = name in built_in(kind)
-        hint = "This is a bug in RPSG. Please report the line above." if is_ours else "Repair or replace it."
+        hint = (
+            "This is a bug in RPSG. Please report the line above."
+            if is_ours
+            else "Repair or replace this plug-in."
+        )
         return PlugInError(f"The {kind.removesuffix('s')} {name!r} {what}.", hint=hint)
     package, _ = _package_of(entry)
     return PlugInError(

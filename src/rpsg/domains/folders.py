@@ -49,7 +49,9 @@ def _read_values(folder: Path, attribute: dict[str, object]) -> dict[str, object
             descriptions.append(text.strip() or describe.format(value=value.strip()))
             groups.setdefault(heading, []).append(value.strip())
     if len(groups) > 1 and "" in groups:
-        raise UsageError(f"{path} has values above its first heading.", hint="Give them one too: # Name")
+        raise UsageError(
+            f"{path} has values above its first heading.", hint="Give these values a heading too: # Name"
+        )
     read = {**attribute, "values": values, "descriptions": descriptions}
     return {**read, "groups": groups} if len(groups) > 1 else read
 
@@ -77,7 +79,7 @@ def read_pack(folder: Path) -> Pack:
         raw["attributes"] = [_read_values(folder, a) for a in raw.get("attributes", [])]
         if any(a.get("kind") == "column" for a in raw["attributes"]):
             raise UsageError(
-                f"{path} has an attribute of the kind column, which only a run adds.",
+                f"{path} has an attribute of the kind column. Only a run can add those.",
                 hint="Declare the column for a run: --columns 'priority=low|high'.",
             )
         named = [str(a.get("file") or "") for a in raw["attributes"]]
