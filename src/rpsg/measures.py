@@ -190,7 +190,7 @@ def _ends(measure: Measure | None) -> tuple[float | None, float | None]:
 class Report(Shown):
     """All lines of an evaluation, and how it was made. ``notes`` are sentences for the reader.
 
-    ``sizes`` has the number of texts that were given of each corpus. All lines use ``n`` texts of each.
+    ``sizes`` has the number of texts given for each corpus. All lines use ``n`` texts of each.
     """
 
     lines: tuple[Line, ...]
@@ -224,7 +224,7 @@ class Report(Shown):
         """The report from the dictionary that ``to_dict`` returned.
 
         Raises:
-            ValueError, KeyError, TypeError: ``found`` is not such a dictionary, or is of another version.
+            ValueError, KeyError, TypeError: ``found`` is not such a dictionary, or another version wrote it.
         """
         if found["format"] != FORMAT:
             raise ValueError("another version")

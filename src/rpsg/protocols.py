@@ -122,7 +122,8 @@ class LogitSource(Model, Protocol):
     def begin(
         self, before: str, texts: Sequence[str], after: str, *, most: int, room: int, least: int = 1
     ) -> Contexts:
-        """A prompt for each text: the words before it, its first ``most`` tokens, the words after it.
+        """A prompt for each text: ``before``, at most ``most`` tokens from the start of the text, and
+        ``after``.
 
         ``room`` is how many tokens will be appended. A batch of fewer than ``least`` prompts is filled up to
         this number. The logits of a prompt depend, bit for bit, only on that prompt and on these numbers, and

@@ -128,7 +128,7 @@ def test_the_operator_is_told_in_the_private_folder_and_nowhere_else(lab: Lab) -
     screen = Screen()
     moved = lab.file(rows[::-1], "november.jsonl")
     two = lab.run(lab.plan(moved), "two", progress=screen)
-    assert "No other account" in (one.path / "private" / "notes.md").read_text()
+    assert "under no account except" in (one.path / "private" / "notes.md").read_text()
     told = (two.path / "private" / "notes.md").read_text()
     assert "october.jsonl" in told
     assert not any("october" in line for line in screen.said)

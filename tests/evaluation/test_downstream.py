@@ -105,7 +105,7 @@ def test_a_corpus_with_one_label_teaches_nothing_though_the_real_texts_have_two(
 
 @pytest.mark.parametrize("truth", [["GOOD", "BAD"], ["Good ", "bad"], ["good", "ba-d"], ["good", "\uff42ad"]])
 def test_labels_that_differ_in_their_spelling_only_give_a_reason_and_no_score(truth: list[str]) -> None:
-    with pytest.raises(UnavailableError, match="differ in case, blanks or punctuation only"):
+    with pytest.raises(UnavailableError, match="only in case, blanks or punctuation"):
         _train_and_test(asked(np.eye(4), ["good", "bad"] * 2, np.eye(4), truth * 2))
 
 

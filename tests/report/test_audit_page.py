@@ -96,7 +96,7 @@ def test_an_audit_that_does_not_count_has_its_reasons_and_no_empty_table(leaky: 
 def test_without_a_claim_no_curve_is_its(leaky: AuditReport) -> None:
     page = page_of(replace(leaky, claim=Claim()))
     assert "second line" not in {line.attributes["class"] for line in page.all("polyline")}
-    assert "In the other colour" not in page.text
+    assert "The line in another colour" not in page.text
 
 
 def test_the_end_of_a_long_text_is_folded_and_nothing_of_it_is_lost(leaky: AuditReport) -> None:

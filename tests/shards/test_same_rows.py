@@ -40,7 +40,7 @@ def two(lab: Lab) -> tuple[Path, Path]:
     ("how", "said"),
     [
         ("same", "Question 1: All shards read the same rows"),
-        ("changed", "other rows than shard 1: 2."),
+        ("changed", "differ from those of shard 1: 2."),
         ("apart", "No two sites"),
         ("doubled", "same rows: 1 and 3."),
     ],
@@ -63,7 +63,7 @@ def test_a_warning_about_the_first_question_outlives_the_second(
     _, waiting = shards.second(shards.plan(), [one, other, one])
     shards.merge(shards.count_all(waiting, one))
     told = note(lab)
-    assert "Question 1: These shards read other rows than shard 1: 2." in told
+    assert "Question 1: The rows of these shards differ from those of shard 1: 2." in told
     assert "Question 2: All shards read the same rows" in told
     assert "These shards did not read the same rows the second time: 2." in told
 
@@ -93,7 +93,7 @@ def test_merging_other_answers_to_the_same_question_does_not_hide_the_first(
     assert note(lab).count("Question 1") == 1
     question = waiting.file.with_name("question-1.json")
     shards.merge([shards.count(question, one, k, f"again-{k}.sum") for k in (1, 2, 3)])
-    assert "other rows than shard 1: 2." in note(lab)
+    assert "differ from those of shard 1: 2." in note(lab)
     assert "the same rows when they were merged again: 2." in note(lab)
 
 
@@ -121,14 +121,14 @@ def test_other_accounts_that_hold_a_shard_s_file_are_named(lab: Lab, shards: Sha
     files = sites(lab, rows) if how == "site" else [lab.file(rows)] * 3
     lab.run(lab.plan(files[-1], data={"account": "elsewhere"}), "alone")
     shards.second(shards.plan(data={"divided_by": how}), files)
-    assert "also read under other accounts than 'ward':\n\n- 'elsewhere'\n" in note(lab)
+    assert "read under 'ward', and also under these accounts:\n\n- 'elsewhere'\n" in note(lab)
 
 
 def test_an_account_that_alone_holds_the_files_is_told_so(lab: Lab, shards: Shards) -> None:
     lab.run(lab.plan(lab.file(lab.rows(200, seed=1)), data={"account": "elsewhere"}), "alone")
     shards.whole(shards.plan(), lab.file(lab.rows(200)))
     assert set(Odometer().names()) == {"elsewhere", "ward"}
-    assert note(lab).endswith("No other account than 'ward' was used for exactly these rows.\n")
+    assert note(lab).endswith("Exactly these rows were read under no account except 'ward'.\n")
 
 
 def test_an_account_that_held_the_files_of_the_first_question_alone_is_named(

@@ -4,8 +4,8 @@ the contributions of everybody else are subtracted.
 A release has its noisy answers in its evidence, so that ``rpsg verify`` can repeat the choice of texts. An
 attacker who knows the rows of everybody but the canaries can subtract what these rows add. What remains is
 what the planted canaries add, and the noise. To compute it, the run is repeated with all canaries, planted or
-not. Its method may ask anything whose answer is a histogram or a sum; strings that passed a threshold, and
-tokens, are taken as they were drawn.
+not. Every question of the run whose answer is a histogram or a sum is attacked in this way. Strings that
+passed a threshold, and tokens, stay as they were drawn.
 """
 
 from __future__ import annotations
@@ -175,7 +175,9 @@ class _Asking:
         noisy = self._next(query).histogram()
         rows = open_private(contributions())
         if not isinstance(rows, (RowCells, BoundedVectors)):
-            raise RunError(f"Stage {query.stage} releases a sum, not what each person adds to it.")
+            raise RunError(
+                f"Stage {query.stage} cannot be attacked: it gives a sum, not what each person contributed."
+            )
         canary_of = self._canaries()
         owner = np.array([canary_of.get(unit, -1) for unit in rows.units.tolist()], np.int64)
         own = np.stack([_sum(query, rows, owner == i) for i in range(len(self.shown))])

@@ -57,7 +57,8 @@ def fitted_on_members(subject: Subject) -> Subject:
 
 
 def leaky(subject: Subject) -> Subject:
-    """A control, in which the right answer is known: one text in twenty is a member's, with words dropped.
+    """A control, in which the right answer is known: one text in twenty is a member's text with words
+    dropped.
 
     Each leaked text is of a different member, or a planted canary; it lacks a random fifth of its words. The
     other texts are those of the audited corpus. This is why the members and the planted canaries are drawn

@@ -70,7 +70,8 @@ def audit_run(
 
     Raises:
         UsageError: this is not a run folder, or nobody was held out; the hint says what to do.
-        DataError: the file cannot be read or has other rows than the run read, or there are too few people.
+        DataError: the file cannot be read or its rows differ from those of the run, or there are too few
+            people.
         RunError: the run is not finished, in use or purged.
     """
     run = path_of(run, "run")

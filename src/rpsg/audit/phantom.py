@@ -59,9 +59,9 @@ def word_runs(subject: Subject, length: int, *, with_public: bool = False) -> tu
 
 
 def hit_by_own_runs(subject: Subject, known: Hashes, private: Runs) -> npt.NDArray[np.bool_]:
-    """The people with a known run of words that nobody else has.
+    """For each person, whether a run of words that is in ``known`` is in their texts and in nobody else's.
 
-    Only known ones of the private runs are kept, so memory grows with the corpus.
+    Of the private runs, only those in ``known`` are kept, so memory grows with the corpus.
     """
     held = []
     for start, runs, owner in private:

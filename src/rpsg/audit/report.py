@@ -145,8 +145,8 @@ class AuditReport(Shown):
             share, name = min(of_people)
             told.append(
                 f"If the texts of {_percent(share)} of the members stood out, {name} would have shown it in "
-                "95 of 100 cases. A leak that stands out less must be larger to be found. The texts of "
-                "fewer people may have leaked, even word for word, without being found."
+                "95 of 100 cases. If they stood out less, the attack would need more of them to show it. "
+                "The texts of fewer people may have leaked, even word for word, without being found."
             )
         if of_canaries := [limit for limit in known if limit[1] in OF_CANARIES]:
             share, name = min(of_canaries)
@@ -188,7 +188,7 @@ class AuditReport(Shown):
                 "In a test corpus with one text of every member, from which a fifth of the words was dropped"
             )
         return (
-            f"In a test corpus in which one text in twenty is that of a member ({leaked:,} "
+            f"In a test corpus in which one text in twenty is a member's text ({leaked:,} "
             f"texts, {members:,} members), with a fifth of its words dropped"
         )
 

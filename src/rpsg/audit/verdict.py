@@ -73,8 +73,9 @@ def verdict_of(
         )
     if not any(control.outcome == "caught" for control in leak if control.name in quiet):
         return "not run", (
-            "No attack would have detected a corpus in which one text in twenty is a member's. More people "
-            "on each side, more synthetic texts, or canaries make smaller leaks visible."
+            "No attack would have detected a corpus in which one text in twenty is a copy of a member's "
+            "text with a fifth of its words dropped. More people on each side, more synthetic texts, "
+            "or canaries make smaller leaks visible."
         )
     return "no violation seen", "No attack named more members than chance would explain if the claim holds."
 

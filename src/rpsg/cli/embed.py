@@ -34,10 +34,10 @@ def embed(
     prompts, and the file is read. No noisy answer is drawn, so no budget is spent, and none is reserved while
     the texts are embedded. The embeddings are stored in RUN/private, encrypted like everything private there.
 
-    You can stop the command at any time. The same command continues after the last 8,192 texts that were
-    finished. If the file has changed since then, all texts are embedded again. If you change the writer or
-    the prompts, the embeddings are kept. If you change the budget, the schema, the embedder or the choice of
-    rows, `rpsg run` embeds the texts again.
+    You can stop the command at any time. The same command continues after the last block of 8,192 texts that
+    was finished. If the file has changed since then, all texts are embedded again. If you change the writer
+    or the prompts, the embeddings are kept. If you change the budget, the schema, the embedder or the choice
+    of rows, `rpsg run` embeds the texts again.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.cli.progress import progress_for

@@ -47,11 +47,11 @@ _PACKAGE = Path(__file__).parents[1]
 
 @dataclass(frozen=True, slots=True)
 class CellRecord:
-    """What is known of a cell so far.
+    """What is known about a cell so far.
 
-    ``state`` is "new", "running" (or a process that was killed), "stopped", "failed" or "done". ``seconds``
-    are those of the run, over all attempts; ``timed`` is False if a process was killed, since nobody knows
-    how long it had worked. ``figures`` hold the outcome.
+    ``state`` is "new", "running" (also after its process was killed), "stopped", "failed" or "done".
+    ``seconds`` are those of the run, over all attempts; ``timed`` is False if a process was killed, since
+    nobody knows how long it had worked. ``figures`` hold the outcome.
     """
 
     state: str = "new"

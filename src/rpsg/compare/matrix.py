@@ -181,7 +181,7 @@ def read_matrix(path: str | Path, files: Mapping[str, str] | None = None) -> Mat
     """The comparison in a TOML file. Relative paths of plan files and data start at its folder.
 
     ``files`` gives the files of data sets by name. An entry without settings stands for the model or method
-    of its name. All plan files are read, so that the result depends on no other file than the data.
+    of its name. All plan files are read, so that the result depends on no other file except the data.
 
     Raises:
         UsageError: the file cannot be read or something in it is wrong; the message says what is allowed.

@@ -151,7 +151,7 @@ def _efficiency(
         blocks += _charts(setting.in_words(), charts)
     reader = (
         "Quality against seconds for 1,000 texts, as in Figure 2 of the paper. The seconds are those of a "
-        "whole run on this machine. A method has a point for each epsilon of its runs, which may be ∞."
+        "whole run on this machine. A method has a point for each epsilon (also ∞) with which it was run."
     )
     return part("efficiency", "Efficiency", reader, _legend(legend), *blocks) if blocks else None
 

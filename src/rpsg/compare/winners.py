@@ -32,7 +32,7 @@ class Win:
     """The best method on one metric; none (an empty name) if two are exactly as good.
 
     ``beyond_chance`` says whether its lead is more than chance, None if seeds are too few to tell. ``beaten``
-    are the others it was compared with.
+    are the other methods, which all have worse values.
     """
 
     metric: str

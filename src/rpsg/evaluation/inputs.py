@@ -165,7 +165,7 @@ class Inputs(Memory):
         model: str = "",
         details: Mapping[str, Any] | None = None,
     ) -> Measure:
-        """A Measure with the numbers of texts and the seed filled in; ``real``: real texts were read.
+        """A Measure with the numbers of texts and the seed. ``real`` says whether real texts were read.
 
         ``better`` says whether higher values are better, for metrics of other packages. For RPSG's own
         metrics, ``BETTER`` says so.

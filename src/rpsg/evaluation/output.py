@@ -103,10 +103,12 @@ def _refuse_unwritable(out: Path, whole: Path, what: Reading) -> None:
     if not folder.exists():
         raise UsageError(f"The folder {folder} does not exist.", hint=f"Make it first: mkdir -p {folder}")
     if not folder.is_dir():
-        raise UsageError(f"{folder} is not a folder.", hint="Name a file in a folder with --out.")
+        raise UsageError(
+            f"{folder} is not a folder.", hint="With --out, name a file in a folder that exists."
+        )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise UsageError(
-            f"The folder {folder} is not writable.", hint="Name a file in another folder with --out."
+            f"The folder {folder} is not writable.", hint="With --out, name a file in another folder."
         )
 
 

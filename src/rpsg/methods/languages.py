@@ -58,7 +58,7 @@ def about_languages(plan: Plan, *, reads_private: bool) -> Iterator[str]:
         yield (
             f"You declare that the private texts are in {name_of(declared)}, and the pack {pack.name} writes "
             f"in {name_of(written)}: topics are then recognized poorly, and the release is not in the "
-            f"language of the private texts. Name a pack in {name_of(declared)} with --domain."
+            f"language of the private texts. With --domain, name a pack in {name_of(declared)}."
         )
     reads = declared or written
     if reads in ENGLISH or not reads_private:

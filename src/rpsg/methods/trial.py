@@ -236,7 +236,7 @@ def _useless(name: str, trial: Trial) -> ModelError:
     begins = f' One reply begins: "{shown}"' if shown else ""
     usable = "1 usable text" if trial.usable else "no usable text"
     return ModelError(
-        f"The writer {name} was tested on {TEXTS} public prompts and gave {usable} ({trial.in_words()})."
-        f"{begins} This was found before anything private was read.",
+        f"The writer {name} was tested on {TEXTS} public prompts and wrote {usable} ({trial.in_words()})."
+        f"{begins} No private text had been read at that time.",
         hint=f"{_HINTS.get(reason) or hint_for(reason)} With the changed command you can use the same -o.",
     )

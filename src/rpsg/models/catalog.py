@@ -36,7 +36,7 @@ _SHOWN = 60
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One package, and the end of the path of the wanted member; ``platform``: which of several wheels."""
+    """One package, and the end of the path of the wanted member; ``platform`` selects one of its wheels."""
 
     requirement: str
     member: str

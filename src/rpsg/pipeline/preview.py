@@ -100,7 +100,9 @@ def preview(plan: Plan) -> Preview:
 def _claim(plan: Plan, method: Method) -> str:
     claim = method.claim
     if method.status == "research_only":
-        return "Nothing: its noise is for research and cannot support a claim. There is no guarantee."
+        return (
+            "Nothing: this method's noise is for research and cannot support a claim. There is no guarantee."
+        )
     if claim == "no_formal_guarantee":
         return "Nothing: private texts go into prompts and decide what is released. There is no guarantee."
     if claim == "no_private_data":

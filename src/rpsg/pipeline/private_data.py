@@ -268,10 +268,10 @@ def keep_notes(folder: RunFolder, account: Account, corpus: Private[PrivateCorpu
 def on_accounts(account: str, others: list[str]) -> str:
     """The note for the operator about other accounts under which the same rows were read."""
     if not others:
-        return f"No other account than {account!r} was used for exactly these rows.\n"
+        return f"Exactly these rows were read under no account except {account!r}.\n"
     listed = "".join(f"- {name!r}\n" for name in others)
     return (
-        f"The rows of this run were also read under other accounts than {account!r}:\n\n"
+        f"The rows of this run were read under {account!r}, and also under these accounts:\n\n"
         f"{listed}\nThose accounts spent budget on the same people, and no total includes all of it. "
         "Name one "
         "account for all of these files with --account NAME, and add up what each has spent.\n"

@@ -116,7 +116,9 @@ class SplitSection(Section):
 
     donors: float = setting(0.2, "Share of the people who give seeds, drawn in secret.", gt=0, lt=1)
     donor_list: Name = setting(
-        "", "A file with the users who give seeds, one per line, instead of a draw.", identity=False
+        "",
+        "A file that names the users who give seeds, one per line. Without it, they are drawn.",
+        identity=False,
     )
 
 
@@ -231,7 +233,7 @@ class RuptaSection(Section):
     )
     confidence: int = setting(
         90,
-        "The utility evaluator must be more certain of the label than this, 0 to 100.",
+        "The utility evaluator's confidence in the label must be above this, 0 to 100.",
         ge=0,
         lt=100,
     )

@@ -122,7 +122,7 @@ def read_back(
         if is_same and found == expected and evidence.draw in draws:
             return evidence
     raise RunError(
-        f"The evidence of stage {expected[2]} was changed, or is of another version of RPSG.",
+        f"The evidence of stage {expected[2]} was changed, or was written by another version of RPSG.",
         hint="Restore the evidence folder, or start a new run.",
     )
 

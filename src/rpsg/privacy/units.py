@@ -199,7 +199,7 @@ def _mu2(entries: Iterable[Entry], adjacency: Adjacency) -> float:
 
 
 def way_out(left_mu2: float, delta: float, *, waits: bool) -> str:
-    """What to do if an account has too little left; ``waits``: unfinished runs have reserved some of it."""
+    """What to do if an account has too little left; ``waits``: whether unfinished runs reserved some."""
     smaller = (
         f"Use an --epsilon below {math.floor(100 * epsilon_at(left_mu2, delta)) / 100:g}, or raise"
         if left_mu2 > 0 and epsilon_at(left_mu2, delta) >= 0.01

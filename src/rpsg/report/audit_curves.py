@@ -61,7 +61,7 @@ def curves_of(found: Mapping[str, Any]) -> Html | None:
         for rate in READ_AT
     ]
     fainter = ", ".join(each["name"] for each in drawn[1:])
-    limit = "In the other colour: the most that the claim allows against one person. "
+    limit = "The line in another colour is the limit of the claim for an attack on one person. "
     words = (
         f"The clearest line: {drawn[0]['name']}{f'; fainter: {fainter}' if fainter else ''}. "
         f"{limit if claim['is_made'] else ''}Dashed: guessing. A curve above "

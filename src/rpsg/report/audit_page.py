@@ -263,7 +263,7 @@ def _compared(found: Found) -> Html:
     )
 
 
-_CONTROLS = ("attack", "the members' own texts", "one text in twenty is a member's")
+_CONTROLS = ("attack", "the members' own texts", "one text in twenty copied from a member")
 
 
 def _controls(found: Found) -> Iterator[tuple[str, ...]]:

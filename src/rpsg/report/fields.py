@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 def fields(
     *, label: bool, seeded: bool, columns: Sequence[str] = (), turns: bool = False
 ) -> list[tuple[str, str]]:
-    """The fields of ``corpus.jsonl`` with their meaning; ``seeded``: rows were made from private records."""
+    """The fields of ``corpus.jsonl`` with their meaning. ``seeded``: whether rows were made from private
+    records.
+    """
     spoken = [("turns", "the turns of the conversation: who speaks, and the words")] if turns else []
     beside = [(name, f"the {name} it was written for: a declared value of this column") for name in columns]
     if seeded:

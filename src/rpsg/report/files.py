@@ -141,7 +141,7 @@ def _audit(file: Path) -> dict[str, Any] | None:
         return None
     try:
         found = json.loads(file.read_bytes())
-        audit_part(found, ())  # the rest of the report is shown even if this file is of another version
+        audit_part(found, ())  # the rest of the report is shown even if another version wrote this file
     except (ValueError, LookupError, TypeError, AttributeError):
         return None
     return dict(found)

@@ -63,7 +63,7 @@ def read_scores(path: Path) -> Report | None:
     """The scores in a file that ``rpsg evaluate`` wrote; None if there is none.
 
     Raises:
-        RunError: the file is damaged or of another version.
+        RunError: the file is damaged, or another version wrote it.
     """
     if not path.is_file():
         return None
@@ -71,7 +71,8 @@ def read_scores(path: Path) -> Report | None:
         return Report.from_dict(strict_json(path.read_bytes()))
     except (ValueError, LookupError, TypeError, AttributeError):
         raise RunError(
-            f"{path.name} is damaged or of another version.", hint="Make it again with: rpsg evaluate RUN"
+            f"{path.name} is damaged or was written by another version.",
+            hint="Make it again with: rpsg evaluate RUN",
         ) from None
 
 

@@ -1,6 +1,6 @@
 """Formats of identifiers in German, French, Spanish and Chinese texts, which ``scrub`` does not know.
 
-They are used only for texts in other languages than English.
+They are used only for texts that are not in English.
 Numbers of seven digits or more, IBANs, e-mail addresses and links are found by ``scrub`` in any language.
 """
 

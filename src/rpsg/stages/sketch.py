@@ -105,7 +105,9 @@ class Features:
         most_words: int = WORDS,
         language: str = "",
     ) -> Features:
-        """The features fitted to ``drafts``, unit rows (m, dim), and to their words."""
+        """The features fitted to the drafts: to their embeddings ``drafts``, unit rows (m, dim), and to the
+        words of ``texts``.
+        """
         exact = quantized(drafts).astype(np.float64)
         centre = np.rint(exact.mean(axis=0))
         off = exact - centre

@@ -80,7 +80,7 @@ def read_public_calls(run: Path) -> CallReport:
     """The calls of the run in the folder ``run``, in the order in which replies arrived.
 
     Raises:
-        RunError: no request was sent there, or the store is damaged or of another version.
+        RunError: no request was sent there, the store is damaged, or another version wrote it.
     """
     path = run / EVIDENCE / CALLS
     if not path.is_file() and (run / PRIVATE / CALLS).is_file():

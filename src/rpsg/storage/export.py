@@ -257,6 +257,6 @@ class _Pieces(io.RawIOBase):
         return self._size
 
     def taken(self) -> bytes:
-        """What was written since the last time."""
+        """The bytes written since the previous call."""
         found, self._new = b"".join(self._new), []
         return found

@@ -90,7 +90,7 @@ def _line_of_comparison(root: Path, found: FolderEntry) -> ListLine:
         try:
             title = Matrix.model_validate_json(file.read_bytes()).title
         except ValueError:
-            raise RunError("Its file is damaged or of another version.") from None
+            raise RunError("Its file is damaged or was written by another version.") from None
         return ListLine(
             found, comparison_state(found, None), "", f"{title}: no cell is done yet.", None, _day(file)
         )

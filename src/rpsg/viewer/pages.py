@@ -35,8 +35,8 @@ GONE = "The folder contains nothing with that name."
 SEE_LIST = "See the list of all runs."
 #: What is shown in place of the page of a comparison that read private texts.
 NOT_SHOWN = (
-    "Its page is a file in its folder. The page is not shown here, because only the owner of the texts may "
-    "see it."
+    "The page of this comparison is a file in the folder of the comparison. It is not shown here, because "
+    "only the owner of the texts may see it."
 )
 
 

@@ -96,14 +96,14 @@ def _check_shared(taught: set[str], tested: set[str]) -> None:
     alike = sorted(label for label in tested - taught if _folded(label) in folded)
     if alike:
         raise UnavailableError(
-            "The labels of the corpus and of the real texts differ in case, blanks or punctuation only, such "
-            f"as {alike[0]}: spell them alike in both files."
+            "The labels of the corpus differ from those of the real texts only in case, blanks or "
+            f"punctuation (for example, {alike[0]}): spell them alike in both files."
         )
     if not taught & tested:
         raise UnavailableError(
-            "The corpus and the real texts have no label in common, such as "
-            f"{min(taught)} and {min(tested)}: check that --label and --synthetic-label name "
-            "columns of the same kind, with the same spelling."
+            f"The corpus and the real texts have no label in common (for example, {min(taught)} and "
+            f"{min(tested)}): check that --label and --synthetic-label name columns of the same kind, with "
+            "the same spelling."
         )
 
 

@@ -78,7 +78,7 @@ class _Closed:
             self._test = None
 
     def refused(self, number: int, now: float, wait: float, *, most: bool) -> None:
-        """Record a refusal that asks to ``wait`` (seconds); ``most``: whether most requests are refused."""
+        """Record a refusal that asks for ``wait`` seconds. ``most``: whether most requests are refused."""
         self.failed(number)
         self._is_untrue = self._is_untrue and not most
         if self._is_untrue:

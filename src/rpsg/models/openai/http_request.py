@@ -42,7 +42,7 @@ _FEW = 8
 
 
 class LostError(Exception):
-    """No answer came. ``overload``: the server may be overloaded; ``final``: another try is useless."""
+    """No answer came. ``overload``: whether the server may be overloaded. ``final``: whether to give up."""
 
     def __init__(self, reason: str, *, overload: Overload | None = None, final: bool = False) -> None:
         super().__init__(reason)

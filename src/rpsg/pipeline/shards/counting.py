@@ -74,7 +74,7 @@ def count(
     Raises:
         UsageError: there is no such shard, a model here is not the one of the plan, the question names a
             server, a path or a plug-in for a model or the method, or ``here`` would change who is counted.
-        DataError: the question or the private file cannot be read, it is of another version of RPSG, or it
+        DataError: the question or the private file cannot be read, another version of RPSG wrote it, or it
             has another fingerprint.
         PrivacyError: a model is not on this machine. Nothing was read.
     """

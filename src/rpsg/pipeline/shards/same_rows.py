@@ -79,8 +79,8 @@ def _of_one_file(digests: Sequence[str]) -> str:
     if not others:
         return "All shards read the same rows, as they should."
     return (
-        f"These shards read other rows than shard 1: {', '.join(others)}. Somebody may have been counted in "
-        "two shards, or in none. Count all shards from one file, in a new run."
+        f"The rows of these shards differ from those of shard 1: {', '.join(others)}. Somebody may have been "
+        "counted in two shards, or in none. Count all shards from one file, in a new run."
     )
 
 

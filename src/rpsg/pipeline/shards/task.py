@@ -82,7 +82,7 @@ class ShardTask:
 
         Raises:
             UsageError: there is no such file.
-            DataError: it is not a question, or is one of another version of RPSG.
+            DataError: it is not a question, or another version of RPSG wrote it.
         """
         try:
             with file.open("rb") as opened:

@@ -273,7 +273,7 @@ def load_known(
     except (UsageError, ModelError) as error:
         raise VerificationError(
             f"A model of this release was not found on this machine: {error.message}",
-            hint=f"{error.hint} If the run had it as a file or folder, say where yours is, for instance: "
+            hint=f"{error.hint} If the run read this model from a file or folder, name yours, for instance: "
             f"rpsg verify RUN --model embedder=PATH (roles: {', '.join(ROLES)}).".strip(),
         ) from None
 

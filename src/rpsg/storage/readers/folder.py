@@ -77,8 +77,8 @@ def _decoded(content: bytes, codec: str) -> str | None:
 
 def _fault(folder: Path, number: int, reason: str, detail: str = "") -> Fault:
     hint = (
-        "To find it, count the .txt files in byte order (LC_ALL=C ls). If all of them came from Windows, "
-        "add: --encoding cp1252 (for text with NUL bytes: utf-16)"
+        "To find this file, count the .txt files in byte order (LC_ALL=C ls). If all files came from "
+        "Windows, add: --encoding cp1252 (for text with NUL bytes: utf-16)"
     )
     where = f"{folder}, {UNIT} {number} by name"
     return Fault(number, reason, DataError(f"{where}: {detail or reason}.", hint=hint))
