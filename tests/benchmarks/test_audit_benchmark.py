@@ -156,9 +156,11 @@ def test_a_writer_that_invents_names_reveals_nobody(signed: Any) -> None:
 def test_each_text_is_read_once(signed: Any) -> None:
     asked: list[str] = []
     whole = signed.Signed()
-    noted = SimpleNamespace(
-        name="noted", endpoint="local_model", find=lambda given: asked.extend(given) or whole.find(given)
-    )
-    known = signed.Known(noted)
+
+    def noted(given: list[str]) -> Any:
+        asked.extend(given)
+        return whole.find(given)
+
+    known = signed.Known(SimpleNamespace(name="noted", endpoint="local_model", find=noted))
     assert [len(known.find(["I am Ada Hall.", "Nobody"])[0]) for _ in range(2)] == [1, 1]
     assert asked == ["I am Ada Hall.", "Nobody"]
