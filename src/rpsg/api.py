@@ -60,7 +60,7 @@ def synthesize(
     folder = path_of(out, "out")
     if data is None and config is None:
         raise UsageError(
-            "data is a NoneType, so there is nothing to read.",
+            "data is None, so there is nothing to read.",
             hint="Give the path of a file, a data frame, or a plan file that names the data: config=...",
         )
     with planned(data, config, layer_of(settings, "synthesize")) as plan:

@@ -243,7 +243,7 @@ class Report(Shown):
             },
         )
         if found["internal"] is not False and not report.internal:
-            raise ValueError("it is marked as internal, but nothing in it is")
+            raise ValueError("it is marked as internal, but nothing in it is internal")
         return report
 
     def to_dict(self) -> dict[str, Any]:

@@ -59,6 +59,11 @@ def names(kind: Kind) -> dict[str, str]:
     return known | {entry.name: f"from {entry.value.partition(':')[0]}" for entry in plugins(kind)}
 
 
+def is_known(kind: Kind, name: str) -> bool:
+    """Whether there is an entry called ``name``. Plug-ins, which are slow to list, come last here too."""
+    return name in built_in(kind) or any(entry.name == name for entry in plugins(kind))
+
+
 def find(kind: Kind, name: str) -> Any:
     """The function or object called ``name``; UsageError lists the known names."""
     if built := built_in(kind).get(name):
@@ -86,7 +91,11 @@ def at_fault(kind: Kind, name: str, what: str) -> PlugInError:
     entry = next((entry for entry in plugins(kind) if entry.name == name), None)
     if entry is None:
         is_ours = name in built_in(kind)
-        hint = "This is a bug in RPSG. Please report the line above." if is_ours else "Repair or replace it."
+        hint = (
+            "This is a bug in RPSG. Please report the line above."
+            if is_ours
+            else "Repair or replace this plug-in."
+        )
         return PlugInError(f"The {kind.removesuffix('s')} {name!r} {what}.", hint=hint)
     package, _ = _package_of(entry)
     return PlugInError(

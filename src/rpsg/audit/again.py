@@ -49,7 +49,7 @@ def pipeline_of(plan: Plan, tools: Tools | None = None) -> Pipeline:
     if not method_of(plan).reads_private:
         raise UsageError(
             "This method reads no private data.",
-            hint="Leave out lira-shadow: no text of its corpus can depend on who was in the data.",
+            hint="Leave out lira-shadow: no text of this corpus can depend on who was in the data.",
         )
     if plan.data.label is not None or plan.data.columns or plan.split.donor_list:
         raise UsageError(

@@ -63,7 +63,8 @@ class Aids:
             model = getattr(self, field.name)
             if model is not None and field.name != "pipeline" and not is_here(model):
                 raise UsageError(
-                    f"An audit sends no private text away, and this {field.name} is not on this machine.",
+                    f"An audit never sends private texts to another machine, but this {field.name} does not "
+                    "run on this machine.",
                     hint="Name a model that runs on this machine.",
                 )
 

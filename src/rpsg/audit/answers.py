@@ -175,7 +175,7 @@ class _Asking:
         noisy = self._next(query).histogram()
         rows = open_private(contributions())
         if not isinstance(rows, (RowCells, BoundedVectors)):
-            raise RunError(f"Stage {query.stage} gives a sum, and not what each person adds.")
+            raise RunError(f"Stage {query.stage} releases a sum, not what each person adds to it.")
         canary_of = self._canaries()
         owner = np.array([canary_of.get(unit, -1) for unit in rows.units.tolist()], np.int64)
         own = np.stack([_sum(query, rows, owner == i) for i in range(len(self.shown))])
@@ -213,7 +213,7 @@ class _Asking:
         evidence = parse_evidence(evidence_file(self._folder, self._seq).read_bytes())
         self._seq += 1
         if evidence.stage != query.stage:
-            raise RunError(f"The run did not release stage {query.stage} at this place.")
+            raise RunError(f"At this point the run did not release the stage {query.stage}.")
         return evidence
 
 

@@ -110,10 +110,10 @@ def _figures(subject: Subject) -> Iterator[tuple[str, Floats]]:
         return
     if sums is not None:
         of_word = sums / np.maximum(kinds[0], 1)
-        yield "likeness to the reference", np.bincount(subject.owner, weights=of_word) / counts
+        yield "similarity to the reference", np.bincount(subject.owner, weights=of_word) / counts
 
 
-_SHARES = ("capital letters", "white space", "signs beyond ASCII")
+_SHARES = ("capital letters", "white space", "characters outside ASCII")
 
 
 def _signs_of(text: str) -> tuple[float, ...]:

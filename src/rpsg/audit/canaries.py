@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 #: The number of other ends among which an end is ranked.
 ALTERNATIVES = 10_000
 NOT_HELD_OUT = (
-    "A canary that was held out is in the corpus, so the coins did not decide which were in its data."
+    "A canary that was held out is in the corpus, so the coin tosses did not decide which canaries were in "
+    "the data."
 )
 
 

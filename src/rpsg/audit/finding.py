@@ -210,7 +210,7 @@ def _fewest_hits(subject: Subject, level: float, false: int) -> float | None:
 _WHY_NAMED = "It names more members than chance allows"
 _WHY = {
     "extraction": "Planted canaries are in the corpus",
-    "answers": "The noisy answers tell which canaries were in the data",
+    "answers": "The noisy answers reveal which canaries were in the data",
     "noise": "The noisy answers have less noise than is claimed",
 }
 
@@ -225,7 +225,7 @@ def judged(finding: Finding, subject: Subject) -> Finding:
     if lower > claim.epsilon:
         shown = f"an epsilon of at least {math.floor(lower * 1000) / 1000:g}"
         kind = str(finding.basis.get("kind"))
-        against = f"claimed is {claim.epsilon:.3g}" if claim.is_made else "no claim was made"
+        against = f"the claim is epsilon {claim.epsilon:.3g}" if claim.is_made else "no claim was made"
         return replace(
             finding,
             verdict="refuted",
@@ -235,7 +235,7 @@ def judged(finding: Finding, subject: Subject) -> Finding:
         return replace(
             finding,
             verdict="not run",
-            reason=f"With so few people even a perfect attack shows no more than epsilon {most:.2f}.",
+            reason=f"With so few people, even a perfect attack could not prove more than epsilon {most:.2f}.",
         )
     return finding
 

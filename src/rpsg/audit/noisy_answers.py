@@ -53,9 +53,11 @@ def noisy_answers(subject: Subject) -> Finding:
 
 def _answers_and_coins(subject: Subject) -> tuple[CanaryAnswers, npt.NDArray[np.bool_]]:
     if subject.answers is None or subject.canaries is None:
-        raise NotRunError("It needs the noisy answers of a run that had canaries among its people.")
+        raise NotRunError("This attack needs the noisy answers of a run with canaries in its data.")
     if not subject.claim.delta:
-        raise NotRunError("The claim has no delta, at which noise of this size would have an epsilon.")
+        raise NotRunError(
+            "The claim has no delta, and without one no epsilon follows from the size of the noise."
+        )
     return subject.answers, np.array(subject.canaries.is_in)
 
 
@@ -146,8 +148,9 @@ def noise_left(subject: Subject) -> Finding:
     answers, _ = _answers_and_coins(subject)
     if not answers.noise:
         raise NotRunError(
-            "This run's noisy answers are in its release, and the size of their noise would give the exact "
-            "answers. An audit run measures it: rpsg audit-run."
+            "The noisy answers of this run are in its release. Together with the size of their noise they "
+            "would reveal the exact answers, so the noise was not measured. An audit run measures it: rpsg "
+            "audit-run."
         )
     added = np.array([each.added for each in answers.noise])
     if not added.any():

@@ -50,8 +50,8 @@ CANARIES, HELD_OUT = 200, 0.5
 #: With fewer canaries, findings cannot be distinguished from chance.
 FEWEST = 20
 NOTE = (
-    "This corpus was made to be attacked and is destroyed. What was found holds for the plan, and for a "
-    "release only if it has the same plan."
+    "This corpus was made only to be attacked, and has been destroyed. What was found applies to the plan, "
+    "and to a release only if it was made with the same plan."
 )
 SPLIT = "Canaries and members are voters, whom the claim protects. Donors are not protected."
 
@@ -140,13 +140,16 @@ def plan_of_audit(plan: Plan) -> Plan:
         UsageError: nothing private is read, or fewer than 20 canaries are asked for.
     """
     if not method_of(plan).reads_private:
-        raise UsageError("This method reads nothing private, so there is nothing to find.")
+        raise UsageError("This method reads no private data, so there is nothing to find.")
     data = {
         "audit_canaries": plan.data.audit_canaries or CANARIES,
         "audit_holdout": plan.data.audit_holdout or HELD_OUT,
     }
     if data["audit_canaries"] < FEWEST:
-        raise UsageError(f"An audit run needs {FEWEST} canaries or more.", hint="Leave --audit-canaries out.")
+        raise UsageError(
+            f"An audit run needs at least {FEWEST} canaries.",
+            hint="Ask for more with --audit-canaries, or leave that option out.",
+        )
     return resolve(plan.model_dump(mode="json"), {"data": data})
 
 
@@ -157,8 +160,10 @@ def _refuse_finished(out: Path) -> None:
     with locked(out):
         destroy_unreleased(out, (AUDIT, AUDIT_PAGE))
     raise RunError(
-        f"The audit run in {out} is finished, and its corpus is destroyed.",
-        hint=f"Its report is {out / PRIVATE / AUDIT_PAGE}. For another choose a new folder with -o.",
+        f"The audit run in {out} is finished, and its corpus has been destroyed.",
+        hint=(
+            f"Its report is {out / PRIVATE / AUDIT_PAGE}. For another audit run, choose a new folder with -o."
+        ),
     )
 
 

@@ -68,14 +68,15 @@ def _shadows(subject: Subject) -> tuple[Floats, Floats, float]:
     """The mean of phi with and without the author, and the standard deviation around these means."""
     if subject.aids.pipeline is None:
         raise NotRunError(
-            "It needs a pipeline to run again on halves of the people: --with-shadows, or `aids` in Python."
+            "This attack needs a pipeline that it can run again on halves of the people: --with-shadows, or "
+            "`aids` in Python."
         )
     scores, inside = [], []
     for number, half in enumerate(halves(subject.people, subject.seed)):
         own = np.flatnonzero(half[subject.owner])
         corpus = subject.aids.pipeline([subject.texts[i] for i in own], subject.owner[own], number)
         if not any(text.strip() for text in corpus):
-            raise NotRunError("The pipeline made no texts of a half of the people.")
+            raise NotRunError("The pipeline made no texts from one half of the people.")
         scores.append(likelihoods(subject, corpus))
         inside.append(half[subject.owner])
     phi, held = np.stack(scores), np.stack(inside)

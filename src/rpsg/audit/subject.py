@@ -193,8 +193,8 @@ def subject_of(
     units = _units(members, nonmembers, member_units, nonmember_units)
     if len(np.intersect1d(units[: len(members)], units[len(members) :])):
         raise DataError(
-            "Some people are among the members and among the non-members.",
-            hint="Split by person, before the run: all texts of a person go to one side.",
+            "Some people are among both the members and the non-members.",
+            hint="Split the data by person before the run, so that all texts of a person are on one side.",
         )
     hashes, of_reference = _hashes(texts), _hashes(reference or ())
     public = np.isin(hashes, of_reference)
@@ -295,6 +295,6 @@ def _hashed(text: str) -> int:
 def _check_sides(members: int, nonmembers: int) -> None:
     if min(members, nonmembers) < FEWEST:
         raise DataError(
-            f"An audit needs {FEWEST} people on each side who have texts of their own.",
-            hint="Hold more people out. Texts of two people, or of the reference, do not count.",
+            f"An audit needs at least {FEWEST} people on each side who have texts that nobody else has.",
+            hint="Hold more people out. Texts that two people or the reference have do not count.",
         )

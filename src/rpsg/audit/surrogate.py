@@ -52,7 +52,7 @@ class Surrogate:
         rows = [word_marks(text) for text in texts]
         numbers = numbers_of(rows)
         if not numbers:
-            raise NotRunError("There are no words to make a language model of.")
+            raise NotRunError("There are no words from which to make a language model.")
         tokens = numbered(rows, numbers)
         try:
             orders = fit(tokens)

@@ -47,7 +47,8 @@ def _mean_scores(subject: Subject, on: Sequence[str], stage: str) -> Floats:
     trainer = subject.aids.surrogate
     if trainer is None:
         raise NotRunError(
-            "It needs a small model to fine-tune on the corpus: --with-surrogate, or `aids` in Python."
+            "This attack needs a small model to fine-tune on the corpus: --with-surrogate, or `aids` in "
+            "Python."
         )
     scorer = trainer.train(on, subject.seed, Tenths(subject.progress, stage).reached)
     subject.progress.done()

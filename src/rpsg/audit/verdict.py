@@ -26,7 +26,9 @@ def with_power(finding: Finding, control: Control) -> Finding:
     if finding.verdict != "no violation seen" or control.outcome == "caught":
         return finding
     return replace(
-        finding, verdict="not run", reason="It did not find the members in a corpus of their own texts."
+        finding,
+        verdict="not run",
+        reason="This attack did not find the members even in a corpus of their own texts.",
     )
 
 
@@ -70,7 +72,7 @@ def verdict_of(
     silence = _why_silent(findings, leak, aside, is_of_few=is_of_few, is_in_other_words=is_in_other_words)
     if silence:
         return "not run", silence
-    return "no violation seen", "No attack names more members than chance explains under the claim."
+    return "no violation seen", "No attack named more members than chance would explain if the claim holds."
 
 
 def _why_silent(
@@ -84,12 +86,12 @@ def _why_silent(
     """The reason why it shows nothing that no attack found a leak; None if it shows something."""
     quiet = {found.name for found in findings if found.verdict == "no violation seen"}
     if not quiet:
-        return "None of the attacks could be run with the power to detect a leak; each says why."
+        return "No attack could be run in a way that would detect a leak; the reason is given for each."
     if aside >= FEW_COPIES:
         return (
             f"The corpus repeats passages of fifty characters from {aside:,} texts that the audit leaves "
-            "out, because several people wrote them or the reference has them. They may have leaked. If they "
-            "are public, take them out of the data before the run."
+            "out, because several people wrote them or they are in the reference. These texts may have "
+            "leaked. If they are public, remove them from the data before the run."
         )
     if is_of_few:
         return (
@@ -119,21 +121,22 @@ def _why_void(findings: Sequence[Finding], baseline: Baseline, canaries_held_out
         by = f" by: {', '.join(baseline.signs)}" if baseline.signs else ""
         return (
             f"Members and people held out can be told apart without the corpus{by}. So they were not split "
-            "at random. Hold people out at random before the run, and audit that."
+            "at random. Hold people out at random before the run, and audit that run."
         )
     if canaries_held_out:
         return NOT_HELD_OUT
     swapped = [found.name for found in findings if found.verdict != "not run" and found.epsilon_if_swapped]
     if swapped:
         return (
-            f"More of the people held out are named than chance explains, by {', '.join(swapped)}. The two "
-            "files may be exchanged, or people were not held out at random."
+            f"{', '.join(swapped)} named more of the people held out than chance explains. The two files may "
+            "have been swapped, or people were not held out at random."
         )
     if any(map(_repeats_held_out, findings)):
         return (
-            "The corpus repeats fifty characters in a row of too many people held out. They may have been in "
-            "its data. Or such passages are public: then give texts that have them as the reference. Or the "
-            "texts are forms, so alike that a corpus repeats them by chance: then only canaries can tell."
+            "The corpus repeats passages of fifty characters from too many of the people held out. Perhaps "
+            "these people were in its data. Perhaps the passages are public: then give texts that contain "
+            "them as the reference. Or the texts are forms, so similar that a corpus repeats them by "
+            "chance: then only canaries can show a leak."
         )
     return None
 

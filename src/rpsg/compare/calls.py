@@ -113,7 +113,8 @@ class SharedCalls:
                 continue
             if used >= cap:
                 raise LimitError(
-                    f"The comparison stopped before its limit of {cap:,g} ({name}): {used:,.6g} are used.",
+                    f"The comparison stopped before its limit of {cap:,g} ({name}), of which {used:,.6g} "
+                    "are used.",
                     hint=f"The same command resumes it with a larger limit: --max-{name} {2 * cap:g}",
                 )
             new[name] = cap - used

@@ -189,7 +189,7 @@ def _token_tables(comparison: Comparison) -> list[PlainTable]:
 def _token_row(comparison: Comparison, choice: TokenChoice) -> list[str]:
     row = choice.row
     if row is None:
-        least = "" if choice.cheapest is None else f"does not fit: its cheapest takes {choice.cheapest:,.0f}"
+        least = "" if choice.cheapest is None else f"does not fit: its cheapest needs {choice.cheapest:,.0f}"
         return [choice.family, least, *[""] * (len(comparison.headline) + 3)]
     return [
         choice.family,

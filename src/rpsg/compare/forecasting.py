@@ -163,6 +163,6 @@ def require_consent(matrix: Matrix, cells: Sequence[Cell], *, spend: bool) -> No
         raise PrivacyError(
             "A comparison asks the same people again in every cell, and what the cells reveal about them "
             f"adds up. {sums} Nothing was read.",
-            hint="Compare on texts that anybody may see, and say so with public = true in [[data]]. To spend "
-            "this budget on private texts all the same: --spend",
+            hint="Compare the methods on texts that anybody may see, and declare these with public = true in "
+            "[[data]]. To spend this budget on private texts nevertheless: --spend",
         )

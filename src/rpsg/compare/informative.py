@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 #: The mark after the name of an uninformative metric, and what it means.
 MARK = "(=)"
 LEGEND = (
-    f"{MARK}: in this metric real texts are not better than the floor by more than chance, so it cannot "
-    "tell a good corpus from a bad one, and it is not counted in who wins."
+    f"{MARK}: in this metric real texts are not better than the floor by more than chance, so it cannot tell "
+    "a good corpus from a bad one, and it does not count when methods are compared."
 )
 
 

@@ -60,7 +60,11 @@ def _known(rule: LeftOut, name: str, keys: Sequence[CellKey]) -> str:
     others = rule.model_copy(update={name: ()})
     values = dict.fromkeys(getattr(key, LISTS[name]) for key in keys if matches(others, key))
     known = ", ".join(_shown(value) for value in values if value not in {None, ""})
-    return f"With its other lists it can have: {known}." if known else "No cell matches its other lists."
+    return (
+        f"Together with the other lists of this rule, these values leave cells out: {known}."
+        if known
+        else "No cell matches the other lists of this rule."
+    )
 
 
 def _shown(value: Any) -> str:

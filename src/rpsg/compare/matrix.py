@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Settings = dict[str, dict[str, Any]]
-HINT = "docs/comparison-files.md shows a whole file, and rpsg compare FILE --dry-run what it would do."
+HINT = (
+    "docs/comparison-files.md shows a complete file. To see what yours would do: rpsg compare FILE --dry-run"
+)
 
 
 class MatrixPart(BaseModel):

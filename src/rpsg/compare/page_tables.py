@@ -102,8 +102,9 @@ def tokens_part(comparison: Comparison) -> Html | None:
     if not tables:
         return None
     reader = (
-        "For each number of tokens, a table shows the corpus of each method that uses most of them. Nothing "
-        "is interpolated. If the numbers of texts differ, figures that depend on them are not comparable."
+        "For each number of tokens, each method is shown with its largest corpus that needs no more tokens "
+        "than that. Nothing is interpolated. If the numbers of texts differ, figures that depend on them "
+        "are not comparable."
     )
     blocks = [block(its.title, _token_table(comparison, its)) for its in tables]
     return part("tokens", "At equal tokens", reader, *blocks)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: The note for a method, by what it reads: with seeds or records it protects less than with noisy answers
 #: alone.
 CAVEATS = {"nothing": "no private data", "donors": "voters only", "records": "no claim"}
-NOTHING = "There is nothing to compare: no method has figures beside those of a floor."
+NOTHING = "There is nothing to compare: only the floor has figures."
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ def _run_error(doing: str, error: OSError) -> RunError:
         )
     if isinstance(error, NotADirectoryError | FileExistsError):
         return RunError(
-            f"Cannot {doing}: something on that path is a link, or is a file in place of a folder.",
+            f"Cannot {doing}: something on that path is a link, or is a file where a folder should be.",
             hint="Choose a new or empty folder, with -o for a run, or with RPSG_HOME for keys and accounts. "
             "Instead of a link, name the folder that it leads to.",
         )
@@ -257,7 +257,7 @@ def sync_dir(path: Path) -> None:
 
 def remove_parts(folder: Path) -> None:
     """Remove unfinished files of a killed process from ``folder``. Call it only under the run's lock."""
-    with file_errors(f"tidy {folder.name}"):
+    with file_errors(f"clean up {folder.name}"):
         for part in folder.glob(PART + "*"):
             part.unlink(missing_ok=True)
 

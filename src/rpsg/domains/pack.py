@@ -66,20 +66,28 @@ class Attribute(Strict):
     @model_validator(mode="after")
     def _shape(self) -> Self:
         if (self.kind == "column") != self.name.startswith(COLUMN):
-            raise ValueError(f"attribute {self.name!r} is no column, or is not named like one")
+            raise ValueError(
+                f"attribute {self.name!r} must have the kind column if its name begins with 'column ', and "
+                "another kind if not"
+            )
         if len(self.values) < 2 and not self.file:
             raise ValueError(f"attribute {self.name!r} needs at least two values")
         if len(set(self.values)) != len(self.values):
             raise ValueError(f"attribute {self.name!r} lists a value twice")
         if self.kind == "words" and not len(self.edges) + 1 == len(self.words) == len(self.values):
-            raise ValueError(f"attribute {self.name!r} needs one word count per value and one edge fewer")
+            raise ValueError(
+                f"attribute {self.name!r} needs one word count for each value, and one edge fewer than values"
+            )
         if list(self.edges) != sorted(set(self.edges)):
             raise ValueError(f"the edges of the attribute {self.name!r} must be in ascending order")
         if set(self.say) - set(self.values):
-            raise ValueError(f"attribute {self.name!r} says words for values that it does not have")
+            raise ValueError(f"attribute {self.name!r} has words in `say` for values that it does not have")
         free = self.kind == "free"
         if (self.by and not free) or (free and bool(self.by) != bool(self.groups)):
-            raise ValueError(f"attribute {self.name!r}: by and groups go together, and only with kind free")
+            raise ValueError(
+                f"attribute {self.name!r} needs both by and groups, or neither; only the kind free can have "
+                "them"
+            )
         if self.counted and self.groups:
             self._check_levels()
         return self

@@ -67,8 +67,8 @@ def connect(engine: EngineSection) -> Any:
                     own_nodes.append(ray.get_runtime_context().get_node_id())
     if not _is_connected_to(ray, engine.address):
         raise UsageError(
-            "This process is connected to another Ray cluster than that of the plan.",
-            hint="Name that cluster in the plan ([engine] address = HOST:PORT), or make this run in a new "
+            "This process is connected to a Ray cluster that is not the one in the plan.",
+            hint="Name that cluster in the plan ([engine] address = HOST:PORT), or start this run in a new "
             "process.",
         )
     return ray
@@ -109,7 +109,7 @@ def _join(ray: Any, address: str) -> None:
     else:
         return
     raise ModelError(
-        f"No Ray cluster could be joined at {address} ({kind}).",
+        f"This machine could not join a Ray cluster at {address} ({kind}).",
         hint="This machine must be one of its nodes, with the same versions of Ray and Python: "
         f"ray start --address={address}",
     )
@@ -150,8 +150,9 @@ def _start(ray: Any) -> None:
     if ray.util.get_node_ip_address() != _LOOPBACK:
         ray.shutdown()
         raise PrivacyError(
-            "Ray would listen on the network of this machine.",
-            hint="This version of Ray always does: start a cluster, and name it with --ray-address HOST:PORT",
+            "Ray would accept connections from other machines of the network.",
+            hint="This version of Ray always does so. Start a cluster yourself, and name it with "
+            "--ray-address HOST:PORT",
         )
 
 

@@ -140,7 +140,7 @@ class Workers:
         first = self._models.setdefault(role, model)
         if model.version != VERSION:
             raise ModelError(
-                f"A Ray worker has RPSG {model.version}, and this process has {VERSION}.",
+                f"A Ray worker has RPSG {model.version}, but this process has {VERSION}.",
                 hint="Install the same version on every node.",
             )
         if (model.name, model.endpoint, model.host) != (first.name, first.endpoint, first.host):
@@ -153,10 +153,10 @@ class Workers:
         if waited > _START_SECONDS:
             there = ray.cluster_resources()
             raise ModelError(
-                f"No Ray worker started in {_START_SECONDS:.0f} seconds. The cluster has "
-                f"{there.get('CPU', 0):g} processors and {there.get('GPU', 0):g} GPUs; a "
-                f"worker asks for {self._engine.cpus:g} and {self._engine.gpus:g}.",
-                hint="See [engine] cpus and gpus in the plan, and what else runs on the cluster.",
+                f"No Ray worker started in {_START_SECONDS:.0f} seconds. The cluster "
+                f"has {there.get('CPU', 0):g} processors and {there.get('GPU', 0):g} GPUs; a worker asks "
+                f"for {self._engine.cpus:g} processors and {self._engine.gpus:g} GPUs.",
+                hint="Lower [engine] cpus or gpus in the plan, or check what else runs on the cluster.",
             )
 
 
@@ -181,7 +181,7 @@ class _Distribution:
         except ray.exceptions.RayError:  # the error of a lost worker is caught below
             gone = ModelError(
                 "The Ray cluster no longer answers.",
-                hint="Start it again, and run the same command: what was answered is kept.",
+                hint="Start it again, and run the same command: all answers so far are kept.",
             )
         except BaseException:
             # Otherwise requests under way would still be written, and paid for, although nobody needs them.
@@ -237,9 +237,9 @@ class _Distribution:
             self._accept(ref, assignment, answer)
         if self.losses > _LOSSES * self.workers.number:
             raise ModelError(
-                "The Ray workers are lost again and again.",
-                hint="Give each more memory or fewer slots, and run the same command again: "
-                "what was answered is kept.",
+                "Ray workers keep failing.",
+                hint="Give each worker more memory or fewer slots, and run the same command again: all "
+                "answers so far are kept.",
             )
 
     def _end(self, ref: Any) -> None:

@@ -98,7 +98,7 @@ class RayEmbedder:
         theirs = self._workers.model_of("embedder")
         if theirs.name != self.name:
             raise ModelError(
-                f"The Ray workers embed with {theirs.name}, and this process with {self.name}.",
+                f"The Ray workers embed with {theirs.name}, but this process with {self.name}.",
                 hint="Put the same weights on every node.",
             )
         rows = np.zeros((len(texts), self.dim), np.float32)

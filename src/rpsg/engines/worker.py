@@ -135,4 +135,7 @@ def failure_of(error: BaseException) -> WorkerFailure:
     """
     if isinstance(error, RpsgError):
         return WorkerFailure(error.message, error.hint)
-    return WorkerFailure(f"A model failed ({place_of(error)}).", "Please report that line.")
+    return WorkerFailure(
+        f"A model failed ({place_of(error)}).",
+        "Please report this message.",
+    )

@@ -152,7 +152,7 @@ class Inputs(Memory):
     def need(self, least: int, *, real: bool = True) -> None:
         """UnavailableError unless both corpora (or the measured one alone) have ``least`` texts."""
         if len(self.corpus) < least or (real and len(self.real) < least):
-            raise UnavailableError(f"Too few texts: this needs {least} on each side.")
+            raise UnavailableError(f"There are too few texts: this metric needs {least} on each side.")
 
     def measured(
         self,

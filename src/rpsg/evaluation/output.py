@@ -96,7 +96,7 @@ def _refuse_unwritable(out: Path, whole: Path, what: Reading) -> None:
     report.
     """
     if whole.is_dir():
-        raise UsageError(f"{out} is a folder.", hint=f"Name a file in it: --out {out / what}.json")
+        raise UsageError(f"{out} is a folder.", hint=f"Name a file in this folder: --out {out / what}.json")
     if out.is_symlink():
         raise UsageError(f"{out} is a link, and links are not followed here.", hint="Name a file with --out.")
     folder = out.parent

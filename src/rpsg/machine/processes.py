@@ -88,7 +88,9 @@ class Processes:
 def check_number(workers: int | None) -> None:
     """Raise UsageError for a number of worker processes that makes no sense; None lets RPSG choose."""
     if workers is not None and workers < 1:
-        raise UsageError("The number of worker processes is at least 1.", hint="For instance: --workers 2")
+        raise UsageError(
+            "The number of worker processes must be at least 1.", hint="For instance: --workers 2"
+        )
 
 
 def can_start_here() -> bool:
@@ -161,7 +163,7 @@ def _lost_if(*errors: type[Exception]) -> Iterator[None]:
         raise LostProcessError(
             "A worker process was ended from outside, or could not start, so the check is not finished. This "
             "says nothing about the release.",
-            hint="If memory was short, use fewer: --workers 1 starts none.",
+            hint="If memory was short, use fewer workers. --workers 1 starts no other process.",
         ) from None
 
 

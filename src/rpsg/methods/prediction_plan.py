@@ -54,7 +54,7 @@ def budget(plan: Plan, pack: Pack) -> Budget:  # noqa: ARG001  # the signature o
     w = largest_clip(mu, k, c, doubled=privacy.adjacency == "replace_one")
     if w < 1:
         raise InfeasibleError(
-            "The budget is too small for this number of tokens.",
+            "The privacy budget is too small for this number of tokens.",
             hint="Raise --epsilon, or ask for fewer tokens.",
         )
     tokens = StagePlan(STAGE, SHARE, RULE, k=k, w=w, c=c, words="which token comes next in each text")

@@ -224,7 +224,7 @@ def _abstracter(job: Job, stage: str, seeds: int) -> Abstracter:
     passes = Passes(paper.candidates, paper.min_tokens, paper.max_tokens)
     if paper.abstracter == "summariser":
         if tools.summariser is None:  # the writer never takes its place, because it may be on another machine
-            raise UsageError("The plan asks for a summariser, and there is none.")
+            raise UsageError("The plan asks for a summarizer, but there is none.")
         job.progress.start(stage)
         return SummarizerAbstracter(tools.summariser, passes, job.plan.generation.seed)
     on_reply = tenths_of_replies(job.progress, stage, seeds * paper.candidates)

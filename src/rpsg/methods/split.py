@@ -156,13 +156,17 @@ def _no_voters() -> Private[Any]:
 
 def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
     """Who gives seeds and who votes, what a declared number of people means, and where figures are from."""
-    drawn = f"A secret draw makes {100 * plan.split.donors:g} of a hundred people donors"
+    drawn = f"A secret draw makes {100 * plan.split.donors:g} % of the people donors"
     line = "The list of donors says who gives seeds" if plan.split.donor_list else drawn
     more = (voted_apart(split_budget(plan, pack)), *split_explained(plan, pack))
     voters = split_voters(plan)
     if voters is None:
         return (f"{line}; all others vote.", *more)
-    less = "those on the list" if plan.split.donor_list else "the most people that the draw may take"
+    less = (
+        "those on the list"
+        if plan.split.donor_list
+        else "the maximum number of people that the draw may take"
+    )
     counted = (
         f"{line}; all others vote. --n-public counts everybody, so without {less} at least {voters:,} "
         f"of {plan.privacy.n_public:,} people vote."

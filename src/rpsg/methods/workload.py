@@ -120,7 +120,10 @@ def typical_words(pack: Pack) -> int:
 
 def paper_explained(plan: Plan, pack: Pack) -> tuple[str, ...]:
     """Sentences for ``rpsg plan`` about the method paper."""
-    no_budget = "There is no budget: of [privacy] only the source of noise has an effect."
+    no_budget = (
+        "There is no privacy budget, so the source of the noise is the only setting of [privacy] with an "
+        "effect."
+    )
     return no_budget, _guessed(plan, pack, paper_workload(plan, pack), seeds_wanted(plan), "twice")
 
 
@@ -133,7 +136,7 @@ def split_explained(plan: Plan, pack: Pack) -> tuple[str, ...]:
 def _guessed(plan: Plan, pack: Pack, work: Workload, seeds: int, times: str) -> str:
     by = "the writer" if plan.paper.abstracter == "writer" else "the summariser"
     return (
-        f"{seeds:,} records become seeds, each summarized {plan.paper.candidates} times by {by}, and "
-        f"{work.candidates:,} texts are rewritten {times}. No record was read: calls, tokens and time are "
-        f"guesses from records of {typical_words(pack)} words, with a second pass for half of them."
+        f"{seeds:,} records become seeds, each summarized {plan.paper.candidates} times by {by}, "
+        f"and {work.candidates:,} texts are rewritten {times}. No record was read: calls, tokens and time "
+        f"are estimates for records of {typical_words(pack)} words, with a second pass for half of them."
     )

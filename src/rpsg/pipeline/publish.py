@@ -100,7 +100,7 @@ def publish(
         is_plugin = made.method.name not in built_in("methods")
         if is_plugin and flows != made.method.flows_of(made.plan, made.tools):
             raise PrivacyError(
-                f"The method {made.method.name!r} read private text in other ways than it declares. "
+                f"The method {made.method.name!r} read private text in ways that it does not declare. "
                 "Nothing was released.",
                 hint="Its flows must list every unprotected read, in order.",
             )

@@ -96,7 +96,7 @@ def _no_link(private: Path) -> Path:
     if private.is_symlink():
         raise RunError(
             f"{private} is a link, which may lead out of the run, so nothing was destroyed.",
-            hint="Put the folder itself in its place, or delete by hand what belongs to the run.",
+            hint="Put the folder itself in place of the link, or delete by hand what belongs to the run.",
         )
     return private
 

@@ -99,7 +99,10 @@ class Plan(Shown, Section):
                 for found, value in values.items()
                 if value != found.default
             ),
-            notes=("All other settings have their defaults.", "What a run would do: rpsg.preview(plan)."),
+            notes=(
+                "All other settings have their default values.",
+                "What a run would do: rpsg.preview(plan).",
+            ),
         )
 
     def without_data(self) -> Plan:

@@ -144,5 +144,5 @@ class Samples(tuple[Sample, ...], Shown):
             f"{counted(len(self), 'text')} written from public words alone",
             columns=("text", "asked for", "a run would drop it"),
             rows=tuple((s.text, "; ".join(filter(None, s.card.values())), s.reason) for s in self),
-            notes=("They show what the writer is able to write. No private data was read.",),
+            notes=("These texts show what the writer is able to write. No private data was read.",),
         )

@@ -227,10 +227,10 @@ class Account:
         left = runs_left(held, each, self.cap.delta)
         fits = f" A run like this one adds {each:.2g}; {left} more of them fit." if left is not None else ""
         return BudgetError(
-            f"The threshold failures of all runs of the account {self.name!r} must stay below delta "
-            f"{self.cap.delta:g}, and {held:.2g} of this is already used.{fits}",
-            hint="Declare the label values as public with --labels a,b,c, and give keyphrases no share: "
-            "without thresholds nothing fails."
+            f"For all runs of the account {self.name!r} together, the probability that a threshold fails "
+            f"must stay below delta {self.cap.delta:g}, and {held:.2g} of this is already used.{fits}",
+            hint="Declare the label values as public with --labels a,b,c, and give keyphrases no share. A "
+            "run without thresholds adds nothing."
             if each
             else "Use the --delta of the earlier runs, or a larger one.",
         )

@@ -117,7 +117,7 @@ class Budget:
             if planned.stage == stage:
                 return planned
         names = ", ".join(r.stage for r in self.releases)
-        raise UsageError(f"The budget has no stage {stage!r}.", hint=f"Planned are: {names}.")
+        raise UsageError(f"The privacy budget has no stage {stage!r}.", hint=f"Planned are: {names}.")
 
     def plan(self) -> dict[str, object]:
         """The stage plan as the ledger holds it."""
@@ -190,7 +190,7 @@ def calibrate(  # three arguments by position, three by keyword
     if not spent <= epsilon:
         if epsilon >= MEANINGLESS:  # e to this power is beyond the precision of the sampler's error
             raise _too_large()
-        raise InfeasibleError("The noise found does not keep the budget.", hint="Report this as a bug.")
+        raise InfeasibleError("The computed noise does not keep to the budget.", hint="Report this as a bug.")
     return Budget(float(epsilon), float(delta), adjacency, releases, spent)
 
 

@@ -189,7 +189,7 @@ def _lost(what: str) -> BudgetError:
     return BudgetError(
         f"The {what} of the account book is missing or was replaced, so earlier charges cannot be seen.",
         hint=f"Restore {BOOK} and {KEY} from a backup. If you accept that counting starts again from zero, "
-        "move both away.",
+        "move both files away.",
     )
 
 
@@ -197,7 +197,7 @@ def _damaged(folder: Path, how: str) -> BudgetError:
     return BudgetError(
         f"The account book {folder / BOOK} {how}, so earlier charges cannot be seen.",
         hint=f"Restore {BOOK} and {KEY} from a backup. If you accept that counting starts again from zero, "
-        "move both away.",
+        "move both files away.",
     )
 
 
@@ -210,11 +210,11 @@ def _told(folder: Path, error: sqlite3.DatabaseError) -> BudgetError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the higher bits are details
     if code in _BUSY:
         return BudgetError(
-            f"Another process keeps the account book {folder / BOOK} busy.", hint="Try again in a minute."
+            f"Another process is using the account book {folder / BOOK}.", hint="Try again in a minute."
         )
     if code in _DISK:
         return BudgetError(
-            f"The account book {folder / BOOK} cannot be written, so nothing may be drawn.",
+            f"The account book {folder / BOOK} cannot be written, so no noise may be drawn.",
             hint="Free some space on that disk and make sure that the file can be written, then run again.",
         )
     return _damaged(folder, "is damaged")

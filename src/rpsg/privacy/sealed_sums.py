@@ -129,7 +129,7 @@ def opened_sums(content: bytes, key: bytes, queries: Sequence[Query]) -> ShardSu
         raise DataError(
             f"The file of shard {ShardAddress.of(content).shard} was changed, is cut off, or was made for "
             "another run.",
-            hint="Copy it again from where it was counted, or count that shard again.",
+            hint="Copy it again from the machine where it was counted, or count that shard again.",
         )
     numbers = np.frombuffer(clear, "<i8", offset=_DIGEST_BYTES).astype(np.int64)
     most = LARGEST_TOTAL // max(1, ShardAddress.of(content).shards)
@@ -138,7 +138,7 @@ def opened_sums(content: bytes, key: bytes, queries: Sequence[Query]) -> ShardSu
         raise DataError(
             f"The file of shard {ShardAddress.of(content).shard} holds numbers that nobody can have "
             "counted, so somebody made it up.",
-            hint="Ask who counted that shard; nothing was spent.",
+            hint="Ask the person who counted that shard. Nothing was spent.",
         )
     ends = np.cumsum([query.dim for query in queries])[:-1]
     parts = zip(queries, np.split(numbers, ends), strict=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.private import Private
 
 NOT_PAID = "The account book has no charge for tokens under the id that this folder names."
-DIVIDED_ANEW = "The tokens in this folder were drawn when the rows were divided in another way."
+DIVIDED_ANEW = "The tokens in this folder were drawn when the rows were divided differently."
 #: The table is made with the first token, so earlier versions can use a book in which no token was counted.
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS token (account INTEGER NOT NULL, draw TEXT NOT NULL, text INTEGER NOT NULL, "

@@ -70,7 +70,7 @@ def noise_for(epsilon: float, delta: float, training: Training) -> float:
         low, high = high, 2 * high
         if high > MOST_NOISE:
             raise InfeasibleError(
-                "No noise is large enough to keep this budget over that many steps.",
+                "No noise is large enough to keep to this budget over that many steps.",
                 hint="Raise --epsilon, or lower [dpsgd] steps, batch or cards.",
             )
     while low == high or keeps(low):

@@ -46,7 +46,7 @@ class Unit:
             return f"one person by the column {self.column!r}"
         if self.kind == "record":
             return "one row"
-        return "a unit that an earlier version of RPSG did not write down"
+        return "a unit that an earlier version of RPSG did not record"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +136,8 @@ class Statement:
             f"{n} {'run' if n == 1 else 'runs'} of the method {method}" for method, n in self.unbounded
         )
         return (
-            f"Besides, {runs} read records of this account without any bound: for those records no total "
-            "says what was released."
+            f"Besides, {runs} read records of this account without any bound. For these records no total "
+            "says how much was revealed."
         )
 
 
@@ -167,9 +167,9 @@ def total_for(unit: Unit, entries: Iterable[Entry], delta: float, name: str) -> 
         told = "; ".join(total.in_words() for total in totals(held))
         raise BudgetError(
             f"The account {name!r} holds {told}. A run for {unit.who} under {unit.adjacency} cannot be added "
-            "to that, so their total cost would be unknown. Nothing was read.",
-            hint="Run with the same user column and adjacency as before, or, if these are other people, name "
-            "another account with --account NAME.",
+            "to that, because their total cost would be unknown. Nothing was read.",
+            hint="Use the same user column and adjacency as before. If these are other people, name another "
+            "account with --account NAME.",
         )
     return _total([*held, Entry(unit, 0.0, 0.0, delta)], delta)
 

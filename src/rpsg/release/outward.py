@@ -58,7 +58,7 @@ def push(
     if claim not in _FOR_EVERYBODY and not without_guarantee:
         raise PrivacyError(
             "Nothing was uploaded: no guarantee covers everybody whose texts this release was made from.",
-            hint="If all of them agree that it is published: run.push(..., without_guarantee=True)",
+            hint="If all of them agree to its publication: run.push(..., without_guarantee=True)",
         )
     hub = _needed("hf", "huggingface_hub")
     # Somebody may have put notes or an evaluation next to the corpus, so only a copy of checked files is
@@ -85,7 +85,7 @@ def push(
             ) from None
         reason = f"HTTP {status}" if status else type(error).__name__
         raise ModelError(
-            f"The hub did not take {repository} ({reason}).",
+            f"The hub did not accept {repository} ({reason}).",
             hint="Sign in with `hf auth login`, or give token=.... The name must have the form OWNER/NAME.",
         ) from None
     return f"{api.endpoint}/datasets/{repository}"

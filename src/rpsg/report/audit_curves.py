@@ -46,8 +46,8 @@ def curves_of(found: Mapping[str, Any]) -> Html | None:
         "audit-roc",
         [guess, *([most] if claim["is_made"] else []), *reversed(lines)],
         title="Members found, against people wrongly accused",
-        desc="Both axes are logarithmic. The curves of the attacks with the highest bounds, the curve that "
-        "the claim allows against one person, and the diagonal of guessing.",
+        desc="Both axes are logarithmic. The picture has the curves of the attacks with the highest bounds, "
+        "the curve that the claim allows against one person, and the diagonal of guessing.",
         axes=("people held out and accused", "members found"),
         ticks=(marks, marks),
     )

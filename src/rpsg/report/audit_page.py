@@ -200,8 +200,8 @@ def _canaries(found: Found) -> Html | None:
     ]
     rows = [(side, joined(strip(hits, count), f"{hits:,} of {count:,}")) for side, count, hits in sides]
     told = (
-        "A canary is a made-up text that ends in words drawn at random. Coins decided which canaries were "
-        "planted in the data. If a planted one is in the corpus, this cannot be by chance."
+        "A canary is a made-up text that ends in words drawn at random. Coin tosses decided which canaries "
+        "went into the data. If a planted canary is in the corpus, it cannot have got there by chance."
     )
     zero = about.get("at most, if none is found")
     bound = (

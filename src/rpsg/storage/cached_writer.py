@@ -211,7 +211,7 @@ def read_replies(path: Path) -> Iterator[tuple[str, Reply]]:
     for number, line in enumerate(_lines(path), start=1):
         value = _parse(line)
         if value is None or value["key"] <= previous:
-            _fault(path, f"line {number} is not a reply as it was exported")
+            _fault(path, f"line {number} is not an exported reply")
         previous = value["key"]
         yield (
             value["key"],

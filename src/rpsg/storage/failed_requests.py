@@ -88,7 +88,8 @@ class SettledWriter:
         if len(failed) == asked >= ALL_OF:
             raise ModelError(
                 f"The writer {self.name} failed on every text.",
-                hint="Check that it works, and run the same command again; it resumes where it stopped.",
+                hint="Check that the writer works, and run the same command again; it resumes where it "
+                "stopped.",
             )
         self._failed |= set(failed)
         self.settle()

@@ -168,7 +168,7 @@ class RunFolder:
         if self.is_released:
             raise RunError(
                 f"{self.release} is already there, and a release is never changed.",
-                hint="Use it unchanged, or start a new run in another folder with -o.",
+                hint="Use this release unchanged, or start a new run in another folder with -o.",
             )
         partial = self.path / "release.partial"
         with file_errors("assemble the release"):
@@ -211,9 +211,9 @@ def way_to_finish(folder: Path) -> str:
     if is_own(folder) and purpose_of(folder) == AUDIT_RUN:
         return "An audit run has no release: see its private folder."
     if (folder / PRIVATE / PURGED).is_file():
-        return "It was purged, and cannot continue: start a new run in another folder with -o."
+        return "It was purged and cannot continue: start a new run in another folder with -o."
     if (folder / QUESTION.format(1)).is_file():
-        return "Its shards are not all counted and merged: see rpsg shards --help."
+        return "Not all of its shards have been counted and merged: see rpsg shards --help."
     return "Continue it: run the same `rpsg run` command again."
 
 

@@ -80,7 +80,7 @@ def make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str, pur
         )
     if about["plan_fingerprint"] == fingerprint:
         return ()
-    stages, hint = charged(folder), "Set these back to resume that run"
+    stages, hint = charged(folder), "To resume that run, set these back"
     if not (folder / RELEASE).exists():
         if questions and not stages and only_tried(folder):
             begin_anew(folder, keep_embeddings=about.get("questions") == questions)
@@ -94,8 +94,8 @@ def make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str, pur
                 _keep_about(folder, about["run_id"], fingerprint, questions, purpose)
                 return stages
             hint = (
-                "Private data were already compared with the texts that were written, so these settings "
-                "cannot change any more. Set them back"
+                "The private data have already been compared with the written texts, so these settings can "
+                "no longer change. Set them back"
             )
     raise RunError(
         f"{folder} holds a run of another plan{_differences(folder, plan_toml)}.",
@@ -129,7 +129,7 @@ def read_about(folder: Path) -> dict[str, Any]:
     known = {"format", "run_id", "plan_fingerprint"}
     if not isinstance(about, dict) or not known <= about.keys() or about["format"] != _FORMAT:
         raise RunError(
-            f"{folder / RUN} is damaged or of another version of RPSG.",
+            f"{folder / RUN} is damaged or was written by another version of RPSG.",
             hint="Use the version of RPSG that began this run, or start a new run in another folder with -o.",
         )
     return about
@@ -209,7 +209,7 @@ def change_generation(folder: Path, after: Sequence[str]) -> None:
     Replies are kept in the call store, because their usage counts; only equal requests use them again.
     """
     write_atomic(folder / EVIDENCE / CHANGED, changed_after(after))
-    with file_errors("set aside what the earlier writer wrote"):
+    with file_errors("move away what the earlier writer wrote"):
         for part in (folder / PRIVATE / STAGES, folder / EVIDENCE / PACK):
             shutil.rmtree(part, ignore_errors=True)
         for file in (folder / PRIVATE / FAILED, folder / EVIDENCE / FAILED, folder / PLAN):

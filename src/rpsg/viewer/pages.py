@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 GONE = "The folder contains nothing with that name."
 SEE_LIST = "See the list of all runs."
 #: What is shown in place of the page of a comparison that read private texts.
-NOT_SHOWN = "Its page is a file in its folder. It is not shown here: only the owner of the texts may see it."
+NOT_SHOWN = (
+    "Its page is a file in its folder. The page is not shown here, because only the owner of the texts may "
+    "see it."
+)
 
 
 class Pages:

@@ -104,8 +104,8 @@ def judge(inputs: Inputs) -> CoherenceGains:
     whole = [found for found in cut if found is not None]
     if len(whole) < LEAST:
         raise UnavailableError(
-            f"Too few texts: {LEAST} are needed that can be cut at the end of a sentence into halves of "
-            f"{SHORTEST} words or more."
+            f"There are too few texts: at least {LEAST} are needed that can be cut, at the end of a "
+            f"sentence, into halves of at least {SHORTEST} words."
         )
     scorer = inputs.models.judge
     others = [other.first for other in (*whole[1:], whole[0])]

@@ -233,7 +233,7 @@ def _distrusted(host: str) -> ModelError:
 
 def _unidentified(host: str) -> ModelError:
     return ModelError(
-        f"{host} requires a client certificate, and got none that it accepts.",
+        f"{host} requires a client certificate, but got none that it accepts.",
         hint="Set an environment variable to the path of a PEM file with your certificate and its key, and "
         'name that variable in the plan: [server] certificate_env = "CLIENT_PEM".',
     )

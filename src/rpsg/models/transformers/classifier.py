@@ -137,5 +137,6 @@ class TransformersSentiment:
                 return value
         raise ModelError(
             f"{self._weights.label} has a label {label!r} that does not say which sentiment it means.",
-            hint='Say it in Python: TransformersSentiment(name, labels={"LABEL_0": "negative", ...}).',
+            hint='Name the sentiments in Python: TransformersSentiment(name, labels={"LABEL_0": "negative", '
+            "...}).",
         )

@@ -276,7 +276,7 @@ def _require_alone(loaded: _Loaded, prompts: _Prompts, lanes: int) -> None:
         seen.append(tile.scores(some)[index])
     if not all(np.array_equal(seen[0], other) for other in seen):
         raise ModelError(
-            "Here the logits of a text depend on the other texts of its batch, so nothing can be claimed.",
+            "On this machine the logits of a text depend on its batch, so nothing can be claimed.",
             hint="Use another machine or another build of PyTorch.",
         )
 

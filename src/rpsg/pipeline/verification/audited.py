@@ -49,17 +49,19 @@ def audit_fits(
     """
     same = found["plan"] == tested_plan(plan, pack)
     yield Check(
-        PLAN, ok=same, detail="pack, method, models, epsilon and size" if same else "it is of another plan"
+        PLAN,
+        ok=same,
+        detail="pack, method, models, epsilon and size" if same else "it is an audit of another plan",
     )
     if found["of"] == THIS:
         told = (found["corpus"]["texts"], found["corpus"].get("sha256"))
         same = told == (len(texts), texts_digest(texts))
-        yield Check(CORPUS, ok=same, detail="every text" if same else "it was of other texts")
+        yield Check(CORPUS, ok=same, detail="every text" if same else "it was an audit of other texts")
         yield from _as_planned(found, plan)
     else:
         count = int(found["corpus"]["texts"])
         same = "sha256" not in found["corpus"] and _is_near(count, len(texts))
-        yield Check(LIKE, ok=same, detail=f"{count:,} texts; here are {len(texts):,}")
+        yield Check(LIKE, ok=same, detail=f"its corpus had {count:,} texts, and this one has {len(texts):,}")
     yield from _chance(found, texts)
     yield from _people(found, ledger, plan, evidence)
 
@@ -71,7 +73,7 @@ def _as_planned(found: Line, plan: Plan) -> Iterator[Check]:
     same = found["people"]["share_held_out"] == plan.data.audit_holdout
     if planted is not None:
         same = same and abs(planted - drawn / 2) <= reach
-    detail = f"{drawn:,} drawn, {planted or 0:,} planted" if same else "the plan drew another number"
+    detail = f"{drawn:,} drawn, {planted or 0:,} planted" if same else "the numbers in the plan are different"
     yield Check(CANARIES, ok=same, detail=detail)
 
 
@@ -104,9 +106,11 @@ def _people(found: Line, ledger: Line, plan: Plan, evidence: Path) -> Iterator[C
     noise = float(line["sigma"]) + math.sqrt(drawn) / 2 + math.sqrt(counted * kept * (1 - kept))
     reach = SPREAD * (noise / kept + math.sqrt(members * (1 - share)) / share)
     same = counted / FACTOR - reach <= had <= counted + reach
-    detail = f"{round(had):,} people with those held out, of {round(counted):,} counted with noise"
+    detail = f"{round(had):,} people including those held out; {round(counted):,} were counted with noise"
     if left_out:
-        detail += f"; {left_out:,} of them used but not looked at, since others wrote the same"
+        detail += (
+            f"; {left_out:,} of them were used but left out of the audit, because others wrote the same text"
+        )
     yield Check(PEOPLE, ok=same, detail=detail)
 
 

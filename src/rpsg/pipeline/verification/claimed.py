@@ -111,7 +111,7 @@ def _plan(path: Path) -> Plan:
     try:
         return resolve(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError):
-        raise VerificationError(f"The evidence holds no readable {path.name}.") from None
+        raise VerificationError(f"The evidence has no {path.name} that can be read.") from None
 
 
 def _check_public(plan: Plan, method: Method, path: Path) -> None:
@@ -126,7 +126,7 @@ def _check_public(plan: Plan, method: Method, path: Path) -> None:
         or any(map(PLACE.match, _names_of_models(plan)))
     )
     if own or any(getattr(plan.server, key) != value for key, value in ACCOUNT.items()):
-        raise VerificationError(f"{path.name} holds settings that no release states.")
+        raise VerificationError(f"{path.name} has settings that no release contains.")
     if told_toml(plan, method).encode() != path.read_bytes():
         raise VerificationError(f"{path.name} is not in the form that a release has.")
 
@@ -147,7 +147,7 @@ def _pack(folder: Path, plan: Plan) -> Pack:
     except (OSError, ValueError, RecursionError, TypeError, AttributeError, LookupError):
         raise VerificationError("The domain pack of the evidence cannot be read.") from None
     if len(files_of(folder, [a.file for a in pack.attributes])) != len(list(folder.iterdir())):
-        raise VerificationError("The domain pack of the evidence has a file that no pack reads.")
+        raise VerificationError("The domain pack of the evidence has a file that does not belong to a pack.")
     if plan.corpus.domain != pack.name:
         raise VerificationError("The plan names a different domain pack from the one in the evidence.")
     if sum(prod(shape) for shape in shapes(pack)) > MOST_CELLS:
@@ -289,7 +289,7 @@ def told_readers(claimed: Claimed) -> str:
     except (OSError, ValueError, LookupError, TypeError):
         raise VerificationError(f"{EGRESS} cannot be read.") from None
     if told not in possible:
-        raise VerificationError(f"{EGRESS} names other machines as readers than those that counted shards.")
+        raise VerificationError(f"The readers in {EGRESS} are not the machines that counted shards.")
     return told
 
 

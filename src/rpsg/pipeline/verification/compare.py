@@ -63,7 +63,7 @@ def _same_file(name: str, theirs: Path, ours: Path) -> Check:
     if theirs.stat().st_size == ours.stat().st_size and file_sha256(theirs) == file_sha256(ours):
         return Check(name, ok=True, detail="as it follows from plan, pack and evidence")
     found, made = theirs.read_bytes(), ours.read_bytes()
-    return Check(name, ok=False, detail=f"differs from the file made again{_where(name, found, made)}")
+    return Check(name, ok=False, detail=f"differs from the rebuilt file{_where(name, found, made)}")
 
 
 def _where(name: str, found: bytes, made: bytes) -> str:

@@ -147,7 +147,7 @@ def _from_rows(claimed: Claimed, progress: Progress) -> Made:
     expected = claimed.method.flows_of(claimed.plan, tools)
     flows = tuple(UnprotectedFlow(f["from"], f["to"], f["what"]) for f in ledger["non_dp_flows"])
     if _of_one_writer(flows, expected, tools.writer.name, changed=changed) != expected:
-        raise VerificationError("The ledger names other reads of private text than this plan makes.")
+        raise VerificationError("The reads of private text in the ledger are not those that this plan makes.")
     kernel = None
     if claimed.method.retell is not None:
         kernel = ReplayKernel(claimed.evidence, ledger)
@@ -272,7 +272,7 @@ def load_known(
         return load_tools(plan, writer)
     except (UsageError, ModelError) as error:
         raise VerificationError(
-            f"A model of this release was not found here: {error.message}",
+            f"A model of this release was not found on this machine: {error.message}",
             hint=f"{error.hint} If the run had it as a file or folder, say where yours is, for instance: "
             f"rpsg verify RUN --model embedder=PATH (roles: {', '.join(ROLES)}).".strip(),
         ) from None
@@ -284,6 +284,7 @@ def _same_models(claimed: Claimed, tools: Tools) -> None:
     for model in (tools.embedder, tools.sentiment):
         if model.name not in named:
             raise VerificationError(
-                f"This release was made with other models than those here ({model.name} is not among them).",
+                f"This release was made with models that differ from those on this machine ({model.name} is "
+                "not among them).",
                 hint="Download the models that the ledger names with: rpsg models pull",
             )

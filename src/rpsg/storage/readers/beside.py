@@ -85,11 +85,14 @@ def by_spelling(values: Collection[str], what: str = "label") -> dict[str, str]:
     for value in values:
         name = spelled(value)
         if name is None:
-            hint = f"Leave it out: the setting [data] unlisted decides what happens to rows without a {what}."
+            hint = (
+                f"Leave the empty {what} out: the setting [data] unlisted decides what happens to rows "
+                f"without a {what}."
+            )
             raise UsageError(f"A declared {what} is empty.", hint=hint)
         if name in declared:
             raise UsageError(
-                f"Two of the declared {what}s are the same value in a file.",
+                f"Two of the declared {what}s mean the same value.",
                 hint="They differ only in spelling, like 5 and 5.0, or true and True. Declare only one of "
                 "them.",
             )

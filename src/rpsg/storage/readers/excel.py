@@ -62,7 +62,7 @@ def _chosen(source: Source, columns: Columns) -> tuple[list[list[Any]], int, lis
     having = sum(has_all for _, _, has_all in found)
     if having > 1:
         raise DataError(
-            f"{source.called}: {having} sheets have these columns, and one is read.",
+            f"{source.called}: {having} sheets have these columns, but only one can be read.",
             hint="Save the right sheet as a separate workbook or as a .csv file.",
         )
     rows, above, _ = found[0]
@@ -134,13 +134,13 @@ def _sheets(source: Source) -> dict[str, list[list[Any]]]:
     if sheets is None and _is_other_archive(source):
         raise DataError(
             f"{source.called} is an archive and not an Excel workbook.",
-            hint=f"Unpack it first: unzip {quote(source.path.name)}; or give a table of the texts.",
+            hint=f"Unpack it first: unzip {quote(source.path.name)}; or give a table with the texts.",
         )
     if sheets is None:
         raise DataError(
             f"{source.called} is not a complete Excel workbook, or it is locked with a password.",
-            hint="Open it and save it again without a password, or save the sheet as a .csv file. If it is "
-            "text that is only called so, add: --format csv",
+            hint="Open it and save it again without a password, or save the sheet as a .csv file. If it is a "
+            "text file with the wrong ending, add: --format csv",
         )
     filled = {name: rows for name, rows in sheets.items() if any(not _is_blank(cells) for cells in rows)}
     if not filled:

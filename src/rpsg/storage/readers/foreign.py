@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import codecs
 
-_TABLE = "Give a table of the texts: .csv, .jsonl or .xlsx."
+_TABLE = "Give a table with the texts: .csv, .jsonl or .xlsx."
 _PAGE = (
     "If it is a table for Excel, open it there and save it as .xlsx or .csv. If not, download the file "
-    "again: a page to sign in may have come in its place."
+    "again: a sign-in page may have been saved in its place."
 )
 #: The first bytes of files that RPSG does not read, in lower case, what such a file is, and what to do.
 _OTHERS: tuple[tuple[bytes, str, str], ...] = (

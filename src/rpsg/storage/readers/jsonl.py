@@ -126,8 +126,8 @@ def _check_rows_within(source: Source, begins: str, objects: int, only: object, 
     if _holds_rows(only, columns):
         raise DataError(
             f"{source.called} is one JSON object; one object on each line was expected.",
-            hint="In pandas, write it with to_json(..., orient='records', lines=True). If the rows are in a "
-            f"value of the object, such as data: jq -c '.data[]' {_named(source)}",
+            hint="In pandas, write it with to_json(..., orient='records', lines=True). If the rows are under "
+            f"a key of the object, such as data: jq -c '.data[]' {_named(source)}",
         )
 
 
@@ -183,11 +183,11 @@ def _no_object(source: Source, number: int, line: str | Problem, value: object) 
     if isinstance(line, Problem):
         return fault(path, "line", number, line.reason, line.hint, detail=line.detail)
     if number == 1 and line.lstrip().startswith("["):
-        reason = "this is a JSON array, but one object a line was expected"
+        reason = "this is a JSON array, but one object per line was expected"
         hint = f"Rewrite it with: jq -c '.[]' {_named(source)}"
     elif value is _DUPLICATE:
         reason = "a key occurs twice in one object"
-        hint = "Remove one of the two, because it is unclear which is meant."
+        hint = "Remove one of the two keys, because it is unclear which value is meant."
     elif value is _BROKEN:
         reason = "this is not valid JSON"
         hint = (

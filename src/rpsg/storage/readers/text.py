@@ -168,14 +168,18 @@ def no_file(path: Path) -> DataError:
     """The error for a path that does not lead to a file."""
     hint = "Check the path (ls -l shows what is there)."
     if "\\" in str(path):
-        hint = f"On this system folders are separated by /, as in {quote(str(path).replace(chr(92), '/'))}."
+        hint = (
+            "On this system, folders are separated by a slash (/), as "
+            f"in {quote(str(path).replace(chr(92), '/'))}."
+        )
     return DataError(f"{shown(path)} {'is not a file' if path.exists() else 'does not exist'}.", hint=hint)
 
 
 def cannot_open(called: object, error: OSError) -> DataError:
     reason = error.strerror or "the operating system refused"
     return DataError(
-        f"{called} cannot be read: {reason}.", hint="Check the path, and that you may read it (ls -l)."
+        f"{called} cannot be read: {reason}.",
+        hint="Check the path, and check that you may read the file (ls -l).",
     )
 
 
@@ -183,7 +187,7 @@ def too_long() -> Problem:
     return Problem(
         TOO_LONG,
         f"the line is longer than {MAX_LINE_BYTES >> 20} MiB",
-        "Check that the file has one row a line. If this text really is so long, shorten it.",
+        "Check that the file has one row per line. If this text really is that long, shorten it.",
     )
 
 
@@ -204,13 +208,14 @@ def decoded(source: Source, line: bytes, *, number: int, offset: int, mixed: boo
         return Problem(
             NOT_ENCODED,
             f"the line has a byte that is not part of any character in the encoding {source.encoding}",
-            "Name the right one with --encoding, or remove the line.",
+            "Name the right encoding with --encoding, or remove the line.",
         )
     if mixed:
         return Problem(
             NOT_UTF8,
             f"the byte at offset {offset + wrong_byte} of the file is not UTF-8, although earlier lines are",
-            "The file mixes two encodings. Correct this line and others like it, or save the whole as UTF-8.",
+            "The file mixes two encodings. Correct this line and others like it, or save the whole file as "
+            "UTF-8.",
         )
     wide = wide_encoding(line) if number == 1 else ""
     guess = f"It looks like {wide.upper()}" if wide else "If it came from Windows"
