@@ -44,8 +44,8 @@ MOST_COMPARED = 10_000
 CELL = 512
 #: The number of cells that are searched for near-duplicates of a text.
 PROBES = 6
-#: The number of rows that are compared with each other, how many are compared at once, and the number of such
-#: blocks between two looks at all cells.
+#: The number of rows in a block, whose rows are compared with each other; the number of rows compared at once;
+#: and the number of blocks between two searches of all cells.
 BLOCK, PART, BLOCKS = 2_048, 256, 8
 #: The share of the numbers of a row that are compared first: one in so many.
 HEAD = 3
@@ -177,7 +177,7 @@ class Cells:
         for cell, places in _by_cell(cells):
             new, held = whole[places], self.held[cell]
             self.held[cell] += len(new)
-            if self.held[cell] > len(self._rows[cell]):  # room for more, so that few rows are copied often
+            if self.held[cell] > len(self._rows[cell]):  # spare space, so that rows are rarely copied
                 room = np.empty((self.held[cell] + held // 2, rows.shape[1]), new.dtype)
                 room[:held] = self._rows[cell][:held]
                 self._rows[cell] = room
@@ -188,7 +188,7 @@ class Cells:
         near = np.zeros(len(rows), np.bool_)
         for cell, places in _by_cell(nearest):
             some = places // PROBES
-            for start in range(0, self.held[cell], BLOCK):  # a cell may hold all rows, if they are odd enough
+            for start in range(0, self.held[cell], BLOCK):  # in the worst case one cell holds all rows
                 some = some[~near[some]]
                 if not len(some):
                     break
