@@ -44,8 +44,8 @@ MOST_COMPARED = 10_000
 CELL = 512
 #: The number of cells that are searched for near-duplicates of a text.
 PROBES = 6
-#: The number of rows in a block, whose rows are compared with each other; the number of rows compared at once;
-#: and the number of blocks between two searches of all cells.
+#: The number of rows in a block, whose rows are compared with each other; the number of rows compared at
+#: once; and the number of blocks between two searches of all cells.
 BLOCK, PART, BLOCKS = 2_048, 256, 8
 #: The share of the numbers of a row that are compared first: one in so many.
 HEAD = 3
