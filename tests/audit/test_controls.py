@@ -126,6 +126,13 @@ def test_an_attack_that_finds_no_planted_leak_counts_as_not_run() -> None:
     assert found.finding("near-copies").verdict == "no violation seen"
 
 
+def test_an_attack_that_guesses_nobody_is_shown_with_its_bound(capsys: pytest.CaptureFixture[str]) -> None:
+    """``noise-left`` measures the noise: it has neither guesses nor an AUC."""
+    found = Finding("measures", "no violation seen", epsilon_lower=0.25, epsilon_most=3.0)
+    show(Screen.stdout(), audit_subject(subject(), {"measures": lambda _: found}), None)
+    assert re.search(r"\n *measures +≥ 0\.25 ", capsys.readouterr().out)
+
+
 def test_an_attack_that_does_not_count_is_shown_without_figures(capsys: pytest.CaptureFixture[str]) -> None:
     report = audit_subject(subject(size=600), {"blind": blind, "near-copies": find_attacks()["near-copies"]})
     assert report.finding("blind").auc is not None

@@ -68,7 +68,7 @@ def test_too_few_people_on_a_side_are_refused(sides: tuple[int, int]) -> None:
         subject_of(rows, rows[: sides[0]], rows[100 : 100 + sides[1]])
 
 
-@pytest.mark.parametrize("corpus", [[], ["", "  "]])
+@pytest.mark.parametrize("corpus", [[], ["", "  "], ["\u200b", " \u00ad"]])
 def test_a_corpus_without_text_is_refused(corpus: list[str]) -> None:
     rows = texts(100, 1)
     with pytest.raises(DataError, match="no text"):

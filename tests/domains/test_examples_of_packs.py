@@ -52,13 +52,18 @@ def test_no_two_examples_are_about_the_same_topic_or_begin_alike(pack: Pack) -> 
     assert len({example.card["topic"] for example in pack.examples}) == len(pack.examples)
 
 
+#: In these packs the second sentence of an example begins with words that are never drawn, so that the writer
+#: copies less of what follows.
+OWN_BEGINNINGS = {"clinical-de": "lead", "survey-fr": "start", "support-es": "start"}
+
+
 def test_an_example_s_card_holds_a_value_that_the_pack_lists_for_each_attribute(pack: Pack) -> None:
     for example in pack.examples:
         assert set(example.card) == {a.name for a in pack.attributes}
         for name, value in example.card.items():
             attribute = pack.attribute(name)
             group = attribute.groups[example.card[attribute.by]] if attribute.by else attribute.values
-            assert value in group
+            assert (value in group) == (OWN_BEGINNINGS.get(pack.name) != name)
 
 
 def test_an_example_s_length_is_the_one_that_its_card_says(pack: Pack) -> None:

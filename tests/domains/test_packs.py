@@ -6,13 +6,16 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from rpsg.domains import find_pack, pack_names, read_pack
-from rpsg.domains.prompts import FIELD
+from rpsg.domains.prompts import FIELD, first_words
 from rpsg.errors import UsageError
 from rpsg.models.fake import FakeClassifier
+from rpsg.stages.cards import CardModel
 from rpsg.stages.cosine_filter import COPIED_WORDS
+from rpsg.stages.prompts import fields_of
 from rpsg.textstats.languages import language_of
 from rpsg.textstats.words import words
 
@@ -69,10 +72,22 @@ def test_a_pack_in_another_language_has_no_english_word_and_own_prompts_for_ever
         assert not ENGLISH & set(words(example.text)), example.text
     topics = " ".join((*pack.attribute("topic").values, *pack.attribute("topic").descriptions))
     assert not ENGLISH & set(words(topics))
+    drawn = " ".join(
+        value for attribute in pack.attributes for value in attribute.values if not attribute.counted
+    )
+    assert not ENGLISH & set(words(FIELD.sub(" ", drawn)))
     assert language_of(" ".join(example.text for example in pack.examples)) == pack.language
     for file, prompt in pack.prompts.items():
         assert prompt != generic.prompts[file]
         assert not ENGLISH & set(words(FIELD.sub(" ", prompt))), file
+
+
+@pytest.mark.parametrize("name", pack_names())
+def test_every_field_of_a_beginning_is_filled_also_within_the_value_of_another_field(name: str) -> None:
+    pack = find_pack(name)
+    for card in CardModel.uniform(pack).draw(300, np.random.default_rng(0)):
+        begun = first_words(pack.begins, fields_of(pack, card.values, pack.about))
+        assert not re.search(r"[{}]|  | [.,]|: \.", begun), begun
 
 
 def test_the_language_of_a_pack_is_a_code_or_left_out(folder: Path) -> None:

@@ -14,13 +14,15 @@ from rpsg.domains import find_pack
 from rpsg.domains.pack import MOST_COMBINATIONS
 from rpsg.errors import UsageError
 from rpsg.methods.budget import strict_budget
+from rpsg.plan import resolve
 from rpsg.privacy.histogram import Query, clean_histogram
 from rpsg.privacy.private import Private, open_private
-from rpsg.records import Document
+from rpsg.records import Card, Document
 from rpsg.stages.annotate import annotate, describe
 from rpsg.stages.cards import CardModel, card_row_cells, cells, in_words, shapes
 from rpsg.stages.contributions import unit_numbers
 from rpsg.stages.levels import thinned
+from rpsg.stages.prompts import candidate_request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -183,3 +185,14 @@ def test_one_person_more_or_less_adds_one_to_one_cell_of_each_marginal(
     assert int(((with_one - without) ** 2).sum()) == len(pack.marginals)
     changed = counted((*others, somebody(99)))
     assert int(((changed - with_one) ** 2).sum()) <= 4 * len(pack.marginals)
+
+
+def test_the_prompt_is_the_same_from_a_card_whose_values_are_in_another_order(tiny: Pack) -> None:
+    """A release has them sorted by name; from it the viewer makes the prompt again."""
+    pack = tiny.with_columns([("product", ("router", "app")), ("area", ("north", "south"))])
+    (card,) = CardModel.uniform(pack).draw(1, np.random.default_rng(0))
+    stored = Card(dict(sorted(card.values.items())))
+    assert list(stored.values) != list(card.values)
+    said = candidate_request(pack, resolve({}), stored, 0)
+    assert said == candidate_request(pack, resolve({}), card, 0)
+    assert said.messages[-1].content.index("Product: ") < said.messages[-1].content.index("Area: ")

@@ -23,7 +23,7 @@ from rpsg.machine import processes
 from rpsg.machine.processes import Processes
 from rpsg.pipeline.verification import verify as verifying
 from rpsg.release import quality
-from rpsg.stages import candidates, scrub
+from rpsg.stages import candidates, cosine_filter, scrub
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,11 +62,13 @@ def test_the_other_processes_do_it_and_not_this_one(received: Path, monkeypatch:
 
     monkeypatch.setattr(candidates, "candidate_of", refuse)
     monkeypatch.setattr(scrub, "scrub_text", refuse)
+    monkeypatch.setattr(cosine_filter, "all_echoes", refuse)
     monkeypatch.setattr(quality, "all_echoes", refuse)
     monkeypatch.setattr(quality, "repeats", refuse)
     # What the method does once before anything is spent is not divided.
     assert api.verify(received, workers=2).ok
-    for module, name in ((candidates, "candidate_of"), (scrub, "scrub_text"), (quality, "all_echoes")):
+    echoes = ((cosine_filter, "all_echoes"), (quality, "all_echoes"))
+    for module, name in ((candidates, "candidate_of"), (scrub, "scrub_text"), *echoes):
         with monkeypatch.context() as patch:
             patch.undo()
             patch.setattr(module, name, refuse)

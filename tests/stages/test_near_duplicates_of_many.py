@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tracemalloc
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 
 from rpsg.models.fake import FakeEmbedder
 from rpsg.records import Candidate, Card, Pool
@@ -18,8 +19,6 @@ from rpsg.testing.lab import invented
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import pytest
 
 LIMIT = 0.95 * SQUARE
 
@@ -81,7 +80,7 @@ def test_the_first_of_equal_texts_is_kept_wherever_they_are(monkeypatch: pytest.
 
 def test_a_cell_that_holds_all_rows_is_compared_in_parts() -> None:
     rows, everywhere = np.zeros((100_000, 8), np.float32), np.tile(np.arange(neighbours.PROBES), (64, 1))
-    cells = neighbours.Cells(neighbours.PROBES, 8, np.int16)
+    cells = neighbours.Cells(neighbours.PROBES, 8)
     cells.add(rows, np.zeros(len(rows), np.int64))
     tracemalloc.start()
     assert not cells.has_near(rows[:64], everywhere, LIMIT).any()
@@ -92,8 +91,8 @@ def test_a_cell_that_holds_all_rows_is_compared_in_parts() -> None:
 
 def test_a_near_duplicate_is_found_in_each_part_of_a_cell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neighbours, "BLOCK", 4)
-    rows = quantized(np.eye(10, dtype=np.float32))
-    cells = neighbours.Cells(neighbours.PROBES, 10, np.int16)
+    rows = neighbours._with_rest(quantized(np.eye(10, dtype=np.float32)))
+    cells = neighbours.Cells(neighbours.PROBES, 11)
     cells.add(rows[:9], np.zeros(9, np.int64))
     nearest = np.tile(np.arange(neighbours.PROBES), (10, 1))
     assert cells.has_near(rows, nearest, LIMIT).tolist() == [True] * 9 + [False]
@@ -110,15 +109,53 @@ def test_the_number_of_comparisons_does_not_grow_with_the_square_of_the_texts(
 
 def compared(monkeypatch: pytest.MonkeyPatch, count: int) -> int:
     """The number of pairs that are compared for so many rows without duplicates."""
-    pairs = 0
-    searched = neighbours.Cells.has_near
+    pairs = count * max(neighbours.PROBES, count // neighbours.CELL)  # with the centres
+    compares = neighbours._near
 
-    def counts(cells: neighbours.Cells, block: np.ndarray, nearest: np.ndarray, limit: float) -> np.ndarray:
+    def counts(rows: Any, some: Any, others: Any, among: Any, limit: float) -> Any:
         nonlocal pairs
-        pairs += len(block) * len(cells.held) + sum(cells.held[cell] for cell in nearest.ravel())
-        return searched(cells, block, nearest, limit)
+        pairs += len(some) * len(among)
+        return compares(rows, some, others, among, limit)
 
     with monkeypatch.context() as patched:
-        patched.setattr(neighbours.Cells, "has_near", counts)
+        patched.setattr(neighbours, "_near", counts)
         distinct(unit(np.random.default_rng(1).normal(size=(count, 16))), LIMIT)
     return pairs
+
+
+@pytest.mark.parametrize("dim", [2, 5, 48])
+@pytest.mark.parametrize("topics", [1, 3, 30])
+def test_the_rows_that_stay_are_those_of_comparing_one_pair_after_the_other(
+    monkeypatch: pytest.MonkeyPatch, dim: int, topics: int
+) -> None:
+    """Blocks, cells and the first third of the numbers only save time: no pair is found more or less."""
+    for name, value in {"BLOCK": 8, "PART": 3, "BLOCKS": 4, "CELL": 16}.items():
+        monkeypatch.setattr(neighbours, name, value)
+    draw = np.random.default_rng(dim * topics)
+    about = draw.normal(size=(topics, dim))[draw.integers(topics, size=300)]
+    rows = unit(about + draw.uniform(0, 0.6, size=(300, 1)) * draw.normal(size=(300, dim)))
+    found, every = distinct(rows, LIMIT), distinct_of_all(rows, LIMIT)
+    exact = quantized(rows).astype(np.int64)
+    near, count = exact @ exact.T > LIMIT, 300 // 16
+    cells = np.argsort(-(exact @ exact[np.arange(count) * 300 // count].T), axis=1, kind="stable")
+    seen = (cells[:, np.newaxis, : neighbours.PROBES] == cells[:, 0][:, np.newaxis]).any(axis=2)
+    seen |= np.arange(300)[:, np.newaxis] // 8 == np.arange(300) // 8
+    assert every.tolist() == one_by_one(near)
+    assert found.tolist() == one_by_one(near & seen)
+    assert 0 < found.sum() < 300
+
+
+def one_by_one(near: np.ndarray) -> list[bool]:
+    stays: list[bool] = []
+    for row in range(len(near)):
+        stays.append(not any(near[row, earlier] and stays[earlier] for earlier in range(row)))
+    return stays
+
+
+def test_of_rows_that_are_all_near_at_most_one_of_a_block_stays_and_memory_is_bounded() -> None:
+    rows = np.random.default_rng(0).normal(size=(10_000, 6)) / 30 + 1
+    tracemalloc.start()
+    assert distinct(unit(rows), LIMIT).sum() <= 5, "one of each block, if their cells are all different"
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 256 << 20

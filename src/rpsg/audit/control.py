@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from rpsg.stages.rng import stream
+from rpsg.textstats.words import words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,9 @@ LEAKED, DROPPED = 0.05, 0.2
 BARE = 0.01
 #: The AUC that an attack must reach on a corpus that is the members' own texts.
 LEAST_AUC = 0.8
+#: If the corpus has less than this share of the words of the first ``FIRST`` private texts, it is in another
+#: language or in other letters. A single review in the same language has a fifth of the words of others.
+COMMON, FIRST = 0.1, 1000
 Outcome = Literal["caught", "missed", "not tried"]
 
 
@@ -74,6 +78,17 @@ def leaky(subject: Subject) -> Subject:
     leaked = [with_words_dropped(private[i], draw) for i in draw.permutation(len(private))[:count]]
     kept = draw.permutation(len(subject.synthetic))[count:]
     return subject.with_synthetic([*(subject.synthetic[i] for i in np.sort(kept)), *leaked])
+
+
+def is_in_other_words(subject: Subject) -> bool:
+    """Whether the corpus is in another language than the private texts, or in other letters.
+
+    A copied text stands out in such a corpus. So the control of a leaky generator shows nothing about what
+    would really leak: translations.
+    """
+    known = {word for text in subject.synthetic for word in words(text)}
+    private = [word in known for text in subject.texts[:FIRST] for word in words(text)]
+    return sum(private) < COMMON * len(private)
 
 
 def _with_new_sides(subject: Subject) -> Subject:

@@ -59,7 +59,15 @@ def word_runs(subject: Subject, length: int, *, with_public: bool = False) -> tu
 
 
 def hit_by_own_runs(subject: Subject, known: Hashes, private: Runs) -> npt.NDArray[np.bool_]:
-    """For each person, whether a run of words that is in ``known`` is in their texts and in nobody else's.
+    """For each person, whether a run of words that is in ``known`` is in their texts and in nobody else's."""
+    _, people, holders = holders_of(subject, known, private)
+    hit = np.zeros(subject.people, np.bool_)
+    hit[people[holders == 1]] = True
+    return hit
+
+
+def holders_of(subject: Subject, known: Hashes, private: Runs) -> tuple[Hashes, Ints, Ints]:
+    """For each person and each known run of theirs: the run, the person, and how many people have the run.
 
     Of the private runs, only those in ``known`` are kept, so memory grows with the corpus.
     """
@@ -70,10 +78,8 @@ def hit_by_own_runs(subject: Subject, known: Hashes, private: Runs) -> npt.NDArr
     runs, people = (np.concatenate(column) for column in zip(*held, strict=True))
     pairs = np.unique(np.stack([runs, people.astype(np.uint64)], axis=1), axis=0)
     different, counts = np.unique(pairs[:, 0], return_counts=True)
-    own = counts[np.searchsorted(different, pairs[:, 0])] == 1
-    hit = np.zeros(subject.people, np.bool_)
-    hit[pairs[own, 1].astype(np.int64)] = True
-    return hit
+    runs, people = pairs.T
+    return runs, people.astype(np.int64), counts[np.searchsorted(different, runs)]
 
 
 def is_among(runs: Hashes, known: Hashes) -> npt.NDArray[np.bool_]:

@@ -180,8 +180,6 @@ def subject_of(
     Raises:
         DataError: a side is empty or too small, or somebody is on both.
     """
-    if not synthetic or not any(text.strip() for text in synthetic):
-        raise DataError("The synthetic corpus has no text.", hint="Name the file that was released.")
     if (member_units is None) != (nonmember_units is None):
         raise UsageError(
             "Only one of the two files has a column that names the person.",
@@ -190,6 +188,8 @@ def subject_of(
     texts = tuple(map(visible, (*members, *nonmembers)))
     reference = None if reference is None else tuple(map(visible, reference))
     synthetic = tuple(map(visible, synthetic))
+    if not any(map(str.strip, synthetic)):
+        raise DataError("The synthetic corpus has no text.", hint="Name the file that was released.")
     units = _units(members, nonmembers, member_units, nonmember_units)
     if len(np.intersect1d(units[: len(members)], units[len(members) :])):
         raise DataError(

@@ -277,7 +277,7 @@ def _show_attacks(screen: Screen, report: AuditReport) -> None:
     """A row for each attack that has figures; nothing if no attack could be run."""
     if all(found.verdict == "not run" for found in report.findings):
         return
-    tried = [found for found in report.findings if (found.guesses, found.auc) != (None, None)]
+    tried = [found for found in report.findings if found.verdict != "not run" or found.guesses is not None]
     screen.heading("The attacks")
     screen.table(COLUMNS, [figures(found) for found in tried], numbers=COLUMNS[1:5])
     screen.line()

@@ -208,7 +208,7 @@ def kept_by_filters(job: Job, pack: Pack, pool: Pool) -> Pool:
     pool = as_conversations(pool, pack.speakers)
     pool = drop_copies(_in_language(pool, pack), pack)
     if pack.drops_echoes:
-        pool = drop_echoes(pool, pack)
+        pool = drop_echoes(pool, pack, job.processes)
     pool = nll_filter(pool, job.tools.scorer)
     if not pool.alive():
         return pool

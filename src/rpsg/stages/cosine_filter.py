@@ -7,11 +7,14 @@ filter that certainly removes what is close to a record cannot be differentially
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rpsg.domains.prompts import first_words
+from rpsg.machine.processes import HERE, in_parts
 from rpsg.stages.echo import REASON
 from rpsg.stages.exact_similarity import SQUARE, quantized
 from rpsg.stages.neighbours import MOST_COMPARED, distinct, distinct_of_all
@@ -21,12 +24,16 @@ from rpsg.textstats.languages import ENGLISH
 from rpsg.textstats.words import is_simple, pieces, runs_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
     from rpsg.domains import Pack
-    from rpsg.records import Pool
+    from rpsg.machine.processes import Processes
+    from rpsg.records import Candidate, Pool
     from rpsg.stages.text_rows import TextRows
     from rpsg.storage.vectors import Stored
+    from rpsg.textstats.echoes import Form
 
 DUPLICATE = 0.95
 #: The number of consecutive words that make a copy: in English, and in other languages, in which small
@@ -74,15 +81,19 @@ def drop_copies(pool: Pool, pack: Pack) -> Pool:
     return pool.drop("cosine filter", copied)
 
 
-def drop_echoes(pool: Pool, pack: Pack) -> Pool:
+def drop_echoes(pool: Pool, pack: Pack, processes: Processes = HERE) -> Pool:
     """Drop texts with words of their prompt, as the metric ``echo_rate`` finds them.
 
     Each reply was compared with its prompt before (``echo.py``); this finds a few more, such as long values
     of the card.
     """
     alive = pool.alive()
-    found = all_echoes([c.text for c in alive], form_of(pack), [c.card.values for c in alive])
+    found = chain(*processes.map(partial(_echoes, form_of(pack)), in_parts(alive)))
     return pool.drop("echo filter", {c.id: REASON for c, kinds in zip(alive, found, strict=True) if kinds})
+
+
+def _echoes(form: Form, candidates: Sequence[Candidate]) -> list[frozenset[str]]:
+    return all_echoes([c.text for c in candidates], form, [c.card.values for c in candidates])
 
 
 def drop_closest_to_private(pool: Pool, closeness: npt.NDArray[np.float64], retain: float) -> Pool:

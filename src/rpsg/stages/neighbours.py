@@ -8,23 +8,35 @@ nearest centres takes quadratic time, and that is a small part of it up to a mil
 is missed if it is in none of these cells. That is rare, because two such texts have almost the same distances
 to all centres.
 
-All comparisons are of quantized rows and so exact: every machine finds the same.
+All comparisons are of quantized rows and so exact: every machine finds the same. Most pairs need only a third
+of their numbers: the product of two rows is at most that of their first numbers plus the product of the
+lengths of the rest, and for nearly all pairs this is already too small.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections import defaultdict
+from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rpsg.stages.exact_similarity import quantized
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     import numpy.typing as npt
 
     from rpsg.stages.text_rows import TextRows
 
     Kept = npt.NDArray[np.bool_]
+    #: Whole rows, after the length of what is not in their head (``_with_rest``).
+    Rows = npt.NDArray[np.float32]
+    AnyRows = Rows | npt.NDArray[np.int16]
+    Indices = npt.NDArray[np.int64]
+    #: Rows, rows that may be near, and which of these are near to which of those.
+    Near = tuple[Indices, Indices, Kept]
 
 #: The largest number of texts that are all compared with each other.
 MOST_COMPARED = 10_000
@@ -32,24 +44,26 @@ MOST_COMPARED = 10_000
 CELL = 512
 #: The number of cells that are searched for near-duplicates of a text.
 PROBES = 6
-#: The number of rows in a block, whose rows are compared with each other; the size of a part of a block; and
-#: the number of blocks between two searches of all cells.
+#: The number of rows in a block, whose rows are compared with each other; the number of rows compared at
+#: once; and the number of blocks between two searches of all cells.
 BLOCK, PART, BLOCKS = 2_048, 256, 8
+#: The share of the numbers of a row that are compared first: one in so many.
+HEAD = 3
 
 
 def distinct_of_all(vectors: npt.NDArray[np.float32], limit: float) -> Kept:
     """Which rows are not nearer than ``limit`` (in steps squared) to any earlier row that is kept; shape
     (rows,).
     """
-    exact = quantized(vectors)
-    stays = np.zeros(len(exact), np.bool_)
-    for start in range(0, len(exact), BLOCK):
-        block = exact[start : start + BLOCK]
+    rows = _with_rest(quantized(vectors))
+    stays = np.zeros(len(rows), np.bool_)
+    for start in range(0, len(rows), BLOCK):
+        block = np.arange(start, min(start + BLOCK, len(rows)))
         near = np.zeros(len(block), np.bool_)
         before = np.flatnonzero(stays[:start])
         for part in range(0, len(before), BLOCK):
-            near |= (block @ exact[before[part : part + BLOCK]].T > limit).any(axis=1)
-        stays[start : start + BLOCK] = _distinct_inside(block, near, limit)
+            near[_near(rows, block, rows, before[part : part + BLOCK], limit)[0] - start] = True
+        stays[block] = _first_ones(near, _in_blocks(rows[start : start + BLOCK], near, limit))
     return stays
 
 
@@ -57,38 +71,31 @@ def distinct(vectors: npt.NDArray[np.float32] | TextRows, limit: float) -> Kept:
     """As ``distinct_of_all``, but each row is compared only with its block and with ``PROBES`` cells."""
     count = max(PROBES, len(vectors) // CELL)
     centres = quantized(vectors[np.arange(count) * len(vectors) // count])
-    cells = Cells(count, centres.shape[1], np.int16)
+    cells = Cells(count, 1 + centres.shape[1])
     stays = np.zeros(len(vectors), np.bool_)
     for start in range(0, len(vectors), BLOCK * BLOCKS):
         blocks = slice(start, min(start + BLOCK * BLOCKS, len(vectors)))
-        rows = quantized(vectors[blocks])
+        whole = quantized(vectors[blocks])
         nearest = np.concatenate(
-            [_nearest(rows[at : at + BLOCK] @ centres.T) for at in range(0, len(rows), BLOCK)]
+            [_nearest(whole[at : at + BLOCK] @ centres.T) for at in range(0, len(whole), BLOCK)]
         )
+        rows = _with_rest(whole)
         near = cells.has_near(rows, nearest, limit)
-        own = _distinct_in_cells(rows, nearest, near, Cells(count, centres.shape[1], np.float32), limit)
+        pairs = chain(_in_blocks(rows, near, limit), _in_cells(rows, nearest, near, limit))
+        own = _first_ones(near, pairs)
         cells.add(rows[own], nearest[own, 0])
         stays[blocks] = own
     return stays
 
 
-def _distinct_in_cells(
-    rows: npt.NDArray[np.float32], nearest: npt.NDArray[np.int64], near: Kept, cells: Cells, limit: float
-) -> Kept:
-    """Which rows are kept.
-
-    A row is dropped if ``near`` marks it, or if a kept row before it in its cells is near it.
-    """
-    own = np.zeros(len(rows), np.bool_)
-    for start in range(0, len(rows), BLOCK):
-        block = slice(start, start + BLOCK)
-        close = near[block] | cells.has_near(rows[block], nearest[block], limit)
-        own[block] = _distinct_inside(rows[block], close, limit)
-        cells.add(rows[block][own[block]], nearest[block][own[block], 0])
-    return own
+def _with_rest(whole: npt.NDArray[np.float32]) -> Rows:
+    """Quantized rows, each after the length of its numbers beyond the head, rounded up to whole steps."""
+    rest = whole[:, whole.shape[1] // HEAD :]
+    length = np.ceil(np.sqrt(np.einsum("ri,ri->r", rest, rest)))
+    return np.concatenate([length[:, np.newaxis], whole], axis=1)
 
 
-def _nearest(products: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+def _nearest(products: npt.NDArray[np.float32]) -> Indices:
     """The ``PROBES`` centres with the largest product for each row, the largest first; ties to the first."""
     found = np.empty((len(products), PROBES), np.int64)
     every = np.arange(len(products))
@@ -98,37 +105,77 @@ def _nearest(products: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
     return found
 
 
-def _distinct_inside(block: npt.NDArray[np.float32], near: Kept, limit: float) -> Kept:
-    """Which rows of the block are kept.
-
-    A row is dropped if ``near`` marks it, or if a kept row before it in the block is near it.
+def _near(rows: Rows, some: Indices, others: AnyRows, among: Indices, limit: float) -> Near:
+    """The rows in ``some`` that are nearer than ``limit`` to one in ``among``, the ones that may be near, and
+    which are near to which. If ``others`` are the same rows, only earlier ones count.
     """
-    own = np.zeros(len(block), np.bool_)
-    for start in range(0, len(block), PART):  # a row is compared only with rows before it
-        part = slice(start, start + PART)
-        inside = block[part] @ block[: part.stop].T > limit
-        for row, close in enumerate(inside, start):
-            own[row] = not near[row] and not (close[:row] & own[:row]).any()
+    head = 1 + (rows.shape[1] - 1) // HEAD
+    maybe = rows[:, :head][some] @ others[:, :head][among].astype(np.float32, copy=False).T > limit
+    if others is rows:
+        maybe &= among < some[:, np.newaxis]
+    lines = np.flatnonzero(maybe.any(axis=1))
+    maybe = maybe[lines]
+    columns = np.flatnonzero(maybe.any(axis=0))
+    some, among, maybe = some[lines], among[columns], maybe[:, columns]
+    maybe &= rows[:, 1:][some] @ others[:, 1:][among].astype(np.float32, copy=False).T > limit
+    found = maybe.any(axis=1)
+    return some[found], among, maybe[found]
+
+
+def _in_blocks(rows: Rows, near: Kept, limit: float) -> Iterator[Near]:
+    """Pairs of rows in the same block; a row that is ``near`` to a row kept before is in none of them."""
+    left = np.flatnonzero(~near)
+    for first in range(0, len(rows), BLOCK):
+        block = left[slice(*np.searchsorted(left, [first, first + BLOCK]))]
+        for start in range(0, len(block), PART):
+            yield _near(rows, block[start : start + PART], rows, block[: start + PART], limit)
+
+
+def _in_cells(rows: Rows, nearest: Indices, near: Kept, limit: float) -> Iterator[Near]:
+    """Pairs of a row and a row before it, of which the nearest cell is one of its nearest cells; neither is
+    ``near`` to a row kept before.
+    """
+    for _, all_places in _by_cell(nearest):
+        places = all_places[~near[all_places // PROBES]]
+        visitors, members = places // PROBES, places[places % PROBES == 0] // PROBES
+        for start in range(0, len(visitors), PART):
+            some = visitors[start : start + PART]
+            yield _near(rows, some, rows, members[: np.searchsorted(members, some[-1])], limit)
+
+
+def _by_cell(nearest: Indices) -> Iterator[tuple[int, Indices]]:
+    """Each cell, with its places in ``nearest.ravel()``."""
+    order = np.argsort(nearest, axis=None, kind="stable")
+    cells, starts = np.unique(nearest.ravel()[order], return_index=True)
+    ends = np.append(starts[1:], len(order))
+    return ((int(c), order[start:end]) for c, start, end in zip(cells, starts, ends, strict=False))
+
+
+def _first_ones(near: Kept, pairs: Iterable[Near]) -> Kept:
+    """Which rows are neither ``near`` to a row kept before, nor in a pair with an earlier row that stays."""
+    earlier: dict[int, list[tuple[Indices, Kept]]] = defaultdict(list)
+    for rows, others, which in pairs:
+        for row, line in zip(rows.tolist(), which, strict=True):
+            earlier[row].append((others, line))
+    own = ~near
+    for row in sorted(earlier):
+        own[row] = not any((own[others] & line).any() for others, line in earlier[row])
     return own
 
 
 class Cells:
-    """The kept rows of each cell. As 16-bit integers they take half of the memory, but comparing them takes
-    longer.
-    """
+    """The kept rows of each cell, as 16-bit integers, because these take half of the memory."""
 
-    def __init__(self, count: int, dim: int, stored: type[np.int16 | np.float32]) -> None:
-        self._rows: list[npt.NDArray[Any]] = [np.zeros((0, dim), stored) for _ in range(count)]
+    def __init__(self, count: int, numbers: int) -> None:
+        self._rows = [np.zeros((0, numbers), np.int16) for _ in range(count)]
         #: The number of rows of each cell.
         self.held = [0] * count
 
-    def add(self, rows: npt.NDArray[np.float32], cells: npt.NDArray[np.int64]) -> None:
+    def add(self, rows: Rows, cells: Indices) -> None:
         """Add each row to its cell."""
-        order = np.argsort(cells, kind="stable")
-        whole = rows.astype(self._rows[0].dtype, copy=False)[order]  # of unit length: none is above STEPS
-        some, starts = np.unique(cells[order], return_index=True)
-        for cell, start, end in zip(some, starts, np.append(starts, len(order))[1:], strict=True):
-            new, held = whole[start:end], self.held[cell]
+        whole = rows.astype(np.int16)  # of unit length: none is above STEPS
+        for cell, places in _by_cell(cells):
+            new, held = whole[places], self.held[cell]
             self.held[cell] += len(new)
             if self.held[cell] > len(self._rows[cell]):  # spare space, so that rows are rarely copied
                 room = np.empty((self.held[cell] + held // 2, rows.shape[1]), new.dtype)
@@ -136,17 +183,15 @@ class Cells:
                 self._rows[cell] = room
             self._rows[cell][held : self.held[cell]] = new
 
-    def has_near(self, block: npt.NDArray[np.float32], nearest: npt.NDArray[np.int64], limit: float) -> Kept:
-        """Which rows of a block are nearer than ``limit`` to a row of one of their ``nearest`` cells."""
-        near = np.zeros(len(block), np.bool_)
-        order = np.argsort(nearest, axis=None, kind="stable")
-        cells, starts = np.unique(nearest.ravel()[order], return_index=True)
-        for cell, places in zip(cells, np.split(order, starts[1:]), strict=True):
-            rows = places // PROBES
+    def has_near(self, rows: Rows, nearest: Indices, limit: float) -> Kept:
+        """Which rows are nearer than ``limit`` to a row of one of their ``nearest`` cells."""
+        near = np.zeros(len(rows), np.bool_)
+        for cell, places in _by_cell(nearest):
+            some = places // PROBES
             for start in range(0, self.held[cell], BLOCK):  # in the worst case one cell holds all rows
-                rows = rows[~near[rows]]
-                if not len(rows):
+                some = some[~near[some]]
+                if not len(some):
                     break
-                held = self._rows[cell][start : min(start + BLOCK, self.held[cell])]
-                near[rows] = (block[rows] @ held.astype(np.float32, copy=False).T > limit).any(axis=1)
+                held = np.arange(start, min(start + BLOCK, self.held[cell]))
+                near[_near(rows, some, self._rows[cell], held, limit)[0]] = True
         return near

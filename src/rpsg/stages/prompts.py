@@ -61,9 +61,9 @@ def fields_of(
         "kind": pack.text,
         "phrases": ", ".join(phrases),
         "columns": "\n".join(
-            f"{_heading(known[name].column)}: {value}"
-            for name, value in values.items()
-            if name in known and known[name].column
+            f"{_heading(a.column)}: {values[a.name]}"
+            for a in pack.attributes  # a card that was read from a file has its values in another order
+            if a.column and a.name in values
         ),
     }
 
