@@ -60,7 +60,7 @@ _HINTS: tuple[tuple[str, str], ...] = (
         "The model answers with nothing: try it without RPSG, or use another --writer.",
     ),
 )
-_OTHER = "Try it with: rpsg doctor; or use another --writer."
+_OTHER = "Try it with: rpsg doctor; read the log of the server or its gateway; or use another --writer."
 
 
 def hint_for(reason: str) -> str:

@@ -124,6 +124,8 @@ def _opened(
     reader = csv.reader(chain(first, source.texts), delimiter=separator, strict=True)
     source.lines_before = before
     header = [name.strip() for _, names in islice(_numbered(path, reader, source), 1) for name in names]
+    if not any(header):
+        raise lines.no_content(path)
     return reader, separator, header
 
 
