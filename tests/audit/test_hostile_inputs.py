@@ -217,7 +217,7 @@ def test_a_reference_that_is_near_to_one_side_makes_the_audit_void() -> None:
     near = [" ".join(text.split()[1:]) for text in others]
     report = audit(corpus, members, others, reference=near, attacks=SOME)
     assert report.verdict == "not run"
-    assert report.baseline.signs == ("likeness to the reference",)
+    assert report.baseline.signs == ("similarity to the reference",)
 
 
 def _of_people(sizes: Sequence[int], rows: list[str], name: str) -> tuple[list[str], list[str]]:
@@ -241,7 +241,7 @@ def test_members_with_more_texts_each_make_the_audit_void() -> None:
     [
         (str.upper, "capital letters"),
         (lambda text: text.replace(" ", "\n\n"), "white space"),
-        (lambda text: text + "\u2009", "signs beyond ASCII"),
+        (lambda text: text + "\u2009", "characters outside ASCII"),
         (lambda text: " ".join(text.split()[:20]), "how many words a text has"),
     ],
 )
@@ -283,7 +283,7 @@ def test_exchanged_files_are_not_an_audit_without_a_violation() -> None:
     assert audit(copied, used, held, attacks=SOME).verdict == "refuted"
     report = audit(copied, held, used, attacks=SOME)
     assert report.verdict == "not run"
-    assert "may be exchanged" in report.reason
+    assert "may have been swapped" in report.reason
 
 
 def test_where_people_held_out_are_copied_too_nothing_was_held_out() -> None:

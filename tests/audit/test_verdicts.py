@@ -37,7 +37,7 @@ def copied(held_out: int, verdict: Any = "no violation seen") -> Finding:
     [
         ([], APART, 0, "without the corpus"),
         ([], ALIKE, 1, "canary that was held out"),
-        ([EXCHANGED], ALIKE, 0, "may be exchanged"),
+        ([EXCHANGED], ALIKE, 0, "may have been swapped"),
         ([copied(20)], ALIKE, 0, "fifty characters"),
         ([copied(5, "refuted")], ALIKE, 0, "fifty characters"),
         ([copied(5, "not run")], ALIKE, 0, "fifty characters"),
@@ -82,7 +82,7 @@ def test_an_attack_that_names_those_held_out_voids_what_another_refutes() -> Non
     report = audit([*used[:80], *rows[300:]], used, held, attacks=attacks)
     assert (report.finding("copies").epsilon_lower or 0.0) > 1
     assert report.verdict == "not run"
-    assert "by opposite" in report.reason
+    assert "opposite named more" in report.reason
 
 
 def test_a_leak_that_is_found_counts_although_the_planted_one_is_missed() -> None:

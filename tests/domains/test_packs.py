@@ -95,6 +95,14 @@ def test_a_pack_is_found_by_name_and_by_folder(folder: Path) -> None:
     assert caught.value.hint.startswith("Did you mean support? Use one of: ")
 
 
+def test_a_pack_of_ours_is_read_once_and_a_folder_of_a_user_each_time(folder: Path) -> None:
+    """A comparison looks up the pack several times for each of its hundreds of cells."""
+    assert find_pack("food-reviews") is find_pack("food-reviews")
+    before = find_pack(str(folder))
+    change(folder, 'title = "', 'title = "changed ')
+    assert find_pack(str(folder)).title == f"changed {before.title}"
+
+
 @pytest.mark.parametrize("name", ["../food-reviews", "/", "", ".", "food-reviews/../food-reviews\0"])
 def test_a_name_is_no_way_into_other_folders(name: str) -> None:
     with pytest.raises(UsageError):
@@ -177,10 +185,10 @@ def test_a_file_of_values_lies_in_the_pack(folder: Path, file: str) -> None:
     [
         ('title = "Tiny reviews"', 'titel = "Tiny reviews"', "titel"),
         ("edges = [9, 14]", "edges = [14, 9]", "ascending order"),
-        ("edges = [9, 14]", "edges = [9]", "one word count per value"),
+        ("edges = [9, 14]", "edges = [9]", "one word count for each value"),
         ('values = ["positive", "mixed", "negative"]', 'values = ["positive"]', "at least two values"),
         ('"positive", "mixed", "negative"]', '"positive", "positive", "negative"]', "lists a value twice"),
-        ("undecided", 'undecided", calm = "calm', "says words for values that it does not have"),
+        ("undecided", 'undecided", calm = "calm', "for values that it does not have"),
         ('[["topic", "sentiment"], ', "[", "no marginal counts topic"),
         ('["topic", "sentiment"]', '["topic", "opening"]', "not a counted attribute"),
         ('name = "length"', 'name = "topic"', "listed twice"),
@@ -191,7 +199,7 @@ def test_a_file_of_values_lies_in_the_pack(folder: Path, file: str) -> None:
             'length = "tiny", opening = "I bought"',
             "not one of its values",
         ),
-        ('name = "opening"', 'name = "opening"\nby = "sentiment"', "by and groups go together"),
+        ('name = "opening"', 'name = "opening"\nby = "sentiment"', "needs both by and groups"),
         (*OPENINGS, "needs a group for each value of 'sentiment'"),
         (OPENINGS[0], OPENINGS[1].replace("sentiment", "mood"), "'mood', which is not counted"),
         ("[[attributes]]", "[[attributes", "not valid TOML"),

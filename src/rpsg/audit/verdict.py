@@ -26,12 +26,14 @@ def with_power(finding: Finding, control: Control) -> Finding:
     if finding.verdict != "no violation seen" or control.outcome == "caught":
         return finding
     return replace(
-        finding, verdict="not run", reason="It did not find the members in a corpus of their own texts."
+        finding,
+        verdict="not run",
+        reason="This attack did not find the members even in a corpus of their own texts.",
     )
 
 
 def of_void_audit(finding: Finding) -> Finding:
-    """The finding in an audit without a verdict: then no attack has an outcome of its own."""
+    """The finding in an audit without a verdict, in which no attack has an outcome."""
     if finding.verdict == "not run":
         return finding
     return replace(finding, verdict="not run", reason=VOID)
@@ -47,7 +49,7 @@ def verdict_of(
 ) -> tuple[Verdict, str]:
     """The verdict on the corpus and its reason.
 
-    If the sides were not divided by chance, or people held out are in the corpus, nothing follows, whatever
+    If the sides were not divided at random, or people held out are in the corpus, nothing follows, whatever
     an attack found. Otherwise a refutation is valid even if the controls fail: they only show whether finding
     nothing means anything. ``aside`` is how many texts that the audit leaves out are in the corpus, and
     ``canaries_held_out`` how many of the canaries that were held out.
@@ -60,19 +62,21 @@ def verdict_of(
         return "refuted", f"The attack {best.name}: {best.reason}"
     quiet = {found.name for found in findings if found.verdict == "no violation seen"}
     if not quiet:
-        return "not run", "None of the attacks could be run with the power to detect a leak; each says why."
+        return "not run", (
+            "No attack could be run in a way that would detect a leak; the reason is given for each."
+        )
     if aside >= FEW_COPIES:
         return "not run", (
             f"The corpus repeats passages of fifty characters from {aside:,} texts that the audit leaves "
-            "out, because several people wrote them or the reference has them. They may have leaked. If they "
-            "are public, take them out of the data before the run."
+            "out, because several people wrote them or they are in the reference. These texts may have "
+            "leaked. If they are public, remove them from the data before the run."
         )
     if not any(control.outcome == "caught" for control in leak if control.name in quiet):
         return "not run", (
             "No attack would have detected a corpus in which one text in twenty is a member's. More people "
             "on each side, more synthetic texts, or canaries make smaller leaks visible."
         )
-    return "no violation seen", "No attack names more members than chance explains under the claim."
+    return "no violation seen", "No attack named more members than chance would explain if the claim holds."
 
 
 def _why_void(findings: Sequence[Finding], baseline: Baseline, canaries_held_out: int) -> str | None:
@@ -83,29 +87,28 @@ def _why_void(findings: Sequence[Finding], baseline: Baseline, canaries_held_out
         by = f" by: {', '.join(baseline.signs)}" if baseline.signs else ""
         return (
             f"Members and people held out can be told apart without the corpus{by}. So they were not split "
-            "at random. Hold people out at random before the run, and audit that."
+            "at random. Hold people out at random before the run, and audit that run."
         )
     if canaries_held_out:
         return NOT_HELD_OUT
     swapped = [found.name for found in findings if found.verdict != "not run" and found.epsilon_if_swapped]
     if swapped:
         return (
-            f"More of the people held out are named than chance explains, by {', '.join(swapped)}. The two "
-            "files may be exchanged, or people were not held out at random."
+            f"{', '.join(swapped)} named more of the people held out than chance explains. The two files may "
+            "have been swapped, or people were not held out at random."
         )
     if any(map(_repeats_held_out, findings)):
         return (
-            "The corpus repeats fifty characters in a row of too many people held out. They may have been in "
-            "its data. Or such passages are public: then give texts that have them as the reference. Or the "
-            "texts are forms, so alike that a corpus repeats them by chance: then only canaries can tell."
+            "The corpus repeats passages of fifty characters from too many of the people held out. Perhaps "
+            "these people were in its data. Perhaps the passages are public: then give texts that contain "
+            "them as the reference. Or the texts are forms, so similar that a corpus repeats them by "
+            "chance: then only canaries can show a leak."
         )
     return None
 
 
 def _repeats_held_out(finding: Finding) -> bool:
-    """Whether the corpus copies texts of so many people held out that a leak of members could not be
-    distinguished from this.
-    """
+    """Whether so many people held out have copies in the corpus that copies of members prove no leak."""
     if finding.name != "copies" or finding.guesses is None or finding.right is None:
         return False
     held_out = finding.basis.get("units", 0) - finding.basis.get("members", 0)

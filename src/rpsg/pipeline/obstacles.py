@@ -7,6 +7,7 @@ import shutil
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from rpsg import registry
 from rpsg.arguments import suggestion
 from rpsg.disk.files import nearest
 from rpsg.errors import RpsgError
@@ -17,7 +18,6 @@ from rpsg.models.download import locate
 from rpsg.models.openai.endpoint import address_of, certificate_of, headers_of
 from rpsg.pipeline import forecast, packages
 from rpsg.privacy.odometer import state_folder
-from rpsg.registry import is_plain, names
 from rpsg.storage.readers.source import STDIN
 
 if TYPE_CHECKING:
@@ -50,19 +50,20 @@ def obstacles(plan: Plan) -> Iterator[str]:
 def _models(plan: Plan) -> Iterator[str]:
     """What is wrong with the names of models, and with where they are."""
     models = plan.models
-    roles = (
-        ("writer", models.writer, names("writers")),
-        ("embedder", models.embedder, names("embedders")),
-        ("classifier", models.sentiment, names("classifiers")),
-        ("scorer", models.scorer, names("scorers")),
+    roles: tuple[tuple[str, registry.Kind, str | None], ...] = (
+        ("writer", "writers", models.writer),
+        ("embedder", "embedders", models.embedder),
+        ("classifier", "classifiers", models.sentiment),
+        ("scorer", "scorers", models.scorer),
     )
     # On a cluster the writer's weights and keys are on the nodes, so they are not looked for here.
-    for role, name, known in roles[1:] if plan.engine.is_elsewhere else roles:
+    for role, kind, name in roles[1:] if plan.engine.is_elsewhere else roles:
         if name is None:
             continue
         if name.partition(":")[0] in forecast.SERVED:
             yield from _server(plan, role)
-        elif is_plain(name) and name not in known:
+        elif registry.is_plain(name) and not registry.is_known(kind, name):
+            known = registry.names(kind)
             use = f"{suggestion(name, known)}Use one of: {', '.join(known)}."
             yield f"There is no {role} {name!r}. {use}"
         elif (weights := EMBEDDER_WEIGHTS.get(name, name)) in CATALOGUE or name.endswith(".gguf"):
