@@ -21,6 +21,9 @@ COLUMNS = (
     *("extraction", "copies", "phantom", "near-copies", "refer", "lira", "passage", "echo-pairs"),
     *("ppl", "zlib", "neighbours", "exposure", "echo-similarity", "closest", "closest-ratio", "lira-shadow"),
 )
+#: The leaks of ``audit_names.py``, in order.
+NOTHING = "nothing"
+KINDS = (NOTHING, "verbatim", "every fifth word gone", "paraphrased", "two sentences", "the line alone")
 #: The attacks that are shown next to the published figures.
 SHOWN = ("ppl", "refer", "lira", "copies", "phantom")
 
@@ -54,6 +57,20 @@ def planted(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return table([*head, "largest mean ε without canaries", "largest mean AUC"], lines)
 
 
+def identified(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How many corpora ``identities`` and ``names`` refuted, and their mean lower bounds."""
+    head = ["leak", "members", "corpora", "`identities`", "mean ε", "`names`", "mean ε"]
+    lines = []
+    for row in sorted(
+        rows, key=lambda each: (KINDS.index(each.get("leak", NOTHING)), each.get("share", 0.0))
+    ):
+        of = f"{round(row.get('share', 0.0) * row['people']):,} of {row['people']:,}"
+        own = [row[name] for name in ("identities", "names")]
+        shown = [figure for each in own for figure in (str(each["seen"]), f"{each['epsilon']:.2f}")]
+        lines.append([row.get("leak", NOTHING), of, str(row["seeds"]), *shown])
+    return table(head, lines)
+
+
 def alarms(found: Mapping[str, Any]) -> list[str]:
     """How often corpora that had learned nothing raised an alarm."""
     rows = [
@@ -84,7 +101,7 @@ def alarms(found: Mapping[str, Any]) -> list[str]:
 
 
 def beside(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
-    """The published measure and the audit's, for each corpus of posts; means over the random draws."""
+    """The published measure next to the audit's, for each corpus of posts; means over the random draws."""
     measures = ("PPL", "REFER", "LiRA", "extraction")
     head = ["corpus", *(f"{name}, as published" for name in measures)]
     head += [*(f"AUC of `{name}`" for name in SHOWN[:3]), "ε at least", "refuted"]
@@ -258,6 +275,8 @@ def tables() -> dict[str, list[str]]:
     found = json.loads((RESULTS / "audit.json").read_text("utf-8"))
     made = {name: planted(rows) for name, rows in found.items() if name.startswith("power")}
     made["false alarms"] = alarms(found)
+    signed = json.loads((RESULTS / "audit-names.json").read_text("utf-8"))
+    made |= {f"names, {name}": identified(rows) for name, rows in signed.items()}
     if "memory" in found:
         made["memory"] = scale(found["memory"])
     if "slope" in found:
@@ -283,7 +302,7 @@ def tables() -> dict[str, list[str]]:
 
 
 def written(page: str) -> str:
-    """The page with its tables made anew; KeyError for a table that has no figures."""
+    """The page with new tables; KeyError for a table that has no figures."""
     made = tables()
 
     def fresh(found: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""Write the page of texts that nobody picked: ``python benchmarks/texts.py RUN... > docs/texts.md``.
+"""Write the page of unselected texts: ``python benchmarks/texts.py RUN... > docs/texts.md``.
 
 It shows the first forty texts of each run as they were released, and how the run was made, as its ledger and
 plan say.
@@ -16,15 +16,20 @@ SHOWN = 40
 
 HEAD = """# Forty texts of each of three kinds
 
-These are the first forty texts of each of three releases, complete and in the order of the release; nobody
-picked them. Read some before you decide. A model of 270 million parameters wrote them on two processor cores.
-The short texts read like a person's, but the longer ones lose the thread. The conversations look like
-conversations, but the answers often do not fit the questions, and long conversations go round in circles. The
-abstracts look like abstracts, but contain numbers that contradict each other. A larger writer writes better
-texts ([which one to use](models.md)). Public texts took the place of private ones: food reviews,
-conversations in a clinic, and abstracts of medical papers. There are fewer conversations than other texts,
-so ε is 4 for them and 2 for the others. The author of the examples in the packs for reviews and conversations
-had seen some of these public texts ([what that means](benchmarks.md)). This page is written by
+These are the first forty texts of each of three releases, complete and in the order of the release. Read some
+before you decide. A model of 270 million parameters wrote them on two processor cores.
+
+- Short texts read like those of a person, but longer ones change their subject.
+- The conversations look like conversations, but answers often do not fit the questions, and long ones repeat
+  themselves.
+- The abstracts look like abstracts, but contain numbers that contradict each other.
+
+We expect better texts from a larger writer, but have not measured that ([which one to use](models.md)).
+
+Public texts stood in for private ones: food reviews, conversations in a clinic, and abstracts of medical
+papers. There are fewer conversations than other texts, so ε is 4 for them and 2 for the others. The author of
+the examples in the packs for reviews and conversations had seen some of these public texts
+([what that means](benchmarks.md#from-how-many-people)). This page is written by
 `python benchmarks/texts.py RUN...`.
 """
 

@@ -20,15 +20,15 @@ _LONGEST_PATH, _LONGEST_NAME = 4096, 255
 _NOT_IN_A_LINE = set("\n\r\v\f\0\x1c\x1d\x1e\x85\u2028\u2029")
 _SUFFIXES = {".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt", ".parquet", ".pq", ".toml", ".html"}
 _AS_LINES = (
-    'Save it as a file of one JSON object a line, file.write(json.dumps({"text": text}) + "\\n") for each '
-    "text, and give the path of that file."
+    'Save the texts as a file with one JSON object per line: file.write(json.dumps({"text": text}) + "\\n") '
+    "for each text. Then give the path of that file."
 )
 _SAVED = (
-    ("to_csv", 'Save it first: data.to_csv("private.csv", index=False), and give "private.csv".'),
-    ("write_csv", 'Save it first: data.write_csv("private.csv"), and give "private.csv".'),
+    ("to_csv", 'Save it first: data.to_csv("private.csv", index=False). Then give "private.csv".'),
+    ("write_csv", 'Save it first: data.write_csv("private.csv"). Then give "private.csv".'),
     (
         "to_pandas",
-        'Save it first: pyarrow.parquet.write_table(data, "private.parquet"), and give "private.parquet".',
+        'Save it first: pyarrow.parquet.write_table(data, "private.parquet"). Then give "private.parquet".',
     ),
 )
 
@@ -74,7 +74,8 @@ def name_of(given: object, what: str) -> str | None:
         return given
     kind = "text" if isinstance(given, str) else f"a {type(given).__name__}"
     raise UsageError(
-        f"{what} must be a name, but this is {kind}.", hint="Name the column as the file has it."
+        f"{what} must be a name, but this is {kind}.",
+        hint="Give the name of the column exactly as it is in the file.",
     )
 
 

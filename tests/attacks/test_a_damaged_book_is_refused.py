@@ -124,7 +124,7 @@ def test_a_damaged_book_is_refused_and_left_as_it_is(state: Path, damage: Callab
         with pytest.raises(BudgetError, match="earlier charges cannot be seen") as caught:
             opened(state).total()
         assert "backup" in caught.value.hint
-        assert "move both away" in caught.value.hint
+        assert "move both files away" in caught.value.hint
     assert (book.read_bytes() if book.exists() else None) == before
 
 

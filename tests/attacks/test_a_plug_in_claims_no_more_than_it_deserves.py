@@ -129,7 +129,7 @@ def test_a_method_cannot_let_private_texts_go_to_an_embedder_elsewhere(lab: Lab,
 
 @pytest.mark.parametrize("name", ["silent", "as-public"])
 def test_a_method_that_reads_records_says_who_is_sent_them(lab: Lab, name: str) -> None:
-    with pytest.raises(PrivacyError, match="does not declare correctly"):
+    with pytest.raises(PrivacyError, match="does not correctly declare"):
         lab.run(plan_of(lab, name))
     assert not (lab.folder / "run" / "release").exists()
 

@@ -64,7 +64,7 @@ def test_a_signed_release_verifies_with_its_key_and_tells_the_fingerprint_withou
     ok, detail = signature(signed, keys / "mine.pub")
     assert ok, detail
     assert detail == f"by the key that you named, {told}"
-    assert signature(signed) == (True, f"by {told}; whose key that is was not checked")
+    assert signature(signed) == (True, f"by {told}; it was not checked whose key that is")
     for name in ("README.md", "summary.md", "report.html"):
         assert told in (signed / name).read_text(encoding="utf-8"), name
 
@@ -153,7 +153,7 @@ def test_a_private_key_is_closed_to_others_or_not_used(tmp_path: Path) -> None:
 
 def test_a_pair_is_never_written_over(tmp_path: Path) -> None:
     make_pair(tmp_path / "k", tmp_path / "k.pub")
-    with pytest.raises(UsageError, match="there already"):
+    with pytest.raises(UsageError, match="exists already"):
         make_pair(tmp_path / "k", tmp_path / "other.pub")
 
 

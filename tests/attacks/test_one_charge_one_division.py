@@ -120,7 +120,7 @@ def test_an_edited_fingerprint_does_not_let_people_be_divided_anew(
     other = planned(half_drawn.lab, half_drawn.folder.parent / "data.jsonl", **changed)
     half_drawn.pass_for(other)
     before, paid = half_drawn.tokens(), half_drawn.paid()
-    with pytest.raises(RunError, match="divided in another way") as caught:
+    with pytest.raises(RunError, match="divided differently") as caught:
         half_drawn.resume(other)
     assert "another folder" in caught.value.hint
     assert half_drawn.tokens() == before, "nothing was drawn"
@@ -129,7 +129,7 @@ def test_an_edited_fingerprint_does_not_let_people_be_divided_anew(
 
 def test_another_secret_key_does_not_either(half_drawn: HalfDrawn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RunFolder, "key", bytes(32))
-    with pytest.raises(RunError, match="divided in another way"):
+    with pytest.raises(RunError, match="divided differently"):
         half_drawn.resume()
 
 
@@ -142,7 +142,7 @@ def test_nor_does_a_changed_file(half_drawn: HalfDrawn, change: str) -> None:
     rows = rows[1:] if change == "left" else rows
     rows = [*rows, rows[0] | {"user": "one more"}] if change == "joined" else rows
     half_drawn.lab.file(rows)
-    with pytest.raises(RunError, match="divided in another way"):
+    with pytest.raises(RunError, match="divided differently"):
         half_drawn.resume()
 
 

@@ -117,7 +117,7 @@ def test_without_its_journal_a_folder_with_answers_is_refused_and_draws_nothing(
             journal.write_bytes(content)
             journal.chmod(0o600)
         for _ in range(2):
-            with pytest.raises(RunError, match="journal of this run is gone") as caught:
+            with pytest.raises(RunError, match="journal of this run is missing") as caught:
                 clinic.count("run", stages=2)
             assert "-o" in caught.value.hint
     assert clinic.charges() == pytest.approx(1)

@@ -49,7 +49,7 @@ def test_an_honest_run_opens(lab: Lab, sections: dict[str, Any]) -> None:
     run = finished(lab, **sections)
     checks = open_run(run)
     assert failed(checks) == [], [check.detail for check in checks]
-    noise = [check.name for check in checks if check.name.startswith("noisy minus clean")]
+    noise = [check.name for check in checks if check.name.startswith("noisy minus exact")]
     stages = [
         r["stage"] for r in json.loads((run / "release/ledger.json").read_text())["stage_plan"]["releases"]
     ]
@@ -86,7 +86,7 @@ class Scaled(RoundedGaussian):
 def test_noise_of_another_size_than_the_ledger_says_is_found(lab: Lab, factor: float) -> None:
     plan = lab.plan(lab.file(lab.rows(500)))
     run = running.execute(plan, lab.folder / "run", noise=Scaled(factor)).path
-    assert any(name.startswith("noisy minus clean") for name in failed(open_run(run)))
+    assert any(name.startswith("noisy minus exact") for name in failed(open_run(run)))
 
 
 def test_noise_with_a_drift_is_found(lab: Lab) -> None:
@@ -95,7 +95,7 @@ def test_noise_with_a_drift_is_found(lab: Lab) -> None:
             return super().draw(sigma, size) + int(2 * sigma)
 
     run = running.execute(lab.plan(lab.file(lab.rows(500))), lab.folder / "run", noise=Drifting()).path
-    assert any(name.startswith("noisy minus clean") for name in failed(open_run(run)))
+    assert any(name.startswith("noisy minus exact") for name in failed(open_run(run)))
 
 
 def test_a_draw_that_the_folder_does_not_know_is_found_in_the_book(lab: Lab) -> None:

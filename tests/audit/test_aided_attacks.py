@@ -279,7 +279,7 @@ def test_no_private_text_is_sent_to_a_model_elsewhere() -> None:
     class Elsewhere(FakeEmbedder):
         endpoint: Endpoint = "remote_llm"
 
-    with pytest.raises(UsageError, match="no private text away"):
+    with pytest.raises(UsageError, match="never sends private texts"):
         Aids(embedder=Elsewhere())
 
 

@@ -149,7 +149,7 @@ def test_other_rows_than_the_run_read_are_refused(lab: Lab) -> None:
 def test_a_file_that_was_moved_is_asked_for_with_the_option_that_names_it(lab: Lab) -> None:
     run = finished(lab)
     lab.file(lab.rows(400)).unlink()
-    with pytest.raises(DataError, match="which the run read, is not here") as refused:
+    with pytest.raises(DataError, match="the file that the run read, does not exist") as refused:
         audit_run(run)
     assert "--data FILE" in refused.value.hint
 

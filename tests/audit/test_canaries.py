@@ -95,7 +95,7 @@ def test_where_a_canary_that_was_held_out_is_in_the_corpus_nothing_follows() -> 
     held_out = next(c.text for c, is_in in zip(made.canaries, made.is_in, strict=True) if not is_in)
     found = extraction(_with(made, [*texts(200, 5), held_out, *made.planted]))
     assert found.verdict == "not run"
-    assert "the coins did not decide" in found.reason
+    assert "the coin tosses did not decide" in found.reason
     assert found.details["held out and found"] == 1
 
 

@@ -96,7 +96,7 @@ def test_publish_looks_for_canaries_again(
 
 @pytest.mark.usefixtures("method")
 def test_canaries_in_place_need_public_texts(shop: Shop) -> None:
-    with pytest.raises(UsageError, match="no such texts are named"):
+    with pytest.raises(UsageError, match="no such texts were named"):
         api.run(shop.plan(canary_texts=""), shop.lab.folder / "run")
     assert shop.paid() == 0
 

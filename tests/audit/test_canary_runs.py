@@ -206,7 +206,7 @@ def test_an_interrupted_audit_run_holds_no_text_of_its_corpus_in_clear(lab: Lab)
 
 
 def test_a_method_that_reads_nothing_and_too_few_canaries_are_refused(shop: Shop) -> None:
-    with pytest.raises(UsageError, match="nothing private"):
+    with pytest.raises(UsageError, match="no private data"):
         canary_run(shop.plan("floor"), shop.out)
     with pytest.raises(UsageError, match="20 canaries"):
         canary_run(shop.plan("strict", canaries=5), shop.out)
@@ -228,7 +228,7 @@ def test_canaries_have_declared_labels_and_the_operator_can_repeat_the_run(lab: 
     assert any(line["name"] == "audit_canaries" for line in run.ledger["public_inputs"])
     opened = api.verify(run.path, with_vault=True)
     assert opened.ok, [check for check in opened.checks if not check.ok]
-    assert any("noisy minus clean" in check.name for check in opened.checks)
+    assert any("noisy minus exact" in check.name for check in opened.checks)
 
 
 # -- the command

@@ -126,6 +126,13 @@ def test_an_attack_that_finds_no_planted_leak_counts_as_not_run() -> None:
     assert found.finding("near-copies").verdict == "no violation seen"
 
 
+def test_an_attack_that_guesses_nobody_is_shown_with_its_bound(capsys: pytest.CaptureFixture[str]) -> None:
+    """``noise-left`` measures the noise: it has neither guesses nor an AUC."""
+    found = Finding("measures", "no violation seen", epsilon_lower=0.25, epsilon_most=3.0)
+    show(Screen.stdout(), audit_subject(subject(), {"measures": lambda _: found}), None)
+    assert re.search(r"\n *measures +≥ 0\.25 ", capsys.readouterr().out)
+
+
 def test_an_attack_that_does_not_count_is_shown_without_figures(capsys: pytest.CaptureFixture[str]) -> None:
     report = audit_subject(subject(size=600), {"blind": blind, "near-copies": find_attacks()["near-copies"]})
     assert report.finding("blind").auc is not None
@@ -158,7 +165,7 @@ def test_no_attack_has_an_outcome_of_its_own_in_an_audit_that_missed_the_planted
     found = audit(*_sides(people=40, size=40), attacks=["near-copies", "identities"])
     assert found.finding("near-copies").verdict == "not run"
     assert found.finding("near-copies").reason == "The audit as a whole has no verdict."
-    assert "holds no e-mail address" in found.finding("identities").reason
+    assert "contains no e-mail address" in found.finding("identities").reason
     assert "no violation seen" not in found.to_json()
 
 
@@ -191,7 +198,7 @@ def test_a_leaking_corpus_is_refuted_and_the_bound_is_told() -> None:
         *_sides(people=300, size=300, leak=120), attacks=["refer", "near-copies"], epsilon=1, delta=1e-6
     )
     assert found.verdict == "refuted"
-    assert "claimed is 1" in found.reason
+    assert "the claim is epsilon 1" in found.reason
     assert max(f.epsilon_lower or 0 for f in found.findings) > 1
 
 

@@ -11,16 +11,20 @@ import pytest
 
 from rpsg.audit.blind import blind_baseline
 from rpsg.audit.claim import Claim
+from rpsg.audit.control import is_in_other_words
+from rpsg.audit.copies import copied_of_few
 from rpsg.audit.finding import Finding, Match, of_people, of_scores
 from rpsg.audit.run import audit, audit_subject, find_attacks
 from rpsg.audit.subject import Subject, subject_of
 from rpsg.errors import DataError
+from rpsg.stages.canaries import word_list
 from rpsg.testing.planted import subject, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 SOME = ("refer", "near-copies", "copies")
+OTHERS = word_list()[1500:3000]
 FIGURES: dict[str, Any] = {"epsilon_lower": 0.0, "epsilon_most": 3.0}
 
 
@@ -201,6 +205,25 @@ def test_nor_by_as_many_copies_of_both_sides(added: str) -> None:
     assert "from 40 texts that the audit leaves out" in report.reason
 
 
+def test_nor_by_nearly_the_same_texts_of_both_sides() -> None:
+    """What the corpus repeats is then nobody's own, and both copies of it are equally near."""
+    rows = texts(1100, 4)
+    leaked, own, held, corpus, ends = rows[:20], rows[40:360], rows[360:680], rows[680:940], rows[940:]
+    used, nearly = ([f"{a} {b.split()[0]}" for a, b in zip(leaked, ends[k:], strict=False)] for k in (0, 40))
+    report = audit([*leaked, *corpus], [*used, *own], [*nearly, *held], attacks=["refer", "copies"])
+    assert report.verdict == "not run"
+    assert "a few others wrote too" in report.reason
+
+
+def test_phrases_of_a_few_people_do_not_make_an_audit_void() -> None:
+    rows = texts(900, 4)
+    phrase = [" ".join(text.split()[:12]) for text in rows[:60]]
+    used = [f"{phrase[i // 2]} {text}" if i < 120 else text for i, text in enumerate(rows[60:360])]
+    corpus = [f"{phrase[i % 60]} {text}" for i, text in enumerate(rows[660:])]
+    case = subject_of(corpus, used, rows[360:660])
+    assert (len(phrase[0]) > 50, copied_of_few(case)) == (True, 0)
+
+
 def test_forms_that_several_people_send_do_not_make_an_audit_void() -> None:
     """A passage that people write who are looked at says nothing about those who are left out."""
     rows = texts(500, 4)
@@ -217,7 +240,7 @@ def test_a_reference_that_is_near_to_one_side_makes_the_audit_void() -> None:
     near = [" ".join(text.split()[1:]) for text in others]
     report = audit(corpus, members, others, reference=near, attacks=SOME)
     assert report.verdict == "not run"
-    assert report.baseline.signs == ("likeness to the reference",)
+    assert report.baseline.signs == ("similarity to the reference",)
 
 
 def _of_people(sizes: Sequence[int], rows: list[str], name: str) -> tuple[list[str], list[str]]:
@@ -241,7 +264,7 @@ def test_members_with_more_texts_each_make_the_audit_void() -> None:
     [
         (str.upper, "capital letters"),
         (lambda text: text.replace(" ", "\n\n"), "white space"),
-        (lambda text: text + "\u2009", "signs beyond ASCII"),
+        (lambda text: text + "\u2009", "characters outside ASCII"),
         (lambda text: " ".join(text.split()[:20]), "how many words a text has"),
     ],
 )
@@ -283,7 +306,7 @@ def test_exchanged_files_are_not_an_audit_without_a_violation() -> None:
     assert audit(copied, used, held, attacks=SOME).verdict == "refuted"
     report = audit(copied, held, used, attacks=SOME)
     assert report.verdict == "not run"
-    assert "may be exchanged" in report.reason
+    assert "may have been swapped" in report.reason
 
 
 def test_where_people_held_out_are_copied_too_nothing_was_held_out() -> None:
@@ -300,6 +323,22 @@ def test_a_corpus_of_one_text_refutes_nothing() -> None:
     rows = texts(400, 4)
     for one in (rows[0], "a"):
         assert audit([one] * 100, rows[:60], rows[60:120]).verdict != "refuted"
+
+
+def test_a_corpus_in_another_language_has_no_verdict_unless_it_copies_texts() -> None:
+    """A planted copy stands out in it. A translation, which is what would leak, is found by no attack."""
+    rows, foreign = texts(400, 4), texts(400, 4, OTHERS)
+    report = audit(foreign, rows[:200], rows[200:], attacks=SOME)
+    assert {each.outcome for each in report.controls["leaky"]} == {"caught"}
+    assert report.verdict == "not run"
+    assert "another language" in report.reason
+    assert audit([*foreign, *rows[:40]], rows[:200], rows[200:], attacks=SOME).verdict == "refuted"
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_a_few_texts_in_the_same_language_are_recognized(count: int) -> None:
+    rows = texts(600, 4)
+    assert not is_in_other_words(subject_of(rows[:count], rows[100:300], rows[300:500]))
 
 
 def test_texts_without_a_word_in_common_are_audited_too() -> None:

@@ -165,7 +165,7 @@ def test_the_control_has_a_hundredth_of_the_noise_and_is_caught() -> None:
 
 def test_it_is_not_run_without_answers_without_a_delta_or_if_canaries_add_nothing() -> None:
     case = run_of(1.0, 0)
-    with pytest.raises(NotRunError, match="noisy answers of a run that had canaries"):
+    with pytest.raises(NotRunError, match="noisy answers of a run with canaries"):
         noise_left(replace(case, answers=None))
     with pytest.raises(NotRunError, match="no delta"):
         noise_left(replace(case, claim=Claim.of(EPSILON, None, None)))

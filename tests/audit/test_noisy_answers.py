@@ -114,7 +114,7 @@ def test_a_whole_run_with_a_tenth_of_its_noise_is_refuted(lab: Lab) -> None:
     found = report.finding("noisy-answers")
     assert report.verdict == found.verdict == "refuted"
     assert (found.epsilon_lower or 0.0) > EPSILON
-    assert "noisy answers tell which canaries" in found.reason
+    assert "noisy answers reveal which canaries" in found.reason
 
 
 @pytest.mark.parametrize(("part", "verdict"), [(1.1, "not run"), (10**-0.5, "refuted")])
@@ -193,12 +193,12 @@ def test_neither_the_order_of_canaries_nor_equal_scores_name_anybody(asked: Subj
 
 
 def test_it_is_not_run_without_answers_or_without_a_delta(asked: Subject) -> None:
-    with pytest.raises(NotRunError, match="noisy answers of a run that had canaries"):
+    with pytest.raises(NotRunError, match="noisy answers of a run with canaries"):
         noisy_answers(replace(asked, answers=None))
     with pytest.raises(NotRunError, match="no delta"):
         noisy_answers(replace(asked, claim=Claim.of(EPSILON, None, None)))
     plain = subject(canaries=make_canaries(50, texts(60, 9)), claim=Claim.of(EPSILON, DELTA, None))
-    with pytest.raises(NotRunError, match="noisy answers of a run that had canaries"):
+    with pytest.raises(NotRunError, match="noisy answers of a run with canaries"):
         noisy_answers(plain)
 
 

@@ -56,19 +56,19 @@ def test_texts_of_one_person_have_one_number() -> None:
 def test_somebody_on_both_sides_is_refused() -> None:
     rows = texts(100, 1)
     people = [str(i) for i in range(50)]
-    with pytest.raises(DataError, match="among the members and among the non-members") as told:
+    with pytest.raises(DataError, match="among both the members and the non-members") as told:
         subject_of(rows, rows[:50], rows[50:], member_units=people, nonmember_units=["7", *people[1:]])
-    assert "Split by person" in told.value.hint
+    assert "Split the data by person" in told.value.hint
 
 
 @pytest.mark.parametrize("sides", [(FEWEST - 1, 100), (100, FEWEST - 1), (0, 100)])
 def test_too_few_people_on_a_side_are_refused(sides: tuple[int, int]) -> None:
     rows = texts(200, 1)
-    with pytest.raises(DataError, match=f"needs {FEWEST} people on each side"):
+    with pytest.raises(DataError, match=f"needs at least {FEWEST} people on each side"):
         subject_of(rows, rows[: sides[0]], rows[100 : 100 + sides[1]])
 
 
-@pytest.mark.parametrize("corpus", [[], ["", "  "]])
+@pytest.mark.parametrize("corpus", [[], ["", "  "], ["\u200b", " \u00ad"]])
 def test_a_corpus_without_text_is_refused(corpus: list[str]) -> None:
     rows = texts(100, 1)
     with pytest.raises(DataError, match="no text"):

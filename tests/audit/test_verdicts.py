@@ -37,7 +37,7 @@ def copied(held_out: int, verdict: Any = "no violation seen") -> Finding:
     [
         ([], APART, 0, "without the corpus"),
         ([], ALIKE, 1, "canary that was held out"),
-        ([EXCHANGED], ALIKE, 0, "may be exchanged"),
+        ([EXCHANGED], ALIKE, 0, "may have been swapped"),
         ([copied(20)], ALIKE, 0, "fifty characters"),
         ([copied(5, "refuted")], ALIKE, 0, "fifty characters"),
         ([copied(5, "not run")], ALIKE, 0, "fifty characters"),
@@ -55,6 +55,12 @@ def test_where_what_was_held_out_is_in_doubt_nothing_follows(
 def test_what_only_devalues_silence_takes_no_refutation_away(leak: Control, aside: int) -> None:
     assert verdict_of([QUIET], ALIKE, [leak], aside=aside)[0] == "not run"
     assert verdict_of([REFUTED], ALIKE, [leak], aside=aside)[0] == "refuted"
+
+
+@pytest.mark.parametrize("what", ["is_of_few", "is_in_other_words"])
+def test_nor_does_a_corpus_in_which_no_attack_could_find_the_leak(what: str) -> None:
+    assert verdict_of([QUIET], ALIKE, [CAUGHT], **{what: True})[0] == "not run"
+    assert verdict_of([REFUTED], ALIKE, [CAUGHT], **{what: True})[0] == "refuted"
 
 
 def test_a_few_copies_of_people_held_out_are_chance() -> None:
@@ -82,7 +88,7 @@ def test_an_attack_that_names_those_held_out_voids_what_another_refutes() -> Non
     report = audit([*used[:80], *rows[300:]], used, held, attacks=attacks)
     assert (report.finding("copies").epsilon_lower or 0.0) > 1
     assert report.verdict == "not run"
-    assert "by opposite" in report.reason
+    assert "opposite named more" in report.reason
 
 
 def test_a_leak_that_is_found_counts_although_the_planted_one_is_missed() -> None:

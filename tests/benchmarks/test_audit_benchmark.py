@@ -124,3 +124,43 @@ def test_a_million_is_extrapolated_with_its_exponent_alone(monkeypatch: pytest.M
     found = audit_scale.memory((), rows)["extrapolated"]
     assert found["MiB at most"] == {"exponent": 0.5, "private": 1_000_000, "value": 1085}
     assert found["seconds of one core"] == {"exponent": 1.0, "private": 1_000_000, "value": 10_007}
+
+
+@pytest.fixture
+def signed(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    import audit_names
+
+    monkeypatch.setattr(audit_names, "reviews", lambda seed: texts(400, seed))
+    return audit_names
+
+
+@pytest.mark.parametrize("kind", ["verbatim", "the line alone"])
+def test_the_line_that_says_who_wrote_a_text_leaks(signed: Any, kind: str) -> None:
+    case = signed.subject(1, 60, 50, (0.2, kind), signed.Signed(), rare=True)
+    assert len(case.synthetic) == 50
+    inside = [text for text, owner in zip(case.texts, case.owner, strict=True) if case.is_in[owner]]
+    lines = {text[text.index("I am ") :] for text in case.synthetic}
+    assert sum(text[text.index("I am ") :] in lines for text in inside) == 12
+    assert len(set(inside) & set(case.synthetic)) == (12 if kind == "verbatim" else 0)
+    row = signed.measured(60, 50, [1], signed.Signed(), (0.2, kind), rare=True)
+    assert row["identities"]["right"] == row["names"]["right"] == 12
+    assert (row["identities"]["seen"], row["names"]["seen"]) == (1, 1)
+
+
+def test_a_writer_that_invents_names_reveals_nobody(signed: Any) -> None:
+    row = signed.measured(60, 50, range(5), signed.Signed(), None, rare=False)
+    assert (row["identities"]["seen"], row["names"]["seen"]) == (0, 0)
+
+
+def test_each_text_is_read_once(signed: Any) -> None:
+    asked: list[str] = []
+    whole = signed.Signed()
+
+    def noted(given: list[str]) -> Any:
+        asked.extend(given)
+        return whole.find(given)
+
+    known = signed.Known(SimpleNamespace(name="noted", endpoint="local_model", find=noted))
+    assert [len(known.find(["I am Ada Hall.", "Nobody"])[0]) for _ in range(2)] == [1, 1]
+    assert asked == ["I am Ada Hall.", "Nobody"]

@@ -75,7 +75,7 @@ def test_a_claim_that_so_few_people_cannot_refute_is_not_run(audited: Rpsg) -> N
     seen = audited("null.jsonl", "--epsilon", "20")
     assert seen.code == 12
     assert "The audit has no verdict." in seen.out
-    assert "even a perfect attack shows no more than epsilon" in flat(seen.out)
+    assert "even a perfect attack could not prove more than epsilon" in flat(seen.out)
 
 
 def test_an_audit_that_does_not_count_gives_one_reason_for_all_its_attacks(audited: Rpsg) -> None:
@@ -125,7 +125,7 @@ def test_a_page_can_be_had_in_place_of_json_with_the_closest_texts(audited: Rpsg
     kept = folder / "mine.html"
     for _ in range(2):
         seen = audited("leaky.jsonl", "-o", str(kept))
-        assert "The same as a page for the privacy officer" in seen.out
+        assert "The same report as a page for the privacy officer" in seen.out
     page = kept.read_text()
     assert kept.stat().st_mode & 0o777 == 0o600
     assert "The claim is refuted" in page

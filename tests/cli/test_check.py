@@ -103,9 +103,9 @@ FRENCH = "Le chien n'est pas avec le chat dans la maison."
     [
         (
             [FRENCH, FRENCH, "Rien", "Parfait", "The dog is not with the cat in the house."],
-            "2 of the 3 rows that are long enough to tell seem to be French (fr)",
+            "2 of the 3 rows that are long enough to recognize their language seem to be in French (fr)",
         ),
-        (["Knie rechts, Röntgen o. B.", "Husten"], "language not recognised"),
+        (["Knie rechts, Röntgen o. B.", "Husten"], "language not recognized"),
     ],
 )
 def test_the_language_is_one_of_the_rows_that_can_be_told(

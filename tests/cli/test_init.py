@@ -96,8 +96,8 @@ def test_what_matters_is_asked_on_a_terminal(fake: Api, rpsg: Rpsg, monkeypatch:
     plan = written()
     assert len(asked) == 10
     assert "clinical-de" in asked[6]
-    assert all("It has: body, author." in question for question in asked[1:4])
-    assert not any("It has" in question for question in (asked[0], *asked[4:]))
+    assert all("Columns: body, author." in question for question in asked[1:4])
+    assert not any("Columns" in question for question in (asked[0], *asked[4:]))
     assert (plan.data.text, plan.data.label, plan.data.user) == ("body", None, "author")
     assert plan.data.language == "de"
     assert (plan.corpus.about, plan.privacy.epsilon) == ("nurses' notes", 1.5)

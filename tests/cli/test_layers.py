@@ -119,7 +119,7 @@ def test_a_misspelt_key_says_where_it_was_written(fake: Api, rpsg: Rpsg) -> None
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("data = 'a.csv'\n", "outside of any section"), ("[data\n", "not valid TOML")],
+    [("data = 'a.csv'\n", "not in any section"), ("[data\n", "not valid TOML")],
     ids=["no-section", "not-toml"],
 )
 def test_a_broken_plan_file_is_a_sentence(fake: Api, rpsg: Rpsg, text: str, words: str) -> None:

@@ -174,10 +174,10 @@ def test_a_run_ends_in_what_may_be_done_with_its_release(
 
 def test_what_the_guard_does_not_know_is_on_the_last_page_even_of_a_quiet_run(fake: Api, rpsg: Rpsg) -> None:
     quiet = rpsg("run", "reviews.csv", "--method", "paper", "-o", "runs", "-q")
-    assert "no names of people" in " ".join(quiet.out.split())
+    assert "not recognize names of people" in " ".join(quiet.out.split())
     assert "Read this before you run it" not in rpsg("run", "reviews.csv", "-o", "runs", "-q").out
     told = rpsg("run", "reviews.csv", "--method", "paper", "-o", "runs", "--json").json["run"]["warnings"]
-    assert "no names of people" in told[0]
+    assert "not recognize names of people" in told[0]
 
 
 def test_a_run_as_json_is_one_object_and_progress_goes_to_stderr(fake: Api, rpsg: Rpsg) -> None:
@@ -265,7 +265,7 @@ def test_the_domain_packs_are_listed(rpsg: Rpsg) -> None:
 def test_every_built_in_name_is_listed_with_a_line_of_its_own(rpsg: Rpsg, kind: registry.Kind) -> None:
     rows = rpsg("list", kind, "--json").json[kind]
     assert [row["name"] for row in rows][: len(registry.built_in(kind))] == list(registry.built_in(kind))
-    assert "Comes with another package." not in [row["about"] for row in rows]
+    assert "From another package." not in [row["about"] for row in rows]
 
 
 def test_a_method_of_another_package_is_listed_with_its_own_words(rpsg: Rpsg) -> None:

@@ -149,7 +149,7 @@ def test_a_file_in_the_place_of_a_run_is_told_and_kept(rpsg: Rpsg) -> None:
     Path("run").write_text("my notes")
     done = started(rpsg, "-o", "run")
     assert done.code == 7
-    assert "is a link, or is a file in place of a folder. Choose a new or empty folder" in told(done)
+    assert "is a link, or is a file where a folder should be. Choose a new or empty folder" in told(done)
     assert Path("run").read_text() == "my notes"
 
 

@@ -112,7 +112,7 @@ def test_settings_for_infinity_are_those_of_the_same_method_and_leave_the_cell_a
     matrix: Callable[..., Matrix],
 ) -> None:
     other = {"name": "strict", "infinite": {"method": {"name": "paper"}}}
-    with pytest.raises(UsageError, match="infinite names another method, paper"):
+    with pytest.raises(UsageError, match="`infinite` name another method, paper"):
         cells_of(matrix(methods=[other], epsilon=[math.inf]))
     more = {"dpsgd": {"noise_multiplier": 0.0}, "corpus": {"size": 500}, "generation": {"seed": 7}}
     cells = by_method(cells_of(matrix(methods=[{"name": "dpsgd", "infinite": more}], epsilon=[math.inf])))
@@ -152,7 +152,10 @@ def test_a_rule_without_effect_names_the_values_that_would_have_one(matrix: Call
     rule = {"reason": "slow", "methods": ["strict"], "people": [400]}
     with pytest.raises(UsageError) as caught:
         cells_of(matrix(people=[100, 150], leave_out=[rule]))
-    assert caught.value.hint == "With its other lists it can have: 100, 150."
+    assert (
+        caught.value.hint
+        == "Together with the other lists of this rule, these values leave cells out: 100, 150."
+    )
 
 
 def test_cells_that_are_left_out_match_every_list_and_say_why(matrix: Callable[..., Matrix]) -> None:
@@ -247,5 +250,5 @@ def test_settings_that_do_not_hold_together_name_the_cell(matrix: Callable[..., 
 def test_a_cell_is_found_by_its_id_alone(matrix: Callable[..., Matrix]) -> None:
     cells = cells_of(matrix())
     assert find_cell(cells, cells[1].id) is cells[1]
-    with pytest.raises(UsageError, match="no cell of that name"):
+    with pytest.raises(UsageError, match="no cell with this id"):
         find_cell(cells, "strict")

@@ -218,7 +218,7 @@ def test_a_cell_can_be_run_alone_once_the_comparison_was_begun(
     ids = [cell["id"] for cell in json.loads(capsys.readouterr().out)["forecast"]["cells"]]
     assert main(["compare", str(out), "--cell", ids[1], "-q"]) == 0
     assert main(["compare", str(out), "--cell", "any"]) == 2
-    assert "no cell of that name" in capsys.readouterr().err
+    assert "no cell with this id" in capsys.readouterr().err
 
 
 def test_nothing_is_written_over_the_texts(

@@ -190,7 +190,7 @@ def test_a_damaged_file_of_a_cell_is_told(matrix: Callable[..., Matrix], lab: La
     cells = cells_of(wanted)
     file = lab.folder / "out" / "cells" / cells[0].id / "cell.json"
     file.write_text("{}")
-    with pytest.raises(RunError, match="damaged or of another version"):
+    with pytest.raises(RunError, match="damaged or was written by another version"):
         keep(wanted, cells, lab.folder / "out")
 
 

@@ -42,8 +42,8 @@ def test_a_lead_that_may_be_chance_is_told_apart_from_one_that_is_not() -> None:
         *(outcome("theirs", 2.0 + i / 100, seed=i, mauve=value) for i, value in enumerate((0.2, 0.8, 0.6))),
     )
     assert (
-        "ours is better than theirs in FID by more than chance, and in MAUVE by what may be chance; "
-        "theirs is better in none."
+        "ours is better than theirs in FID by more than chance, and in MAUVE by an amount that may be "
+        "chance; theirs is better in none."
     ) in said(found)
 
 
@@ -60,8 +60,8 @@ def test_what_a_win_costs_is_told_by_the_ratio_of_tokens() -> None:
 
     assert "theirs takes 1.4 times as many tokens as ours." in costs(1000, 1400)
     assert "ours takes 12 times as many tokens as theirs." in costs(12_000, 1000)
-    assert "They take about the same number of tokens." in costs(1000, 1040)
-    assert "The tokens of theirs are not counted." in costs(1000, None)
+    assert "Both take about the same number of tokens." in costs(1000, 1040)
+    assert "The tokens of theirs were not counted." in costs(1000, None)
     assert "tokens" not in costs(None, None)
 
 
@@ -80,8 +80,8 @@ def test_nobody_wins_where_two_are_equal() -> None:
     found = comparison(outcome("ours", 1.0), outcome("theirs", 1.0))
     (standing,) = standings(found)
     assert standing.wins[0].method == ""
-    assert "nobody is best in 1 (equal)" in said(found)
-    assert "They are equal in FID." in said(found)
+    assert "no method is best in 1 (equal)" in said(found)
+    assert "The two are equal in FID." in said(found)
 
 
 def test_a_corpus_with_too_few_texts_competes_with_nobody_and_says_why() -> None:

@@ -130,6 +130,6 @@ def test_what_the_page_says_one_sees_is_what_one_sees(
 
     assert "does not accept the key" in seen(GATEWAY_TOKEN="old")
     assert "The certificate of" in seen(SSL_CERT_FILE="/dev/null")
-    assert "would show every text" in seen(RPSG_SERVER__BASE_URL=f"http://{HOST}:{PLAIN_PORT}/v1")
+    assert "read every text" in seen(RPSG_SERVER__BASE_URL=f"http://{HOST}:{PLAIN_PORT}/v1")
     assert gateway.wrong == 1
     assert main(["run", "-o", "run"]) == 0

@@ -57,7 +57,7 @@ def test_a_field_that_nobody_fills_is_told_with_its_file_and_all_fields_there_ar
 ) -> None:
     error = refused(folder, file, f"{(folder / file).read_text()} {{{field}}}")
     assert error.message.startswith(f"{folder / file} has the field {{{field}}}")
-    told = set(error.hint.removeprefix("Fields there are ").rstrip(".").split(", "))
+    told = set(error.hint.removeprefix("The known fields are ").rstrip(".").split(", "))
     assert {f"{{{name}}}" for name in KNOWN[file]} <= told
     assert ("{topic}" in told) == (file in OF_CARDS)
 

@@ -69,7 +69,7 @@ def test_what_lost_workers_had_not_answered_is_sent_to_others_and_nothing_else(l
 
 
 def test_workers_that_are_lost_without_an_answer_end_the_run() -> None:
-    with pytest.raises(ModelError, match="again and again"):
+    with pytest.raises(ModelError, match="keep failing"):
         write(OneProcess([0] * 100))
 
 

@@ -53,7 +53,7 @@ def test_a_connection_is_used_only_for_a_plan_that_names_its_cluster(
     if is_same:
         assert write(named) == 1
         return
-    with pytest.raises(UsageError, match="another Ray cluster"):
+    with pytest.raises(UsageError, match="not the one in the plan"):
         write(named)
     assert ray.actors == [], "nothing was sent"
 
@@ -65,7 +65,7 @@ def test_a_cluster_that_an_earlier_run_started_is_for_plans_without_an_address(
     monkeypatch.setitem(sys.modules, "ray", OneProcess())
     monkeypatch.setattr(cluster, "own_nodes", ["a node"])
     assert write("") == 1
-    with pytest.raises(UsageError, match="another Ray cluster"):
+    with pytest.raises(UsageError, match="not the one in the plan"):
         write(named)
 
 
@@ -81,7 +81,7 @@ def test_a_connection_that_does_not_say_where_it_leads_is_used_for_no_plan(
     monkeypatch.setitem(sys.modules, "ray", Elsewhere())
     monkeypatch.setattr(cluster, "own_nodes", [])
     for named in ("", "auto", "127.0.0.1:1"):
-        with pytest.raises(UsageError, match="another Ray cluster"):
+        with pytest.raises(UsageError, match="not the one in the plan"):
             write(named)
 
 

@@ -154,7 +154,7 @@ def test_texts_without_two_halves_are_left_out_and_told_of() -> None:
 
 
 def test_too_few_texts_are_a_reason() -> None:
-    with pytest.raises(UnavailableError, match="Too few texts"):
+    with pytest.raises(UnavailableError, match="too few texts"):
         asked("coherence", ["too short."] * 30)
 
 

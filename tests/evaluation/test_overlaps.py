@@ -107,7 +107,7 @@ def test_texts_of_the_corpus_that_stand_among_the_real_ones_are_counted(tmp_path
     real = write(tmp_path / "real.jsonl", texts)
     mine = [*sentences(20, seed=3, most=30), f" {texts[0]}", texts[1].replace(" ", "  ")]
     report = rpsg.evaluate(write(tmp_path / "corpus.jsonl", mine), real, metrics=["length_mean"])
-    assert any("2 of the corpus' 22 texts are word for word" in note for note in report.notes)
+    assert any("2 of the 22 texts of the corpus are also, word for word," in note for note in report.notes)
 
 
 def test_white_space_makes_no_other_text() -> None:

@@ -134,7 +134,7 @@ def fails(_: Inputs) -> Measure:
 
 
 @pytest.mark.parametrize(
-    ("metric", "said"), [("fails", "failed (ValueError in"), ("number", "gives no Measure")]
+    ("metric", "said"), [("fails", "failed (ValueError in"), ("number", "instead of a Measure")]
 )
 def test_a_metric_that_fails_is_named_with_its_package_and_what_to_do(
     metric: str, said: str, plugged: Callable[..., None], corpus: Path
@@ -149,7 +149,7 @@ def test_a_metric_that_fails_is_named_with_its_package_and_what_to_do(
 
 def test_no_value_and_no_reason_says_so() -> None:
     found = measure("mine", lambda _: Measure("mine", None), inputs_of(["a", "b"]))
-    assert found.reason == "It gives no value, and no reason."
+    assert found.reason == "The metric gives neither a value nor a reason."
 
 
 def test_what_reads_real_texts_is_internal_whatever_it_says() -> None:

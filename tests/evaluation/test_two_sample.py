@@ -60,7 +60,7 @@ def test_the_larger_side_gives_only_as_many_texts() -> None:
 
 
 def test_too_few_texts_are_a_reason() -> None:
-    with pytest.raises(Exception, match="Too few texts"):
+    with pytest.raises(Exception, match="too few texts"):
         two_sample_auc(inputs_of(sentences(9), sentences(40)))
 
 

@@ -141,7 +141,7 @@ def test_after_the_texts_were_asked_about_nothing_changes_any_more(lab: Lab, sel
         lab.run(plan, progress=Stops("release"))
     with pytest.raises(RunError, match="another plan") as caught:
         lab.run(plan, writer=FakeWriter(name="another"))
-    assert "already compared with the texts" in caught.value.hint
+    assert "already been compared with the written texts" in caught.value.hint
     assert len(lab.run(plan).texts) == 20
 
 

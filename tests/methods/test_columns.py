@@ -108,7 +108,7 @@ def test_a_pack_s_file_has_no_column(lab: Lab) -> None:
     kept = file.read_text()
     try:
         file.write_text(f'{kept}\n[[attributes]]\nname = "column x"\nkind = "column"\nvalues = ["a", "b"]\n')
-        with pytest.raises(UsageError, match="only a run adds"):
+        with pytest.raises(UsageError, match="Only a run can add"):
             read_pack(lab.pack)
     finally:
         file.write_text(kept)

@@ -204,7 +204,7 @@ def test_the_account_notes_a_reading_without_a_bound(lab: Lab) -> None:
 
 REFUSED = {
     "a writer without weights": ({"models": {"writer": "fake"}}, "no weights"),
-    "a writer elsewhere": ({"models": {"writer": "openai:gpt"}}, "no weights"),
+    "a writer on another machine": ({"models": {"writer": "openai:gpt"}}, "no weights"),
     "labels that nobody declared": ({"data": {"label": "label"}}, "must be declared"),
     "replaced people": ({"privacy": {"adjacency": "replace_one", "n_public": 9}}, "adding or removing"),
     "a budget in the words": ({"corpus": {"about": "reviews at epsilon 1"}}, "may not name an epsilon"),

@@ -175,7 +175,7 @@ def test_the_plan_names_the_models_that_the_method_has(lab: Lab) -> None:
 
 def test_no_label_is_said_to_be_found_with_noise_where_none_is(lab: Lab) -> None:
     data = {"label": "label", "labels": ("food", "drink")}
-    found = "Label values are found with noise"
+    found = "The values of the label are found with noise"
     assert not any(found in line for line in api.preview(lab.plan(**SPLIT, data=data)).warnings)
     strict = api.preview(lab.plan(data={"label": "label"}))
     assert any(found in line for line in strict.warnings)

@@ -163,7 +163,10 @@ def test_llama_cpp_is_sent_the_same_bytes_as_a_fake_and_both_releases_verify(
 
 @pytest.mark.parametrize(
     ("learned", "said"),
-    [(("no seed",), ["The server refused some settings, so it was asked with: no seed."]), ((), [])],
+    [
+        (("no seed",), ["The server refused some settings, so RPSG sent its requests with: no seed."]),
+        ((), []),
+    ],
 )
 def test_settings_that_a_server_refused_are_told(learned: tuple[str, ...], said: list[str]) -> None:
     notes: list[str] = []

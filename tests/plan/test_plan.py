@@ -121,9 +121,9 @@ def test_nothing_said_is_the_default_plan() -> None:
         ({"data": {"labels": ["a", "b"]}}, "no label column is named"),
         (
             {"data": {"text": "note", "user": "note"}},
-            "'note' holds the text, and is named for --user",
+            "'note' holds the text, and is also named for --user",
         ),
-        ({"data": {"label": "text"}}, "'text' holds the text, and is named for --user or --label"),
+        ({"data": {"label": "text"}}, "'text' holds the text, and is also named for --user or --label"),
         ({"data": {"label": "l", "labels": ["a", "a"]}}, "at least two different labels"),
         ({"corpus": {"size": 0}}, "corpus.size: must be greater than or equal to 1"),
         ({"corpus": {"about": "half \ud800"}}, "incomplete character"),

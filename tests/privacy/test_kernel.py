@@ -97,7 +97,7 @@ def test_the_whole_plan_must_fit_the_lifetime_budget_before_anything_is_asked(ru
 )
 def test_a_question_that_is_not_the_next_of_the_plan_is_refused(run: Run, change: dict[str, Any]) -> None:
     kernel = run.kernel()
-    with pytest.raises(RunError, match="not what the plan holds"):
+    with pytest.raises(RunError, match="not the one that comes next in the plan"):
         kernel.release(replace(run.query("n_estimate", 1), **change), pytest.fail)
     assert run.account.total().mu2 == 0.0
 
@@ -105,7 +105,7 @@ def test_a_question_that_is_not_the_next_of_the_plan_is_refused(run: Run, change
 def test_a_question_beyond_the_plan_is_refused(run: Run) -> None:
     kernel = run.kernel()
     run.all(kernel)
-    with pytest.raises(PrivacyError, match="budget is spent"):
+    with pytest.raises(PrivacyError, match="budget is already spent"):
         run.votes(kernel, 1)
 
 

@@ -123,7 +123,7 @@ def test_a_run_that_goes_on_takes_its_reservation_over(account: Account) -> None
 
 def test_threshold_failures_may_not_use_up_delta_and_the_refusal_counts_the_runs(account: Account) -> None:
     account.charge("a", "run", "labels", 0.01, 6e-7)
-    with pytest.raises(BudgetError, match=r"threshold failures.*0 more of them fit"):
+    with pytest.raises(BudgetError, match=r"a threshold fails.*0 more of them fit"):
         account.reserve("another", 0.01, 6e-7)
 
 
@@ -133,7 +133,7 @@ def test_the_number_of_runs_with_thresholds_is_known_in_advance(account: Account
     for number in range(9):
         assert runs_that_fit(account.total(), CAP, 0.001, 1e-7) == 9 - number
         account.reserve(f"run-{number}", 0.001, 1e-7)
-    with pytest.raises(BudgetError, match="threshold failures"):
+    with pytest.raises(BudgetError, match="a threshold fails"):
         account.reserve("one too many", 0.001, 1e-7)
     assert runs_that_fit(Total(PEOPLE), CAP, CAP.mu2 / 3, 0.0) == 3
 

@@ -48,10 +48,10 @@ def test_an_honest_ledger_is_confirmed_with_thresholds_and_groups(run: Any) -> N
             "replace_one",
         ),
         (lambda c: c["claim"]["epsilon_group"].update({"3": 1.0}), r"epsilon_group\.3"),
-        (lambda c: c["claim"].update(epsilon=0.5), "lower than its own account"),
+        (lambda c: c["claim"].update(epsilon=0.5), "lower than the epsilon that the ledger computes"),
         (
             lambda c: threshold(c).update(threshold=threshold(c)["threshold"] - 2),
-            "a string of one unit passes",
+            "a string that only one unit has passes",
         ),
     ],
 )

@@ -59,7 +59,7 @@ def test_another_accountant_agrees(tearoom: Tearoom, facts: Facts) -> None:
     ("change", "reason"),
     [
         ({"sigma": 26145.1}, "counts as less noise"),
-        ({"kind": "rounded_gaussian"}, "and nothing else is"),
+        ({"kind": "rounded_gaussian"}, "and only tokens are"),
         ({"dim": None}, "counts as less noise"),
     ],
 )

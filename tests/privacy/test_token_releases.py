@@ -77,7 +77,7 @@ def test_a_token_that_a_crash_lost_is_paid_for_when_its_text_becomes_as_long_as_
     assert tearoom.paid() == pytest.approx(MOST)
     assert tearoom.run() is not None
     assert tearoom.paid() == pytest.approx(MOST + 1)
-    assert any("one more token of every text is charged on top" in line for line in tearoom.said)
+    assert any("one more token of every text is charged in addition" in line for line in tearoom.said)
 
 
 def test_copies_of_a_folder_pay_for_every_token_beyond_the_first_pass(tearoom: Tearoom) -> None:
@@ -112,7 +112,7 @@ def test_under_one_charge_nobody_is_moved_to_another_text(tearoom: Tearoom) -> N
     assert tearoom.run(stops=2) is None
     before = tearoom.log()
     tearoom.moved = 1
-    with pytest.raises(RunError, match="divided in another way"):
+    with pytest.raises(RunError, match="divided differently"):
         tearoom.run()
     assert tearoom.log() == before
     tearoom.moved = 0
@@ -187,7 +187,7 @@ def test_tokens_of_a_version_that_kept_no_division_are_not_continued(tearoom: Te
     assert tearoom.run(stops=2) is None
     with sqlite3.connect(tearoom.folder / "book" / "odometer.sqlite") as rows:
         rows.execute("DROP TABLE division")
-    with pytest.raises(RunError, match="divided in another way"):
+    with pytest.raises(RunError, match="divided differently"):
         tearoom.run()
 
 
@@ -199,7 +199,7 @@ def test_a_token_that_was_charged_on_top_is_no_charge_for_a_division(tearoom: Te
             beyond = count_token(rows, account.id, "paid", 0, 1, "again")
         account.record(draw, "run", "tokens", EACH, 0.0)
     assert beyond
-    with pytest.raises(RunError, match="divided in another way"):
+    with pytest.raises(RunError, match="divided differently"):
         require_same_division(
             account.book, account.id, Draw("again", "run", "tokens", EACH, EACH), Private(b"anew")
         )
@@ -264,10 +264,10 @@ def test_rows_that_break_the_rule_draw_nothing_and_quote_nothing(tearoom: Tearoo
 def test_tokens_are_not_counted_and_counts_are_not_drawn(tearoom: Tearoom) -> None:
     kernel = tearoom.kernel()
     query = Query.of(BUDGET.releases[0], "people", 1)
-    with pytest.raises(RunError, match="not what the plan holds"):
+    with pytest.raises(RunError, match="not the one that comes next in the plan"):
         kernel.sample(query, tearoom.choices, tearoom.references)
     people = Private(RowCells(np.arange(30), np.zeros((30, 1), np.int64)))
     kernel.release(query, lambda: people)
-    with pytest.raises(RunError, match="not what the plan holds"):
+    with pytest.raises(RunError, match="not the one that comes next in the plan"):
         kernel.release(tearoom.query(), lambda: people)
     kernel.close()

@@ -92,7 +92,7 @@ def test_a_release_alone_has_no_private_report_and_must_be_told_where_to_write(
     alone = shutil.copytree(run / "release", tmp_path / "handed on" / "release")
     with pytest.raises(UsageError, match="needs the folder of a run"):
         write_private(Release(alone), None)
-    with pytest.raises(UsageError, match="where to write the report"):
+    with pytest.raises(UsageError, match="no default place for the report"):
         write_public(Release(alone), None)
     file, _ = write_public(Release(alone), tmp_path / "mine.html")
     assert undated(file) == undated(alone / "report.html")
@@ -168,7 +168,7 @@ def test_another_embedder_draws_no_picture(run: Path) -> None:
         line["name"] = line["name"].replace("fake-embedder", "another")
     ledger.write_text(json.dumps(body))
     file, _ = write_private(Release(run / "release"), None)
-    assert "the embedder here is not the one that the run used" in file.read_text(encoding="utf-8")
+    assert "the embedder on this machine is not the one that the run used" in file.read_text(encoding="utf-8")
 
 
 def test_no_private_text_is_on_any_page(run: Path, reported: Callable[[str], Run]) -> None:

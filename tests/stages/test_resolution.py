@@ -17,7 +17,9 @@ def lines(n: int) -> list[str]:
 def test_each_stage_says_what_few_people_let_it_see() -> None:
     size, cards, sketch = lines(150)
     assert "to within about 20 either way" in size
-    counted = "A group of the attribute topic can be told from noise if more than 13 people (8.5% of 150)"
+    counted = (
+        "A group of the attribute topic can be told apart from noise if more than 13 people (8.5% of 150)"
+    )
     assert counted in cards
     assert "mean of 150 people's vectors, each of length at most 1. An entry" in sketch
     assert "will be known to within 0.038 either way" in sketch
@@ -25,5 +27,5 @@ def test_each_stage_says_what_few_people_let_it_see() -> None:
 
 def test_with_more_people_values_are_told_from_noise_and_rarer_ones() -> None:
     _, cards, sketch = lines(1500)
-    assert "A value of topic can be told from noise if more than 13 people (0.9% of 1,500)" in cards
+    assert "A value of topic can be told apart from noise if more than 13 people (0.9% of 1,500)" in cards
     assert "within 0.0038 either way" in sketch

@@ -140,7 +140,7 @@ def test_a_declared_number_from_which_nothing_can_be_learnt_is_told_every_way_ou
     plan = resolve({"privacy": {"epsilon": 1.0, "n_public": 5000}})
     budget = strict_budget(plan, tiny)
     with pytest.raises(
-        InfeasibleError, match=r"so few people \(20\) outweighs what they say in the step cards"
+        InfeasibleError, match=r"so few people \(20\) outweighs what their texts say in the step cards"
     ) as caught:
         check_people(plan, 20, budget)
     for way in ("--method floor", "wait until", "pool your data", "--epsilon"):
@@ -153,7 +153,7 @@ def test_a_declared_number_from_which_nothing_can_be_learnt_is_told_every_way_ou
 def test_few_people_may_be_enough_for_the_schema_and_still_too_few_to_vote(tiny: Pack) -> None:
     plan = resolve({"privacy": {"epsilon": 2.0, "n_public": 5000}, "method": {"select": "votes"}})
     budget = strict_budget(plan, tiny)
-    with pytest.raises(InfeasibleError, match="outweighs what they say in the step votes"):
+    with pytest.raises(InfeasibleError, match="outweighs what their texts say in the step votes"):
         check_people(plan, fewest_of(budget) // 2, budget)
 
 

@@ -62,7 +62,7 @@ JSONL_FAULTS = [
         r"Did you mean Text_\? Give it with --text 'Text_'",
     ),
     ("missing column", '{"review": "%s"}', "no column 'text'", r"Columns in the file: review\."),
-    ("keys that are no names", '{"%s and more of a story": 1}', "no column", "may be somebody.s row"),
+    ("keys that are no names", '{"%s and more of a story": 1}', "no column", "may be the row of a person"),
     ("invalid JSON", GOOD + '\n{"text": "%s"', "line 2: this is not valid JSON", "jq -c"),
     ("two values on a line", '{"text": "%s"} {}', "line 1: this is not valid JSON", "one whole object"),
     ("a huge number", GOOD + '\n{"text": ' + "9" * 5000 + "}", "line 2: this is not valid JSON", "object"),
@@ -99,7 +99,7 @@ def test_a_faulty_jsonl_file_is_refused_by_its_line(file: File, content: str, sa
 CSV_FAULTS = [
     ("misspelt column", "id,Text,label\n1,%s,a\n", "no column 'text'", r"Did you mean Text\?"),
     ("missing column", "id,body\n1,%s\n", "no column 'text'", "Columns in the file: id, body"),
-    ("no header", "1,%s went to the market and came home,a\n", "no column", "may be somebody.s row"),
+    ("no header", "1,%s went to the market and came home,a\n", "no column", "may be the row of a person"),
     ("the column twice", "text,text\n%s,%s\n", "2 columns called 'text'", "Rename"),
     ("header only", "id,text\n", "has no rows", "at least one row"),
     (
@@ -157,7 +157,7 @@ def test_a_line_over_the_limit_is_refused_by_its_line(file: File, monkeypatch: p
     monkeypatch.setattr(lines, "MAX_LINE_BYTES", 1 << 20)
     long = json.dumps({"text": MARKER * (1 << 18)})
     refused(
-        file("long.jsonl", f"{GOOD}\n{long}\n"), "line 2: the line is longer than 1 MiB", "one row a line"
+        file("long.jsonl", f"{GOOD}\n{long}\n"), "line 2: the line is longer than 1 MiB", "one row per line"
     )
 
 

@@ -300,7 +300,7 @@ TAMPERED = [
 def test_a_file_of_replies_that_was_changed_is_refused_by_its_line(tmp_path: Path, line: str) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps({**LINE, "key": "9"}) + "\n" + line + "\n")
-    with pytest.raises(VerificationError, match="line 2 is not a reply as it was exported"):
+    with pytest.raises(VerificationError, match="line 2 is not an exported reply"):
         ReplayWriter(path, name="echo")
 
 

@@ -186,9 +186,9 @@ def test_a_folder_of_texts_has_no_columns(tmp_path: Path) -> None:
 
 
 def test_values_that_are_one_and_the_same_in_a_file_are_refused() -> None:
-    with pytest.raises(UsageError, match="are the same value"):
+    with pytest.raises(UsageError, match="mean the same value"):
         reader_of(declared("b=5|5.0"))
-    with pytest.raises(UsageError, match="are the same value"):
+    with pytest.raises(UsageError, match="mean the same value"):
         check_columns(DataSection(path="nowhere.csv", columns=("b=true|True",)))
 
 
@@ -240,7 +240,7 @@ def test_a_later_layer_replaces_the_columns_whatever_its_form() -> None:
         ([f"c{i}=x|y" for i in range(9)], "at most 8"),
         (["text=x|y"], "a release has its own column"),
         (["claim=x|y"], "a release has its own column"),
-        (["who=x|y"], "read already"),
+        (["who=x|y"], "already used"),
         ({"a": ["x|y", "z"]}, "sign |"),
         ({"a": {"from": "2025"}}, "either from and to, or edges"),
         ({"a": 5}, "declared with its values"),

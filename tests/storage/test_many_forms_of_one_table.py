@@ -249,7 +249,7 @@ OTHERS: dict[str, tuple[bytes, str, str]] = {
     "a Feather file": (b"ARROW1\0\0" + bytes(60), "is an Arrow (Feather) file", "as Parquet"),
     "a pickle": (b"\x80\x04\x95" + bytes(60), "is a pickle", "as Parquet or .csv"),
     "a page that calls itself a table": (b"<html><table><tr><td>text", "is a web page", "save it as .xlsx"),
-    "a page to sign in": (b"\n<!DOCTYPE html>\n<html>", "is a web page", "page to sign in"),
+    "a page to sign in": (b"\n<!DOCTYPE html>\n<html>", "is a web page", "sign-in page"),
     "a page of a word processor": (
         b"{\\rtf1\\ansi text}",
         "is a document of a word processor",

@@ -155,7 +155,7 @@ def test_a_label_comes_out_as_it_was_declared(tmp_path: Path) -> None:
 def test_two_declared_labels_with_one_spelling_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "tea", "label": 5}')
-    with pytest.raises(UsageError, match="are the same value"):
+    with pytest.raises(UsageError, match="mean the same value"):
         read(path, label="label", labels=("5", "5.0"))
 
 

@@ -116,7 +116,7 @@ def test_a_folder_that_is_no_run_is_refused_and_left_as_it_is(tmp_path: Path) ->
 def test_a_damaged_run_file_is_refused(tmp_path: Path, content: str) -> None:
     open_run(tmp_path).close()
     (tmp_path / "run.json").write_text(content)
-    with pytest.raises(RunError, match=r"run\.json is damaged or of another version"):
+    with pytest.raises(RunError, match=r"run\.json is damaged or was written by another version"):
         open_run(tmp_path)
 
 

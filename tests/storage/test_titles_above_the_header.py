@@ -76,7 +76,10 @@ def test_nor_is_one_below_rows_of_one_field(tmp_path: Path, ending: str) -> None
     for read_it in (check_columns, read_by_rule):
         with pytest.raises(DataError, match="no column 'text'") as refused:
             read_it(data)
-        assert "Columns in the file: note. If this is a title" in refused.value.hint
+        assert (
+            "Columns in the file: note. Correct the name of the column. Or, if the first line is a title"
+            in refused.value.hint
+        )
         assert "Anna" not in refused.value.hint
     assert header_of(path) == header_of(path, columns=Columns("text")) == ["note"]
 

@@ -68,7 +68,7 @@ def test_a_copy_of_the_prompt_and_a_copy_of_another_text_are_found(script: str) 
 
 @pytest.mark.parametrize("script", TEXTS)
 def test_the_readability_of_english_is_not_computed(script: str) -> None:
-    with pytest.raises(UnavailableError, match="It is for English"):
+    with pytest.raises(UnavailableError, match="This metric is for English"):
         registry.find("metrics", "readability")(inputs_of([*TEXTS[script]] * 3))
 
 
@@ -84,7 +84,7 @@ def test_the_readability_of_english_is_not_computed(script: str) -> None:
     ids=["German", "French", "Russian", "Korean", "Greek"],
 )
 def test_nor_is_it_for_other_languages_with_blanks(text: str) -> None:
-    with pytest.raises(UnavailableError, match="It is for English"):
+    with pytest.raises(UnavailableError, match="This metric is for English"):
         registry.find("metrics", "readability")(inputs_of([text] * 3))
 
 

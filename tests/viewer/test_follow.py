@@ -32,10 +32,10 @@ def test_a_run_is_followed_until_its_report_is_there(lab: Lab) -> None:
             assert ">running<" in visitor.page()
             place = visitor.place("run")
             page = visitor.page(place)
-            assert "Running. This page is kept up to date." in page
+            assert "Running. This page updates itself." in page
             assert f"{visitor.home}{place}/progress" in page
             assert "follow.js" in page
-            assert "Nothing was released yet." in page
+            assert "Nothing has been released yet." in page
             told = json.loads(visitor.page(f"{place}/progress"))
             assert told["ended"] is False
             assert "writing candidates: 5 of 60 replies from this machine." in told["lines"]
@@ -54,7 +54,7 @@ def test_a_run_that_stopped_says_how_it_goes_on(lab: Lab) -> None:
     (run.path / "release").rename(lab.folder / "moved")
     with viewing(lab.folder) as viewer:
         visitor = Visitor(viewer).let_in()
-        assert "Stopped. The same command resumes it" in visitor.page(visitor.place("run"))
+        assert "Stopped. Repeat the command to resume." in visitor.page(visitor.place("run"))
 
 
 def test_a_run_whose_public_replies_cannot_be_read_says_so(lab: Lab) -> None:
@@ -87,7 +87,7 @@ def test_a_comparison_is_followed_cell_by_cell(lab: Lab) -> None:
         visitor = Visitor(viewer).let_in()
         place = visitor.place("half")
         page = visitor.page(place)
-        assert "Running. This page is kept up to date." in page
+        assert "Running. This page updates itself." in page
         assert "Who wins where" in page
         told = json.loads(visitor.page(f"{place}/progress"))
         assert told["lines"] == ["done: 2 cells.", "not begun: 1 cell."]

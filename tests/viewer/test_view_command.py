@@ -96,7 +96,7 @@ def test_the_address_is_printed_for_people(shown: Path) -> None:
     with typed(shown, "--port", "0") as process:
         assert process.stdout is not None
         first, address = process.stdout.readline(), process.stdout.readline().strip()
-        assert first == "Open this address in a browser of this machine. Ctrl-C ends the viewer.\n"
+        assert first == "Open this address in a browser on this machine. Ctrl-C ends the viewer.\n"
         assert "Runs and comparisons" in opened(address)
         token = address.partition("token=")[2]
         process.send_signal(signal.SIGINT)

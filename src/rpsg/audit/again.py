@@ -40,8 +40,8 @@ def pipeline_of(plan: Plan, tools: Tools | None = None) -> Pipeline:
     and account are ignored.
 
     ``tools`` replace the plan's models. A request that was answered once is not sent again in a later run, so
-    shadows cost least if prompts do not depend on private texts. Do not call it in several threads: while a
-    run lasts, ``RPSG_HOME`` of this process leads to a temporary folder.
+    shadows cost least if prompts do not depend on private texts. Do not call it in several threads: during a
+    run, ``RPSG_HOME`` of this process names a temporary folder.
 
     Raises:
         UsageError: the plan needs labels or columns, its method reads no private data, or donors are listed.
@@ -49,7 +49,7 @@ def pipeline_of(plan: Plan, tools: Tools | None = None) -> Pipeline:
     if not method_of(plan).reads_private:
         raise UsageError(
             "This method reads no private data.",
-            hint="Leave out lira-shadow: no text of its corpus can depend on who was in the data.",
+            hint="Leave out lira-shadow: no text of this corpus can depend on who was in the data.",
         )
     if plan.data.label is not None or plan.data.columns or plan.split.donor_list:
         raise UsageError(

@@ -1,11 +1,11 @@
-"""What each canary adds (or would add) to the noisy answers of a run, and what remains of these answers
-without everybody else.
+"""What each canary adds (or would add) to the noisy answers of a run, and what is left of these answers when
+the contributions of everybody else are subtracted.
 
 A release has its noisy answers in its evidence, so that ``rpsg verify`` can repeat the choice of texts. An
-attacker who knows the rows of everybody but the canaries can subtract what those add. What remains is what
-the planted canaries add, and the noise. To compute it, the run is repeated with all canaries, planted or not.
-Its method may ask anything whose answer is a histogram or a sum; strings that passed a threshold, and tokens,
-are taken as they were drawn.
+attacker who knows the rows of everybody but the canaries can subtract what these rows add. What remains is
+what the planted canaries add, and the noise. To compute it, the run is repeated with all canaries, planted or
+not. Its method may ask anything whose answer is a histogram or a sum; strings that passed a threshold, and
+tokens, are taken as they were drawn.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ NAMES = frozenset(name for name, need in NEEDS.items() if need == "answers")
 class AnswerNoise:
     """The noise of one answer, in units of what the ledger states.
 
-    ``square`` is the sum of the squares of its ``entries``; each is taken half a step larger than it is, so
-    that it is no smaller than before it was rounded. ``added`` (canaries,) are the squares of the lengths of
-    what each canary adds, or would add, to this answer.
+    ``square`` is the sum of the squares of its ``entries``; half a step is added to the size of each entry,
+    so that none is smaller than before rounding. ``added`` (canaries,) are the squares of the lengths of what
+    each canary adds, or would add, to this answer.
     """
 
     entries: int
@@ -132,9 +132,9 @@ def if_asked(
     *,
     has_canaries: bool = True,
 ) -> tuple[CanaryAnswers | None, tuple[str, ...]]:
-    """The result of ``make``, if the attack that reads it is among ``attacks`` (by default all), the plan
-    pays for noisy answers, and there are canaries. If the run cannot be repeated, a note for the report says
-    why.
+    """The result of ``make`` if ``attacks`` (by default all) include one that reads it, the plan has a budget
+    for noisy answers, and there are canaries; otherwise None. If the run cannot be repeated, a note for the
+    report says why.
     """
     if not has_canaries or method_of(plan).budget is None or (attacks and NAMES.isdisjoint(attacks)):
         return None, ()
@@ -167,7 +167,7 @@ class _Asking:
         self.noise: list[AnswerNoise] = []
 
     def exact_sum(self, query: Query, question: Question) -> Private[ExactSum]:
-        """The contributions, which ``release`` takes as well as their sum."""
+        """The contributions themselves: ``release`` accepts them in place of their exact sum."""
         del query
         return cast("Private[ExactSum]", question.contributions(self.people, self._sentiment))
 
@@ -175,7 +175,7 @@ class _Asking:
         noisy = self._next(query).histogram()
         rows = open_private(contributions())
         if not isinstance(rows, (RowCells, BoundedVectors)):
-            raise RunError(f"Stage {query.stage} gives a sum, and not what each person adds.")
+            raise RunError(f"Stage {query.stage} releases a sum, not what each person adds to it.")
         canary_of = self._canaries()
         owner = np.array([canary_of.get(unit, -1) for unit in rows.units.tolist()], np.int64)
         own = np.stack([_sum(query, rows, owner == i) for i in range(len(self.shown))])
@@ -203,7 +203,7 @@ class _Asking:
         return self._next(query).sampled()
 
     def _canaries(self) -> dict[int, int]:
-        """The canary of each unit that is one."""
+        """The index of the canary, by unit, for those units that are canaries."""
         rows = open_private(self.people.rows)
         first = max(row.id for row in rows) + 1 - len(self.shown)
         units = unit_numbers(rows).tolist()
@@ -213,7 +213,7 @@ class _Asking:
         evidence = parse_evidence(evidence_file(self._folder, self._seq).read_bytes())
         self._seq += 1
         if evidence.stage != query.stage:
-            raise RunError(f"The run did not release stage {query.stage} at this place.")
+            raise RunError(f"At this point the run did not release the stage {query.stage}.")
         return evidence
 
 

@@ -26,15 +26,21 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
     ),
     "passage": ("rpsg.audit.membership:passage", "texts with a passage that only the corpus makes likely"),
     "echo-pairs": ("rpsg.audit.echo:echo_pairs", "texts whose pairs of words are frequent in the corpus"),
-    "echo-similarity": ("rpsg.audit.echo:echo_similarity", "texts with the words of their 25 nearest"),
-    "phantom": ("rpsg.audit.phantom:phantom", "words of one person alone that occur in the corpus"),
-    "copies": ("rpsg.audit.copies:copies", "fifty characters in a row that one person alone wrote"),
+    "echo-similarity": (
+        "rpsg.audit.echo:echo_similarity",
+        "texts that share words with the 25 synthetic texts nearest to them",
+    ),
+    "phantom": ("rpsg.audit.phantom:phantom", "words in the corpus that only one person used"),
+    "copies": ("rpsg.audit.copies:copies", "fifty characters in a row that only one person wrote"),
     "near-copies": (
         "rpsg.audit.copies:near_copies",
-        "texts that share most runs of three words with another",
+        "texts that share most runs of three words with a synthetic text",
     ),
-    "identities": ("rpsg.audit.identities:identities", "addresses, numbers and accounts of one person alone"),
-    "names": ("rpsg.audit.identities:names", "names of people that one person alone has written"),
+    "identities": (
+        "rpsg.audit.identities:identities",
+        "addresses, numbers and accounts that only one person has",
+    ),
+    "names": ("rpsg.audit.identities:names", "names of people that only one person wrote"),
     "closest": ("rpsg.audit.embedding:closest", "texts whose embedding is close to that of a synthetic text"),
     "closest-ratio": (
         "rpsg.audit.embedding:closest_ratio",
@@ -48,13 +54,13 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
     ),
     "noise-left": (
         "rpsg.audit.noisy_answers:noise_left",
-        "how much noise the noisy answers have left for somebody who knows all rows but one",
+        "how much noise is left in the noisy answers for somebody who knows all rows but one",
     ),
     # The slowest are last: they show progress of their own, which ends the progress of the attacks before
     # them.
     "lira-shadow": (
         "rpsg.audit.shadow:lira_shadow",
-        "likelihoods, compared with those of further runs of the pipeline",
+        "likelihoods, compared with those from more runs of the pipeline",
     ),
     "tuned": ("rpsg.audit.tuned:tuned", "texts that are likely under a transformer tuned on the corpus"),
 }

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 #: The number of other ends among which an end is ranked.
 ALTERNATIVES = 10_000
 NOT_HELD_OUT = (
-    "A canary that was held out is in the corpus, so the coins did not decide which were in its data."
+    "A canary that was held out is in the corpus, so the coin tosses did not decide which canaries were in "
+    "the data."
 )
 
 
@@ -36,7 +37,7 @@ def extraction(subject: Subject) -> Finding:
     A canary that was held out cannot be there by chance. If one is, the coins did not decide which canaries
     were in the data, and nothing follows. The p-value is a sum over single canaries, each added or removed
     alone, so the epsilon of groups does not matter. If none is found, ``details`` have an upper bound, with
-    95 % confidence, on how often one could still come out.
+    95 % confidence, on how often a canary could still get into a corpus.
     """
     own = _canaries(subject)
     is_in = np.array(own.is_in)

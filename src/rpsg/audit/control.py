@@ -1,6 +1,6 @@
 """Can the audit find a leak at all? The attacks are tried on the controls: corpora that certainly leak. If an
-attack does not find a planted leak, it has no power on these texts, and it shows nothing if it finds nothing
-in the audited corpus.
+attack does not find a planted leak, it has no power on these texts. If such an attack finds nothing in the
+audited corpus, this shows nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from rpsg.stages.rng import stream
+from rpsg.textstats.words import words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,9 @@ LEAKED, DROPPED = 0.05, 0.2
 BARE = 0.01
 #: The AUC that an attack must reach on a corpus that is the members' own texts.
 LEAST_AUC = 0.8
+#: If the corpus has less than this share of the words of the first ``FIRST`` private texts, it is in another
+#: language or in other letters. A single review in the same language has a fifth of the words of others.
+COMMON, FIRST = 0.1, 1000
 Outcome = Literal["caught", "missed", "not tried"]
 
 
@@ -40,11 +44,10 @@ class Control:
 
 
 def fitted_on_members(subject: Subject) -> Subject:
-    """A question whose answer is known: the corpus is what the members wrote, word for word.
+    """A control, in which the right answer is known: the corpus is what the members wrote, word for word.
 
     It has up to 2,000 people of each side, and the planted canaries. If the run has noisy answers, these have
-    a hundredth of their noise. What an attack finds here is the most
-    that it can find in texts of this kind.
+    a hundredth of their noise. No attack can find more in texts of this kind than it finds here.
     """
     draw = stream(subject.seed, "control people")
     sides = (np.flatnonzero(subject.is_in), np.flatnonzero(~subject.is_in))
@@ -58,9 +61,9 @@ def fitted_on_members(subject: Subject) -> Subject:
 
 
 def leaky(subject: Subject) -> Subject:
-    """A question whose answer is known: one text in twenty of the corpus is a member's, with words dropped.
+    """A control, in which the right answer is known: one text in twenty is a member's, with words dropped.
 
-    Each leaked text is of another member, or a planted canary; it lacks a random fifth of its words. The
+    Each leaked text is of a different member, or a planted canary; it lacks a random fifth of its words. The
     other texts are those of the audited corpus. This is why the members and the planted canaries are drawn
     again here: what the corpus itself reveals is then equally likely on both sides, and does not help an
     attack to find the planted leak.
@@ -74,6 +77,17 @@ def leaky(subject: Subject) -> Subject:
     leaked = [with_words_dropped(private[i], draw) for i in draw.permutation(len(private))[:count]]
     kept = draw.permutation(len(subject.synthetic))[count:]
     return subject.with_synthetic([*(subject.synthetic[i] for i in np.sort(kept)), *leaked])
+
+
+def is_in_other_words(subject: Subject) -> bool:
+    """Whether the corpus is in another language than the private texts, or in other letters.
+
+    A copied text stands out in such a corpus. So the control of a leaky generator shows nothing about what
+    would really leak: translations.
+    """
+    known = {word for text in subject.synthetic for word in words(text)}
+    private = [word in known for text in subject.texts[:FIRST] for word in words(text)]
+    return sum(private) < COMMON * len(private)
 
 
 def _with_new_sides(subject: Subject) -> Subject:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.audit.finding import Match, of_hits, of_scores
-from rpsg.audit.phantom import hit_by_own_runs, is_among, word_runs
+from rpsg.audit.phantom import holders_of, is_among, word_runs
 from rpsg.audit.surrogate import numbered, numbers_of
 from rpsg.privacy.attack_bounds import clopper_pearson
 from rpsg.textstats.words import words
@@ -23,9 +23,11 @@ Hashes = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
 #: The runs of characters of this many texts are in memory at once: several numbers for each character.
 BLOCK = 1000
-#: How many characters in a row make a copy, and how many words in a row count in the share that is shown
-#: beside it.
+#: How many characters in a row make a copy, and how many words in a row count in the share that is shown with
+#: it.
 CHARACTERS, WORDS = 50, 8
+#: A passage that at most so many people wrote is no form that everybody uses.
+FEW_HOLDERS = 5
 #: The number of words in a row by which near copies are found, and the number of matches kept for the owner.
 SHINGLE, WORST = 3, 20
 _MIX, _STEP = np.uint64(0x9E3779B97F4A7C15), np.uint64(0x243F6A8885A308D3)
@@ -37,14 +39,9 @@ def copies(subject: Subject) -> Finding:
     Case and white space do not count. The details have the shares of members and of people held out who have
     eight words in a row in the corpus, common phrases included, with 95 % intervals.
     """
-    known = np.unique(character_runs(subject.synthetic)[0])
-    if subject.reference:
-        known = np.setdiff1d(known, character_runs(subject.reference)[0])
-    blocks = (
-        (start, *character_runs(subject.texts[start : start + BLOCK]))
-        for start in range(0, len(subject.texts), BLOCK)
-    )
-    hit = hit_by_own_runs(subject, known, blocks)
+    _, people, holders = _passages(subject)
+    hit = np.zeros(subject.people, np.bool_)
+    hit[people[holders == 1]] = True
     in_words, private = word_runs(subject, WORDS, with_public=True)
     with_words = np.zeros(len(subject.texts), np.bool_)
     for start, runs, owner in private:
@@ -59,6 +56,38 @@ def copies(subject: Subject) -> Finding:
             "interval": clopper_pearson(count, total, 0.025),
         }
     return of_hits("copies", subject, hit, details=shares)
+
+
+def _passages(subject: Subject) -> tuple[Hashes, Ints, Ints]:
+    """The runs of fifty characters of private texts that are in the corpus, as ``holders_of`` counts them."""
+
+    def found() -> tuple[Hashes, Ints, Ints]:
+        known = np.unique(character_runs(subject.synthetic)[0])
+        if subject.reference:
+            known = np.setdiff1d(known, character_runs(subject.reference)[0])
+        starts = range(0, len(subject.texts), BLOCK)
+        blocks = ((start, *character_runs(subject.texts[start : start + BLOCK])) for start in starts)
+        return holders_of(subject, known, blocks)
+
+    return subject.memory.once("passages", found)
+
+
+def copied_of_few(subject: Subject) -> int:
+    """How many people have a text of which the corpus repeats half, and one to four others wrote this half.
+
+    ``copies`` does not count these people. So leaked texts could be hidden if somebody adds nearly the same
+    texts to the other side. What more people wrote is a form or a common phrase.
+    """
+    runs, people, holders = _passages(subject)
+    few = (holders > 1) & (holders <= FEW_HOLDERS)
+    theirs = np.flatnonzero(np.isin(subject.owner, people[few]))
+    known, repeated = np.unique(runs[few]), []
+    for start in range(0, len(theirs), BLOCK):
+        block = theirs[start : start + BLOCK]
+        own, text = character_runs([subject.texts[i] for i in block])
+        hits = np.bincount(text[is_among(own, known)], minlength=len(block))
+        repeated.append(block[hits > np.bincount(text, minlength=len(block)) / 2])
+    return len(np.unique(subject.owner[np.concatenate(repeated)])) if repeated else 0
 
 
 def copied_aside(subject: Subject) -> int:

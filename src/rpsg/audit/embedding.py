@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float64]
 Vectors = npt.NDArray[np.float32]
 #: The number of distances in memory at once, and of texts that are embedded at once.
 AT_ONCE, BLOCK = 1 << 23, 1000
-NONE_GIVEN = "It needs an embedder to compare texts with: --with-embedder, or `aids` in Python."
+NONE_GIVEN = "This attack needs an embedder to compare texts with: --with-embedder, or `aids` in Python."
 #: Squared distances below this are rounding.
 NONE = 1e-5
 WORST = 20
@@ -67,7 +67,7 @@ def _search(subject: Subject) -> tuple[Floats, npt.NDArray[np.int64]]:
     if subject.aids.embedder is None:
         raise NotRunError(NONE_GIVEN)
     if len(subject.synthetic) < 2:
-        raise NotRunError("There is one synthetic text, and a ratio needs two.")
+        raise NotRunError("There is only one synthetic text, but a ratio needs two.")
     private = subject.of_private.once("vectors", lambda: _embedded(subject, subject.texts))
     corpus = _embedded(subject, subject.synthetic)
     step = max(1, AT_ONCE // len(corpus))

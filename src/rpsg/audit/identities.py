@@ -31,8 +31,8 @@ PERSONS = frozenset({"person", "name", "per"})
 Key = tuple[str, str]
 TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof"})
 NOTHING = {
-    "identities": "The corpus holds no e-mail address, number or account that has a known shape.",
-    "names": "The recogniser found no name of a person in the corpus.",
+    "identities": "The corpus contains no e-mail address, number or account in a form that RPSG recognizes.",
+    "names": "The recognizer found no names of people in the corpus.",
 }
 
 
@@ -55,7 +55,8 @@ def names(subject: Subject) -> Finding:
     """
     if subject.aids.recogniser is None:
         raise NotRunError(
-            "It needs a recogniser that finds names of people: --with-recogniser, or `aids` in Python."
+            "This attack needs a recognizer that finds names of people: --with-recogniser, or `aids` in "
+            "Python."
         )
     return _of_identifiers("names", subject, subject.aids.recogniser, _as_name)
 

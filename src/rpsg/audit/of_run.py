@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from rpsg.protocols import Progress
     from rpsg.records import Document, PrivateCorpus
 
-OF_VOTERS = "Members are voters, whom the claim protects. Donors are not protected, and were not looked at."
+OF_VOTERS = "Members are voters, whom the claim protects. Donors are not protected, and were not tested."
 OF_DONORS = "Members are donors, whom no claim protects."
 
 
@@ -76,7 +76,7 @@ def audit_run(
     run = path_of(run, "run")
     if not (run / RUN).is_file():
         raise UsageError(
-            f"{run} is not a run folder. Only a run folder has the key that tells who was held out.",
+            f"{run} is not a run folder. Only a run folder has the key that shows who was held out.",
             hint="Name the folder that was given to rpsg run -o, not its release.",
         )
     plan = resolve(read_toml(run / PLAN))
@@ -138,10 +138,10 @@ def _keep_closest(folder: RunFolder, report: AuditReport) -> None:
 
 
 def other_rows(again: str) -> DataError:
-    """The error of a file that changed since the run; ``again`` is the command that names another."""
+    """The error for a file that changed since the run; ``again`` is the command that names another file."""
     return DataError(
-        "These are not the rows that the run read, so nobody can tell whom it held out.",
-        hint=f"Restore the file as it was when the run read it, then: {again}",
+        "These are not the rows that the run read, so it is not known who was held out.",
+        hint=f"Restore the file as it was when the run read it, then run: {again}",
     )
 
 
@@ -161,7 +161,7 @@ def _moved(plan: Plan, data: Path | None) -> Plan:
     if data is None:
         if plan.data.path and not Path(plan.data.path).exists():
             raise DataError(
-                f"{shown(Path(plan.data.path))}, which the run read, is not here.",
+                f"{shown(Path(plan.data.path))}, the file that the run read, does not exist any more.",
                 hint="Say where it is now: rpsg audit RUN --data FILE",
             )
         return plan

@@ -2,8 +2,8 @@
 those of people held out.
 
 A run of words that only one person of both sides wrote, and that the public reference does not have, can be
-in the corpus by chance: a phantom. Chance gives as many hits for people held out as for members, so more hits
-of members are a leak (after Amin et al. 2026, arXiv 2606.16952). Runs of the reference are left out, because
+in the corpus by chance: a phantom. By chance, people held out get as many hits as members, so more hits of
+members are a leak (after Amin et al. 2026, arXiv 2606.16952). Runs of the reference are left out, because
 common phrases would hide everything else.
 """
 
@@ -59,7 +59,15 @@ def word_runs(subject: Subject, length: int, *, with_public: bool = False) -> tu
 
 
 def hit_by_own_runs(subject: Subject, known: Hashes, private: Runs) -> npt.NDArray[np.bool_]:
-    """The people with a known run of words that nobody else has.
+    """The people with a known run of words that nobody else has."""
+    _, people, holders = holders_of(subject, known, private)
+    hit = np.zeros(subject.people, np.bool_)
+    hit[people[holders == 1]] = True
+    return hit
+
+
+def holders_of(subject: Subject, known: Hashes, private: Runs) -> tuple[Hashes, Ints, Ints]:
+    """For each person and each known run of theirs: the run, the person, and how many people have the run.
 
     Only known ones of the private runs are kept, so memory grows with the corpus.
     """
@@ -70,10 +78,8 @@ def hit_by_own_runs(subject: Subject, known: Hashes, private: Runs) -> npt.NDArr
     runs, people = (np.concatenate(column) for column in zip(*held, strict=True))
     pairs = np.unique(np.stack([runs, people.astype(np.uint64)], axis=1), axis=0)
     different, counts = np.unique(pairs[:, 0], return_counts=True)
-    own = counts[np.searchsorted(different, pairs[:, 0])] == 1
-    hit = np.zeros(subject.people, np.bool_)
-    hit[pairs[own, 1].astype(np.int64)] = True
-    return hit
+    runs, people = pairs.T
+    return runs, people.astype(np.int64), counts[np.searchsorted(different, runs)]
 
 
 def is_among(runs: Hashes, known: Hashes) -> npt.NDArray[np.bool_]:

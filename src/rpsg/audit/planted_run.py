@@ -47,11 +47,11 @@ if TYPE_CHECKING:
 
 #: If the plan says nothing: how many canaries are drawn, and what share of people is held out.
 CANARIES, HELD_OUT = 200, 0.5
-#: The findings of fewer canaries cannot be told from chance.
+#: With fewer canaries, findings cannot be distinguished from chance.
 FEWEST = 20
 NOTE = (
-    "This corpus was made to be attacked and is destroyed. What was found holds for the plan, and for a "
-    "release only if it has the same plan."
+    "This corpus was made only to be attacked, and has been destroyed. What was found applies to the plan, "
+    "and to a release only if it was made with the same plan."
 )
 SPLIT = "Canaries and members are voters, whom the claim protects. Donors are not protected."
 
@@ -71,10 +71,10 @@ def canary_run(
 ) -> AuditReport:
     """Run the plan with planted canaries in ``out``, attack its corpus, keep the report, destroy the rest.
 
-    The plan is run as ``rpsg run`` runs it, on the same account: its noisy answers are drawn and paid for.
-    If the plan has no canaries, 200 are drawn; if it holds nobody out, half of the people are. At the end
-    only the plan is left and, in the private folder, ``audit.json`` and ``audit.html``. ``aids``, ``attacks``
-    and ``seed`` as for ``audit``, ``shadows`` as for ``audit_run``; ``tools`` and ``noise`` are for tests.
+    The plan is run as ``rpsg run`` runs it, on the same account: its noisy answers are drawn and charged. If
+    the plan has no canaries, 200 are drawn; if it holds nobody out, half of the people are. At the end only
+    the plan is left and, in the private folder, ``audit.json`` and ``audit.html``. ``aids``, ``attacks`` and
+    ``seed`` as for ``audit``, ``shadows`` as for ``audit_run``; ``tools`` and ``noise`` are for tests.
 
     Raises:
         UsageError: the method reads nothing private, or there are too few canaries or public texts.
@@ -85,7 +85,7 @@ def canary_run(
     """
     plan, out = plan_of_audit(plan), path_of(out, "out")
     _refuse_finished(out)
-    if shadows:  # an impossible place is refused before the run is paid for
+    if shadows:  # an impossible path is refused before anything is charged
         aids = with_pipeline(aids, plan, tools)
     with execute_unreleased(plan, out, progress=progress, tools=tools, noise=noise) as folder:
         corpus = read_by_rule(plan.data).map(lambda reading: reading.corpus)
@@ -123,7 +123,7 @@ def _answers(
 def _about(folder: RunFolder, plan: Plan, corpus: Private[PrivateCorpus]) -> dict[str, Any]:
     """What ``rpsg publish`` compares with a release, including a commitment to the rows, with its nonce.
 
-    It stays in the private folder. Without the rows nobody can tell from it which rows these were.
+    It stays in the private folder. Without the rows, it does not reveal which rows these were.
     """
     rows = commit_to(corpus)
     return {
@@ -140,13 +140,16 @@ def plan_of_audit(plan: Plan) -> Plan:
         UsageError: nothing private is read, or fewer than 20 canaries are asked for.
     """
     if not method_of(plan).reads_private:
-        raise UsageError("This method reads nothing private, so there is nothing to find.")
+        raise UsageError("This method reads no private data, so there is nothing to find.")
     data = {
         "audit_canaries": plan.data.audit_canaries or CANARIES,
         "audit_holdout": plan.data.audit_holdout or HELD_OUT,
     }
     if data["audit_canaries"] < FEWEST:
-        raise UsageError(f"An audit run needs {FEWEST} canaries or more.", hint="Leave --audit-canaries out.")
+        raise UsageError(
+            f"An audit run needs at least {FEWEST} canaries.",
+            hint="Ask for more with --audit-canaries, or leave that option out.",
+        )
     return resolve(plan.model_dump(mode="json"), {"data": data})
 
 
@@ -157,8 +160,10 @@ def _refuse_finished(out: Path) -> None:
     with locked(out):
         destroy_unreleased(out, (AUDIT, AUDIT_PAGE))
     raise RunError(
-        f"The audit run in {out} is finished, and its corpus is destroyed.",
-        hint=f"Its report is {out / PRIVATE / AUDIT_PAGE}. For another choose a new folder with -o.",
+        f"The audit run in {out} is finished, and its corpus has been destroyed.",
+        hint=(
+            f"Its report is {out / PRIVATE / AUDIT_PAGE}. For another audit run, choose a new folder with -o."
+        ),
     )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rpsg.audit.finding import Finding, Verdict
 
 FORM = "rpsg-audit/1"
-#: Attacks that look at canaries, and at nobody's texts.
+#: Attacks that look at canaries only, and not at people's texts.
 OF_CANARIES = frozenset(name for name, need in NEEDS.items() if need == "canaries")
 #: Attacks that look at the noisy answers, and not at the corpus.
 OF_ANSWERS = frozenset(name for name, need in NEEDS.items() if need == "answers")
@@ -92,7 +92,10 @@ class AuditReport(Shown):
         notes += [f"Not run: {', '.join(names)}. {why}" for why, names in self.silent().items()]
         return Overview(
             f"Audit: {verdict}",
-            first="Private: it was made from private texts, without noise. Do not pass it on with a release.",
+            first=(
+                "Private: this report was computed from private texts, without noise. Do not pass it on with "
+                "a release."
+            ),
             facts=(
                 ("why", reason),
                 ("claimed", f"epsilon {self.claim.epsilon:.3g}" if self.claim.is_made else "nothing"),
@@ -114,7 +117,7 @@ class AuditReport(Shown):
             told += [*self._limits(), NO_PROOF]
         silent = [found.name for found in self.findings if found.verdict == "not run"]
         if silent and self.verdict != "not run":
-            told.append(f"Not run, so they count for nothing: {', '.join(silent)}.")
+            told.append(f"Not run, so they say nothing about the corpus: {', '.join(silent)}.")
         return [*told, *self.notes]
 
     def _heading(self) -> str:
@@ -141,13 +144,15 @@ class AuditReport(Shown):
         if of_people := [limit for limit in known if limit[1] not in OF_CANARIES]:
             share, name = min(of_people)
             told.append(
-                f"If {_percent(share)} of the members stood out, {name} would have shown it in 95 of 100 "
-                "cases; a leak that is less clear has to be larger to be seen. Fewer people "
-                "can have leaked, word for word, without being seen."
+                f"If the texts of {_percent(share)} of the members stood out, {name} would have shown it in "
+                "95 of 100 cases. A leak that stands out less must be larger to be found. The texts of "
+                "fewer people may have leaked, even word for word, without being found."
             )
         if of_canaries := [limit for limit in known if limit[1] in OF_CANARIES]:
             share, name = min(of_canaries)
-            told.append(f"If {_percent(share)} of the planted canaries came out, {name} would have shown it.")
+            told.append(
+                f"If {_percent(share)} of the planted canaries had leaked, {name} would have shown it."
+            )
         of_answers = [found for found in self.findings if found.name in OF_ANSWERS & quiet]
         told += [
             f"If the noisy answers revealed {_percent(found.limit)} of the canaries for certain, "
@@ -157,19 +162,19 @@ class AuditReport(Shown):
         ]
         little = [(found.details.get("noise that would be seen"), found.name) for found in of_answers]
         told += [
-            f"If they had {_percent(part)} of the noise that is claimed, or less, {name} would have shown it "
-            "in 95 of 100 cases."
+            f"If the noisy answers had at most {_percent(part)} of the claimed noise, {name} would have "
+            "shown it in 95 of 100 cases."
             for part, name in little
             if part is not None
         ]
         told.append(
             f"{self._planted()}, the leak was found by {', '.join(caught) or 'no attack'}"
-            + (f", and not by {', '.join(missed)}." if missed else ".")
+            + (f", but not by {', '.join(missed)}." if missed else ".")
         )
         if caught and OF_CANARIES.issuperset(caught):
             told.append(
-                "So this audit rests on its canaries: it would not have detected a leak of people's texts "
-                "without a canary among them."
+                "So this audit relies on its canaries: it would not have detected a leak of people's texts "
+                "if no canary leaked with them."
             )
         return told
 
@@ -179,10 +184,12 @@ class AuditReport(Shown):
         """
         leaked, members = max(1, round(LEAKED * self.counts["synthetic texts"])), self.counts["members"]
         if leaked >= members:
-            return "In a corpus with a text of every member, with a fifth of its words dropped"
+            return (
+                "In a test corpus with one text of every member, from which a fifth of the words was dropped"
+            )
         return (
-            "In a corpus in which one text in twenty is a member's with a fifth of its words dropped "
-            f"({leaked:,} texts, of {members:,} members)"
+            f"In a test corpus in which one text in twenty is that of a member ({leaked:,} "
+            f"texts, {members:,} members), with a fifth of its words dropped"
         )
 
 

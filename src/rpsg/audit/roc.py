@@ -52,7 +52,13 @@ def rates_of(members: Floats, others: Floats, seed: int) -> tuple[Rate, ...]:
         FALSE_POSITIVE_RATES, _found(members, others), lows, highs, strict=True
     ):
         if len(others) * rate < 1:
-            rates.append(Rate(rate, None, reason=f"This needs {round(1 / rate):,} people who were held out."))
+            rates.append(
+                Rate(
+                    rate,
+                    None,
+                    reason=f"This figure needs at least {round(1 / rate):,} people who were held out.",
+                )
+            )
             continue
         least, most = clopper_pearson(round(value * len(members)), len(members), 0.025)
         rates.append(Rate(rate, value, (min(least, float(low)), max(most, float(high)))))

@@ -13,14 +13,14 @@ from rpsg.audit.attacks import ATTACKS, NEEDS
 from rpsg.audit.blind import blind_baseline
 from rpsg.audit.canaries import found_held_out
 from rpsg.audit.claim import Claim
-from rpsg.audit.control import fitted_on_members, leaky, outcome_of
-from rpsg.audit.copies import copied_aside
+from rpsg.audit.control import fitted_on_members, is_in_other_words, leaky, outcome_of
+from rpsg.audit.copies import copied_aside, copied_of_few
 from rpsg.audit.finding import Finding, judged, not_run
 from rpsg.audit.inputs import read_synthetic, read_texts
 from rpsg.audit.report import AuditReport, Closest, plain_number
 from rpsg.audit.roc import Rate
 from rpsg.audit.subject import subject_of
-from rpsg.audit.verdict import of_void_audit, verdict_of, with_power
+from rpsg.audit.verdict import is_many, of_void_audit, verdict_of, with_power
 from rpsg.errors import RpsgError
 from rpsg.pipeline.logs import logged
 from rpsg.privacy.attack_bounds import LARGEST_EPSILON
@@ -75,7 +75,7 @@ def audit(
     ``member_units`` and ``nonmember_units``. If no author is named, each text counts as a person.
 
     The corpus was made from ``members``; ``nonmembers`` are texts of people who were held out before that.
-    Who was held out must have been decided by chance, person by person. ``reference`` are public texts of the
+    Who was held out must have been decided at random, person by person. ``reference`` are public texts of the
     same kind. Without a claim (epsilon with delta, or mu) the audit tests whether anybody can tell who was in
     the data. ``attacks`` are names (by default all of ``ATTACKS``), or functions by their names. The more
     attacks there are, the more certain each has to be, so choose them before anything is known about the
@@ -115,7 +115,8 @@ def audit(
 
 
 def level_of(names: Iterable[str], given: Collection[str]) -> float:
-    """The error rate that each attack may have. Attacks that lack canaries or an aid cannot err.
+    """The error rate that each attack may have. Attacks that lack canaries or an aid give no result, so they
+    cannot be wrong.
 
     Which attacks these are is known before anything is read.
     """
@@ -157,7 +158,9 @@ def audit_subject(
         baseline,
         controls["leaky"],
         aside=copied_aside(subject),
+        is_of_few=is_many(copied_of_few(subject), subject.people),
         canaries_held_out=found_held_out(subject),
+        is_in_other_words=is_in_other_words(subject),
     )
     told = powered if verdict != "not run" else tuple(map(of_void_audit, powered))
     told = tuple(_with_rows(found, subject) for found in told)
@@ -207,7 +210,9 @@ def _ask(stage: str, subject: Subject, attacks: Mapping[str, Attack]) -> list[Fi
 
 
 def _found(name: str, attack: Attack, subject: Subject) -> Finding:
-    """The finding of an attack, or why there is none: an error's type, as its message may quote texts."""
+    """The finding of an attack, or why there is none: only the type of an error, because its message may
+    quote texts.
+    """
     try:
         found = attack(subject)
     except RpsgError as error:
@@ -253,6 +258,6 @@ def _can_be(found: Finding, subject: Subject) -> bool:
 
 
 def _with_rows(found: Finding, subject: Subject) -> Finding:
-    """The finding, with the matches by the positions at which the texts were given."""
+    """The finding; its matches name texts by the positions at which the caller gave them."""
     matches = tuple(replace(match, private=int(subject.row[match.private])) for match in found.matches)
     return replace(found, matches=matches)

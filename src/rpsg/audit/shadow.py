@@ -34,7 +34,7 @@ def lira_shadow(subject: Subject) -> Finding:
 
     phi is the total log-likelihood of a text under a trigram model of a corpus, divided by the root of its
     length. The means are those over the 8 shadow corpora whose half has the author, and over the 8 others.
-    The variance is one for all texts (the source's choice for few shadows) and one for both densities. So the
+    One variance is used for all texts (as in the paper for few shadows) and for both densities. So the
     score rises with phi, and no text is too likely to be a member's. The two means are assumed to be at least
     one standard deviation apart. For a pipeline that keeps nothing of its texts the two means are equal.
     Without this assumption no text could then have a higher score than another, even if the audited corpus
@@ -68,14 +68,15 @@ def _shadows(subject: Subject) -> tuple[Floats, Floats, float]:
     """The mean of phi with and without the author, and the standard deviation around these means."""
     if subject.aids.pipeline is None:
         raise NotRunError(
-            "It needs a pipeline to run again on halves of the people: --with-shadows, or `aids` in Python."
+            "This attack needs a pipeline that it can run again on halves of the people: --with-shadows, or "
+            "`aids` in Python."
         )
     scores, inside = [], []
     for number, half in enumerate(halves(subject.people, subject.seed)):
         own = np.flatnonzero(half[subject.owner])
         corpus = subject.aids.pipeline([subject.texts[i] for i in own], subject.owner[own], number)
         if not any(text.strip() for text in corpus):
-            raise NotRunError("The pipeline made no texts of a half of the people.")
+            raise NotRunError("The pipeline made no texts from one half of the people.")
         scores.append(likelihoods(subject, corpus))
         inside.append(half[subject.owner])
     phi, held = np.stack(scores), np.stack(inside)

@@ -134,7 +134,7 @@ class Subject:
         return found
 
     def of_people(self, chosen: Ints) -> Subject:
-        """The same question about some of the people; ``chosen`` are their numbers, in order."""
+        """The subject with only some of the people; ``chosen`` are their numbers, in order."""
         if len(chosen) == self.people:
             return self  # with all that is known of the private texts
         index = np.full(self.people, -1)
@@ -150,7 +150,7 @@ class Subject:
         )
 
     def with_synthetic(self, synthetic: Sequence[str]) -> Subject:
-        """The same question about another corpus, for a control. It has no noisy answers of its own."""
+        """The same question about another corpus, for a control, which has no noisy answers."""
         return replace(self, synthetic=tuple(synthetic), answers=None, is_control=True)
 
 
@@ -180,8 +180,6 @@ def subject_of(
     Raises:
         DataError: a side is empty or too small, or somebody is on both.
     """
-    if not synthetic or not any(text.strip() for text in synthetic):
-        raise DataError("The synthetic corpus has no text.", hint="Name the file that was released.")
     if (member_units is None) != (nonmember_units is None):
         raise UsageError(
             "Only one of the two files has a column that names the person.",
@@ -190,11 +188,13 @@ def subject_of(
     texts = tuple(map(visible, (*members, *nonmembers)))
     reference = None if reference is None else tuple(map(visible, reference))
     synthetic = tuple(map(visible, synthetic))
+    if not any(map(str.strip, synthetic)):
+        raise DataError("The synthetic corpus has no text.", hint="Name the file that was released.")
     units = _units(members, nonmembers, member_units, nonmember_units)
     if len(np.intersect1d(units[: len(members)], units[len(members) :])):
         raise DataError(
-            "Some people are among the members and among the non-members.",
-            hint="Split by person, before the run: all texts of a person go to one side.",
+            "Some people are among both the members and the non-members.",
+            hint="Split the data by person before the run, so that all texts of a person are on one side.",
         )
     hashes, of_reference = _hashes(texts), _hashes(reference or ())
     public = np.isin(hashes, of_reference)
@@ -295,6 +295,6 @@ def _hashed(text: str) -> int:
 def _check_sides(members: int, nonmembers: int) -> None:
     if min(members, nonmembers) < FEWEST:
         raise DataError(
-            f"An audit needs {FEWEST} people on each side who have texts of their own.",
-            hint="Hold more people out. Texts of two people, or of the reference, do not count.",
+            f"An audit needs at least {FEWEST} people on each side who have texts that nobody else has.",
+            hint="Hold more people out. Texts that two people or the reference have do not count.",
         )

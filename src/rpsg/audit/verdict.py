@@ -26,12 +26,19 @@ def with_power(finding: Finding, control: Control) -> Finding:
     if finding.verdict != "no violation seen" or control.outcome == "caught":
         return finding
     return replace(
-        finding, verdict="not run", reason="It did not find the members in a corpus of their own texts."
+        finding,
+        verdict="not run",
+        reason="This attack did not find the members even in a corpus of their own texts.",
     )
 
 
+def is_many(copied: int, people: int) -> bool:
+    """Whether a corpus repeats passages of more of these people than chance would."""
+    return copied >= max(FEW_COPIES, COPIED * people)
+
+
 def of_void_audit(finding: Finding) -> Finding:
-    """The finding in an audit without a verdict: then no attack has an outcome of its own."""
+    """The finding in an audit without a verdict, in which no attack has an outcome."""
     if finding.verdict == "not run":
         return finding
     return replace(finding, verdict="not run", reason=VOID)
@@ -43,14 +50,18 @@ def verdict_of(
     leak: Sequence[Control],
     *,
     aside: int = 0,
+    is_of_few: bool = False,
+    is_in_other_words: bool = False,
     canaries_held_out: int = 0,
 ) -> tuple[Verdict, str]:
     """The verdict on the corpus and its reason.
 
-    If the sides were not divided by chance, or people held out are in the corpus, nothing follows, whatever
+    If the sides were not divided at random, or people held out are in the corpus, nothing follows, whatever
     an attack found. Otherwise a refutation is valid even if the controls fail: they only show whether finding
     nothing means anything. ``aside`` is how many texts that the audit leaves out are in the corpus, and
     ``canaries_held_out`` how many of the canaries that were held out.
+    ``is_of_few``: the corpus repeats texts of many people whose text a few others wrote too.
+    ``is_in_other_words``: it has hardly any word of the private texts.
     """
     if why := _why_void(findings, baseline, canaries_held_out):
         return "not run", why
@@ -58,21 +69,48 @@ def verdict_of(
     if refuted:
         best = max(refuted, key=lambda found: found.epsilon_lower or 0.0)
         return "refuted", f"The attack {best.name}: {best.reason}"
+    silence = _why_silent(findings, leak, aside, is_of_few=is_of_few, is_in_other_words=is_in_other_words)
+    if silence:
+        return "not run", silence
+    return "no violation seen", "No attack named more members than chance would explain if the claim holds."
+
+
+def _why_silent(
+    findings: Sequence[Finding],
+    leak: Sequence[Control],
+    aside: int,
+    *,
+    is_of_few: bool,
+    is_in_other_words: bool,
+) -> str | None:
+    """The reason why it shows nothing that no attack found a leak; None if it shows something."""
     quiet = {found.name for found in findings if found.verdict == "no violation seen"}
     if not quiet:
-        return "not run", "None of the attacks could be run with the power to detect a leak; each says why."
+        return "No attack could be run in a way that would detect a leak; the reason is given for each."
     if aside >= FEW_COPIES:
-        return "not run", (
+        return (
             f"The corpus repeats passages of fifty characters from {aside:,} texts that the audit leaves "
-            "out, because several people wrote them or the reference has them. They may have leaked. If they "
-            "are public, take them out of the data before the run."
+            "out, because several people wrote them or they are in the reference. These texts may have "
+            "leaked. If they are public, remove them from the data before the run."
+        )
+    if is_of_few:
+        return (
+            "The corpus repeats most of a text of too many people whose text a few others wrote too, nearly "
+            "the same. Such texts may have leaked. If they are public, give texts that have them as the "
+            "reference. If one person wrote them, name the person of each text."
+        )
+    if is_in_other_words:
+        return (
+            "The corpus has hardly any word of the private texts: it is in another language, or in other "
+            "letters. No attack would find a translation. Name the right file, or audit a corpus in the "
+            "language of the private texts."
         )
     if not any(control.outcome == "caught" for control in leak if control.name in quiet):
-        return "not run", (
+        return (
             "No attack would have detected a corpus in which one text in twenty is a member's. More people "
             "on each side, more synthetic texts, or canaries make smaller leaks visible."
         )
-    return "no violation seen", "No attack names more members than chance explains under the claim."
+    return None
 
 
 def _why_void(findings: Sequence[Finding], baseline: Baseline, canaries_held_out: int) -> str | None:
@@ -83,30 +121,29 @@ def _why_void(findings: Sequence[Finding], baseline: Baseline, canaries_held_out
         by = f" by: {', '.join(baseline.signs)}" if baseline.signs else ""
         return (
             f"Members and people held out can be told apart without the corpus{by}. So they were not split "
-            "at random. Hold people out at random before the run, and audit that."
+            "at random. Hold people out at random before the run, and audit that run."
         )
     if canaries_held_out:
         return NOT_HELD_OUT
     swapped = [found.name for found in findings if found.verdict != "not run" and found.epsilon_if_swapped]
     if swapped:
         return (
-            f"More of the people held out are named than chance explains, by {', '.join(swapped)}. The two "
-            "files may be exchanged, or people were not held out at random."
+            f"{', '.join(swapped)} named more of the people held out than chance explains. The two files may "
+            "have been swapped, or people were not held out at random."
         )
     if any(map(_repeats_held_out, findings)):
         return (
-            "The corpus repeats fifty characters in a row of too many people held out. They may have been in "
-            "its data. Or such passages are public: then give texts that have them as the reference. Or the "
-            "texts are forms, so alike that a corpus repeats them by chance: then only canaries can tell."
+            "The corpus repeats passages of fifty characters from too many of the people held out. Perhaps "
+            "these people were in its data. Perhaps the passages are public: then give texts that contain "
+            "them as the reference. Or the texts are forms, so similar that a corpus repeats them by "
+            "chance: then only canaries can show a leak."
         )
     return None
 
 
 def _repeats_held_out(finding: Finding) -> bool:
-    """Whether the corpus copies texts of so many people held out that a leak of members could not be
-    distinguished from this.
-    """
+    """Whether so many people held out have copies in the corpus that copies of members prove no leak."""
     if finding.name != "copies" or finding.guesses is None or finding.right is None:
         return False
     held_out = finding.basis.get("units", 0) - finding.basis.get("members", 0)
-    return bool(finding.guesses - finding.right >= max(FEW_COPIES, COPIED * held_out))
+    return is_many(finding.guesses - finding.right, held_out)

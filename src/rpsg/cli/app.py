@@ -39,7 +39,7 @@ EXIT_CODES = (
     (1, "a bug in RPSG, a worker process that was ended (verify), or something to fix before a run (doctor)"),
     (2, "a wrong option, setting or name, or a plug-in that fails"),
     (3, "data that cannot be read"),
-    (4, "the plan cannot give a corpus, for example with too few people or too little budget"),
+    (4, "the plan cannot produce a corpus, for example with too few people or too little budget"),
     (5, "the account of these data has too little budget left, or cannot be read"),
     (6, "a model is missing, damaged or too large, or the writer gives no usable text"),
     (7, "the run folder belongs to another plan, cannot be written, or was purged"),
@@ -50,12 +50,12 @@ EXIT_CODES = (
     (NOT_RUN, "the audit was not able to detect a leak, so it has no verdict (audit)"),
     (CELLS_FAILED, "some cells of a comparison failed; the others are done (compare)"),
     (UNWRITTEN, "done, but the output could not be written"),
-    (130, "stopped with Ctrl-C, or by a signal to end"),
+    (130, "stopped with Ctrl-C or by a signal"),
 )
 _EPILOG = "Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES) + "."
 
 app = typer.Typer(
-    help="From a private text corpus to a synthetic one with a privacy claim that can be checked.",
+    help="Make a synthetic text corpus from a private one, with a privacy claim that can be checked.",
     epilog=_EPILOG,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,

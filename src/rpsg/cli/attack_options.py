@@ -21,7 +21,7 @@ Attacks = Annotated[
     typer.Option(
         "--attacks",
         metavar="A,B",
-        help="Run only these. Choose before you see any result. See: rpsg list attacks.",
+        help="Run only these attacks. Choose them before you see any result. See: rpsg list attacks.",
         autocompletion=several("attacks"),
     ),
 ]
@@ -64,7 +64,10 @@ WithShadows = Annotated[
     typer.Option(
         "--with-shadows",
         metavar="",
-        help="Also run the attack lira-shadow, for hours: it runs the plan 16 times on half of the people.",
+        help=(
+            "Also run the attack lira-shadow. It takes hours: it runs the plan 16 times on half of the "
+            "people."
+        ),
     ),
 ]
 
@@ -89,7 +92,7 @@ def chosen_aids(
 
     if recogniser_model and not recogniser:
         raise UsageError(
-            "--with-recogniser-model names the model of a recogniser, but no recogniser is named.",
+            "--with-recogniser-model names the model of a recognizer, but no recognizer is named.",
             hint="Add: --with-recogniser presidio",
         )
     if not (embedder or recogniser or surrogate):

@@ -1,4 +1,4 @@
-"""``rpsg audit``: attack a synthetic corpus, and say what the attacks could have seen."""
+"""``rpsg audit``: attack a synthetic corpus, and say what the attacks could have detected."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PRIVATE = "This page is private: its figures come from private texts, without no
 def audit(
     run: Annotated[
         Path | None,
-        typer.Argument(metavar="RUN", help="A finished run that held people out: --audit-holdout."),
+        typer.Argument(metavar="RUN", help="A finished run that held people out (--audit-holdout)."),
     ] = None,
     data: Annotated[
         Path | None,
@@ -54,7 +54,7 @@ def audit(
     ] = False,
     synthetic: Annotated[
         Path | None,
-        typer.Option("--synthetic", metavar="FILE", help="Synthetic texts of any tool, instead of RUN."),
+        typer.Option("--synthetic", metavar="FILE", help="Synthetic texts made by any tool, instead of RUN."),
     ] = None,
     members: Annotated[
         Path | None,
@@ -96,13 +96,17 @@ def audit(
         ),
     ] = None,
     epsilon: Annotated[
-        float | None, typer.Option("--epsilon", metavar="E", help="The claim to test, with --delta.")
+        float | None,
+        typer.Option(
+            "--epsilon", metavar="E", help="The claim to test, as its epsilon; --delta gives its delta."
+        ),
     ] = None,
     delta: Annotated[
-        float | None, typer.Option("--delta", metavar="D", help="The delta of that claim. Default: 0.")
+        float | None, typer.Option("--delta", metavar="D", help="The delta of the claim to test. Default: 0.")
     ] = None,
     mu: Annotated[
-        float | None, typer.Option("--mu", metavar="M", help="The claim to test, as the mu of Gaussian DP.")
+        float | None,
+        typer.Option("--mu", metavar="M", help="The claim to test, as the mu of Gaussian DP."),
     ] = None,
     attacks: Attacks = None,
     with_embedder: WithEmbedder = None,
@@ -110,14 +114,17 @@ def audit(
     with_recogniser_model: RecogniserModel = None,
     with_surrogate: WithSurrogate = None,
     with_shadows: WithShadows = False,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Decides draws and resamples.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of draws and resampling.")] = 0,
     out: Annotated[
         Path | None,
         typer.Option(
             "--out",
             "-o",
             metavar="FILE",
-            help="Write everything as JSON, or as a page if the name ends in .html; for the owner only.",
+            help=(
+                "Write the whole report into this file: as a page if its name ends in .html, otherwise as "
+                "JSON. Private."
+            ),
         ),
     ] = None,
     as_json: AsJson = False,
@@ -258,7 +265,7 @@ def show(screen: Screen, report: AuditReport, kept: Path | None) -> None:
         screen.line()
         is_page = kept.suffix == PAGE
         what = (
-            "The same as a page for the privacy officer"
+            "The same report as a page for the privacy officer"
             if is_page
             else "The whole report, with row numbers of the worst matches"
         )
@@ -270,17 +277,20 @@ def _show_attacks(screen: Screen, report: AuditReport) -> None:
     """A row for each attack that has figures; nothing if no attack could be run."""
     if all(found.verdict == "not run" for found in report.findings):
         return
-    tried = [found for found in report.findings if (found.guesses, found.auc) != (None, None)]
+    tried = [found for found in report.findings if found.verdict != "not run" or found.guesses is not None]
     screen.heading("The attacks")
     screen.table(COLUMNS, [figures(found) for found in tried], numbers=COLUMNS[1:5])
     screen.line()
     screen.items(
         [
-            "AUC: 0.5 is chance. It is an average over all people, so a few complete leaks hardly change it.",
+            (
+                "AUC: 0.5 is guessing. It is an average over all people, so a complete leak of a few people "
+                "hardly changes it."
+            ),
             "found at 1 %: the share of members found if 1 % of the people held out are wrongly accused.",
             (
-                "epsilon: the true one is at least this, at 95 % confidence for all attacks together. Only "
-                "epsilon decides the verdict."
+                "epsilon: the true epsilon is at least this, at 95 % confidence for all attacks together. "
+                "Only epsilon decides the verdict."
             ),
             "sees: the share of members, or of planted canaries, that must stand out to refute the claim.",
             "±: the longer side of the 95 % interval.",

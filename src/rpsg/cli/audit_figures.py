@@ -31,7 +31,7 @@ def figures(found: Finding) -> tuple[str, ...]:
 
 
 def with_reach(value: float, interval: Interval | None, *, percent: bool = False) -> str:
-    """A value with the longer side of its interval."""
+    """A value, and its distance to the farther end of its interval: "0.71 ±0.04"."""
     times, digits = (100, 1) if percent else (1, 2)
     reach = (
         "" if interval is None else f" ±{times * max(value - interval[0], interval[1] - value):.{digits}f}"

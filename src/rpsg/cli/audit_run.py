@@ -28,7 +28,10 @@ def audit_run(
     out: Annotated[
         Path,
         typer.Option(
-            "--out", "-o", metavar="AUDIT", help="Folder of the audit; an unfinished one in it is resumed."
+            "--out",
+            "-o",
+            metavar="AUDIT",
+            help="Folder of the audit run; an unfinished audit run in it is resumed.",
         ),
     ],
     config: Config = None,

@@ -22,11 +22,16 @@ if TYPE_CHECKING:
 def budget(
     file: Annotated[
         str,
-        typer.Argument(metavar="FILE", help="A file of private data whose account is named by its path."),
+        typer.Argument(
+            metavar="FILE",
+            help="A file of private data. Shows the account that is named by the path of the file.",
+        ),
     ] = "",
     account: Annotated[
         str,
-        typer.Option("--account", metavar="NAME", help="Only the account that plans declare by this name."),
+        typer.Option(
+            "--account", metavar="NAME", help="Show only the account that plans declare under this name."
+        ),
     ] = "",
     give_back: Annotated[
         str,
@@ -36,7 +41,7 @@ def budget(
             help="Release the budget reserved by a run that will never be finished.",
         ),
     ] = "",
-    yes: Annotated[bool, typer.Option("--yes", metavar="", help="Do not ask first.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", metavar="", help="Do not ask for confirmation.")] = False,
     cells: Annotated[
         bool,
         typer.Option("--cells", metavar="", help="Also list the accounts of comparisons, one for each cell."),
@@ -53,7 +58,9 @@ def budget(
     from rpsg.privacy.odometer import Odometer, account_name
 
     if file and account:
-        raise UsageError("A file and --account name two accounts.", hint="Give one of them.")
+        raise UsageError(
+            ("Both a file and --account were given, which name two accounts."), hint="Give only one of them."
+        )
     book = Odometer() if Odometer.is_there() else None
     if give_back:
         _give_back(book, give_back, yes=yes or as_json)
@@ -79,14 +86,16 @@ def budget(
         _show_comparison(screen, data, group)
     if book and not wanted and book.has_old_charges():
         screen.line(
-            "An earlier version recorded charges without a name. To see those of a file: rpsg budget FILE"
+            "An earlier version of RPSG recorded charges without a name. To see those of a file: rpsg "
+            "budget FILE"
         )
 
 
 def _give_back(book: Odometer | None, run_id: str, *, yes: bool) -> None:
     if book is None or not any(run_id in book.statement(name).waiting for name in book.names()):
         raise UsageError(
-            f"No run {run_id!r} has reserved budget.", hint="`rpsg budget` lists the runs that have."
+            f"No run {run_id!r} has reserved budget.",
+            hint="`rpsg budget` lists the runs that have reserved some.",
         )
     if not yes:
         if not sys.stdin.isatty():
@@ -136,7 +145,7 @@ def _show(screen: Screen, statement: Statement) -> None:
         if taken := total.delta_fail + total.reserved_delta_fail:
             screen.line(f"Finding labels or phrases used {taken:.2g} of delta ({total.unit.who}).")
     if len(statement.totals) > 1:
-        screen.line("These lines are not for the same unit, so they cannot be added up.")
+        screen.line("These lines protect different units, so they cannot be added up.")
     if statement.waiting:
         screen.line(
             "Budget that unfinished runs have reserved; to release it: rpsg budget --give-back RUN_ID"

@@ -28,7 +28,12 @@ def calls(
         bool, typer.Option("--all", metavar="", help="List all calls, not only the last 20.")
     ] = False,
     prices: Annotated[
-        str, typer.Option("--prices", metavar="FILE", help="Table of prices of models. Default: the run's.")
+        str,
+        typer.Option(
+            "--prices",
+            metavar="FILE",
+            help="File with the prices of models. Default: the one that the run used.",
+        ),
     ] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -92,13 +97,13 @@ def _show_texts(screen: Screen, calls: tuple[Call, ...]) -> None:
 
 def _show_failures(screen: Screen, public: CallReport) -> None:
     if public.failures:
-        screen.heading("Failed requests; each is a dropped candidate, never a text")
+        screen.heading("Failed requests (each is a dropped candidate, and none became a text)")
         rows = [(reason or "no reason was given", str(count)) for reason, count in public.failures.items()]
         screen.table(("reason", "requests"), rows, numbers=("requests",))
 
 
 def _show_bill(screen: Screen, bill: Bill) -> None:
-    screen.heading("What it took")
+    screen.heading("What the calls cost")
     facts = [
         ("requests", f"{bill.requests:,}"),
         ("tokens", f"{bill.prompt_tokens:,} read, {bill.completion_tokens:,} written"),
@@ -106,7 +111,7 @@ def _show_bill(screen: Screen, bill: Bill) -> None:
         ("cost", _money(bill)),
     ]
     if bill.lost or bill.unsure_tokens:
-        lost = f"{bill.lost:,} requests were unanswered when a process died; " if bill.lost else ""
+        lost = f"{bill.lost:,} requests had no answer when a process died; " if bill.lost else ""
         facts.append(("besides", f"{lost}at most {bill.unsure_tokens:,} tokens that no reply reported"))
     screen.facts(facts)
 

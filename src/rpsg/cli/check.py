@@ -96,10 +96,13 @@ def _tongue(found: Mapping[str, int], declared: str) -> str:
     from rpsg.textstats.languages import name_of
 
     if not found:
-        return "not recognised: the rows are too short, or in a language that RPSG does not know"
+        return "not recognized: the rows are too short, or in a language that RPSG does not know"
     code, count = next(iter(found.items()))
     rows = sum(found.values())
-    told = f"{count:,} of the {rows:,} rows that are long enough to tell seem to be {name_of(code)} ({code})"
+    told = (
+        f"{count:,} of the {rows:,} rows that are long enough to recognize their language seem to be "
+        f"in {name_of(code)} ({code})"
+    )
     if declared and declared != code:
         return f"{told}, but {name_of(declared)} ({declared}) is declared"
     advice = f"; if you knew that before you looked, declare it with --language {code}"

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: By the name of the check, as in ``rpsg.privacy.checks``.
+#: The clauses by the name of the check, as in ``rpsg.privacy.checks``.
 SHOWN_BY: Mapping[str, str] = {
     "form": "the ledger has the fields that its schema requires",
-    "seal": "the ledger has the content that its own hash names",
+    "seal": "the content of the ledger matches its own hash",
     "numbering": "the noisy answers are numbered without gaps or duplicates",
     "sensitivity": "each sensitivity follows from its question's rule and the limit on rows per person",
     "threshold": "words were released only above a threshold that is high enough for its share of delta",
@@ -19,11 +19,11 @@ SHOWN_BY: Mapping[str, str] = {
     "epsilon and delta": "they follow from the noise, and so do the figures for groups and attackers",
     "cost": "the stated cost is that of these noisy answers",
     "claim in words": "the sentence says what the numbers say",
-    "no borrowed words": "a privacy budget is named only where one was kept",
-    "caveats": "all assumptions are listed, and everything that is not covered",
-    "private files": "all statements about their encryption agree",
-    "published audit": "bounds and verdicts follow from the counts, if an audit was published",
-    "corpus": "it is the one that the ledger names",
+    "no borrowed words": "a privacy budget is mentioned only if the run kept to one",
+    "caveats": "all assumptions are listed, and so is everything that the claim does not cover",
+    "private files": "all statements about the encryption of these files agree",
+    "published audit": "if an audit was published, its bounds and verdicts follow from its counts",
+    "corpus": "it is the corpus that the ledger names",
     "evidence": "it has exactly the noisy answers that the ledger names",
 }
 

@@ -120,7 +120,7 @@ def verify(
         typer.Option(
             "--allow-plugin",
             metavar="NAME",
-            help="Name of a method or model of another package that may be loaded. May be repeated.",
+            help="Name of a method or model from another package that may be loaded. May be repeated.",
         ),
     ] = None,
     key: Annotated[
@@ -169,7 +169,7 @@ def verify(
 
     if data is not None and not with_vault:
         raise UsageError(
-            "--data can only be used with --with-vault.", hint="Add --with-vault, or leave it out."
+            "--data can only be used with --with-vault.", hint="Add --with-vault, or leave --data out."
         )
     named = {}
     for given in model or ():

@@ -27,7 +27,8 @@ def compare(
     matrix: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE", help="The comparison, a TOML file; or the folder of one that was started."
+            metavar="FILE",
+            help="The TOML file of a comparison, or the folder of a comparison that was started.",
         ),
     ],
     out: Annotated[
@@ -40,12 +41,16 @@ def compare(
             "--dry-run",
             "--plan",
             metavar="",
-            help="Only list all cells and what each would take; nothing is sent.",
+            help="Only list all cells and how many tokens and how much time each needs; nothing is sent.",
         ),
     ] = False,
     data: Annotated[
         list[str] | None,
-        typer.Option("--data", metavar="NAME=FILE", help="The file of a data set. May be repeated."),
+        typer.Option(
+            "--data",
+            metavar="NAME=FILE",
+            help="The file of one data set of the comparison. May be repeated.",
+        ),
     ] = None,
     spend: Annotated[
         bool,
@@ -64,10 +69,11 @@ def compare(
         ),
     ] = None,
     only_show: Annotated[
-        bool, typer.Option("--show", metavar="", help="Run nothing; show the results in FOLDER so far.")
+        bool,
+        typer.Option("--show", metavar="", help="Run nothing; show the results that are in FOLDER so far."),
     ] = False,
     csv: Annotated[
-        Path | None, typer.Option("--csv", metavar="FILE", help="Write every cell as a row of CSV.")
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write a CSV file with one row per cell.")
     ] = None,
     latex: Annotated[
         Path | None, typer.Option("--latex", metavar="FILE", help="Write the tables as LaTeX.")
@@ -101,7 +107,10 @@ def compare(
     max_seconds: Annotated[
         float | None,
         typer.Option(
-            "--max-seconds", metavar="S", help="Maximum seconds of writing.", rich_help_panel=_PANEL
+            "--max-seconds",
+            metavar="S",
+            help="Maximum number of seconds spent writing.",
+            rich_help_panel=_PANEL,
         ),
     ] = None,
     as_json: AsJson = False,
@@ -163,7 +172,7 @@ def _matrix(
     if path.is_dir():
         if files:
             raise UsageError(
-                "A comparison that was started keeps its data files.",
+                "A comparison that has been started keeps its data files.",
                 hint="Leave --data out, or give the comparison's TOML file instead of its folder.",
             )
         found = read_begun(path)

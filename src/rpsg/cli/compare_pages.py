@@ -54,8 +54,11 @@ def show_forecast(screen: Screen, found: MatrixForecast) -> None:
     screen.items(
         [
             "Cells share replies to public prompts, so less than this is sent.",
-            "Training, reading and measuring take more time, which is not forecast.",
-            "To run a single cell, also on another machine: --cell ID. --dry-run --json shows the ids.",
+            "Training, reading and measuring take additional time, which this forecast does not include.",
+            (
+                "To run a single cell, for example on another machine, use --cell ID. --dry-run --json shows "
+                "the ids."
+            ),
         ]
     )
     screen.heading("What it costs in privacy")

@@ -35,18 +35,23 @@ def evaluate(
     given: dict[str, Any],
     run: Annotated[
         Path | None,
-        typer.Argument(metavar="RUN", help="A finished run folder. Its floor is written if it has none."),
+        typer.Argument(
+            metavar="RUN",
+            help="The folder of a finished run. A floor is written for it if it has none yet.",
+        ),
     ] = None,
     synthetic: Annotated[
         Path | None,
-        typer.Option("--synthetic", metavar="FILE", help="Synthetic texts of any tool, instead of RUN."),
+        typer.Option("--synthetic", metavar="FILE", help="Synthetic texts made by any tool, instead of RUN."),
     ] = None,
     no_floor: Annotated[
         bool, typer.Option("--no-floor", metavar="", help="Do not write a floor for RUN.")
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="Write everything as JSON, for the owner only."),
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Write all results into this file as JSON. Private."
+        ),
     ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,

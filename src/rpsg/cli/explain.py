@@ -30,7 +30,7 @@ def explain(
     ] = 1e-6,
     as_json: AsJson = False,
 ) -> None:
-    """Say what epsilon and delta mean: how well the best possible attacker can do."""
+    """Explain what epsilon and delta mean: how well the best possible attacker can do."""
     from rpsg.cli.console import Screen, print_json
 
     facts = facts_of(epsilon, delta)
@@ -76,7 +76,7 @@ def show(screen: Screen, facts: dict[str, Any]) -> None:
         "released. With any method and any computer, the attacker can do no better than this:"
     )
     screen.items(_attacks(facts))
-    screen.heading("Behind it")
+    screen.heading("The mathematics behind it")
     screen.items(_background(facts))
     screen.heading("Groups of people")
     screen.line("The promise is for one person. For several at once, as in a family, it is weaker:")
@@ -111,7 +111,7 @@ def _background(facts: dict[str, Any]) -> list[str]:
         f"{noise} that are {mu:.2g} standard deviations apart.",
         (
             f"{if_replaced}: epsilon is at most {replaced}; it is {counts} if only counts are released, and "
-            f"in between with a sketch."
+            "between the two if a sketch is released."
         ),
     ]
 

@@ -26,9 +26,9 @@ QUESTIONS = (
     ("data.text", "Which column holds the text?"),
     ("data.label", "Which column holds a label (empty: none)?"),
     ("data.user", "Which column names each text's person (empty: every row counts as a person)?"),
-    ("data.language", "In which language are they: en, de, fr, ... (empty: you do not say)?"),
-    ("corpus.about", "What are the texts, in a few public words?"),
-    ("corpus.domain", "Which domain pack fits them, in their language (rpsg list domains)?"),
+    ("data.language", "In which language are the texts: en, de, fr, ... (empty: not declared)?"),
+    ("corpus.about", "What kind of texts are they, in a few words that will be public?"),
+    ("corpus.domain", "Which domain pack fits the texts and their language (see: rpsg list domains)?"),
     ("corpus.size", "How many synthetic texts?"),
     ("privacy.epsilon", "Which epsilon (1 is strong, 4 is usual, 10 is weak)?"),
     ("corpus.license", "Which licence for the release, such as cc-by-4.0 (empty: none yet)?"),
@@ -53,7 +53,7 @@ def init(
         ),
     ] = Path("rpsg.toml"),
     every: Annotated[
-        bool, typer.Option("--all", metavar="", help="Write every setting, also those at their default.")
+        bool, typer.Option("--all", metavar="", help="Write every setting, including those at their default.")
     ] = False,
     schema: Annotated[
         bool,
@@ -68,7 +68,8 @@ def init(
         typer.Option(
             "--editor",
             metavar="",
-            help="Also write the schema next to the plan file, whose first line then names it, for editors.",
+            help="Also write the schema next to the plan file, for editors. The first line of the plan then "
+            "names it.",
         ),
     ] = False,
 ) -> None:
@@ -99,7 +100,7 @@ def init(
     if not plan.data.path:
         screen.line(f"Write the path of the private texts into {out}, under [data]: path = 'FILE'", "yellow")
     elif problem := _problem(plan):
-        screen.line(f"A run cannot read this yet. {problem}", "yellow")
+        screen.line(f"A run could not read the private texts yet. {problem}", "yellow")
     screen.line("Next, see what a run would claim and cost:")
     screen.command("rpsg plan" if out == DEFAULT_FILE else f"rpsg plan --config {out}")
 
@@ -126,9 +127,9 @@ def ask(given: Mapping[str, Any]) -> dict[str, Any]:
             known = {**given, **answers}
             names = _columns(known) if key in _COLUMNS else []
             usual = _usual(key, defaults.get(key, ""), names)
-            words = f"{question} It has: {', '.join(names)}." if names else question
+            words = f"{question} Columns: {', '.join(names)}." if names else question
             if key == "corpus.domain" and (packs := _packs_in(known.get("data.language", ""))):
-                usual, words = packs[0], f"{question} In this language: {', '.join(packs)}."
+                usual, words = packs[0], f"{question} Packs in this language: {', '.join(packs)}."
             if answer := typer.prompt(words, default=usual, show_default=bool(usual)).strip():
                 answers[key] = answer
     return answers

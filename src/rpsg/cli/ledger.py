@@ -12,13 +12,13 @@ import typer
 from rpsg.errors import UsageError
 
 ledger = typer.Typer(
-    no_args_is_help=True, help="Print the form of a ledger, or a ledger in the format of others."
+    no_args_is_help=True, help="Print the JSON Schema of ledgers, or convert a ledger to another format."
 )
 
 
 @ledger.callback()
 def about() -> None:
-    """Print the form of a ledger, or a ledger in the format of others."""
+    """Print the JSON Schema of ledgers, or convert a ledger to another format."""
 
 
 @ledger.command("export")
@@ -26,7 +26,11 @@ def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or the release folder of one.")],
     registry: Annotated[
         bool,
-        typer.Option("--registry", metavar="", help="An entry for the public registry of DP deployments."),
+        typer.Option(
+            "--registry",
+            metavar="",
+            help="As an entry for the public registry of differential-privacy deployments.",
+        ),
     ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="The file to write. Default: print it.")
@@ -44,7 +48,7 @@ def export(
 
     if not registry:
         raise UsageError(
-            "The format is missing.", hint=f"So far there is only one: rpsg ledger export {run} --registry"
+            "No format was named.", hint=f"So far there is only one: rpsg ledger export {run} --registry"
         )
     entry = deployment(Release(run))
     text = json.dumps(entry, indent=1)  # ASCII: a release of somebody else may contain control characters
@@ -55,7 +59,7 @@ def export(
         raise UsageError(f"{out} exists already.", hint="Choose another name for the entry with -o.")
     write_atomic(out, f"{text}\n".encode(), PUBLIC_MODE)
     screen = Screen.stdout()
-    screen.heading(f"Written to {out}. Fill these in before you submit it")
+    screen.heading(f"Written to {out}. Fill in these fields before you submit the entry")
     screen.items(tuple(missing(entry)))
 
 

@@ -64,12 +64,12 @@ def _about(kind: Kind, name: str) -> str:
     if name in CATALOGUE:
         return CATALOGUE[name].purpose
     if name == "fake":
-        return "Needs no weights; for tests and first tries."
+        return "Needs no weights; for tests and first attempts."
     if known := built_in(kind).get(name):
         return known[1]
     if kind == "methods":
         return _declared(name)
-    return "Comes with another package."
+    return "From another package."
 
 
 def _declared(method: str) -> str:

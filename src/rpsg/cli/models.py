@@ -60,7 +60,7 @@ def pull(
     quiet: Quiet = False,
     accept_licence: Annotated[
         bool,
-        typer.Option("--accept-licence", metavar="", help="Accept the terms of use of a model that has any."),
+        typer.Option("--accept-licence", metavar="", help="Accept the model's terms of use, if it has any."),
     ] = False,
 ) -> None:
     """Download a model or public data. The same command resumes a download that stopped."""
@@ -77,7 +77,7 @@ def pull(
         print_json({"pulled": {"name": name, "path": path}})
         return
     screen = Screen.stdout()
-    screen.line(f"{name} is here:")
+    screen.line(f"{name} is on this machine:")
     screen.command(str(path))
 
 

@@ -24,7 +24,7 @@ _SECTIONS = ("corpus.", "models.", "server.", "generation.")
 def preview(
     given: dict[str, Any],
     config: Config = None,
-    count: Annotated[int, typer.Option("--count", min=1, max=100, help="How many texts.")] = 5,
+    count: Annotated[int, typer.Option("--count", min=1, max=100, help="How many texts to write.")] = 5,
     as_json: AsJson = False,
 ) -> None:
     """Write a few texts with the writer and the pack of a plan. No private data is read, nothing is spent.

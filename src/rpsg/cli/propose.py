@@ -12,7 +12,9 @@ from rpsg.errors import UsageError
 
 
 def propose(
-    about: Annotated[str, typer.Option("--about", help="One public line about the texts.")],
+    about: Annotated[
+        str, typer.Option("--about", help="What the texts are, in one line that will be public.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="PACK", help="New folder for the pack.")],
     writer: Annotated[
         str,
@@ -21,7 +23,7 @@ def propose(
         ),
     ] = "gemma-3-270m",
     embedder: Annotated[
-        str, typer.Option("--embedder", help="The model that finds topics that mean the same.")
+        str, typer.Option("--embedder", help="The model that recognizes topics with the same meaning.")
     ] = "minilm",
     size: Annotated[
         int, typer.Option("--size", min=8, max=200, help="Maximum number of topics to propose.")
@@ -52,5 +54,5 @@ def propose(
     screen = Screen.stdout()
     screen.heading(f"{len(topics)} topics, in {out / 'topics.txt'}")
     screen.items(topics)
-    screen.heading("Next: read and edit them, then")
+    screen.heading("Next: read and edit the topics, then")
     screen.command(f"rpsg plan --domain {out} ...")

@@ -64,7 +64,9 @@ def publish(
 
 
 def keygen(
-    name: Annotated[Path, typer.Argument(metavar="NAME", help="The files to write: NAME and NAME.pub.")],
+    name: Annotated[
+        Path, typer.Argument(metavar="NAME", help="Name of the two files to write: NAME and NAME.pub.")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Make a pair of keys: NAME signs and stays with you, NAME.pub is for your readers.

@@ -16,7 +16,9 @@ from rpsg.errors import UsageError
 
 def purge(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask first.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", metavar="", help="Do not ask for confirmation.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Destroy what is private in a published run: its key first, then embeddings, stages and replies.
@@ -39,7 +41,7 @@ def purge(
                 hint=f"To purge for good: rpsg purge {quote(str(run))} --yes",
             )
         rest = "" if is_published(run) else " It has no release, and there will never be one."
-        typer.confirm(f"Destroy the private half of {run} for good?{rest}", abort=True)
+        typer.confirm(f"Destroy the private part of {run} for good?{rest}", abort=True)
     done = purge_run(run)
     if as_json:
         print_json({"purged": {**asdict(done), "path": str(done.path)}})

@@ -58,7 +58,10 @@ def _claim(screen: Screen, preview: Preview) -> None:
         facts.append(("epsilon", f"{preview.epsilon:.4g}{delta}"))
     if preview.epsilon_replace_one is not None:
         facts.append(
-            ("if a person or row is replaced", f"epsilon {rounded_up(preview.epsilon_replace_one, 3)}")
+            (
+                "if one person or row is replaced by another",
+                f"epsilon {rounded_up(preview.epsilon_replace_one, 3)}",
+            )
         )
     facts += [(_attack(name), f"{rounded_up(100 * value, 1)}%") for name, value in preview.attacker.items()]
     if facts:
@@ -128,10 +131,10 @@ def _work(screen: Screen, preview: Preview) -> None:
 
 
 def _limits(screen: Screen, preview: Preview) -> None:
-    """Estimated usage beside the limits; nothing if no limit is set and nothing costs money."""
+    """Estimated usage next to the limits; nothing if no limit is set and nothing costs money."""
     if not preview.prices and all(line.cap is None for line in preview.forecasts):
         return
-    screen.heading("What it uses, and the limits")
+    screen.heading("What the run uses, and its limits")
     rows = [
         (
             line.what,
@@ -181,7 +184,7 @@ def show_run(screen: Screen, run: Run, cautions: Sequence[str] = ()) -> None:
     screen.markdown(run.summary)
     stages = run.path / PRIVATE / STAGE_TABLE
     if stages.is_file():
-        screen.heading("The stages, with counts and times that depend on private texts: for you alone")
+        screen.heading("The stages, with counts and times that depend on private texts (do not share)")
         screen.command(str(stages))
     if run.timings:
         screen.heading("How long writing took this time")
@@ -218,7 +221,7 @@ def _sharing(run: Run) -> str:
     if claim == "voters_only_dp":
         return (
             "This folder protects the voters. Its donors are not protected, and it may contain their texts: "
-            "share it only if they agree. Everything else in the run folder is private:"
+            "share the folder only if they agree. Everything else in the run folder is private:"
         )
     return "This folder may be shared; everything else in the run folder is private:"
 

@@ -32,7 +32,10 @@ def report(
         typer.Option(
             "--private",
             metavar="",
-            help="Add internal metrics and how close the corpus comes to the real texts. Never share it.",
+            help=(
+                "Also show internal metrics, and how close the corpus comes to the real texts. Never share "
+                "this report."
+            ),
         ),
     ] = False,
     as_text: Annotated[
@@ -42,7 +45,7 @@ def report(
 ) -> None:
     """Write a report of a finished run: one HTML page with pictures, which needs no network.
 
-    The public page shows only noisy answers that were paid for from the budget and what was public already.
+    The public page shows only what was already public, and noisy answers that the privacy budget covers.
     RUN/release contains the page that was made with the release.
     """
     from rpsg.cli.console import Screen, print_json

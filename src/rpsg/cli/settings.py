@@ -1,4 +1,4 @@
-"""The layers of settings: defaults < plan file < ``RPSG_*`` environment < options. Later ones win.
+"""The layers of settings: defaults < plan file < ``RPSG_*`` environment < options. Later override earlier.
 
 ``RPSG_PRIVACY__EPSILON=2`` sets ``privacy.epsilon``: two underscores separate section and key. An empty
 variable counts as not set.
@@ -90,9 +90,7 @@ def _file_layer(config: Path | None) -> list[Layer]:
         raise UsageError(f"The plan file {file} cannot be read: {error.strerror}.") from None
     for name, section in values.items():
         if not isinstance(section, dict):
-            raise UsageError(
-                f"{file}: {name} is outside of any section.", hint="Sections look like: [privacy]"
-            )
+            raise UsageError(f"{file}: {name} is not in any section.", hint="Sections look like: [privacy]")
     return [Layer(values, dict.fromkeys(flat(values), f"file {file}"))]
 
 
@@ -116,7 +114,8 @@ def _refuse_near_miss(name: str) -> None:
     for setting in SETTINGS:
         if name == setting.variable.replace("__", "_", 1):
             raise UsageError(
-                f"The environment variable {name} is not a setting.", hint=f"Did you mean {setting.variable}?"
+                f"The environment variable {name} does not name a setting.",
+                hint=f"Did you mean {setting.variable}?",
             )
 
 

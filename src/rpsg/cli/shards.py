@@ -40,7 +40,7 @@ def shards(
         typer.Option(
             "--by-site",
             metavar="",
-            help="Each shard has its own file, of other people. Default: one file, divided by a hash.",
+            help="Each shard has its own file with different people. Default: one file, divided by a hash.",
         ),
     ] = False,
     config: Config = None,
@@ -108,21 +108,30 @@ def count(
         typer.Option(
             "--fingerprint",
             metavar="HEX",
-            help="The fingerprint that the run's machine printed. If it does not match, nothing is read.",
+            help=(
+                "The fingerprint that the machine with the run printed. If the question does not match it, "
+                "nothing is read."
+            ),
         ),
     ] = None,
     encoding: Annotated[
         str | None,
-        typer.Option("--encoding", metavar="NAME", help="The encoding of DATA, if the plan names another."),
+        typer.Option(
+            "--encoding", metavar="NAME", help="The encoding of DATA, if it differs from that in the plan."
+        ),
     ] = None,
     text: Annotated[
         str | None,
-        typer.Option("--text", metavar="COLUMN", help="The column of texts, if the plan names another."),
+        typer.Option(
+            "--text", metavar="COLUMN", help="The column of texts, if it differs from that in the plan."
+        ),
     ] = None,
     user: Annotated[
         str | None,
         typer.Option(
-            "--user", metavar="COLUMN", help="The column that names people, if the plan names another."
+            "--user",
+            metavar="COLUMN",
+            help="The column that names people, if it differs from that in the plan.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -136,7 +145,7 @@ def count(
 
     No noise is added here: `rpsg merge` adds it once. So anybody who has the run and its key can learn the
     exact sums. To be sure that the question file comes from your run, give as --fingerprint the value that
-    `rpsg shards` or `rpsg merge` printed. Get this value by another route than the file.
+    `rpsg shards` or `rpsg merge` printed. Get this value by a different route from the file.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.cli.progress import progress_for
@@ -168,7 +177,7 @@ def count(
         return
     screen = Screen.stdout()
     screen.facts((("counted", f"shard {which} of {of}"), ("question", told), ("file", str(out))))
-    screen.line("  When all shards are counted, on the machine that has the run:")
+    screen.line("  When all shards have been counted, type this on the machine that has the run:")
     screen.command("rpsg merge FILE... -o RUN")
 
 
@@ -225,8 +234,8 @@ def _show(found: Run | Waiting, out: Path, *, as_json: bool) -> None:
     screen = Screen.stdout()
     screen.facts((("question", f"{found.file} ({about.number} of 2)"), ("fingerprint", mark)))
     screen.line(
-        f"  Count this question in each of the {about.shards} shards (this is the first), then "
-        f"merge the files:"
+        f"  Count this question in each of the {about.shards} shards (the command shows the first), then "
+        "merge the files:"
     )
     screen.command(f"rpsg count {quote(str(found.file))} DATA --shard 1/{about.shards} -o FILE")
     screen.command(f"rpsg merge FILE... -o {quote(str(out))}")

@@ -28,23 +28,23 @@ def view(
             min=0,
             max=65535,
             metavar="N",
-            help="The port to listen on; another one is taken if it is in use. 0: any.",
+            help="The port to listen on; if it is in use, the viewer takes another. 0: any free port.",
         ),
     ] = 8765,
     opened: Annotated[
         bool,
         typer.Option(
             "--open/--no-open",
-            help="Open the page in the browser. Other accounts of this machine may then see the address "
-            "and its token in the list of processes.",
+            help="Open the page in the browser. Other users of this machine may then see the address and its "
+            "token in the list of processes.",
         ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show the runs and comparisons of a folder in the browser, until Ctrl-C.
 
-    The pages are those of the report. It also shows all texts with the history of each, two releases side by
-    side, and the progress of a run. Nothing can be changed, and private folders are never read. Only this
+    The pages are those of the report. Other pages show all texts with the history of each, two releases side
+    by side, and the progress of a run. Nothing can be changed, and private folders are never read. Only this
     machine can reach the viewer, and only with the token in the address that is printed.
 
     The command needs the extra view, and says how to install it if it is missing.
@@ -59,7 +59,7 @@ def view(
         screen = Screen.stdout()
         if port not in {0, viewer.port}:
             screen.line(f"Port {port} is in use, so the viewer listens on {viewer.port}.")
-        screen.line("Open this address in a browser of this machine. Ctrl-C ends the viewer.")
+        screen.line("Open this address in a browser on this machine. Ctrl-C ends the viewer.")
         screen.command(viewer.address)
     sys.stdout.flush()
     if opened:

@@ -80,8 +80,8 @@ def read_record(out: Path, cell: Cell) -> CellRecord:
         return _record(strict_json(file.read_bytes()))
     except (ValueError, LookupError, TypeError, AttributeError):
         raise RunError(
-            f"The file of a cell is damaged or of another version: {file}",
-            hint="Remove it, and the same command makes it again from the cell's run.",
+            f"The file of a cell is damaged or was written by another version of RPSG: {file}",
+            hint="Remove this file and repeat the command: it makes the file again from the cell's run.",
         ) from None
 
 
@@ -98,7 +98,7 @@ def measuring_digest(matrix: Matrix) -> str:
 
 
 def run_cell(matrix: Matrix, cells: Sequence[Cell], cell: Cell, out: Path, progress: Progress) -> CellRecord:
-    """Run a cell, resume it or measure it again, and keep the results. A finished cell is returned as it is.
+    """Run a cell, resume it or measure it again, and keep the results. A finished cell is returned unchanged.
 
     A cell that fails gets a record with the reason. For an error that is not one of RPSG's own, only the type
     is kept, because its message may quote a private text.
@@ -204,7 +204,8 @@ def _plan_of(cell: Cell, plan: Plan, data: ComparedData, out: Path) -> Plan:
     if not file.is_file():
         raise InfeasibleError(
             f"{data.name} has fewer than {key.people:,} people besides the {data.held_out:,} held out.",
-            hint="Give it a smaller held_out or more texts, or leave these cells out with a reason.",
+            hint="Give the data set a smaller held_out or more texts, or leave these cells out with a "
+            "reason.",
         )
     new = plan.data.model_copy(update={"path": str(file), "format": "jsonl"})
     return plan.model_copy(update={"data": new})

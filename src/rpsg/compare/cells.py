@@ -112,7 +112,8 @@ def _method(entry: ComparedMethod) -> Method:
         return find_method(str(name))
     except UsageError as error:
         hint = (
-            f"{error.hint} See: rpsg list methods. (A method under a name of your own: settings.method.name.)"
+            f"{error.hint} See: rpsg list methods. (If you gave this entry a name of your own, name its "
+            "method with settings.method.name.)"
         )
         raise UsageError(f"methods, {entry.name!r}: {error.message}", hint=hint) from None
 
@@ -159,8 +160,9 @@ def _own_account(data: ComparedData) -> str:
     """
     if len(data.paths) > 1 or data.asset:
         raise UsageError(
-            f"{data.name} names no account, and is not a single file, whose account could be charged.",
-            hint='Name one in [[data]]: settings = { data = { account = "..." } }, or say public = true.',
+            f"{data.name} names no account. Only a single file has an account without naming one.",
+            hint='Name an account in [[data]]: settings = { data = { account = "..." } }, or say public = '
+            "true.",
         )
     return account_name("", data.paths[0]) if data.paths else ""
 
@@ -185,7 +187,8 @@ def _plan(
     plan = resolve(matrix.settings, data.settings, writer.settings, entry.settings, infinite, own)
     if plan.method.name != method.name:
         raise UsageError(
-            f"infinite names another method, {plan.method.name}.", hint="Make it an entry of its own."
+            f"The settings under `infinite` name another method, {plan.method.name}.",
+            hint="Give that method an entry of its own.",
         )
     if data.public and plan.privacy.epsilon > plan.privacy.lifetime_epsilon:
         # The account belongs to this cell alone, so a cap would protect nobody.
@@ -206,8 +209,8 @@ def _why_not(
 
 
 def _wrong_noise(key: CellKey, plan: Plan, method: Method) -> tuple[NotRun, str]:
-    """Whether the plan adds noise where the cell has none, or none where the cell has an epsilon. The method
-    says so, whatever the settings are called.
+    """Whether the plan adds noise although the cell has none, or adds none although the cell has an epsilon.
+    The method decides this, whatever the settings are called.
     """
     if key.epsilon is None:
         return "", ""
@@ -237,8 +240,8 @@ def find_cell(cells: Sequence[Cell], name: str) -> Cell:
         if cell.id == name:
             return cell
     raise UsageError(
-        "This comparison has no cell of that name.",
-        hint="The names are shown by: rpsg compare FILE --dry-run",
+        "This comparison has no cell with this id.",
+        hint="To see the ids of all cells: rpsg compare FILE --dry-run --json",
     )
 
 

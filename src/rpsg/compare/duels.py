@@ -1,5 +1,5 @@
-"""Two methods side by side, in words: in which metrics one is better, whether by more than chance, and what
-each takes.
+"""Two methods side by side, in words: in which metrics one is better, whether by more than chance, and how
+many tokens each takes.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ class Duel:
         return len(self.better) + len(self.worse) + len(self.equal)
 
     def in_words(self, name: Callable[[str], str]) -> str:
-        """In which metrics each is better, and which takes how many times as many tokens.
+        """A sentence: the metrics in which each is better, and the ratio of their tokens.
 
         ``name`` gives the name of a method with a note, for its first mention.
         """
         better = _leads(self.better) if self.better else "in no metric"
-        equal = f" They are equal in {_and(map(metric_name, self.equal))}." if self.equal else ""
+        equal = f" The two are equal in {_and(map(metric_name, self.equal))}." if self.equal else ""
         return (
             f"{name(self.first)} is better than {name(self.second)} {better}; {self.second} is better "
             f"{_leads(self.worse)}.{equal}{self._cost()}"
@@ -61,12 +61,12 @@ class Duel:
         if not one and not other:
             return ""
         if not one or not other:
-            return f" The tokens of {self.second if one else self.first} are not counted."
+            return f" The tokens of {self.second if one else self.first} were not counted."
         more, less, ratio = self.first, self.second, one / other
         if ratio < 1:
             more, less, ratio = less, more, 1 / ratio
         if ratio < _SAME:
-            return " They take about the same number of tokens."
+            return " Both take about the same number of tokens."
         return f" {more} takes {ratio:,.{0 if ratio >= _ROUND else 1}f} times as many tokens as {less}."
 
 
@@ -105,7 +105,7 @@ def _leads(leads: Sequence[Lead]) -> str:
     unsure = [metric_name(lead.metric) for lead in leads if lead.beyond_chance is False]
     unknown = [metric_name(lead.metric) for lead in leads if lead.beyond_chance is None]
     parts = [f"in {_and(sure)} by more than chance"] if sure else []
-    parts += [f"in {_and(unsure)} by what may be chance"] if unsure else []
+    parts += [f"in {_and(unsure)} by an amount that may be chance"] if unsure else []
     parts += [f"in {_and(unknown)}"] if unknown else []
     return ", and ".join(parts) or "in none"
 

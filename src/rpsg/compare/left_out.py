@@ -33,10 +33,12 @@ def matches(rule: LeftOut, key: CellKey) -> bool:
 
 
 def check_rules(rules: Sequence[LeftOut], keys: Sequence[CellKey]) -> None:
-    """UsageError for a rule with a value that leaves no cell out: it would be without effect, silently."""
+    """UsageError for a rule with a value that leaves no cell out, because it would silently have no
+    effect.
+    """
     for rule in rules:
         found = [key for key in keys if matches(rule, key)]
-        # A value that no cell has is the fault; if there is none, it is one that does not go with the others.
+        # Report a value that no cell has at all, or else one that no cell has together with the other values.
         idle = next(chain(_idle(rule, keys), _idle(rule, found)), None)
         if idle is not None:
             name, value = idle
@@ -58,7 +60,11 @@ def _known(rule: LeftOut, name: str, keys: Sequence[CellKey]) -> str:
     others = rule.model_copy(update={name: ()})
     values = dict.fromkeys(getattr(key, LISTS[name]) for key in keys if matches(others, key))
     known = ", ".join(_shown(value) for value in values if value not in {None, ""})
-    return f"With its other lists it can have: {known}." if known else "No cell matches its other lists."
+    return (
+        f"Together with the other lists of this rule, these values leave cells out: {known}."
+        if known
+        else "No cell matches the other lists of this rule."
+    )
 
 
 def _shown(value: Any) -> str:

@@ -105,7 +105,7 @@ def audited(
     if not matrix.audit.holdout:
         return {"reason": "Nobody was held out for an audit."}
     if cell.reads == "nothing":
-        return {"reason": "No private text was read, so nobody's can have leaked."}
+        return {"reason": "No private text was read, so none can have leaked."}
     try:
         report = audit_run(
             run,

@@ -173,7 +173,8 @@ def read_comparison(path: str | Path) -> Comparison:
         raise RunError(f"{path} cannot be read: {error.strerror}.") from None
     except (ValueError, LookupError, TypeError, AttributeError):
         raise RunError(
-            f"{path} is no comparison, or is damaged or of another version.",
+            f"{path} is not the result of a comparison, is damaged, or was written by another version of "
+            "RPSG.",
             hint="Make it again with: rpsg compare FILE -o FOLDER",
         ) from None
 

@@ -71,7 +71,7 @@ def columns_of(matrix: Matrix, data: ComparedData) -> Columns:
     section = resolve(matrix.settings, data.settings).data
     if section.columns:
         raise UsageError(
-            f"A comparison reads no columns beside the text, and {data.name} declares some.",
+            f"A comparison reads no columns beside the text, but {data.name} declares some.",
             hint="Leave [data] columns out of its settings.",
         )
     return Columns(section.text, section.label, section.user)
@@ -102,7 +102,7 @@ def prepare(matrix: Matrix, data: ComparedData, out: Path) -> None:
     if len(names) < data.held_out + 2:
         raise DataError(
             f"{data.name} has too few people to hold {data.held_out:,} of them out.",
-            hint="Give it a smaller held_out, or more texts.",
+            hint="Give the data set a smaller held_out, or more texts.",
         )
     for seed in matrix.seeds:
         files = split_files(out, data, seed)
@@ -150,7 +150,7 @@ def _same(file: Path, facts: dict[str, Any], data: ComparedData) -> None:
         write_atomic(file, canonical_json(facts))
     elif strict_json(file.read_bytes()) != facts:
         raise RunError(
-            f"The texts of {data.name}, or how they are split, changed since this comparison began.",
+            f"The texts of {data.name} or their split have changed since this comparison began.",
             hint="Restore them as they were, or begin a new comparison in another folder with -o.",
         )
 

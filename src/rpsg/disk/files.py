@@ -66,7 +66,7 @@ def _run_error(doing: str, error: OSError) -> RunError:
         )
     if isinstance(error, NotADirectoryError | FileExistsError):
         return RunError(
-            f"Cannot {doing}: something on that path is a link, or is a file in place of a folder.",
+            f"Cannot {doing}: something on that path is a link, or is a file where a folder should be.",
             hint="Choose a new or empty folder, with -o for a run, or with RPSG_HOME for keys and accounts. "
             "Instead of a link, name the folder that it leads to.",
         )
@@ -123,7 +123,7 @@ def write_chunks(
                 hint="Remove the link, or choose another folder with -o.",
             )
         if path.exists() and not (path.is_file() or path.is_dir()):
-            # The user root, as in a container, would replace /dev/null by a file.
+            # The user root, for example in a container, would otherwise replace /dev/null with a file.
             raise RunError(f"{path.name} is a device or a pipe, not a file.", hint="Name a file with -o.")
         part = (scratch or path.parent) / (PART + secrets.token_hex(8))
         try:
@@ -159,7 +159,7 @@ def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Write every byte: one call to the system may take only some of them."""
+    """Write every byte, because one call to the system may write only some of them."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
@@ -257,7 +257,7 @@ def sync_dir(path: Path) -> None:
 
 def remove_parts(folder: Path) -> None:
     """Remove unfinished files of a killed process from ``folder``. Call it only under the run's lock."""
-    with file_errors(f"tidy {folder.name}"):
+    with file_errors(f"clean up {folder.name}"):
         for part in folder.glob(PART + "*"):
             part.unlink(missing_ok=True)
 
@@ -266,7 +266,7 @@ def safe_join(root: Path, name: str) -> Path:
     """The path of ``name`` inside ``root``; it need not exist yet.
 
     Raises:
-        RunError: ``name`` is empty, absolute, climbs out with "..", holds control characters or a
+        RunError: ``name`` is empty, absolute, leaves ``root`` with "..", contains control characters or a
             backslash, is a device name on Windows, or leads through a link.
     """
     parts = PurePosixPath(name).parts

@@ -27,8 +27,8 @@ NEEDED = "A pack needs pack.toml, " + ", ".join(PROMPTS)
 def _read_values(folder: Path, attribute: dict[str, object]) -> dict[str, object]:
     """The attribute with the values, descriptions and groups of its file, if it names one.
 
-    A line "# Coffee and tea" is the heading of the lines below it; "##" begins a comment. A single heading
-    is the title of the file and makes no group.
+    A line "# Coffee and tea" is the heading of the lines below it; "##" begins a comment. A file with a
+    single heading has no groups: the heading is its title.
     """
     if not (file := attribute.get("file")):
         return attribute
@@ -49,7 +49,9 @@ def _read_values(folder: Path, attribute: dict[str, object]) -> dict[str, object
             descriptions.append(text.strip() or describe.format(value=value.strip()))
             groups.setdefault(heading, []).append(value.strip())
     if len(groups) > 1 and "" in groups:
-        raise UsageError(f"{path} has values above its first heading.", hint="Give them one too: # Name")
+        raise UsageError(
+            f"{path} has values above its first heading.", hint="Give these values a heading too: # Name"
+        )
     read = {**attribute, "values": values, "descriptions": descriptions}
     return {**read, "groups": groups} if len(groups) > 1 else read
 
@@ -77,7 +79,7 @@ def read_pack(folder: Path) -> Pack:
         raw["attributes"] = [_read_values(folder, a) for a in raw.get("attributes", [])]
         if any(a.get("kind") == "column" for a in raw["attributes"]):
             raise UsageError(
-                f"{path} has an attribute of the kind column, which only a run adds.",
+                f"{path} has an attribute of the kind column. Only a run can add those.",
                 hint="Declare the column for a run: --columns 'priority=low|high'.",
             )
         named = [str(a.get("file") or "") for a in raw["attributes"]]
@@ -99,7 +101,10 @@ def read_pack(folder: Path) -> Pack:
 
 
 def find_pack(name: str) -> Pack:
-    """The pack ``name``: one that ships with RPSG, or a folder of the user."""
+    """The pack ``name``, which ships with RPSG or is a folder of the user.
+
+    The errors are those of ``pack_folder`` and ``read_pack``.
+    """
     folder = pack_folder(name)
     return _shipped(folder) if folder.parent == PACKS else read_pack(folder)
 

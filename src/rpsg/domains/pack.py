@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: The name of a column's attribute is this and the name of the column. No attribute in a pack's file has a
-#: space in its name, so the two cannot be confused.
+#: The name of a column's attribute is this prefix and the name of the column. No attribute in a pack's file
+#: has a space in its name, so the two cannot be confused.
 COLUMN = "column "
 #: A column is counted together with others as long as there are at most this many combinations of values.
 MOST_COMBINATIONS = 128
@@ -66,20 +66,28 @@ class Attribute(Strict):
     @model_validator(mode="after")
     def _shape(self) -> Self:
         if (self.kind == "column") != self.name.startswith(COLUMN):
-            raise ValueError(f"attribute {self.name!r} is no column, or is not named like one")
+            raise ValueError(
+                f"attribute {self.name!r} must have the kind column if its name begins with 'column ', and "
+                "another kind if not"
+            )
         if len(self.values) < 2 and not self.file:
             raise ValueError(f"attribute {self.name!r} needs at least two values")
         if len(set(self.values)) != len(self.values):
             raise ValueError(f"attribute {self.name!r} lists a value twice")
         if self.kind == "words" and not len(self.edges) + 1 == len(self.words) == len(self.values):
-            raise ValueError(f"attribute {self.name!r} needs one word count per value and one edge fewer")
+            raise ValueError(
+                f"attribute {self.name!r} needs one word count for each value, and one edge fewer than values"
+            )
         if list(self.edges) != sorted(set(self.edges)):
             raise ValueError(f"the edges of the attribute {self.name!r} must be in ascending order")
         if set(self.say) - set(self.values):
-            raise ValueError(f"attribute {self.name!r} says words for values that it does not have")
+            raise ValueError(f"attribute {self.name!r} has words in `say` for values that it does not have")
         free = self.kind == "free"
         if (self.by and not free) or (free and bool(self.by) != bool(self.groups)):
-            raise ValueError(f"attribute {self.name!r}: by and groups go together, and only with kind free")
+            raise ValueError(
+                f"attribute {self.name!r} needs both by and groups, or neither; only the kind free can have "
+                "them"
+            )
         if self.counted and self.groups:
             self._check_levels()
         return self
@@ -247,10 +255,10 @@ class Pack(Strict):
     def with_columns(self, columns: Sequence[tuple[str, tuple[str, ...]]]) -> Pack:
         """This pack, which has its label already, with the columns beside the text as further attributes.
 
-        Each column has a marginal of its own. It also has, in this order, the columns before this one (the
-        nearest first), the label, the first attribute of the pack (by groups of its values), and the
-        sentiment. An attribute is left out if there would be more than ``MOST_COMBINATIONS`` combinations
-        with it. So the number of cells is bounded.
+        Each column has a marginal of its own, which counts it jointly with others, in this order: the columns
+        before this one (the nearest first), the label, the first attribute of the pack (by groups of its
+        values), and the sentiment. To bound the number of cells, an attribute is left out if there would be
+        more than ``MOST_COMBINATIONS`` combinations with it.
         """
         labels = [a for a in self.attributes if a.kind == "label"]
         first = [a for a in self.attributes if a.name == self.marginals[0][0] and a.has_levels]

@@ -47,7 +47,7 @@ KNOWN = {
 OF_CARDS = ("candidate.txt",)
 #: The required field of each prompt, and its meaning.
 NEEDED = {
-    "abstract.txt": ("record", "the record that is summed up"),
+    "abstract.txt": ("record", "the record that is summarized"),
     "first_rewrite.txt": ("text", "the summary that is rewritten"),
     "second_rewrite.txt": ("text", "the text that is rewritten"),
 }
@@ -105,7 +105,7 @@ def check_prompts(
             either = " or {words}" if kind == "words" else ""
             raise UsageError(
                 f"{folder / 'candidate.txt'} has no field {{{name}}}{either}: {name!r} would be counted in "
-                "private texts, and no text would be written from it.",
+                "the private texts, but no text would be written from it.",
                 hint=f"Write {{{name}}}{either} into it, or take {name!r} out of pack.toml.",
             )
 
@@ -114,12 +114,12 @@ def _refuse_unknown(where: str, prompt: str, known: Iterable[str]) -> None:
     unknown = [field for field in WRITTEN.findall(prompt) if field not in set(known)]
     if unknown:
         raise UsageError(
-            f"{where} has the field {{{unknown[0]}}}, which is not known there.", hint=_there_are(known)
+            f"{where} has the field {{{unknown[0]}}}, which is unknown there.", hint=_there_are(known)
         )
 
 
 def _refuse_without(where: str, prompt: str, field: str, meaning: str, known: Iterable[str]) -> None:
-    """A field in a segment in double brackets does not count, because the segment may be left out."""
+    """Require the field outside double brackets, because a segment in double brackets may be left out."""
     if field in FIELD.findall(OPTIONAL.sub("", prompt)):
         return
     goes = " outside of [[ ]] (what is inside may be left out)" if field in FIELD.findall(prompt) else ""
@@ -127,4 +127,4 @@ def _refuse_without(where: str, prompt: str, field: str, meaning: str, known: It
 
 
 def _there_are(known: Iterable[str]) -> str:
-    return "Fields there are " + ", ".join(f"{{{name}}}" for name in dict.fromkeys(known)) + "."
+    return "The known fields are " + ", ".join(f"{{{name}}}" for name in dict.fromkeys(known)) + "."

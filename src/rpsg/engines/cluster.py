@@ -1,8 +1,8 @@
 """The connection of this process to a Ray cluster: the plan's, or one that is started on this machine.
 
-Whoever reaches the ports of a cluster can run code on its nodes. A cluster that is started here listens on
-the loopback address alone and asks for a token that only this process and its workers know. Neither kind of
-cluster sends usage statistics, and nothing that workers print reaches this process.
+Anybody who can reach the ports of a cluster can run code on its nodes. A cluster that is started here listens
+on the loopback address alone and asks for a token that only this process and its workers know. Neither kind
+of cluster sends usage statistics, and nothing that workers print reaches this process.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _LOOPBACK = "127.0.0.1"
 #: Requests and replies are a few kilobytes each and are fetched as they arrive.
 _OBJECT_STORE = 80 << 20
-#: A cluster answers within this time, or is not there.
+#: Seconds to wait for the answer of a cluster.
 _SECONDS = 10.0
 #: The node of a cluster that this module started in this process, by its id in Ray; empty if there is none.
 own_nodes: list[str] = []
@@ -67,8 +67,8 @@ def connect(engine: EngineSection) -> Any:
                     own_nodes.append(ray.get_runtime_context().get_node_id())
     if not _is_connected_to(ray, engine.address):
         raise UsageError(
-            "This process is connected to another Ray cluster than that of the plan.",
-            hint="Name that cluster in the plan ([engine] address = HOST:PORT), or make this run in a new "
+            "This process is connected to a Ray cluster that is not the one in the plan.",
+            hint="Name that cluster in the plan ([engine] address = HOST:PORT), or start this run in a new "
             "process.",
         )
     return ray
@@ -109,7 +109,7 @@ def _join(ray: Any, address: str) -> None:
     else:
         return
     raise ModelError(
-        f"No Ray cluster could be joined at {address} ({kind}).",
+        f"This machine could not join a Ray cluster at {address} ({kind}).",
         hint="This machine must be one of its nodes, with the same versions of Ray and Python: "
         f"ray start --address={address}",
     )
@@ -150,8 +150,9 @@ def _start(ray: Any) -> None:
     if ray.util.get_node_ip_address() != _LOOPBACK:
         ray.shutdown()
         raise PrivacyError(
-            "Ray would listen on the network of this machine.",
-            hint="This version of Ray always does: start a cluster, and name it with --ray-address HOST:PORT",
+            "Ray would accept connections from other machines of the network.",
+            hint="This version of Ray always does so. Start a cluster yourself, and name it with "
+            "--ray-address HOST:PORT",
         )
 
 
@@ -167,7 +168,7 @@ def _settings_of_own() -> Iterator[None]:
     """The environment in which a cluster is started here; afterwards the earlier one is restored, for
     clusters of others.
     """
-    here = {"RAY_worker_niceness": "0", "RAY_AUTH_MODE": "token"}  # not nice: the run waits for the workers
+    here = {"RAY_worker_niceness": "0", "RAY_AUTH_MODE": "token"}  # normal: the run waits for the workers
     if "RAY_AUTH_TOKEN_PATH" not in os.environ:
         here["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     added = {name: value for name, value in here.items() if name not in os.environ}

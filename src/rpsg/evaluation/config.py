@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def _option(option: str, about: str, *, kind: str = "str") -> dict[str, str]:
-    """The option that sets a field, as ``--seed N``; ``kind`` is how its value is typed."""
+    """The option that sets a field, as ``--seed N``; ``kind`` is the type of its value."""
     option, metavar = option.split()
     return {"option": option, "metavar": metavar, "about": about, "kind": kind}
 
@@ -33,7 +33,7 @@ class EvaluationConfig:
         default=None,
         metadata=_option(
             "--train-real FILE",
-            "Other real texts, for the ceiling; by default --real is split by person.",
+            "Other real texts for the ceiling. Default: --real is split by person.",
             kind="path",
         ),
     )
@@ -68,20 +68,23 @@ class EvaluationConfig:
     )
     metrics: tuple[str, ...] = field(
         default=(),
-        metadata=_option("--metrics A,B,C", "Only these metrics. See: rpsg list metrics.", kind="list"),
+        metadata=_option(
+            "--metrics A,B,C", "Compute only these metrics. See: rpsg list metrics.", kind="list"
+        ),
     )
     embedder: str | Embedder | None = field(
         default=None,
         metadata=_option(
-            "--embedder NAME", "The embedder; by default that of the run, or minilm if there is none."
+            "--embedder NAME", "The embedder. Default: that of the run, or minilm if there is no run."
         ),
     )
     language_model: str = field(
         default="ngram",
         metadata=_option(
-            "--language-model NAME", "ngram, or weights to fine-tune: a folder, or OWNER/REPO of a hub."
+            "--language-model NAME",
+            "The language model: ngram, or weights to fine-tune (a folder, or OWNER/REPO of a hub).",
         ),
     )
     seed: int = field(
-        default=0, metadata=_option("--seed N", "Decides splits, draws and resamples.", kind="int")
+        default=0, metadata=_option("--seed N", "Seed of random splits, draws and resampling.", kind="int")
     )

@@ -1,7 +1,7 @@
 """Rows of texts for an evaluation: read, split by person, drawn to the same size.
 
-Only here does an evaluation take real texts out of ``Private``, without a mechanism: it is internal. Its
-result is marked as internal and never written into a release.
+This is the only module of an evaluation that takes real texts out of ``Private``, and no mechanism protects
+them. So the result of the evaluation is marked as internal, and never written into a release.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ def read_rows(path: Source, columns: Columns, data: DataSection | None = None, *
     """
     if isinstance(path, Rows):
         if not path.texts:
-            raise DataError("A list of texts has no text.", hint="Give at least one that is not empty.")
+            raise DataError(
+                "A list of texts contains no text.", hint="Give at least one text that is not empty."
+            )
         return path
     beside = data.declared_columns if data else ()
     text, label, user = columns.text, columns.label, columns.user
@@ -118,7 +120,8 @@ def halves(rows: Rows, seed: int) -> tuple[Rows, Rows]:
     """
     if len(rows) < 2:
         raise DataError(
-            "At least two real texts are needed: half to compare the corpus with, half for the ceiling.",
+            "At least two real texts are needed: one half to compare the corpus with, the other half for "
+            "the ceiling.",
             hint="Give more texts with --real, or others for the ceiling with --train-real FILE.",
         )
     people = rows.users or tuple(str(i) for i in range(len(rows)))

@@ -108,8 +108,9 @@ def _synthetic(source: Source, row: str, columns: Columns, corpora: Corpora, nam
     found = _labelled(source, columns, named) if isinstance(source, Path) else read_rows(source, columns)
     if columns.label is not None and found.labels is None:
         corpora.notes.append(
-            f"The {row} was read without labels: it has no column {columns.label!r}. Metrics that "
-            "need labels have no value for it; if they are in another column, name it with --synthetic-label."
+            f"The {row} was read without labels: it has no column {columns.label!r}. Metrics that need "
+            "labels have no value for this row. If the labels are in another column, name it with "
+            "--synthetic-label."
         )
     return found
 
@@ -188,17 +189,19 @@ def _read_real(
     apart = without_texts(ceiling, corpora.real)
     if len(apart) < len(ceiling):
         corpora.notes.append(
-            f"{len(ceiling) - len(apart)} of {len(ceiling)} texts were left out of the ceiling: they are "
-            "also among those it is compared with."
+            f"{len(ceiling) - len(apart)} of {len(ceiling)} texts were left out of the ceiling, because they "
+            "are also among the texts that it is compared with."
         )
     if len(apart):
         corpora.rows[CEILING] = apart
     else:
-        corpora.notes.append("There is no ceiling: all its people or texts are among those of --real too.")
+        corpora.notes.append(
+            "There is no ceiling: all people or texts that could be in it are also in --real."
+        )
     if copied := sum(is_copied(corpora.rows[CORPUS], real)):
         corpora.notes.append(
-            f"{copied} of the corpus' {len(corpora.rows[CORPUS])} texts are word for word among the real "
-            "ones."
+            f"{copied} of the {len(corpora.rows[CORPUS])} texts of the corpus are also, word for word, among "
+            "the real texts."
         )
 
 
@@ -216,13 +219,17 @@ def _floor(
             return _written(given, config.floor)
         return _synthetic(config.floor, FLOOR, columns, corpora, named)
     if run is None or not config.write_floor:
-        corpora.notes.append("There is no floor to compare with, so no score: give one with --floor FILE.")
+        corpora.notes.append(
+            "There is no floor to compare with, so there are no scores. Give a floor with --floor FILE."
+        )
         return None
     if not run.release.reads_private:
         corpora.notes.append("This corpus is itself a floor: it was written without private data.")
         return None
     if run.private is None:
-        corpora.notes.append("A release alone has no floor: give the run folder, or --floor FILE.")
+        corpora.notes.append(
+            "A release alone has no floor. Give the run folder, or a floor with --floor FILE."
+        )
         return None
     if run.plan.data.label is not None and not has_floor_labels(run):
         corpora.notes.append(

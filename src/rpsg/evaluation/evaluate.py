@@ -31,7 +31,7 @@ CACHE = "evaluation"
 
 
 def evaluate(config: EvaluationConfig, progress: Progress | None = None) -> Report:
-    """Evaluate a corpus. Raises DataError, UsageError or RunError for what cannot be read.
+    """Evaluate a corpus. Raises DataError, UsageError or RunError for something that cannot be read.
 
     A metric that fails becomes a Measure without a value; the other metrics are not affected.
     """
@@ -53,8 +53,8 @@ def evaluate(config: EvaluationConfig, progress: Progress | None = None) -> Repo
     if n < len(corpora.rows[CORPUS]):
         scarce = min(corpora.rows, key=lambda name: len(corpora.rows[name]))
         corpora.notes.append(
-            f"All rows have {n} texts, because the {scarce} row has no more: {n} of the corpus' "
-            f"{len(corpora.rows[CORPUS])} were drawn at random."
+            f"All rows have {n} texts, because the {scarce} row has no more: {n} of "
+            f"the {len(corpora.rows[CORPUS])} texts of the corpus were drawn at random."
         )
     inputs = _inputs(corpora, n, models, config.seed)
     progress.start("measuring")

@@ -76,7 +76,9 @@ def embedder_of(run: FinishedRun) -> str:
 
 
 def rows_of(records: Sequence[Mapping[str, Any]], pack: Pack, columns: Sequence[str]) -> Rows:
-    """The texts of a release with labels, columns and cards; values that a text shows are measured on it."""
+    """The texts of a release with labels, columns and cards; values that a text itself shows are computed
+    from it.
+    """
     beside = tuple({name: str(record[name]) for name in columns} for record in records)
     labels = tuple(str(record.get("label") or "") for record in records)
     counted = [attribute for attribute in pack.attributes if is_measured(attribute)]
@@ -108,8 +110,8 @@ def write_floor(run: FinishedRun, progress: Progress | None) -> Rows:
     """
     if run.private is None:
         raise RunError(
-            "Only a whole run folder can keep a floor; this is a release alone.",
-            hint="Give a floor with --floor FILE, or do without one: --no-floor",
+            "A floor can only be kept in a whole run folder, but this is a release alone.",
+            hint="Give a floor with --floor FILE, or evaluate without one: --no-floor",
         )
     plan, folder = floor_plan(run), run.private / FLOOR_RUN
     tools = load_tools(plan)
@@ -140,7 +142,8 @@ def _refuse_stale(folder: Path, wanted: str) -> None:
     if about.is_file() and json.loads(about.read_bytes()).get("plan_fingerprint") != wanted:
         raise RunError(
             f"The floor in {folder} was written with another plan, other models or another version.",
-            hint="Remove that folder (nothing in it is private) and a new floor is written.",
+            hint="Remove that folder, in which nothing is private, and repeat the command: it writes a new "
+            "floor.",
         )
 
 

@@ -1,7 +1,7 @@
 """Runs a metric, built in or third-party, for every row; a metric that fails gives a Measure with a reason.
 
-What it returns is checked and converted to plain values at once, so that a value that JSON cannot hold does
-not spoil what was computed before.
+The result of each metric is checked and converted to plain values at once. Otherwise a value that JSON cannot
+represent would make the report fail after everything was computed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class MalformedError(Exception):
-    """A metric gave something that a Measure may not hold; the message is the end of a sentence about it."""
+    """A metric returned something that a Measure may not contain. The message completes "The metric ..."."""
 
 
 def find_metrics(named: Sequence[str]) -> dict[str, Metric]:
@@ -67,7 +67,7 @@ def find_metric(name: str) -> Metric:
 def run_metric(
     name: str, metric: Metric, inputs: Mapping[str, Inputs], seconds: dict[str, float]
 ) -> dict[str, Measure]:
-    """The metric of every row. A plug-in gives its direction with a value; this direction then holds for
+    """The metric of every row. A plug-in says with a value whether higher is better; this then holds for
     every row.
     """
     since = time.monotonic()
@@ -116,9 +116,9 @@ def _nothing(name: str, inputs: Inputs, reason: str) -> Measure:
 
 
 def _checked(name: str, found: object, inputs: Inputs) -> Measure:
-    """The Measure in plain values; MalformedError, which quotes nothing of it, for anything else."""
+    """The Measure in plain values. Anything else raises MalformedError, which quotes nothing of it."""
     if not isinstance(found, Measure):
-        raise MalformedError(f"gives no Measure but something of the type {type(found).__name__}")
+        raise MalformedError(f"gives something of the type {type(found).__name__} instead of a Measure")
     if found.name != name:
         raise MalformedError("answers with a name that is not its own")
     value = plain(found.value)
@@ -134,7 +134,7 @@ def _checked(name: str, found: object, inputs: Inputs) -> Measure:
         model=_text(found.model),
         seed=_count(found.seed),
         higher_is_better=_way(found.higher_is_better),
-        reason=reason or ("It gives no value, and no reason." if value is None else ""),
+        reason=reason or ("The metric gives neither a value nor a reason." if value is None else ""),
         details=_table(found.details),
     )
 
@@ -186,5 +186,5 @@ def _of_kind(kind: Any, otherwise: str, given: object) -> Any:
 
 _count = partial(_of_kind, int, "gives a number of texts, or a seed, that is not a whole number")
 _text = partial(_of_kind, str, "gives a model or a reason that is not a text")
-_way = partial(_of_kind, bool | None, "says that a higher value is better with neither true nor false")
+_way = partial(_of_kind, bool | None, "says neither true nor false on whether a higher value is better")
 _table = partial(_of_kind, dict, "gives details that are not a table of names and values")

@@ -12,11 +12,14 @@ if TYPE_CHECKING:
 METHODS: Mapping[str, tuple[str, str]] = {
     "strict": ("rpsg.methods.strict:METHOD", "end-to-end differential privacy (the default)"),
     "floor": ("rpsg.methods.floor:METHOD", "no private data: the public pack alone, to compare with"),
-    "split": ("rpsg.methods.split:METHOD", "donors give seeds, voters choose: voters are protected"),
-    "augpe": ("rpsg.methods.augpe:METHOD", "AUG-PE: private texts vote, the winners are varied; end to end"),
+    "split": ("rpsg.methods.split:METHOD", "donors give seeds, voters choose; only the voters are protected"),
+    "augpe": (
+        "rpsg.methods.augpe:METHOD",
+        "AUG-PE: private texts vote, the winners are varied; end-to-end differential privacy",
+    ),
     "private-prediction": (
         "rpsg.methods.private_prediction:METHOD",
-        "tokens drawn from a model's logits, averaged over private examples; end to end",
+        "tokens drawn from a model's logits, averaged over private examples; end-to-end differential privacy",
     ),
     "paper": ("rpsg.methods.paper:METHOD", "the paper's method, from private seeds: no guarantee"),
     "rupta": (

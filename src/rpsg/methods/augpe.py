@@ -60,7 +60,7 @@ def synthesize(job: Job) -> Pool:
     plan, tools, progress = job.plan, job.tools, job.progress
     pack = job.pack.with_label(plan.data.label_values)
 
-    # Before a private text is read and anything is spent: does the writer write?
+    # Test the writer before a private text is read and anything is spent.
     try_writer(job)
 
     # The first generation: random texts, from public values drawn evenly.
@@ -208,10 +208,12 @@ def workload(plan: Plan, pack: Pack) -> Workload:
 def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
     """How the texts are made, and where the shares of labels come from."""
     size, augpe = plan.corpus.size, plan.augpe
-    ahead = f" (each compared by the mean of {augpe.lookahead} more)" if augpe.lookahead else ""
+    ahead = (
+        f" (each is compared by the mean of {augpe.lookahead} further variations)" if augpe.lookahead else ""
+    )
     evolved = (
-        f"{size:,} random texts are varied to {augpe.variations * size:,}{ahead}, and the private texts vote "
-        f"for the {size:,} that are kept: {augpe.iterations} times."
+        f"{size:,} random texts are varied, which makes {augpe.variations * size:,}{ahead}, and the private "
+        f"texts vote for the {size:,} that are kept. This is done {augpe.iterations} times."
     )
     apart = voted_apart(augpe_budget(plan, pack))
     if label_of(pack) is None:
@@ -219,7 +221,7 @@ def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
     return (
         evolved,
         apart,
-        "Votes are cast within each label; how many votes a label gets decides its share.",
+        "Votes are cast within each label; the share of a label follows from its number of votes.",
     )
 
 

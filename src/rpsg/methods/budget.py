@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 #: A larger epsilon than this is not recommended to anybody.
 WEAKEST = 10
-#: The number of voters after a secret draw is further below its mean than this many standard deviations only
-#: once in a million draws.
+#: In only one of a million secret draws is the number of voters further below its mean than this many
+#: standard deviations.
 FEWEST_DRAWN = 4.76
 #: What each stage reads, for previews.
 PEOPLE = "how many people there are"
@@ -34,8 +34,8 @@ LABELS = "which label values are common"
 CARDS = "how the texts are spread over the public schema"
 PHRASES = "words many people use with a topic"
 VOTES = "which candidates the private texts are nearest to"
-SKETCH = "what the private texts are like on average, and how much they vary"
-#: Fewer candidates than this are not worth a vote.
+SKETCH = "what the private texts are like on average, and how different they are"
+#: With fewer candidates than this, a vote is not worth its budget.
 MINIMUM_POOL = 20
 
 
@@ -205,7 +205,7 @@ def check_people(plan: Plan, n: int, budget: Budget) -> None:
         enough += f" ({_people_with(plan, fewest):,} people, as the others are donors)"
     raise InfeasibleError(
         f"At epsilon {plan.privacy.epsilon:g} the noise that protects so few {who} ({n:,}) outweighs what "
-        f"they say in the step {lost.stage}{what}.",
+        f"their texts say in the step {lost.stage}{what}.",
         hint=f"Use --method floor, which reads no private text and costs nothing; or wait until there are at "
         f"least {enough}, {_larger_epsilon(n, budget)}",
     )
@@ -261,13 +261,13 @@ def about_few_people(plan: Plan, budget: Budget | None) -> str:
     if budget is None or plan.privacy.n_public is not None or (fewest := smallest_size(budget)) is None:
         return ""
     warned = (
-        f"With fewer than {fewest:,} {asked_of(plan)} the noise outweighs what they say: the budget is spent "
-        "on texts about as good as those of --method floor, which costs nothing. Wait for more, pool your "
-        "data with others', or raise --epsilon."
+        f"With fewer than {fewest:,} {asked_of(plan)} the noise outweighs what their texts say: the budget "
+        "is then spent on texts about as good as those of --method floor, which costs nothing. Wait until "
+        "there are more people, pool your data with others', or raise --epsilon."
     )
     if _size(budget) is None:
         return warned
     return (
-        f"{warned} If their number is public, give it with --n-public: a plan that cannot work is then "
-        "refused before anything is spent."
+        f"{warned} If the number of people is public, give it with --n-public. Then a plan that cannot work "
+        "is refused before anything is spent."
     )

@@ -39,8 +39,8 @@ Phrases = Mapping[str, Sequence[tuple[str, int]]]
 EXPAND_ATTEMPTS = 3  # filters drop some variants, and with a poor writer an unbounded loop would not end
 #: What to do when the writer fails after something was charged.
 ANOTHER_WRITER = (
-    "Run the same command with another --writer or a larger [models] context, and the same -o: the noisy "
-    "counts are already paid for and are used again."
+    "Run the same command with another --writer or a larger [models] context, and the same -o. The noisy "
+    "counts that were already drawn are used again, at no further cost."
 )
 
 
@@ -105,8 +105,8 @@ def count_people(job: Job, declared: int | None) -> Size:
 
 
 def find_labels(job: Job) -> tuple[str, ...]:
-    """The label values: as declared, or those that so many people have that they stand out from the noise. A
-    single value distinguishes nothing: in that case there are no labels, and a note says so.
+    """The label values: as declared, or those of enough people to exceed the noise. A single value
+    distinguishes nothing: in that case there are no labels, and a note says so.
     """
     data = job.plan.data
     if data.label is None or data.labels:
@@ -120,7 +120,8 @@ def find_labels(job: Job) -> tuple[str, ...]:
     if not found:
         job.progress.note(
             "Fewer than two label values are common enough to be found at this epsilon, so the texts carry "
-            "no labels. Another time declare them as public with --labels, or raise --epsilon."
+            "no labels. In a new run, declare the labels with --labels if they are public, or raise "
+            "--epsilon."
         )
     return found
 
@@ -158,8 +159,8 @@ def note_few_people(job: Job, n: int) -> None:
     """Note that noise outweighs what the people say, if they are few. Their noisy number is public."""
     if is_too_few(n, paid(job)):
         job.progress.note(
-            f"So few {asked_of(job.plan)} were counted that the noise outweighs what they say: expect texts "
-            "about as good as those of --method floor."
+            f"So few {asked_of(job.plan)} were counted that the noise outweighs what their texts say: expect "
+            "texts about as good as those of --method floor."
         )
 
 

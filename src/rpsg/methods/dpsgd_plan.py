@@ -87,8 +87,8 @@ def cautions(plan: Plan) -> tuple[str, ...]:
         "these records were read without a bound."
     )
     people = (
-        "The probability that a person takes part in a step depends on the number of people, which is taken "
-        "as public here. If it is public, declare it with --n-public."
+        "The probability that a person takes part in a step depends on the number of people. This method "
+        "treats that number as public. If it is public, declare it with --n-public."
     )
     if privacy.n_public is not None:
         rate = min(1.0, s.batch / privacy.n_public)
@@ -146,4 +146,4 @@ def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:  # noqa: ARG001  # the s
     """Sentences for ``rpsg plan``."""
     s = plan.dpsgd
     trained = f"{plan.models.writer} is trained for {s.steps:,} steps of about {s.batch:,} people"
-    return (f"{trained}; the time for that is not in the forecast.",)
+    return (f"{trained}; the forecast does not include the time for this.",)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.plan import Plan
 
-#: Embedders that were trained on English alone, as far as their names tell.
+#: Embedders that were trained on English alone, as far as their names show.
 _ENGLISH_EMBEDDER = re.compile(
     r"minilm|int8|static|(?:st|gguf):.*(?:all-minilm|all-mpnet|sentence-t5|-en\b)[^/]*", re.IGNORECASE
 )
@@ -57,20 +57,20 @@ def about_languages(plan: Plan, *, reads_private: bool) -> Iterator[str]:
     if declared and written and declared != written:
         yield (
             f"You declare that the private texts are in {name_of(declared)}, and the pack {pack.name} writes "
-            f"in {name_of(written)}: topics are then found poorly, and the release is not in their language. "
-            f"Name a pack in {name_of(declared)} with --domain."
+            f"in {name_of(written)}: topics are then recognized poorly, and the release is not in the "
+            f"language of the private texts. Name a pack in {name_of(declared)} with --domain."
         )
     reads = declared or written
     if reads in ENGLISH or not reads_private:
         return
     if _ENGLISH_EMBEDDER.fullmatch(plan.models.embedder):
         yield (
-            f"The embedder {plan.models.embedder} was made for English and finds few topics of texts in "
-            f"{name_of(reads)}. Better are --embedder {LETTERS}, which needs no weights, and a multilingual "
-            f"one, such as {MULTILINGUAL}."
+            f"The embedder {plan.models.embedder} was made for English and finds few topics of texts "
+            f"in {name_of(reads)}. Better choices are --embedder {LETTERS}, which needs no weights, or a "
+            f"multilingual embedder, such as {MULTILINGUAL}."
         )
         if pack.has_sentiments:
             yield (
-                f"The sentiment of texts in {name_of(reads)} is judged by English sentences: expect it to be "
-                "little better than chance."
+                f"The sentiment of texts in {name_of(reads)} is judged by comparing them with English "
+                "sentences: expect results little better than chance."
             )

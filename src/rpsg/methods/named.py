@@ -26,7 +26,7 @@ def find_method(name: str) -> Method:
     if type(found) is not Method:  # a subclass could say one thing and do another
         raise UsageError(
             f"The method {name!r} does not declare what it reads, so nothing can be said about its release.",
-            hint="Its entry point must lead to a rpsg.methods.base.Method, which has to name what it reads: "
+            hint="Its entry point must lead to an rpsg.methods.base.Method, which has to name what it reads: "
             '"nothing", "noisy_answers", "donors" or "records".',
         )
     if found.name != name:

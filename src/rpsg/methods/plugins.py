@@ -123,7 +123,7 @@ def _are_rules(method: Method, result: Any, *_: Any) -> bool:
             fits = fits and (rule is None or (rule.kind, rule.carries) == (least.kind, least.carries))
         if not fits:
             raise PrivacyError(
-                f"The method {method.name!r} does not declare correctly what its {least.role} is sent. "
+                f"The method {method.name!r} does not correctly declare what its {least.role} is sent. "
                 "Nothing was read.",
                 hint=f"Give it a rule for the role {least.role!r} that is as strict as RPSG's own "
                 "(rpsg.privacy.egress), or define the method without egress.",

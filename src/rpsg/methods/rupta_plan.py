@@ -48,10 +48,12 @@ def cautions(plan: Plan) -> tuple[str, ...]:
     """What is not protected, and settings without effect."""
     edited = (
         "The method rupta edits private texts and releases the edited ones, so most of their words are those "
-        "of the records. One model guesses, edits and judges itself; what it does not notice remains."
+        "of the records. One model guesses, edits and judges itself; what it does not notice remains in the "
+        "texts."
     )
     kept = (
-        "Texts that still tell an attribute after the last edit are released, as published; [rupta] leaking"
+        "Texts that still reveal an attribute after the last edit are released, as in the paper; [rupta] "
+        "leaking"
     )
     told = (f'{kept} = "drop" leaves them out.',) if plan.rupta.leaking == "keep" else ()
     unheard = set_without_budget(plan)
@@ -143,9 +145,9 @@ def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
     attributes = f"{settings.guarded} attribute{'s' if settings.guarded > 1 else ''}"
     done = (
         f"{plan.corpus.size:,} private records are rewritten once and then edited at most {settings.edits} "
-        f"times each, until {attributes} of {', '.join(settings.attributes)} cannot be guessed in "
-        f"{settings.guesses} and the {by} is more than {settings.confidence} % certain. No record was read: "
-        f"calls, tokens and time are guesses from records of {typical_words(pack)} words with half of "
-        "the edits."
+        f"times each, until {attributes} of {', '.join(settings.attributes)} cannot be guessed "
+        f"in {settings.guesses} guesses and the {by} is more than {settings.confidence} % certain. No "
+        f"record was read: calls, tokens and time are estimates for records of {typical_words(pack)} words "
+        "and half of the edits."
     )
     return "There is no budget, and [privacy] has no effect.", done

@@ -75,7 +75,7 @@ def paper_models(plan: Plan) -> dict[str, Callable[[], Any]]:
 
 
 def seed_packages(plan: Plan) -> dict[str, str]:
-    """The modules that these models import, each with the extra that brings it."""
+    """The modules that these models import, each with the extra that installs it."""
     recogniser = {"presidio_analyzer": "pii"} if plan.paper.recogniser == "presidio" else {}
     return {**recogniser, **(_TORCH if plan.paper.abstracter == "summariser" else {})}
 
@@ -227,12 +227,12 @@ def check_split(plan: Plan) -> None:
         )
     if plan.paper.selection == "votes":
         raise UsageError(
-            "In split mode summaries are not chosen by votes: only voters vote, and for finished texts.",
+            "In split mode summaries are not chosen by votes: only voters vote, and only for finished texts.",
             hint='Leave [paper] selection at "argmax".',
         )
     if plan.paper.histogram_sigma > 0:
         raise UsageError(
-            "Split mode has no histogram without a budget: its votes use the privacy budget.",
+            "In split mode there is no histogram outside the budget: the votes use the privacy budget.",
             hint="Leave [paper] histogram_sigma at 0; [privacy] epsilon sets the noise of the votes.",
         )
     if plan.split.donor_list:
@@ -256,9 +256,9 @@ def split_cautions(plan: Plan) -> tuple[str, ...]:
     if plan.paper.recogniser_model or plan.paper.recogniser not in registry.built_in("recognizers"):
         return ()
     told = (
-        "Guard and scrub know no names of people, so the corpus may hold some of the private records. For "
-        'texts with names set recogniser = "presidio" and recogniser_model = "en_core_web_sm", or another '
-        "spaCy model, in [paper] of the plan."
+        "The guard and the scrubber do not recognize names of people, so the corpus may contain names from "
+        'the private records. For texts with names set recogniser = "presidio" and recogniser_model = '
+        '"en_core_web_sm", or another spaCy model, in [paper] of the plan.'
     )
     return (told,)
 

@@ -118,7 +118,7 @@ def votes_step(job: Job, pack: Pack, pool: Pool, round_number: int) -> Pool:
 
 
 def _rewritten(job: Job, seeds: list[Seed], pool: Pool, wanted: int, round_number: int) -> Pool:
-    """The pool with rewrites of its winners, in turn, until ``wanted`` texts are in it again."""
+    """The pool with rewrites of its winners, in turn, until it has ``wanted`` texts again."""
     by_number = {seed.number: seed for seed in seeds}
     winners, first = pool.alive(), len(pool)
     missing = max(0, wanted - len(winners))
@@ -136,7 +136,7 @@ def _seed_of(candidate: Candidate) -> int:
 
 
 def retell(job: Job, kernel: ReplayKernel, rows: int) -> None:
-    """Repeat the queries of a run to its voters, given the evidence of a release with ``rows`` texts.
+    """Repeat the queries to the voters of a run from the evidence of its release, which has ``rows`` texts.
 
     Raises:
         VerificationError: there were more candidates than the plan has, or more texts than the votes choose.
@@ -156,13 +156,17 @@ def _no_voters() -> Private[Any]:
 
 def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
     """Who gives seeds and who votes, what a declared number of people means, and where figures are from."""
-    drawn = f"A secret draw makes {100 * plan.split.donors:g} of a hundred people donors"
+    drawn = f"A secret draw makes {100 * plan.split.donors:g} % of the people donors"
     line = "The list of donors says who gives seeds" if plan.split.donor_list else drawn
     more = (voted_apart(split_budget(plan, pack)), *split_explained(plan, pack))
     voters = split_voters(plan)
     if voters is None:
         return (f"{line}; all others vote.", *more)
-    less = "those on the list" if plan.split.donor_list else "the most people that the draw may take"
+    less = (
+        "those on the list"
+        if plan.split.donor_list
+        else "the maximum number of people that the draw may take"
+    )
     counted = (
         f"{line}; all others vote. --n-public counts everybody, so without {less} at least {voters:,} "
         f"of {plan.privacy.n_public:,} people vote."

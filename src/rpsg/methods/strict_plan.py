@@ -28,20 +28,21 @@ def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
         lines.append(voted_apart(budget))
     if not plan.privacy.shares.keyphrases:
         lines.append(
-            "No budget goes to keyphrases: for a few thousand texts a detailed topic list does as well."
+            "No budget is spent on keyphrases: for a few thousand texts a detailed list of topics works as "
+            "well."
         )
     return tuple(lines)
 
 
 def check(plan: Plan) -> None:
-    """Check that a plan asks only for what fits together.
+    """Check that the settings of a plan can be combined.
 
     The drafts that most people vote for would be kept whatever their columns are, so the shares of the
     columns in the release would not be those that were counted. Shards can only count sums.
 
     Raises:
         UsageError: the plan combines votes with columns beside the text, or shards with something that
-        compares people's rows.
+            compares people's rows.
     """
     if plan.method.select == "votes" and plan.data.columns:
         raise UsageError(
@@ -56,11 +57,14 @@ def cautions(plan: Plan) -> tuple[str, ...]:
     """Cautions: undeclared label values are found with noise, and nobody may have rows at two sites."""
     found = []
     if plan.data.label is not None and not plan.data.labels:
-        found.append("Label values are found with noise: rare ones vanish. Declare them with --labels.")
+        found.append(
+            "The values of the label are found with noise, so rare values are not found. Declare them with "
+            "--labels."
+        )
     if plan.data.shards and plan.data.divided_by == "site":
         found.append(
-            "Nobody may have rows at two sites: such a person would be counted once per site, and protected "
-            "only as a group of people is."
+            "Nobody may have rows at two sites. Such a person would be counted once per site, and would be "
+            "protected only as much as a group of people."
         )
     return tuple(found)
 
@@ -71,12 +75,12 @@ def _check_shards(plan: Plan) -> None:
     refused: tuple[tuple[bool, str, str], ...] = (
         (
             data.label is not None and not data.labels,
-            "the values of a label cannot be found: that compares the rows of everybody",
+            "the values of a label cannot be found, because this would need the rows of everybody together",
             "Declare them as public with --labels A,B,C.",
         ),
         (
             plan.privacy.shares.keyphrases > 0,
-            "no phrases can be found: that compares the rows of everybody",
+            "no phrases can be found, because this would need the rows of everybody together",
             "Set [privacy.shares] keyphrases = 0.",
         ),
         (
@@ -109,7 +113,8 @@ def _counted(plan: Plan, pack: Pack, budget: Budget) -> Iterator[str]:
         take = "takes" if plan.records_per_unit == 1 else "take"
         yield (
             f"Texts of more than {1.5 * words:,.0f} words are read in passages of about {words:,}, cut at "
-            f"ends of sentences; of {whom} at most {plan.records_per_unit}, drawn at random, {take} part."
+            f"the ends of sentences. Of {whom}, at most {plan.records_per_unit}, drawn at random, {take} "
+            "part."
         )
     few = "" if n is not None else " With few people, groups of values are counted instead of values."
     yield f"Counted: {in_words(pack)}.{few}"
@@ -148,7 +153,7 @@ def _cards(pack: Pack, n: int, sigma: float) -> str:
     least = CONFIDENT * sigma * together**0.5
     what = f"A group of the attribute {root}" if is_coarse(counted, 0, root) else f"A value of {root}"
     share = f"{least:,.0f} people ({least / n:.1%} of {n:,})"
-    return f"{what} can be told from noise if more than {share} write about it."
+    return f"{what} can be told apart from noise if more than {share} write about it."
 
 
 def _columns(pack: Pack, n: int, sigma: float) -> Iterator[str]:

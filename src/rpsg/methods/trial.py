@@ -1,4 +1,4 @@
-"""The writer is tried on a few public prompts before a private file is opened and before anything is charged.
+"""The writer is tested on a few public prompts before a private file is opened or anything is charged.
 
 The trial runs all public steps: cards of the pack (or its invented examples) -> prompt -> writer -> cleaning
 -> filters. Nothing in it is private in any method, so the replies may be shown.
@@ -46,15 +46,15 @@ _FIRST_WORDS, _LONGEST_REASON = 100, 300
 #: Not secret: it marks invented examples, as the key of a run marks private records.
 _MARK_KEY = b"rpsg-trial"
 _HINTS = {
-    "refused politely": "Use another --writer, or change --about or --domain so that it does not refuse.",
-    "talks about its task": "It is too weak for these prompts: use a larger --writer.",
-    "cut in the middle": "Its texts do not end: use another --writer or a larger [models] context.",
+    "refused politely": "Use another --writer, or another --about or --domain that it does not refuse.",
+    "talks about its task": "The writer is too weak for these prompts: use a larger --writer.",
+    "cut in the middle": "The texts do not end: use another --writer or a larger [models] context.",
     "repeats itself": "Use another --writer, or a higher [generation] temperature.",
-    "near-duplicate": "Its texts are all alike: use another --writer, or raise [generation] temperature.",
-    REPEATS: 'It repeats its prompt. Use another --writer, or [models] form = "text" for a local one.',
+    "near-duplicate": "The texts are all alike: use another --writer, or raise [generation] temperature.",
+    REPEATS: 'The texts repeat the prompt. Use another --writer, or [models] form = "text" for a local one.',
     "copies an example": "Set [generation] examples = 0, or use another --writer.",
     "cut while thinking": hint_for("cut while thinking"),
-    "not in the form that was asked for": "It does not answer in JSON: use a chat model as --writer.",
+    "not in the form that was asked for": "The writer does not answer in JSON: use a chat model as --writer.",
     NO_FORM: 'Use another --writer, or summarize on this machine with [paper] abstracter = "summariser".',
 }
 
@@ -146,7 +146,7 @@ def require_readers(job: Job) -> None:
         raise ModelError(
             f"The model {model.name} failed on public texts ({type(error).__name__}). This was found before "
             "anything private was read.",
-            hint="Try it with: rpsg doctor; or choose another with --embedder or --sentiment.",
+            hint="Test the model with: rpsg doctor; or choose another with --embedder or --sentiment.",
         ) from error
     if not np.any(quantized(vectors)):
         raise ModelError(
@@ -156,9 +156,10 @@ def require_readers(job: Job) -> None:
 
 
 def try_writer(job: Job) -> None:
-    """Ask the public prompts of ``require_writer``: the first step of a method whose replies are released.
+    """Send the writer the public prompts of ``require_writer``: the first step of a method whose replies are
+    released.
 
-    In a run their replies are in the cache already; a replay finds them among the replies of the release.
+    In a run, their replies are already in the cache; in a replay, they are among the replies of the release.
     """
     pack = job.plan.data.added_to(job.pack)
     job.tools.writer.write(trial_requests(job.plan, pack, TEXTS)[1])
@@ -237,5 +238,5 @@ def _useless(name: str, trial: Trial) -> ModelError:
     return ModelError(
         f"The writer {name} was tested on {TEXTS} public prompts and gave {usable} ({trial.in_words()})."
         f"{begins} This was found before anything private was read.",
-        hint=f"{_HINTS.get(reason) or hint_for(reason)} The changed command may use the same -o.",
+        hint=f"{_HINTS.get(reason) or hint_for(reason)} With the changed command you can use the same -o.",
     )

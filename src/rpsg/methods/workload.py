@@ -39,7 +39,7 @@ def card_workload(plan: Plan, pack: Pack, candidates: int) -> Workload:
     """The requests of the trial and the candidates, estimated from cards that are drawn uniformly."""
     cards = CardModel.uniform(pack).draw(min(candidates, SAMPLE), stream(plan.generation.seed, "preview"))
     requests = [candidate_request(pack, plan, card, i) for i, card in enumerate(cards)]
-    written = candidates + TEXTS  # the requests of the trial are alike
+    written = candidates + TEXTS  # the requests of the trial have the same form
     share = written / max(len(requests), 1)
     last = sum(len(request.messages[-1].content) for request in requests) * share
     shared = sum({request.messages[:-1]: _shared_length(request) for request in requests}.values())
@@ -120,7 +120,10 @@ def typical_words(pack: Pack) -> int:
 
 def paper_explained(plan: Plan, pack: Pack) -> tuple[str, ...]:
     """Sentences for ``rpsg plan`` about the method paper."""
-    no_budget = "There is no budget: of [privacy] only the source of noise has an effect."
+    no_budget = (
+        "There is no privacy budget, so the source of the noise is the only setting of [privacy] with an "
+        "effect."
+    )
     return no_budget, _guessed(plan, pack, paper_workload(plan, pack), seeds_wanted(plan), "twice")
 
 
@@ -133,7 +136,7 @@ def split_explained(plan: Plan, pack: Pack) -> tuple[str, ...]:
 def _guessed(plan: Plan, pack: Pack, work: Workload, seeds: int, times: str) -> str:
     by = "the writer" if plan.paper.abstracter == "writer" else "the summariser"
     return (
-        f"{seeds:,} records become seeds, each summarized {plan.paper.candidates} times by {by}, and "
-        f"{work.candidates:,} texts are rewritten {times}. No record was read: calls, tokens and time are "
-        f"guesses from records of {typical_words(pack)} words, with a second pass for half of them."
+        f"{seeds:,} records become seeds, each summarized {plan.paper.candidates} times by {by}, "
+        f"and {work.candidates:,} texts are rewritten {times}. No record was read: calls, tokens and time "
+        f"are estimates for records of {typical_words(pack)} words, with a second pass for half of them."
     )

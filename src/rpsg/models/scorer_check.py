@@ -77,5 +77,6 @@ def _total(scores: list[list[float]]) -> float:
 def _broken(scorer: Scorer, fault: str) -> ModelError:
     return ModelError(
         f"The scorer {scorer.name} {fault}.",
-        hint="Its numbers would mean nothing. Use another scorer (see: rpsg list scorers), or none.",
+        hint="The scores of such a scorer have no meaning. Use another one (see: rpsg list scorers), or "
+        "none.",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_KEY = "Set the variable that [server] key_env names to a valid key, then try it with: rpsg doctor."
+_KEY = "Set the variable that [server] key_env names to a valid key, then test the key with: rpsg doctor."
 _NAME = "Check the name after openai: against the models that the server lists (GET /v1/models)."
 _THINKS = (
     "Switch the model's thinking off (many servers do so with --extra-body "
@@ -15,14 +15,14 @@ _CUT = (
     "certificate of its clients also cuts the connection: name yours with [server] certificate_env."
 )
 _ADDRESS = (
-    "Check --base-url: it is the address of a web page, perhaps of a sign-in. Most addresses end in /v1."
+    "Check --base-url: it is the address of a web page, perhaps of a sign-in page. Most addresses end in /v1."
 )
-_ENDS = "Check --base-url: no texts can be asked for there. Most addresses end in /v1."
-#: The first pattern that a reason matches has the hint.
+_ENDS = "Check --base-url: this address accepts no requests for texts. Most addresses end in /v1."
+#: Patterns of reasons, each with its hint; the first pattern that matches a reason counts.
 _HINTS: tuple[tuple[str, str], ...] = (
     ("cut while thinking|only thoughts|does not end to think", _THINKS),
     ("a web page|redirect", _ADDRESS),
-    ("a stream", "Switch streaming off in the server or gateway: one whole answer is expected."),
+    ("a stream", "Switch streaming off in the server or gateway: RPSG expects one complete answer."),
     ("call of a tool", "Switch tools off for this model, or use another one."),
     ("content filter|the model refused", "Say with --about what the texts are, or use another --writer."),
     (r"HTTP 40[13]|api.?key|unauthori[sz]ed|authentication|credential", _KEY),
@@ -30,20 +30,26 @@ _HINTS: tuple[tuple[str, str], ...] = (
     (r"model.{0,60}(unknown|invalid)|(invalid|unknown|no such) model", _NAME),
     (
         "longer than the context|context length|maximum context|too many tokens",
-        "Let the server use a longer context.",
+        "Start the server with a longer context.",
     ),
     (
         r"\broles?\b|template|jinja",
-        'This model\'s chat template fails: give the server another, or set [server] api = "completions".',
+        (
+            "The chat template of this model fails: give the server another template, or set [server] api = "
+            '"completions".'
+        ),
     ),
     (
         "no TLS connection",
-        "Nothing at this address answers over https. Most servers on this machine want http in --base-url.",
+        (
+            "Nothing at this address answers over https. Most servers on the same machine need http in "
+            "--base-url."
+        ),
     ),
     ("HTTP 405|HTTP 410", _ENDS),
     (
         "HTTP 413|request entity too large|payload too large",
-        "The server or its gateway takes no request of this size: raise its limit.",
+        "The server or its gateway accepts no request of this size: raise its limit.",
     ),
     ("no connection", "Check that the server runs and that --base-url is its address: rpsg doctor."),
     ("connection was cut", _CUT),
@@ -57,10 +63,10 @@ _HINTS: tuple[tuple[str, str], ...] = (
     ),
     (
         "an empty text|^empty$",
-        "The model answers with nothing: try it without RPSG, or use another --writer.",
+        "The model gives empty answers: test it without RPSG, or use another --writer.",
     ),
 )
-_OTHER = "Try it with: rpsg doctor; or use another --writer."
+_OTHER = "Test the server with: rpsg doctor; or use another --writer."
 
 
 def hint_for(reason: str) -> str:

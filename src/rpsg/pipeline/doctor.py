@@ -180,7 +180,12 @@ def _loopback() -> Diagnosis:
                 came = other.recv(1) == b"x"
     if came:
         return Diagnosis("loopback", "ok", "loopback sockets work on this machine")
-    return Diagnosis("loopback", "fail", "a byte was lost", "Check that no firewall blocks 127.0.0.1.")
+    return Diagnosis(
+        "loopback",
+        "fail",
+        "a byte that was sent over a loopback socket did not arrive",
+        "Check that no firewall blocks 127.0.0.1.",
+    )
 
 
 def _randomness() -> Diagnosis:
@@ -188,7 +193,12 @@ def _randomness() -> Diagnosis:
     drawn = {random_bytes() for _ in range(8)}
     if len(drawn) == 8:
         return Diagnosis("randomness", "ok", "the operating system gives random bytes at once")
-    return Diagnosis("randomness", "fail", "random bytes came twice", "Do not run anything private here.")
+    return Diagnosis(
+        "randomness",
+        "fail",
+        "the operating system gave the same random bytes twice",
+        "Do not run anything private here.",
+    )
 
 
 def random_bytes() -> bytes:
@@ -203,7 +213,7 @@ def _noise() -> Diagnosis:
     A rounded normal has variance sigma^2 + 1/12; the sample variance of n draws has a relative standard
     error of sqrt(2 / n).
     """
-    from rpsg.privacy.noise import RoundedGaussian  # noqa: PLC0415  # so that a broken numpy is one finding
+    from rpsg.privacy.noise import RoundedGaussian  # noqa: PLC0415  # so that a broken numpy is a finding
 
     drawn = RoundedGaussian().draw(_SIGMA, _DRAWS)
     variance = _SIGMA**2 + 1 / 12
@@ -213,7 +223,10 @@ def _noise() -> Diagnosis:
         detail = f"mean and variance of {_DRAWS:,} draws are as expected"
         return Diagnosis("noise", "ok", detail)
     return Diagnosis(
-        "noise", "fail", "the noise is not normal", "Do not run anything private here; report this."
+        "noise",
+        "fail",
+        "the noise does not have a normal distribution",
+        "Do not run anything private here; report this.",
     )
 
 

@@ -44,10 +44,10 @@ def _weights(name: str, model: str) -> Diagnosis:
     """Whether the files of a model are here, and have the right digests if the model is in the catalogue."""
     if model in CATALOGUE:
         assets.check(model)
-        return Diagnosis(name, "ok", f"{model} is here, and its digest is right")
+        return Diagnosis(name, "ok", f"{model} is on this machine, and its digest is right")
     if model.endswith(".gguf"):
         assets.locate(model)
-        return Diagnosis(name, "ok", "the file is here; RPSG knows no digest for it")
+        return Diagnosis(name, "ok", "the file is on this machine; RPSG knows no digest to compare it with")
     return Diagnosis(name, "ok", f"{model} needs no weights that RPSG knows of")
 
 

@@ -106,7 +106,7 @@ def execute_unreleased(
     """
     if plan.engine.kind == "ray":
         raise UsageError(
-            "The texts of an audit's own run are never stored unencrypted, so they are not given to Ray.",
+            "The texts of an audit run are never stored unencrypted, so they cannot be given to Ray.",
             hint="Leave --engine ray out.",
         )
     watch = Stopwatch(logged(progress, "run"))
@@ -172,7 +172,7 @@ def _check_flows(plan: Plan, budget: Budget | None, tools: Tools) -> None:
 
 
 def _prepare(run: RunParts, pack: Pack, ending: Ending) -> None:
-    """Make everything that must exist before the writer is tried or anything private is read."""
+    """Make everything that must exist before the writer is tested or anything private is read."""
     check_room(run.plan, run.budget, run.folder)
     keep_pack(run.folder, run.plan, pack)
     for note in notes_before(run.plan, pack, run.budget):
@@ -212,7 +212,7 @@ def _beginnings(run: RunParts, ending: Ending) -> Sequence[str]:
         return public_texts(plan)
     if ending is RELEASED:
         raise UsageError(
-            "Canaries begin with words of public texts of the same kind, but no such texts are named.",
+            "Canaries begin with words from public texts of the same kind, but no such texts were named.",
             hint="Name them with --canary-texts FILE. No private text may be among them.",
         )
     data = {"path": "", "audit_holdout": 0.0, "audit_canaries": 0}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: Prefixes of the names of models that are asked over a network, at the address in ``[server]``.
 SERVED = ("openai", "azure")
 PROVIDER = "the provider's own address"
-UNKNOWN_PLACE = "a place that its package decides"
+UNKNOWN_PLACE = "wherever its package runs it"
 
 
 def unencrypted(plan: Plan) -> Iterator[str]:
@@ -105,7 +105,8 @@ def refusals(plan: Plan) -> Iterator[str]:
         if way.place == "here" and place_of(plan, way.role) and not runs_here(plan, way.role):
             yield (
                 f"The {way.role} would be sent {way.sees}, but does not run on this machine "
-                f"({place_of(plan, way.role)}). The run will refuse that: choose one that does."
+                f"({place_of(plan, way.role)}). The run would be refused. Choose a {way.role} that runs on "
+                "this machine."
             )
 
 
@@ -150,7 +151,7 @@ def notes_before(plan: Plan, pack: Pack, budget: Budget | None) -> Iterator[str]
     if licence := licence_of(plan.models.writer):
         yield f"The writer is {plan.models.writer}, under: {licence}."
     if (language := language_of_texts(plan, pack)) not in ENGLISH:
-        yield f"The texts will be in {name_of(language)} ({language}), by the pack {pack.name}."
+        yield f"The texts will be in {name_of(language)} ({language}), the language of the pack {pack.name}."
     yield from unencrypted(plan)
     yield from cautions_of(plan)
     if few := about_few_people(plan, budget):

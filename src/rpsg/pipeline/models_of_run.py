@@ -93,7 +93,7 @@ def questions(plan: Plan, pack: Pack, tools: Tools) -> str:
 
 
 def failed_texts(folder: RunFolder, calls: CallStore) -> Path:
-    """The file with the keys of texts that failed for good; it is beside the call store."""
+    """The file with the keys of texts that failed for good; it is next to the call store."""
     return folder.private_path(FAILED) if calls.is_private else folder.evidence_path(FAILED)
 
 
@@ -147,4 +147,6 @@ def note_sending(folder: RunFolder, writer: Writer, stage: str, requests: int | 
 def report_refused_settings(writer: Writer, progress: Progress) -> None:
     """Report settings that the writer's server refused and that were therefore left out."""
     if learned := getattr(writer, "learned", ()):
-        progress.note(f"The server refused some settings, so it was asked with: {'; '.join(learned)}.")
+        progress.note(
+            f"The server refused some settings, so RPSG sent its requests with: {'; '.join(learned)}."
+        )

@@ -67,7 +67,9 @@ def bounds_of(plan: Plan, *, bounded: bool) -> tuple[int | None, int]:
 
 
 def open_seeding(folder: RunFolder, people: People, noise: NoiseSource) -> Seeding:
-    """Unprotected access to these people only, and checkpoints for what is made of their texts."""
+    """Opens unprotected access to the rows of these people only, and the checkpoints of stages that use
+    them.
+    """
     boxes: dict[str, Callable[[], Private[Any]]] = {
         "rows": lambda: people.rows,
         "embeddings": lambda: people.embeddings,
@@ -119,7 +121,7 @@ def donors_and_voters(
     if plan.split.donor_list:
         users = listed(plan)
         tag = hmac.digest(folder.key, "\n".join(sorted(users)).encode(errors="surrogatepass"), hashlib.sha256)
-        _same(folder.private_path(DONORS_TAG), tag.hex(), "The list of donors has")
+        _same(folder.private_path(DONORS_TAG), tag.hex(), "The list of donors")
         is_donor = by_list(users)
     else:
         is_donor = by_draw(folder.key, plan.split.donors)
@@ -159,7 +161,7 @@ def same_seeds(folder: RunFolder, seeds: Private[PrivateCorpus]) -> None:
     """
     nonce = hmac.digest(folder.key, b"rpsg-seeds/1", hashlib.sha256)
     tag = commit_to(seeds, nonce).value
-    _same(folder.private_path(SEEDS_TAG), tag, "The records that give seeds have")
+    _same(folder.private_path(SEEDS_TAG), tag, "The choice of the records that give seeds")
 
 
 def _same(file: Path, value: str, what: str) -> None:
@@ -167,7 +169,7 @@ def _same(file: Path, value: str, what: str) -> None:
         write_atomic(file, value.encode())
     elif file.read_bytes() != value.encode():
         raise RunError(
-            f"{what} changed since this run began.",
+            f"{what} has changed since this run began.",
             hint="Restore the rows as they were, or start a new run in another folder with -o.",
         )
 

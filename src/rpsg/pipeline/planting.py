@@ -127,7 +127,8 @@ def public_texts(plan: Plan) -> list[str]:
     if Path(plan.data.canary_texts).resolve() == Path(plan.data.path).resolve():
         raise UsageError(
             "The public texts that canaries begin with are the private texts themselves.",
-            hint="Name a file of public texts with --canary-texts, or leave it out: the writer makes some.",
+            hint="Name a file of public texts with --canary-texts, or leave this option out: then the "
+            "writer makes some.",
         )
     data = plan.data
     try:

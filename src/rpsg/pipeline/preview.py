@@ -100,7 +100,7 @@ def preview(plan: Plan) -> Preview:
 def _claim(plan: Plan, method: Method) -> str:
     claim = method.claim
     if method.status == "research_only":
-        return "Nothing: its noise is for research, and no claim can rest on it. There is no guarantee."
+        return "Nothing: its noise is for research and cannot support a claim. There is no guarantee."
     if claim == "no_formal_guarantee":
         return "Nothing: private texts go into prompts and decide what is released. There is no guarantee."
     if claim == "no_private_data":
@@ -196,13 +196,15 @@ def _warnings(plan: Plan, budget: Budget | None) -> tuple[str, ...]:
         return tuple(lines)
     if plan.data.user is None:
         lines.append(
-            "No --user column is named, so what is protected is one row. Name the column if people "
+            "No --user column is named, so single rows are protected, not people. Name the column if people "
             "have several rows."
         )
     if plan.privacy.n_public is not None and plan.privacy.delta > 0.1 / plan.privacy.n_public:
-        lines.append("Delta is large for this number n of people: keep it below 0.1 / n.")
+        lines.append(
+            "Delta is large for this number of people: keep it below 0.1 divided by the number of people."
+        )
     if not plan.corpus.about:
         lines.append("No --about line: the pack's own description of the corpus is used.")
     if plan.privacy.epsilon > 8:
-        lines.append("Epsilon above 8 protects little: see `rpsg explain --epsilon`.")
+        lines.append("An epsilon above 8 protects little. To see what it means: `rpsg explain --epsilon`.")
     return tuple(lines)

@@ -1,4 +1,6 @@
-"""Builds a release: corpus, ledger, words about it, and the evidence that lets anyone replay it."""
+"""Builds a release: corpus, ledger, summary and report, and the evidence from which anybody can rebuild
+it.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +100,7 @@ def publish(
         is_plugin = made.method.name not in built_in("methods")
         if is_plugin and flows != made.method.flows_of(made.plan, made.tools):
             raise PrivacyError(
-                f"The method {made.method.name!r} read private text in other ways than it declares. "
+                f"The method {made.method.name!r} read private text in ways that it does not declare. "
                 "Nothing was released.",
                 hint="Its flows must list every unprotected read, in order.",
             )

@@ -50,7 +50,7 @@ class Column:
 
     @property
     def text(self) -> str:
-        """The declaration, in the one form that a plan has."""
+        """The declaration, in the standard form, which is the one that a plan has."""
         if self.by == "value":
             return f"{self.name}={'|'.join(self.values)}"
         if self.by == "number":
@@ -69,7 +69,7 @@ def declared(text: str) -> Column:
             f"dates, or {named}=18<40<65 for numbers"
         )
     if is_text(name) or not name or not name.isprintable():
-        raise ValueError("the name of a column is missing, or is a whole text")
+        raise ValueError("the name of a column is missing, or is a text and not a short name")
     if name in OWN_NAMES or name.startswith("attribute_"):
         raise ValueError(f"a release has its own column {name!r}; give this one another name in your file")
     first, range_mark, last = rest.partition("..")
@@ -94,7 +94,9 @@ def _checked(name: str, values: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(values)) < len(values):
         raise ValueError(f"the column {name!r} declares a value twice")
     if not all(value and value.isprintable() and not is_text(value) for value in values):
-        raise ValueError(f"the column {name!r} declares a value that is empty or is not a short name")
+        raise ValueError(
+            f"the column {name!r} declares a value that is empty, or that is a text and not a short name"
+        )
     return values
 
 
@@ -166,7 +168,9 @@ def period_of(column: Column, day: date) -> str | None:
 
 
 def as_texts(given: Any) -> Any:
-    """The declarations of a table as texts; anything else unchanged, for the plan to check."""
+    """A table of declarations as a tuple of texts. Anything else is returned as given, for the plan to
+    check.
+    """
     if not isinstance(given, Mapping):
         return given
     return tuple(_of_table(str(name), rule) for name, rule in given.items())
@@ -174,7 +178,9 @@ def as_texts(given: Any) -> Any:
 
 def _of_table(name: str, rule: Any) -> str:
     if "=" in name:
-        raise ValueError("the name of a column cannot contain the sign =; rename the column in your file")
+        raise ValueError(
+            "the name of a column cannot contain an equals sign (=); rename the column in your file"
+        )
     if isinstance(rule, str):
         return f"{name}={rule}"
     if isinstance(rule, Mapping):
@@ -183,7 +189,7 @@ def _of_table(name: str, rule: Any) -> str:
         if set(rule) == {"edges"} and isinstance(rule["edges"], Sequence):
             return f"{name}={'<'.join(map(str, rule['edges']))}"
         raise ValueError(
-            f"the column {name!r} is declared by a table, which must have either from and to, or edges"
+            f"the table that declares the column {name!r} must have either from and to, or edges"
         )
     if isinstance(rule, Sequence):
         values = [str(value) for value in rule]
@@ -194,7 +200,8 @@ def _of_table(name: str, rule: Any) -> str:
 
 
 def checked(texts: Iterable[str], read: Iterable[str | None]) -> tuple[str, ...]:
-    """The declarations in their one form. ``read``: the names of columns that are read for something else.
+    """The declarations, each in the standard form. ``read``: the names of columns that are read for something
+    else.
 
     Raises:
         ValueError: a declaration cannot be read, or two of them contradict each other.
@@ -206,7 +213,7 @@ def checked(texts: Iterable[str], read: Iterable[str | None]) -> tuple[str, ...]
     if len(set(names)) < len(names):
         raise ValueError("a column is declared twice")
     if twice := set(names).intersection(read):
-        raise ValueError(f"the column {min(twice)!r} is read already, as text, label or user")
+        raise ValueError(f"the column {min(twice)!r} is already used as text, label or user")
     return tuple(column.text for column in columns)
 
 

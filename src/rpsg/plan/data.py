@@ -55,7 +55,8 @@ class DataSection(Section):
     )
     account: Name = setting(
         "",
-        "Public name of the privacy account that these people's runs share. Empty: the file's path.",
+        "Public name of the privacy account that all runs on these people share. Empty: the path of the "
+        "file.",
         option="--account NAME",
         identity=False,
         pattern=r"^[^\x00-\x1f\x7f]{0,200}$",
@@ -80,7 +81,8 @@ class DataSection(Section):
     )
     format: Literal["jsonl", "csv", "tsv", "txt", "parquet", "excel"] | None = setting(
         None,
-        "Format of the file (jsonl, csv, tsv, txt, parquet or excel), if neither name nor content shows it.",
+        "Format of the file (jsonl, csv, tsv, txt, parquet or excel), if its name and content do not show "
+        "it.",
         option="--format FORMAT",
     )
     encoding: str = setting(
@@ -92,7 +94,7 @@ class DataSection(Section):
     )
     language: str = setting(
         "",
-        "Language of the private texts, which you declare as an ISO 639 code: en, de, fr. It is public.",
+        "Language of the private texts, as an ISO 639 code such as en, de or fr. The plan makes it public.",
         option="--language CODE",
         added_later=True,
         only_generation=True,
@@ -100,17 +102,18 @@ class DataSection(Section):
     )
     unusable: Literal["drop", "refuse"] = setting(
         "drop",
-        "Rows without a text or a user: drop skips them, refuse stops the run (no claim covers that).",
+        "Rows without a text or a user: drop leaves them out; refuse stops the run, which no claim covers.",
         option="--unusable RULE",
     )
     unlisted: Literal["drop", "other"] = setting(
         "drop",
-        "Rows with a missing or undeclared label or column: drop skips them, other counts them as other.",
+        "Rows with a missing or undeclared label or column: drop leaves them out; other counts them as "
+        "other.",
         option="--unlisted RULE",
     )
     passage_words: int = setting(
         250,
-        "Cut longer texts into passages of about this many words (strict mode only); 0: never cut.",
+        "Longer texts are cut into passages of about this many words (strict mode only); 0: never.",
         option="--passage-words N",
         ge=0,
         le=100_000,
@@ -118,7 +121,7 @@ class DataSection(Section):
 
     audit_holdout: float = setting(
         0.0,
-        "Share of the people, drawn in secret, whom the run leaves out, for rpsg audit RUN; 0: nobody.",
+        "Share of the people, drawn in secret, that the run leaves out for rpsg audit RUN; 0: nobody.",
         option="--audit-holdout SHARE",
         added_later=True,
         ge=0,
@@ -141,7 +144,7 @@ class DataSection(Section):
     )
     divided_by: Literal["person", "site"] = setting(
         "person",
-        "With shards: person, if all read one file; site, if each reads its own file, of other people.",
+        "With shards: person, if all read one file; site, if each reads its own file of different people.",
         added_later=True,
     )
     canary_texts: Name = setting(
@@ -164,8 +167,8 @@ class DataSection(Section):
     def _roles_have_columns_of_their_own(self) -> Self:
         if self.text in {self.user, self.label}:
             raise ValueError(
-                f"the column {self.text!r} holds the text, and is named for --user or --label too; name "
-                "another one there, or leave it out"
+                f"the column {self.text!r} holds the text, and is also named for --user or --label; name "
+                "another column there, or leave that option out"
             )
         return self
 
@@ -177,11 +180,12 @@ class DataSection(Section):
             raise ValueError("at least two different labels are needed")
         if len(set(self.labels)) < len(self.labels):
             raise ValueError(
-                "a label is declared twice; name each value that occurs once, not the label of each row"
+                "a label is declared twice; list each possible value once, not the label of each row"
             )
         if not all(label.isprintable() for label in self.labels):
             raise ValueError(
-                "a declared label contains an invisible character, and so would the release; remove it"
+                "a declared label contains an invisible character, and so would the release; remove the "
+                "character"
             )
         if self.audit_canaries and self.label and not self.labels:
             raise ValueError(

@@ -18,7 +18,7 @@ class EngineSection(Section):
     panel: ClassVar[str] = "Models and speed"
     kind: Literal["local", "ray"] = setting(
         "local",
-        "Where texts are written: local (in this process) or ray (by workers on a Ray cluster).",
+        "Where the texts are written: local (in this process) or ray (by workers on a Ray cluster).",
         option="--engine KIND",
         identity=False,
         added_later=True,
@@ -33,7 +33,7 @@ class EngineSection(Section):
     )
     workers: int | None = setting(
         None,
-        "How many workers write; by default as many as fit into the cluster.",
+        "How many workers write. Default: as many as fit into the cluster.",
         option="--workers N",
         identity=False,
         added_later=True,
@@ -59,7 +59,8 @@ class EngineSection(Section):
 
     reads_private: bool = setting(
         default=False,
-        about="States that every node may hold the private texts: workers open the file to count shards.",
+        about="States that every node may hold the private texts, because workers open the file to count "
+        "shards.",
         identity=False,
         added_later=True,
     )

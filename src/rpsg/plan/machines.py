@@ -51,7 +51,7 @@ class ModelsSection(Section):
     )
     sentiment: str | None = setting(
         None,
-        "Sentiment classifier; by default one that fits the embedder. See: rpsg list classifiers.",
+        "Sentiment classifier. Default: one that fits the embedder. See: rpsg list classifiers.",
         option="--sentiment NAME",
     )
     slots: int | None = setting(
@@ -103,7 +103,7 @@ class ServerSection(Section):
     )
     this_machine: bool = setting(
         default=False,
-        about="States that the server runs here, not behind a tunnel or a proxy to another machine.",
+        about="States that the server runs on this machine, not behind a tunnel or a proxy to another one.",
     )
     key_env: str = setting(
         "OPENAI_API_KEY",
@@ -121,14 +121,14 @@ class ServerSection(Section):
     )
     headers: tuple[str, ...] = setting(
         (),
-        "More headers, as NAME=VARIABLE: the environment variable holds the value.",
+        "Additional headers, as NAME=VARIABLE: the value is read from the environment variable.",
         option="--extra-header NAME=VARIABLE,...",
         identity=False,
         added_later=True,
     )
     body: str = setting(
         "",
-        """More fields of each request, as JSON: '{"top_k": 20}'. They are published with the release.""",
+        """Additional fields of each request, as JSON: '{"top_k": 20}'. Published with the release.""",
         option="--extra-body JSON",
         added_later=True,
     )
@@ -142,14 +142,20 @@ class ServerSection(Section):
     project: str = setting("", "Sent as the header OpenAI-Project.", identity=False)
     concurrency: int = setting(
         64,
-        "Maximum number of requests at once; RPSG sends fewer while the server is slow.",
+        "Maximum number of requests at the same time; RPSG sends fewer while the server is slow.",
         identity=False,
         ge=1,
         le=4096,
     )
-    timeout: float = setting(300.0, "Seconds that one request may take.", identity=False, gt=0)
+    timeout: float = setting(
+        300.0, "Maximum number of seconds that one request may take.", identity=False, gt=0
+    )
     retries: int = setting(
-        6, "How often a request without an answer is sent again.", identity=False, ge=0, le=100
+        6,
+        "Maximum number of times that a request without an answer is sent again.",
+        identity=False,
+        ge=0,
+        le=100,
     )
 
     @field_validator("headers")
@@ -158,11 +164,13 @@ class ServerSection(Section):
         for header in value:
             if not re.fullmatch(r"[A-Za-z0-9-]{1,60}=[A-Za-z_][A-Za-z0-9_]{0,99}", header):
                 raise ValueError(
-                    "a header is NAME=VARIABLE, the name of an environment variable that holds its value: "
-                    "the value may be secret, but a plan is public"
+                    "a header is written NAME=VARIABLE, with the environment variable that holds its value, "
+                    "because the value may be secret and a plan is public"
                 )
             if header.partition("=")[0].lower() in OWN_HEADERS:
-                raise ValueError("a header is set that RPSG itself puts into every request; leave it out")
+                raise ValueError(
+                    "one of the headers is one that RPSG itself puts into every request; leave it out"
+                )
         return value
 
     @field_validator("body")
@@ -187,7 +195,7 @@ class LimitsSection(Section):
     panel: ClassVar[str] = "Limits (a run stops cleanly at one; raise it to resume)"
     tokens: int | None = setting(
         None,
-        "Maximum number of tokens of the writer, prompts and texts together.",
+        "Maximum number of tokens that the writer uses, for prompts and texts together.",
         option="--max-tokens N",
         identity=False,
         ge=1,
@@ -207,11 +215,11 @@ class LimitsSection(Section):
         gt=0,
     )
     seconds: float | None = setting(
-        None, "Maximum seconds of writing.", option="--max-seconds S", identity=False, gt=0
+        None, "Maximum number of seconds spent writing.", option="--max-seconds S", identity=False, gt=0
     )
     prices: Name = setting(
         "",
-        "A file with the prices of models. RPSG comes with no provider's prices.",
+        "A file with the prices of models. RPSG includes no provider's prices.",
         option="--prices FILE",
         identity=False,
     )
@@ -230,11 +238,11 @@ class GenerationSection(Section):
         0, "Seed of prompts and sampling; the noise never has one.", option="--seed N", ge=0, lt=2**63
     )
     temperature: float | None = setting(
-        None, "Sampling temperature; by default the pack's, or the paper's.", gt=0, le=2
+        None, "Sampling temperature. Default: that of the domain pack, or of the paper.", gt=0, le=2
     )
     top_p: float | None = setting(
         None,
-        "Top-p: sample from the most likely tokens up to this sum; by default the pack's or the paper's.",
+        "Top-p: sample from the likeliest tokens up to this probability. Default: the pack's or the paper's.",
         gt=0,
         le=1,
     )

@@ -23,17 +23,17 @@ class PaperSection(Section):
 
     only_generation: ClassVar[bool] = True
     seeds: int | None = setting(
-        None, "Private records that become seeds; by default as many as corpus.size.", ge=1, le=10_000_000
+        None, "Number of private records that become seeds. Default: corpus.size.", ge=1, le=10_000_000
     )
-    seed_words: int | None = setting(None, "How many words of each record are used; by default all.", ge=1)
+    seed_words: int | None = setting(None, "How many words of each record are used. Default: all.", ge=1)
     abstracter: Literal["writer", "summariser"] = setting(
-        "writer", "What summarises a record: the writer, or a separate summariser."
+        "writer", "What summarizes a record: the writer, or a separate summariser."
     )
     summariser: str = setting(
-        "facebook/bart-large-cnn", "The summariser: a seq2seq model of the hub, or a folder that holds one."
+        "facebook/bart-large-cnn", "The summarizer: a seq2seq model from the hub, or a folder that holds one."
     )
     candidates: int = setting(5, "How many summaries of each record to choose from.", ge=1, le=64)
-    min_tokens: int = setting(50, "Minimum number of tokens of a summary (summariser only).", ge=0)
+    min_tokens: int = setting(50, "Minimum number of tokens of a summary (summarizer only).", ge=0)
     max_tokens: int = setting(150, "Maximum number of tokens of a summary.", ge=1, le=4096)
     guard_words: int = setting(
         6, "Drop a summary that shares this many consecutive words with its record.", ge=1
@@ -43,7 +43,7 @@ class PaperSection(Section):
     )
     recogniser: str = setting(
         "patterns",
-        "What finds identifying details, for guard and scrub: patterns, presidio, or the name of a plug-in.",
+        "What finds identifying details for the guard and the scrubber: patterns, presidio, or a plug-in.",
     )
     recogniser_model: str = setting(
         "", "An installed spaCy model with which presidio finds names; empty: none."
@@ -65,12 +65,12 @@ class PaperSection(Section):
     )
     nominal_epsilon: float = setting(
         4.0,
-        "Sets the noise of the choice of a summary by the paper's formula; 0: no noise. It bounds nothing.",
+        "Noise of the choice of a summary, by the paper's formula; 0: no noise. It guarantees nothing.",
         ge=0,
     )
-    length: float = setting(0.8, "Length to ask for, as a share of the words of the record.", gt=0, le=4)
+    length: float = setting(0.8, "Text length to ask for, as a share of the record's words.", gt=0, le=4)
     sentiment_attempts: int = setting(
-        4, "How often a text is written, at most, to get the sentiment of its record.", ge=1, le=20
+        4, "Maximum number of times that a text is written to get the sentiment of its record.", ge=1, le=20
     )
     histogram_sigma: float = setting(
         0.0, "Noise of the AUG-PE step, a histogram over the texts; 0 keeps every text.", ge=0, le=1e5
@@ -84,7 +84,7 @@ class PaperSection(Section):
     surrogate_epochs: int = setting(
         3, "Number of passes over the rewritten texts in this training (transformers).", ge=1, le=100
     )
-    representatives: int = setting(250, "How many scores represent the scores of all private texts.", ge=1)
+    representatives: int = setting(250, "How many scores stand for the scores of all private texts.", ge=1)
     filters: Literal["early", "middle", "late"] = setting(
         "late", "Which version of the authors' code the filters follow: early, middle or late."
     )
@@ -101,7 +101,7 @@ class PaperSection(Section):
         "max", "Distance to the farthest representative (max, as published) or the nearest (min)."
     )
     remote: Literal["never", "abstracts", "records"] = setting(
-        "never", "What private text a writer elsewhere may be sent: never (none), abstracts, or records."
+        "never", "Private text for a writer on another machine: never (none), abstracts, or records."
     )
 
     @model_validator(mode="after")
@@ -132,7 +132,7 @@ class AugpeSection(Section):
         10, "How often the private texts vote; all votes together cost epsilon.", ge=1, le=100
     )
     variations: int = setting(
-        7, "Candidates in a vote, per text to select: the text and its variations.", ge=2, le=64
+        7, "Candidates in a vote for each text to select: the text and its variations.", ge=2, le=64
     )
     lookahead: int = setting(
         0,
@@ -199,7 +199,7 @@ class PredictionSection(Section):
     )
     precision: Literal["float32", "bfloat16"] = setting(
         "float32",
-        "Numbers of the model: float32, or bfloat16, which some processors compute in half the time.",
+        "Precision of the model: float32, or bfloat16, which some processors compute in half the time.",
     )
 
 
@@ -223,7 +223,7 @@ class RuptaSection(Section):
         ATTRIBUTES, "What a text might reveal about its writer; the first ones are guarded first."
     )
     guarded: int = setting(
-        1, "How many attributes to guard: the first in this list that a text reveals.", ge=1, le=16
+        1, "How many attributes to guard: the first ones in the list that a text reveals.", ge=1, le=16
     )
     guesses: int = setting(3, "How many guesses the privacy evaluator has for an attribute.", ge=1, le=20)
     match: float = setting(
@@ -237,7 +237,7 @@ class RuptaSection(Section):
     )
     history: int = setting(3, "How many earlier edits, with their scores, a prompt shows.", ge=0, le=5)
     attempts: int = setting(
-        3, "How often a prompt is sent, at most, until its reply is readable.", ge=1, le=10
+        3, "Maximum number of times that a prompt is sent until its reply is readable.", ge=1, le=10
     )
     leaking: Literal["keep", "drop"] = setting(
         "keep", "What happens to a text that still reveals an attribute after the last edit: keep or drop."
@@ -249,9 +249,9 @@ class RuptaSection(Section):
     @model_validator(mode="after")
     def _attributes_are_different(self) -> Self:
         if not self.attributes or not all(name.strip() and name.isprintable() for name in self.attributes):
-            raise ValueError("rupta.attributes names nothing, or something that cannot be printed")
+            raise ValueError("rupta.attributes is empty, or has an entry that cannot be printed")
         if len({name.casefold() for name in self.attributes}) < len(self.attributes):
-            raise ValueError("rupta.attributes names something twice")
+            raise ValueError("rupta.attributes names an attribute twice")
         return self
 
 
@@ -273,7 +273,7 @@ class DpsgdSection(Section):
     batch: int = setting(64, "Expected number of people in a step.", ge=1, le=1_000_000)
     clip: float = setting(1.0, "Length to which the gradient of each person is clipped.", gt=0, le=1e6)
     learning_rate: float | None = setting(
-        None, "Learning rate of AdamW; by default 0.001 for lora and 0.0001 for full.", gt=0, le=1
+        None, "Learning rate of AdamW. Default: 0.001 for lora and 0.0001 for full.", gt=0, le=1
     )
     tokens: int = setting(
         192,
@@ -289,7 +289,7 @@ class DpsgdSection(Section):
     )
     noise_multiplier: float | None = setting(
         None,
-        "Noise divided by clip, instead of the noise that [privacy] epsilon gives; 0: no noise.",
+        "Noise divided by clip. If set, [privacy] epsilon no longer decides the noise; 0: no noise.",
         ge=0,
         le=1e4,
     )

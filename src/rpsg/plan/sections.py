@@ -17,7 +17,7 @@ class CorpusSection(Section):
     panel: ClassVar[str] = "The synthetic corpus"
     about: str = setting(
         "",
-        "What the texts are, in a few public words; the writer's prompts quote them.",
+        "What kind of texts these are, in a few words that will be public; the writer's prompts quote them.",
         option="--about SENTENCE",
         only_generation=True,
     )
@@ -48,7 +48,7 @@ class SharesSection(Section):
 
     size: Share = setting(0.05, "Counting the people; unused if n_public is set.")
     labels: Share = setting(0.05, "Finding the values of the label; unused if labels are declared.")
-    cards: Share = setting(0.35, "Counting attributes of the texts, which decide what to write about.")
+    cards: Share = setting(0.35, "Counting attributes of the texts; the counts decide what to write about.")
     keyphrases: Share = setting(0.0, "Finding phrases that many people use; 0: no phrases are looked for.")
     sketch: Share = setting(0.60, "One noisy sum that describes the private texts (select = sketch).")
     votes: Share = setting(0.60, "Votes of the private texts for drafts (select = votes).")
@@ -118,7 +118,7 @@ class MethodSection(Section):
     )
     select: Literal["sketch", "votes"] = setting(
         "sketch",
-        "What chooses among the drafts: sketch (one noisy sum) or votes (only for thousands of people).",
+        "How drafts are chosen: sketch (one noisy sum) or votes (only for thousands of people).",
         option="--select WHAT",
     )
     diversity: float = setting(
@@ -144,11 +144,11 @@ class MethodSection(Section):
         1, "Number of drafts that each record votes for (select = votes).", ge=1, le=16
     )
     hub_correction: float = setting(
-        0.6, "How much the score of a draft is lowered for being close to everything, 0 to 1.", ge=0, le=1
+        0.6, "How much the score of a draft that is close to everything is lowered, 0 to 1.", ge=0, le=1
     )
     uniform_mix: float = setting(
         0.15,
-        "Share of the cards that are drawn evenly, so that rare combinations occur too, 0 to 1.",
+        "Share of the cards that are drawn evenly, 0 to 1, so that rare combinations occur too.",
         only_generation=True,
         ge=0,
         le=1,

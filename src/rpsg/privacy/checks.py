@@ -60,7 +60,7 @@ def seal_holds(ledger: Ledger) -> Iterator[str]:
 def numbering(ledger: Ledger) -> Iterator[str]:
     numbers = [m["seq"] for m in ledger["mechanisms"]]
     if numbers != list(range(len(numbers))):
-        yield "the mechanisms are not numbered 0, 1, 2, ...: one was dropped, doubled or moved"
+        yield "the mechanisms are not numbered 0, 1, 2, ...: one was removed, duplicated or moved"
 
 
 def sensitivities(ledger: Ledger) -> Iterator[str]:
@@ -77,7 +77,7 @@ def sensitivities(ledger: Ledger) -> Iterator[str]:
         if s["rule"] in {"S2_one_cell", "S4_k_votes", RULE} and s["c"] != unit["max_records_per_unit"]:
             yield f"{m['stage']}: c = {s['c']}, but a unit has up to {unit['max_records_per_unit']} records"
         if (m["kind"] == TOKENS) != (s["rule"] == RULE):
-            yield f"{m['stage']}: tokens are drawn by the rule {RULE}, and nothing else is"
+            yield f"{m['stage']}: tokens are drawn by the rule {RULE}, and only tokens are"
         elif m["kind"] == TOKENS and (m["sigma"] > TOKEN_SIGMA or m["dim"] is None):
             yield f"{m['stage']}: drawing tokens counts as less noise than sigma {m['sigma']:g}"
 
@@ -87,7 +87,7 @@ def thresholds(ledger: Ledger) -> Iterator[str]:
     open_vocabularies = [m for m in noisy_answers(ledger) if m["dim"] is None]
     selections = [m for m in lines if m["kind"] == "selection_threshold"]
     if len(open_vocabularies) != len(selections):
-        yield "strings were released without a threshold, or a threshold belongs to nothing"
+        yield "strings were released without a threshold, or there is a threshold without strings"
     for before, m in pairwise([{}, *lines]):
         if m["kind"] == "selection_threshold":
             yield from _threshold(before, m)
@@ -97,7 +97,7 @@ def _threshold(before: Mapping[str, Any], line: Mapping[str, Any]) -> Iterator[s
     sens = before.get("sens", {})
     told = (before.get("kind"), before.get("dim"), before.get("sigma"), sens.get("rule"), sens.get("k"))
     if told != (NOISY_ANSWER, None, line["sigma"], "S3_k_items_per_unit", line["items_per_unit"]):
-        yield f"{line['stage']}: the threshold does not follow its own histogram"
+        yield f"{line['stage']}: the threshold does not come right after its own histogram"
     elif not 0.0 < line["delta_fail"] < 1.0:
         yield f"{line['stage']}: a threshold needs a delta_fail between 0 and 1"
     elif line["threshold"] < selection_threshold(line["sigma"], line["items_per_unit"], line["delta_fail"]):
@@ -105,16 +105,16 @@ def _threshold(before: Mapping[str, Any], line: Mapping[str, Any]) -> Iterator[s
 
 
 def plan_is_complete(ledger: Ledger) -> Iterator[str]:
-    """A dropped mechanism, even the last one, leaves the plan longer than the list."""
+    """If a mechanism was removed, even the last one, the plan has more entries than the list."""
     if not makes_dp_claim(ledger):
         return
     plan = ledger["stage_plan"]
     if plan_sha256(plan) != ledger["plan_sha256"]:
-        yield "the stage plan does not have the hash it claims"
+        yield "the stage plan does not have the hash that the ledger names"
     if plan["adjacency"] != ledger["privacy_unit"]["adjacency"]:
         yield "the stage plan is for another neighbouring relation"
     if (plan["epsilon"], plan["delta"]) != (ledger["claim"]["epsilon"], ledger["claim"]["delta"]):
-        yield "the claim is not the target of the stage plan"
+        yield "epsilon and delta of the claim are not those of the stage plan"
     if [_as_planned(m) for m in plan["releases"]] != list(_performed(ledger)):
         yield "the mechanisms are not those of the stage plan"
     if ledger["replay"]["evidence_files"] != len(plan["releases"]):
@@ -144,7 +144,7 @@ def randomness(ledger: Ledger) -> Iterator[str]:
     if not makes_dp_claim(ledger):
         return
     if not supports_claims(rng["source"]):
-        yield "the noise source is not one a claim can be built on"
+        yield "the noise source is not one that a claim can rely on"
     elif rng["tv_bound_total"] < sampler_tv(ledger["mechanisms"], rng["source"]) * (1.0 - _TOLERANCE):
         yield "the error of the noise source is understated"
 
@@ -227,7 +227,7 @@ def words(ledger: Ledger) -> Iterator[str]:
         yield "a method without a guarantee must say so first and name no epsilon"
     saw_text = any(e["carries"] == "raw_private" for e in ledger["egress"])
     if claim["type"] == "end_to_end_dp" and saw_text and "llm_provider" in claim["protects_against"]:
-        yield "the claim covers the model that writes, and a model was sent private text"
+        yield "the claim covers what the writing model was sent, although a model was sent private text"
     if claim["type"] == "voters_only_dp" and DONORS not in text:
         yield "the claim must say that seed donors are not protected"
 
@@ -241,7 +241,7 @@ def caveats(ledger: Ledger) -> Iterator[str]:
     claims = ledger["claim"]["type"] != "no_formal_guarantee"
     trusted = map(taken_at_its_word, ledger["code"].get("extensions", ()))
     if not {*not_covered(unit, claims=claims, on_data=has_data), *trusted} <= set(ledger["not_covered"]):
-        yield "something the claim does not cover is not stated"
+        yield "something that the claim does not cover is not stated"
 
 
 def at_rest(ledger: Ledger) -> Iterator[str]:

@@ -109,7 +109,7 @@ class Kernel:
 
     def close(self, *, give_back: bool = True) -> None:
         """Unlock the run folder, and end the reservation unless the run only waits. The reservation of a run
-        that waits stays until the run is resumed or `rpsg budget` gives it back.
+        that waits is kept until the run is resumed or `rpsg budget` returns it.
         """
         if give_back and self._close.alive and self._account is not None:
             with suppress(BudgetError):  # the budget then stays reserved, which is safe
@@ -136,7 +136,7 @@ class Kernel:
             self._account.record(evidence.draw, self._run_id, evidence.stage, *self._cost(evidence.seq))
         if stages := ", ".join(e.stage for e in unknown):
             told = f"This folder has noisy answers for which the account {self._account.name!r} had no charge"
-            self._tell(f"{told} ({stages}); they were charged to it now.")
+            self._tell(f"{told} ({stages}). They have now been charged to it.")
 
     def _reserve(self, kept: Mapping[int, Evidence]) -> None:
         """Reserve what is not drawn yet."""
@@ -155,7 +155,7 @@ class Kernel:
         return draw if self._account is None or self._account.knows([draw]) else None
 
     def _cost(self, seq: int) -> tuple[float, float, float]:
-        """The price of a draw at this position: mu squared, delta_fail, and mu squared under replace-one."""
+        """The cost of a draw at this position: mu squared, delta_fail, and mu squared under replace-one."""
         planned = self._budget.releases[seq]
         return planned.mu2(self._budget.adjacency), planned.delta_fail, planned.mu2("replace_one")
 
@@ -231,13 +231,13 @@ class Kernel:
         return self._once(query, planned, draw).sampled()
 
     def _mark_token(self, query: Query, name: str, text: int) -> None:
-        """Count the next token; one more than was paid for is charged and reported."""
+        """Count the next token; one beyond those that were charged is charged too, and reported."""
         mu2, _, replaced = self._cost(self._seq)
         again = Draw(secrets.token_hex(16), self._run_id, query.stage, mu2 / query.k, replaced / query.k)
         if self._account is not None and self._account.draw_token(name, text, query.k, again):
             self._journal.draw(self._seq, again.draw)
             told = f"A token of stage {query.stage} was drawn before, and is not in this folder"
-            self._tell(f"{told}: one more token of every text is charged on top.")
+            self._tell(f"{told}: one more token of every text is charged in addition.")
 
     @property
     def _seq(self) -> int:
@@ -245,12 +245,12 @@ class Kernel:
 
     def _planned(self, query: Query) -> PlannedRelease:
         if self._seq >= len(self._budget.releases):
-            raise PrivacyError(f"Stage {query.stage} is not in the plan: its budget is spent.")
+            raise PrivacyError(f"Stage {query.stage} is not in the plan, whose budget is already spent.")
         planned = self._budget.releases[self._seq]
         _require(Query.of(planned, query.what, query.dim) == query, query)
         spent = sum(q.mu2(self._budget.adjacency) for q in (*(r.query for r in self._done), query))
         if not spent <= self._budget.mu2 * (1.0 + 1e-12):
-            raise PrivacyError(f"Stage {query.stage} would pass the plan's budget; nothing was released.")
+            raise PrivacyError(f"Stage {query.stage} would exceed the plan's budget; nothing was released.")
         return planned
 
     def _once(
@@ -260,14 +260,14 @@ class Kernel:
         seq = self._seq
         path = evidence_file(self._evidence, seq)
         if path.exists() and seq not in self._journal.steps:
-            early = f"The evidence of stage {query.stage} was there before it was drawn."
+            early = f"The evidence of stage {query.stage} existed before it was drawn."
             raise RunError(early, hint=JOURNAL_GONE)
         step = self._journal.reserve(seq, query)
         if path.exists():
             evidence = read_back(path, (self._plan, seq, query.stage), step.sha256, step.draws)
         elif step.sha256 is not None:
             raise RunError(
-                f"The evidence of stage {query.stage} is gone; drawing again would be a second release.",
+                f"The evidence of stage {query.stage} is missing; drawing again is a second release.",
                 hint="Restore the evidence folder, or start a new run.",
             )
         else:
@@ -295,6 +295,6 @@ class Kernel:
 def _require(as_planned: bool, query: Query) -> None:
     if not as_planned:
         raise RunError(
-            f"Stage {query.stage} is not what the plan holds at this place.",
+            f"Stage {query.stage} is not the one that comes next in the plan.",
             hint="Releases follow the plan: same order, rule, bounds and noise.",
         )

@@ -92,7 +92,10 @@ def withheld(function: Callable[..., U], *contents: object) -> U:
         where = place_of(error)
     # Raised outside the except block so that the first error, its message and its frames are not chained to
     # this one.
-    raise PrivacyError(f"A step on private data failed ({where}); its message is withheld.")
+    raise PrivacyError(
+        f"A step on private data failed ({where}); its message is withheld, because it may quote private "
+        "data."
+    )
 
 
 def place_of(error: BaseException) -> str:

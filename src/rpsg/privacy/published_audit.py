@@ -1,4 +1,4 @@
-"""An audit that is published on purpose: an entry of the ledger, whose figures fit together.
+"""An audit that is published on purpose, as an entry of the ledger, and the checks of its figures.
 
 Its counts were read from private texts without noise. A verifier cannot count again, but it recomputes every
 bound from the counts and every verdict from the bounds, and checks that the claim is that of the ledger.
@@ -55,7 +55,7 @@ CANNOT_SHOW_LIKE_IT = (
 OF_CANARIES = "exposure"
 _TOLERANCE = 1e-6
 _NAMED = ("units", "members", "guesses", "right")
-#: What the bound of an attack follows from, if it does not name people.
+#: The figures that decide the bound of an attack, if the attack does not name people.
 _FIGURES = {"extraction": ("planted", "chance", "right"), "noise": ("entries", "squares", "added")}
 
 
@@ -67,18 +67,20 @@ def published(found: Mapping[str, Any], *, of: str) -> dict[str, Any]:
     """
     if found["verdict"] == "not run" or not found["claim"]["is_made"]:
         raise UsageError(
-            "An audit that tested no claim, or that did not count, cannot be published.",
-            hint="Why is in its private report: rpsg report RUN --private, or AUDIT/private/audit.html.",
+            "An audit that tested no claim, or that has no verdict, cannot be published.",
+            hint="The reason is in its private report: rpsg report RUN --private, or "
+            "AUDIT/private/audit.html.",
         )
     if unknown := [e["name"] for e in found["findings"] if not e["basis"] and e["verdict"] != "not run"]:
         raise UsageError(
-            f"Nobody could check the bounds of {', '.join(unknown)}: those attacks do not say from what "
-            "their bounds follow.",
-            hint="Audit without them: rpsg audit RUN --attacks A,B",
+            f"Nobody could check the bounds of {', '.join(unknown)}, because these attacks do not record "
+            "what their bounds follow from.",
+            hint="Audit without these attacks: rpsg audit RUN --attacks A,B",
         )
     if of == THIS and any((each["basis"] or {}).get("kind") == "noise" for each in found["findings"]):
         raise UsageError(
-            "The size of the noise would give the exact answers, because this release has the noisy ones.",
+            "This release has the noisy answers, and together with the size of the noise they would reveal "
+            "the exact answers.",
             hint="Publish an audit run of the same plan instead: rpsg audit-run.",
         )
     base, about, counts = found["baseline"], found["about"], found["counts"]
@@ -92,8 +94,7 @@ def published(found: Mapping[str, Any], *, of: str) -> dict[str, Any]:
             "members": counts["members"],
             "held_out": counts["held out"],
             "share_held_out": about["held out"],
-            # Otherwise an audit in which many texts are equal would seem to be about fewer, and other,
-            # people.
+            # With many equal texts, members are left out, and the audit would seem to be about other people.
             **({"left_out": counts["members left out"]} if counts.get("members left out") else {}),
         },
         "verdict": found["verdict"],
@@ -126,7 +127,7 @@ def audit_holds(ledger: Ledger) -> Iterator[str]:
     if (found is not None) != (ledger.get("audit", {}).get("published") == "figures"):
         yield "one place says that an audit is published, and another does not"
     if (found is not None) != (NOT_COVERED in ledger["not_covered"]):
-        yield "it is not said that no claim covers the published audit"
+        yield "the ledger does not say that no claim covers the published audit"
     if found is not None:
         yield from _told(ledger, found)
         yield from _outcome(found)
@@ -141,9 +142,9 @@ def _told(ledger: Ledger, found: Line) -> Iterator[str]:
     ):
         yield "the claim that was tested is not that of this ledger"
     if found["words"] != WORDS:
-        yield "it is not said what the figures of an audit are"
+        yield "the ledger does not say what the figures of an audit are"
     if ledger.get("audit") != summary_of(found):
-        yield "the verdict of the audit is not the one that it came to"
+        yield "the verdict in the ledger is not that of the published audit"
 
 
 def _outcome(found: Line) -> Iterator[str]:
@@ -152,19 +153,22 @@ def _outcome(found: Line) -> Iterator[str]:
         yield "an attack is named twice"
     run = [line for line in found["attacks"] if line["verdict"] != "not run"]
     if not len(run) <= found["tested"] <= len(found["attacks"]):
-        yield "the number of attacks that share the error is not theirs"
+        yield "the number of attacks that share the error rate does not fit the attacks"
     yield from _of_all_people(run, found["people"])
     if found["told_apart"]["low"] > 0.5:
         yield "the two sides were told apart without the corpus, so the audit says nothing"
     for line in run:
         yield from (f"{line['name']}: {reason}" for reason in _reasons(line, found))
     if found["of"] == THIS and any(line["kind"] == "extraction" and line["right"] for line in run):
-        yield "a canary was in this release, which then is none"
+        yield "a canary was in this corpus, which must not be released then"
     if found["of"] == THIS and any(line["kind"] == "noise" for line in run):
-        yield "the size of the noise gives the exact answers, because this release has the noisy ones"
+        yield (
+            "the size of the noise is published, which together with the noisy answers of this release "
+            "reveals the exact answers"
+        )
     refuted = any(line["verdict"] == "refuted" for line in run)
     if not run or found["verdict"] != ("refuted" if refuted else "no violation seen"):
-        yield "the verdict does not follow from its attacks"
+        yield "the verdict does not follow from the attacks"
 
 
 def _of_all_people(run: Sequence[Line], people: Line) -> Iterator[str]:
@@ -174,9 +178,9 @@ def _of_all_people(run: Sequence[Line], people: Line) -> Iterator[str]:
     for line in run:
         if line["name"] == OF_CANARIES or line["kind"] == "answers":
             if planted and line["members"] not in planted:
-                yield f"{line['name']}: it counted other canaries than were planted"
+                yield f"{line['name']}: the canaries that it counted are not those that were planted"
         elif "units" in line and (line["units"], line["members"]) != sides:
-            yield f"{line['name']}: it counted other people than the audit had"
+            yield f"{line['name']}: the people that it counted are not those of the audit"
 
 
 def summary_of(found: Line) -> dict[str, Any]:
@@ -221,10 +225,10 @@ def _named(line: Line, delta: float, level: float) -> Iterator[str]:
     units, members, guesses, right = (line[name] for name in ("units", "members", "guesses", "right"))
     sizes = guess_sizes(units) if line["kind"] == "ranked" else [members]
     if not (0 < members < units and guesses - units + members <= right <= min(guesses, members)):
-        yield "its counts cannot be"
+        yield "its counts are impossible"
         return
     if line["kind"] == "ranked" and (line["tests"] != len(sizes) or guesses not in {0, *sizes}):
-        yield "it names other numbers of people than such an attack does"
+        yield "it names numbers of people that such an attack cannot have"
         return
 
     def p_value(named: int, true: int) -> Callable[[float], float]:
@@ -247,7 +251,7 @@ def _answered(line: Line, delta: float, level: float) -> Iterator[str]:
     units, members, guesses, right = (line[name] for name in ("units", "members", "guesses", "right"))
     sizes = answer_guesses(units) if units else []
     if not (0 < members < units and right <= guesses) or line["tests"] != len(sizes) or guesses not in sizes:
-        yield "its counts cannot be"
+        yield "its counts are impossible"
         return
 
     def p_value(named: int, true: int) -> Callable[[float], float]:
@@ -269,10 +273,10 @@ def _answered(line: Line, delta: float, level: float) -> Iterator[str]:
 
 
 def _left(line: Line, delta: float, level: float) -> Iterator[str]:
-    """``level`` is that of one answer, and all answers are tests."""
+    """The figures of ``noise-left``: each answer is a test, and ``level`` is the error rate of one test."""
     answers = [line[name] for name in _FIGURES["noise"]]
     if {len(each) for each in answers} != {line["tests"]}:
-        yield "its answers cannot be"
+        yield "its answers are impossible"
         return
     mu = noise_left_mu(list(zip(*answers, strict=True)), level * line["tests"])
     shown = min(epsilon_of(mu, delta), LARGEST_EPSILON) if mu else 0.0

@@ -102,14 +102,16 @@ class ReplayKernel:
         """The texts that the run drew for this query; errors as for ``release``."""
         texts = self._evidence(query).sampled()
         if len(texts) != query.dim or not all(is_text(text, query.k) for text in texts):
-            raise VerificationError(f"The evidence of stage {query.stage} is not {query.dim} whole texts.")
+            raise VerificationError(
+                f"The evidence of stage {query.stage} does not have {query.dim} whole texts."
+            )
         return texts
 
     def _evidence(self, query: Query) -> Evidence:
         seq = len(self._done)
         if seq >= len(self._lines) or not _same(self._lines[seq], query):
             raise RunError(
-                f"The run did not release stage {query.stage} at this place.",
+                f"At this point the run did not release the stage {query.stage}.",
                 hint="Replay with the plan and the version of RPSG that made the run.",
             )
         line = self._lines[seq]
@@ -124,7 +126,9 @@ class ReplayKernel:
             seq,
             query.stage,
         ):
-            raise VerificationError(f"The evidence of stage {query.stage} is not what the ledger names.")
+            raise VerificationError(
+                f"The evidence of stage {query.stage} is not the evidence that the ledger names."
+            )
         self._done.append((query, digest))
         self.last_draw = evidence.draw
         return evidence
@@ -167,7 +171,7 @@ class OpeningKernel:
         threshold = selection_threshold(query.sigma, query.k, delta_fail)
         passed = dict(noisy)
         if passed.keys() - counts.keys():
-            reason = "a string was released that is not in the data"
+            reason = "a string that is not in the data was released"
             self.outcomes.append(Outcome(query.stage, len(passed), 0.0, 0.0, reason))
             return noisy
         intervals = [

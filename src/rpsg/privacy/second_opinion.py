@@ -1,9 +1,9 @@
 """``rpsg verify --second-opinion``: recomputes every epsilon with an independent library.
 
 The mechanisms are composed by dp-accounting's privacy-loss distributions (extra "verify"); drawn tokens count
-as the Gaussian noise that costs at least as much. Their epsilon is
-an upper bound on a grid, slightly above the closed form; a figure that differs by more than ``TOLERANCE`` is
-not confirmed. What the thresholds add to delta is computed with scipy, a dependency of dp-accounting.
+as the Gaussian noise that costs at least as much. Their epsilon is an upper bound, computed on a grid and
+slightly above the closed form; a figure that differs by more than ``TOLERANCE`` is not confirmed. What the
+thresholds add to delta is computed with scipy, a dependency of dp-accounting.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from rpsg.privacy.sources import noisy_answers
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-#: Relative; above the error of the grid, and far below the effect of any other noise multiplier.
+#: The largest relative difference: above the error of the grid, and far below the effect of another noise
+#: multiplier.
 TOLERANCE = 1e-3
 
 
@@ -44,7 +45,7 @@ def disagreements(ledger: Mapping[str, Any]) -> Iterator[str]:
         if not math.isclose(theirs, claimed, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
             yield f"{name}: {claimed:.6g} in the ledger, {theirs:.6g} by privacy-loss distributions"
     if claim["epsilon"] < claim["epsilon_by_accountant"]["gdp-closed-form"]:
-        yield "the claim is lower than its own account"
+        yield "the claimed epsilon is lower than the epsilon that the ledger computes"
     yield from _thresholds(ledger)
 
 
@@ -91,7 +92,10 @@ def _thresholds(ledger: Mapping[str, Any]) -> Iterator[str]:
         fails = -math.expm1(line["items_per_unit"] * math.log1p(-passes))
         if fails > line["delta_fail"] * (1.0 + TOLERANCE):
             claimed = line["delta_fail"]
-            yield f"{line['stage']}: a string of one unit passes with {fails:.3g}, not {claimed:.3g}"
+            yield (
+                f"{line['stage']}: a string that only one unit has passes the threshold with "
+                f"probability {fails:.3g}, not {claimed:.3g}"
+            )
     total = math.fsum(line["delta_fail"] for line in lines)
     if total > ledger["claim"]["delta_fail"] * (1.0 + TOLERANCE):
         yield f"the thresholds add {total:.3g} to delta, not {ledger['claim']['delta_fail']:.3g}"

@@ -34,7 +34,7 @@ _LARGEST_KEY = 1 << 16
 
 
 def entry_sha256(ledger: Mapping[str, Any]) -> str:
-    """The hash of a ledger without its chain, with the hash of the previous one if there is one."""
+    """The hash of a ledger without its chain, but with the hash of the previous ledger if there is one."""
     body = {k: v for k, v in ledger.items() if k != "chain"}
     previous = ledger.get("chain", {}).get("prev_sha256")
     if previous is not None:
@@ -50,7 +50,7 @@ def seal(body: Mapping[str, Any], previous_sha256: str | None = None) -> dict[st
 
 
 def make_pair(private: Path, public: Path) -> str:
-    """A new pair of keys as PEM files, the private one of mode 0600; gives the fingerprint.
+    """Make a pair of keys as PEM files, the private one of mode 0600; returns the fingerprint.
 
     The private key is encrypted when ``RPSG_KEY_PASSPHRASE`` is set.
 
@@ -67,7 +67,7 @@ def make_pair(private: Path, public: Path) -> str:
     for file in (private, public):
         if os.path.lexists(file):
             raise UsageError(
-                f"{file} is there already.", hint="Choose another name; a lost key cannot be made again."
+                f"{file} exists already.", hint="Choose another name; a lost key cannot be made again."
             )
     try:
         create_private(private, pem)
@@ -94,7 +94,7 @@ def private_key(file: Path) -> Ed25519PrivateKey:
 
     if file.suffix == ".pub":
         raise UsageError(
-            f"{file} is a public key, which signs nothing.",
+            f"{file} is a public key, and only a private key can sign.",
             hint=f"Name the private key of the pair: {file.with_suffix('')}",
         )
     secret = os.environ.get(PASSPHRASE, "")
@@ -128,7 +128,8 @@ def public_key(file: Path) -> bytes:
     if not isinstance(key, Ed25519PublicKey):
         raise UsageError(
             f"{file} holds no public {ALGORITHM} key.",
-            hint="Name the file that ends in .pub: rpsg keygen made it, and the publisher hands it out.",
+            hint="Name the file that ends in .pub, which rpsg keygen made and which you get from the "
+            "publisher.",
         )
     return _raw(key)
 

@@ -7,7 +7,7 @@ up whatever their ``c``.
 Other charges do not add up: ten charges for single rows do not bound the loss of a person, another column
 groups rows differently, and charges of an earlier version have no unit. Of the two neighbouring relations one
 contains the other: replacing a unit is removing one and adding one. So every charge under ``add_remove`` also
-has a price under ``replace_one``, which is stored with it. There mu squared is twice as large for counts,
+has a cost under ``replace_one``, which is stored with it. There mu squared is twice as large for counts,
 which are never negative, and four times as large for sums of vectors (the largest possible factor). The
 converse does not hold: a charge under ``replace_one`` bounds nothing under ``add_remove``.
 """
@@ -46,7 +46,7 @@ class Unit:
             return f"one person by the column {self.column!r}"
         if self.kind == "record":
             return "one row"
-        return "a unit that an earlier version of RPSG did not write down"
+        return "a unit that an earlier version of RPSG did not record"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What an account has paid for one unit, and what unfinished runs have reserved on top."""
+    """What was charged to an account for one unit, and what unfinished runs have reserved in addition."""
 
     unit: Unit
     mu2: float = 0.0
@@ -136,8 +136,8 @@ class Statement:
             f"{n} {'run' if n == 1 else 'runs'} of the method {method}" for method, n in self.unbounded
         )
         return (
-            f"Besides, {runs} read records of this account without any bound: for those records no total "
-            "says what was released."
+            f"Besides, {runs} read records of this account without any bound. For these records no total "
+            "says how much was revealed."
         )
 
 
@@ -167,9 +167,9 @@ def total_for(unit: Unit, entries: Iterable[Entry], delta: float, name: str) -> 
         told = "; ".join(total.in_words() for total in totals(held))
         raise BudgetError(
             f"The account {name!r} holds {told}. A run for {unit.who} under {unit.adjacency} cannot be added "
-            "to that, so their total cost would be unknown. Nothing was read.",
-            hint="Run with the same user column and adjacency as before, or, if these are other people, name "
-            "another account with --account NAME.",
+            "to that, because their total cost would be unknown. Nothing was read.",
+            hint="Use the same user column and adjacency as before. If these are other people, name another "
+            "account with --account NAME.",
         )
     return _total([*held, Entry(unit, 0.0, 0.0, delta)], delta)
 

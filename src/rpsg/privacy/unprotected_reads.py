@@ -59,4 +59,7 @@ def _flow(line: Mapping[str, Any]) -> UnprotectedFlow:
     try:
         return UnprotectedFlow(**line)
     except TypeError:
-        raise RunError("The journal of disclosures is damaged.", hint="Start a new run folder.") from None
+        raise RunError(
+            "The journal of reads without noise is damaged.",
+            hint="Start a new run in another folder with -o.",
+        ) from None

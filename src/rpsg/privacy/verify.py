@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CANNOT_SHOW = (
-    "that the operator ran this code, on these data, and nothing else beside it",
+    "that the operator ran this code on these data, and nothing else",
     "that the list of mechanisms is complete, if plan, ledger and evidence were all shortened together",
     "that the noise came from where the ledger says, and was not stored",
     "that the last digits of the embeddings in the evidence hold nothing",
@@ -82,7 +82,7 @@ def _check(name: str, reasons: Iterator[str]) -> Check:
     try:
         found = list(reasons)
     except (ArithmeticError, LookupError, TypeError, ValueError):  # absurd numbers or missing parts
-        found = ["it cannot be computed from what the ledger holds"]
+        found = ["it cannot be computed from the content of the ledger"]
     return Check(name, ok=not found, detail="; ".join(found) if found else "holds")
 
 
@@ -101,9 +101,9 @@ def _corpus(ledger: Mapping[str, Any], path: Path) -> Iterator[str]:
             lines += 1
     named = [o for o in ledger["outputs"] if o["sha256"] == digest.hexdigest()]
     if not named:
-        yield "the corpus is not the one the ledger names"
+        yield "the corpus is not the one that the ledger names"
     elif path.suffix == ".jsonl" and named[0]["records"] != lines:
-        yield "the number of records is not the one the ledger names"
+        yield "the number of records is not the one that the ledger names"
 
 
 def _evidence(ledger: Mapping[str, Any], folder: Path) -> Iterator[str]:
@@ -112,7 +112,7 @@ def _evidence(ledger: Mapping[str, Any], folder: Path) -> Iterator[str]:
         m["stage"]: m["threshold"] for m in ledger["mechanisms"] if m["kind"] == "selection_threshold"
     }
     if evidence_names(folder) != {evidence_file(folder, seq).name for seq in range(len(lines))}:
-        yield "there are more or fewer evidence files than mechanisms"
+        yield "the number of evidence files is not the number of mechanisms"
         return
     draws: set[str] = set()
     for seq, line in enumerate(lines):
@@ -137,9 +137,9 @@ def _content(line: Mapping[str, Any], evidence: Evidence, threshold: int | None)
     if line["kind"] == TOKENS:
         texts = evidence.texts or ()
         if len(texts) != line["dim"] or not all(is_text(text, line["sens"]["k"]) for text in texts):
-            yield f"{line['stage']}: the evidence is not as many whole texts as the ledger names"
+            yield f"{line['stage']}: the evidence does not have as many whole texts as the ledger names"
     elif threshold is None:
         if evidence.values is None or len(evidence.values) != line["dim"]:
-            yield f"{line['stage']}: the evidence does not have the cells the ledger names"
+            yield f"{line['stage']}: the evidence does not have the cells that the ledger names"
     elif evidence.items is None or any(count < threshold for _, count in evidence.items):
         yield f"{line['stage']}: a released string did not pass the threshold"

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 JOURNAL_GONE = (
     "Restore the private folder of the run from the same backup as its evidence, or begin a new run in "
-    "another folder with -o. What was drawn stays charged."
+    "another folder with -o. What was already drawn remains charged."
 )
-_NEW_FOLDER = "Use a new run folder, or resume with the plan this one was started with."
+_NEW_FOLDER = "Use a new run folder, or resume with the plan with which this run was started."
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ class WriteAheadLog:
         drop_torn_line(self.path)
         if not events and self.begun:
             raise RunError(
-                "The journal of this run is gone, but its noisy answers are there.", hint=JOURNAL_GONE
+                "The journal of this run is missing, but its noisy answers are there.", hint=JOURNAL_GONE
             )
         if not events:
             append_line(self.path, canonical_json({"event": "begin", **self.heading}))
@@ -84,7 +84,7 @@ class WriteAheadLog:
         if seq in self.steps:
             if self.steps[seq].query != asdict(query):
                 raise RunError(
-                    f"Stage {query.stage} asks a different question from before.", hint=_NEW_FOLDER
+                    f"Stage {query.stage} asks a different question than before.", hint=_NEW_FOLDER
                 )
             return self.steps[seq]
         self._record({"event": "reserve", "seq": seq, "query": asdict(query)})
@@ -120,7 +120,7 @@ def journal_steps(path: Path) -> dict[int, Step]:
     """
     events = read_journal(path)
     if not events:
-        raise RunError("The journal of this run is gone.", hint=JOURNAL_GONE)
+        raise RunError("The journal of this run is missing.", hint=JOURNAL_GONE)
     journal = WriteAheadLog(path, events[0])
     for event in events[1:]:
         journal._take(event)  # noqa: SLF001  # the same file

@@ -106,7 +106,8 @@ def _claiming(release: Release) -> tuple[Mapping[str, Any], str]:
         )
     if "epsilon" not in ledger["claim"]:
         raise UsageError(
-            "This release claims no differential privacy, so it has no place in a registry of such releases.",
+            "This release claims no differential privacy, so it does not belong in a registry of such "
+            "releases.",
             hint="Its ledger says what it does claim: rpsg report RUN",
         )
     return ledger, about

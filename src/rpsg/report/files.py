@@ -45,7 +45,7 @@ MONTHS = (
 
 
 def write_release_report(release: Release) -> str:
-    """Write the report of a release that is being built; gives the file's SHA-256."""
+    """Write the report of a release that is being built; returns the file's SHA-256."""
     page = first_report(release) if has_first_form(release) else report(release)
     return write_atomic(release.path / REPORT, page.encode(), PUBLIC_MODE)
 
@@ -61,7 +61,7 @@ def day_in_words(moment: datetime) -> str:
 
 
 def write_public(release: Release, out: Path | None) -> tuple[Path, Report | None]:
-    """Write the public report beside the release, or to ``out``, with the public metrics of its evaluation.
+    """Write the public report next to the release, or to ``out``, with the public metrics of its evaluation.
 
     Returns the file, and the evaluation that it shows.
 
@@ -71,15 +71,15 @@ def write_public(release: Release, out: Path | None) -> tuple[Path, Report | Non
     """
     if out is None and release.run is None:
         raise UsageError(
-            "This is a release without its run folder, so it is not clear where to write the report.",
+            "This is a release without its run folder, so there is no default place for the report.",
             hint=f"Name a file outside the release: -o {REPORT}. (The release also contains the report that "
             f"was made with it.)",
         )
     target = out or release.path.parent / REPORT
     if _in_release(target):
         raise RunError(
-            "A release is never changed, but this file would be in one.",
-            hint=f"Write it somewhere else with -o {REPORT}.",
+            "A release is never changed, but this file would be inside one.",
+            hint=f"Write the report somewhere else: -o {REPORT}.",
         )
     scores = None if release.own_run is None else read_scores(release.own_run / PRIVATE / PUBLIC_RESULTS)
     write_atomic(target, report(release, scores, day=today()).encode(), PUBLIC_MODE)
@@ -99,7 +99,7 @@ def write_private(release: Release, out: Path | None) -> tuple[Path, Report | No
     if run is None:
         raise UsageError(
             "A private report needs the folder of a run that began on this machine, with this RPSG_HOME.",
-            hint="Name the folder of a run that you made here: rpsg report RUN --private",
+            hint="Name the folder of a run that you made on this machine: rpsg report RUN --private",
         )
     target = out or run / PRIVATE / REPORT
     if _in_release(target):
@@ -171,7 +171,7 @@ def _embeddings(run: Path, release: Release) -> tuple[Floats, Floats]:
     vault, plan = open_vault(run), release.plan_with_models()
     embedder = registry.embedder(plan.models.embedder, threads=plan.models.threads, server=plan.server)
     if embedder.name != release.embedder:
-        raise RunError("the embedder here is not the one that the run used.")
+        raise RunError("the embedder on this machine is not the one that the run used.")
     return _of_people(vault, embedder), embedder.embed([text.text for text in release.texts])
 
 

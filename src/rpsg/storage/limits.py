@@ -31,7 +31,7 @@ _AROUND_A_PROMPT = 64
 _FIRST_BATCH = 16
 #: The share of the remaining time that a batch may plan to use. It is below 1 because texts differ in length.
 _OF_THE_TIME = 0.8
-_KEPT = "Every text that came back is kept."
+_KEPT = "Every text that was written is kept."
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class UsageCap:
         first, everything = self.takes(worst[0]), sum(self.takes(most) for most in worst)
         said = f"{_number(self.size)} {self.unit}: {_number(self.used)} are used and may have been charged"
         enough = _rounded_up(self.used + everything)
-        return _reached(f"{said}, and the next text may take {_number(first)}", self.option, enough)
+        return _reached(f"{said}, and the next text may need {_number(first)}", self.option, enough)
 
     def silent_error(self) -> LimitError:
         """The same error without figures that depend on private texts."""
@@ -177,7 +177,8 @@ def _stretched(most: Most, stretch: float) -> Most:
 def _reached(what: str, option: str, enough: float) -> LimitError:
     return LimitError(
         f"The run stopped before its limit of {what}. {_KEPT}",
-        hint=f"To resume it, run the same command with a larger limit: {option} {enough:.15g} is enough now.",
+        hint=f"To resume it, run the same command with a larger limit: {option} {enough:.15g} is enough for "
+        "now.",
     )
 
 

@@ -168,7 +168,7 @@ class RunFolder:
         if self.is_released:
             raise RunError(
                 f"{self.release} is already there, and a release is never changed.",
-                hint="Use it unchanged, or start a new run in another folder with -o.",
+                hint="Use this release unchanged, or start a new run in another folder with -o.",
             )
         partial = self.path / "release.partial"
         with file_errors("assemble the release"):
@@ -207,13 +207,13 @@ def run_id_of(folder: Path) -> str:
 
 
 def way_to_finish(folder: Path) -> str:
-    """What to do with a run that has no release, in a sentence."""
+    """A sentence that says what to do with a run that has no release."""
     if is_own(folder) and purpose_of(folder) == AUDIT_RUN:
         return "An audit run has no release: see its private folder."
     if (folder / PRIVATE / PURGED).is_file():
-        return "It was purged, and cannot continue: start a new run in another folder with -o."
+        return "It was purged and cannot continue: start a new run in another folder with -o."
     if (folder / QUESTION.format(1)).is_file():
-        return "Its shards are not all counted and merged: see rpsg shards --help."
+        return "Not all of its shards have been counted and merged: see rpsg shards --help."
     return "Continue it: run the same `rpsg run` command again."
 
 
@@ -269,7 +269,7 @@ def open_vault(run: Path) -> Vault:
 
 
 def _layout(folder: Path, plan_toml: str, key: VaultKey) -> Vault | None:
-    """Make missing folders and files. Gives the vault, or None for a released run, which may have none."""
+    """Make missing folders and files. Returns the vault, or None for a released run, which may have none."""
     is_begun = (folder / JOURNAL).exists()
     for part in (folder, private_dir(folder / PRIVATE), private_dir(folder / EVIDENCE)):
         remove_parts(part)

@@ -1,7 +1,8 @@
 """Which plan a run folder belongs to, and what happens to the run when the plan changes.
 
     nothing charged, only trial prompts sent             starts over, as another run, and the first one's
-                                                         reservation ends; embeddings stay if the questions do
+                                                         reservation ends; embeddings are kept if the
+                                                         questions are the same
     charged, no question about texts, same questions     continues with the noisy answers already paid for
     a sketch, votes or tokens charged, other questions   refused
 
@@ -60,7 +61,7 @@ _CHANGED_FORMAT = "rpsg-changed/1"
 
 
 def make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str, purpose: str) -> tuple[str, ...]:
-    """Check that the folder can be used for a run of this plan, and set aside files of a changed plan.
+    """Check that the folder can be used for a run of this plan, and delete what an earlier plan made there.
 
     Returns the stages that were charged before the writer or its prompts were changed.
 
@@ -79,7 +80,7 @@ def make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str, pur
         )
     if about["plan_fingerprint"] == fingerprint:
         return ()
-    stages, hint = charged(folder), "Set these back to resume that run"
+    stages, hint = charged(folder), "To resume that run, set these back"
     if not (folder / RELEASE).exists():
         if questions and not stages and only_tried(folder):
             begin_anew(folder, keep_embeddings=about.get("questions") == questions)
@@ -93,8 +94,8 @@ def make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str, pur
                 _keep_about(folder, about["run_id"], fingerprint, questions, purpose)
                 return stages
             hint = (
-                "Private data were already compared with the texts that were written, so these settings "
-                "cannot change any more. Set them back"
+                "The private data have already been compared with the written texts, so these settings can "
+                "no longer change. Set them back"
             )
     raise RunError(
         f"{folder} holds a run of another plan{_differences(folder, plan_toml)}.",
@@ -128,7 +129,7 @@ def read_about(folder: Path) -> dict[str, Any]:
     known = {"format", "run_id", "plan_fingerprint"}
     if not isinstance(about, dict) or not known <= about.keys() or about["format"] != _FORMAT:
         raise RunError(
-            f"{folder / RUN} is damaged or of another version of RPSG.",
+            f"{folder / RUN} is damaged or was written by another version of RPSG.",
             hint="Use the version of RPSG that began this run, or start a new run in another folder with -o.",
         )
     return about
@@ -157,7 +158,7 @@ def charged(folder: Path) -> tuple[str, ...]:
 
 
 def only_tried(folder: Path) -> bool:
-    """Whether the prompts of the trial are all that writers were sent in this run."""
+    """Whether writers were sent only the prompts of the trial in this run."""
     with file_errors("read the journal"):
         file = folder / JOURNAL
         lines = file.read_bytes().splitlines() if file.exists() else []
@@ -175,9 +176,10 @@ def _sends_more(line: bytes) -> bool:
 def begin_anew(folder: Path, *, keep_embeddings: bool) -> None:
     """Remove all files of the run but its id, which is replaced afterwards.
 
-    With ``keep_embeddings`` the embeddings of the private texts stay, with their vault and the hash of their
-    rows. They do not stay if there are canaries, because these are embedded too, and the new run draws other
-    canaries; nor if some people give seeds, because the new run may have another list of them.
+    With ``keep_embeddings`` the embeddings of the private texts are kept, with their vault and the hash of
+    their rows. They are removed if there are canaries, because these are embedded too, and the new run draws
+    other canaries. They are also removed if some people give seeds, because the new run may have another list
+    of these people.
     """
     with file_errors("begin the run anew"):
         (folder / JOURNAL).unlink(missing_ok=True)
@@ -202,12 +204,12 @@ def changed_after(stages: Sequence[str]) -> bytes:
 
 
 def change_generation(folder: Path, after: Sequence[str]) -> None:
-    """Set aside what was made with the earlier writer or prompts, and record that they were changed.
+    """Delete what was made with the earlier writer or prompts, and record that they were changed.
 
-    Replies stay in the call store, for the bill; they are used again only for equal requests.
+    Replies are kept in the call store, because their usage counts; only equal requests use them again.
     """
     write_atomic(folder / EVIDENCE / CHANGED, changed_after(after))
-    with file_errors("set aside what the earlier writer wrote"):
+    with file_errors("move away what the earlier writer wrote"):
         for part in (folder / PRIVATE / STAGES, folder / EVIDENCE / PACK):
             shutil.rmtree(part, ignore_errors=True)
         for file in (folder / PRIVATE / FAILED, folder / EVIDENCE / FAILED, folder / PLAN):

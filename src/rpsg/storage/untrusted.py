@@ -140,7 +140,9 @@ def _copy_folder(folder: int, within: str, into: Path, seen: list[int]) -> None:
         elif stat.S_ISREG(mode):
             _copy_file(folder, name, full, into)
         else:
-            raise _refused(f"{_shown(full)} is a link, a folder or a device, but in a release it is a file.")
+            raise _refused(
+                f"{_shown(full)} must be a file in a release, but here it is a link, a folder or a device."
+            )
 
 
 def _copy_file(folder: int, name: str, full: str, into: Path) -> None:
@@ -153,7 +155,7 @@ def _copy_file(folder: int, name: str, full: str, into: Path) -> None:
             raise _refused(f"{_shown(full)} is not a plain file.")
         if facts.st_size > most:
             raise _refused(f"{_shown(full)} is larger than {most} bytes.")
-        # Otherwise a small archive could fill the disk. In an empty file there is nothing to seek.
+        # The copy of a sparse file could fill the disk. An empty file has no hole to look for.
         if facts.st_size and os.lseek(source, 0, os.SEEK_HOLE) < facts.st_size:
             raise _refused(f"{_shown(full)} is a sparse file, and no file of a release is one.")
         os.lseek(source, 0, os.SEEK_SET)
@@ -174,7 +176,9 @@ def _copy_file(folder: int, name: str, full: str, into: Path) -> None:
 
 
 def _refused(what: str) -> VerificationError:
-    return VerificationError(what, hint="Nothing else was read. Get the release again from whoever made it.")
+    return VerificationError(
+        what, hint="Nothing else was read. Get the release again from the person who made it."
+    )
 
 
 def _shown(name: str) -> str:

@@ -76,7 +76,7 @@ class Vault:
         wrapping = vault_key(source, make=False)
         if _key_id(wrapping) != about["key_id"]:
             raise RunError(
-                "The vault key on this machine is not the one that opens the private files of this run.",
+                "The vault key on this machine cannot open the private files of this run.",
                 hint="Restore the vault key (or the RPSG_HOME) with which this run was begun, or start a "
                 "new run in another folder with -o.",
             )

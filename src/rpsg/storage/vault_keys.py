@@ -54,9 +54,9 @@ def _from_file(*, make: bool) -> bytes:
     if len(key) != KEY_BYTES:
         raise RunError(
             f"{file} is damaged.",
-            hint="Restore it from a backup. Without it the private files of earlier runs cannot be read. To "
-            "begin anew without them, move the damaged file away and start a new run in another folder "
-            "with -o.",
+            hint="Restore it from a backup. Without it the private files of earlier runs cannot be read. If "
+            "you can do without them, move the damaged file away and start a new run in another folder with "
+            "-o.",
         )
     return key
 
@@ -76,7 +76,8 @@ def _from_environment() -> bytes:
     if not told:
         raise UsageError(
             f"The plan takes the key of private files from {VARIABLE}, but this variable is not set.",
-            hint=f"Make a key once with `openssl rand -hex 32`, keep it safe, and: export {VARIABLE}=...",
+            hint="Make a key once with `openssl rand -hex 32`, keep it safe, and set it with: "
+            f"export {VARIABLE}=...",
         )
     return _read_key(told, VARIABLE)
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from rpsg.viewer.folder import FolderEntry
 
 _STATES = {
-    "running": "Running. This page is kept up to date.",
-    "stopped": "Stopped. The same command resumes it, and then this page is updated again.",
+    "running": "Running. This page updates itself.",
+    "stopped": "Stopped. Repeat the command to resume. Then this page updates itself again.",
     "finished": "Finished.",
 }
 

@@ -32,8 +32,8 @@ ShownState = Literal["running", "finished", "stopped", "released", "damaged"]
 LARGEST_FILE = 1 << 26
 #: The errors that a damaged or hostile file can cause.
 _BROKEN = (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
-NOTHING_YET = "Nothing was released yet."
-AUDITED = "An audit run: its corpus was attacked, and is never released."
+NOTHING_YET = "Nothing has been released yet."
+AUDITED = "An audit run. Its corpus was attacked and is never released."
 
 
 @dataclass(frozen=True, slots=True)

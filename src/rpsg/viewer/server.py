@@ -89,5 +89,6 @@ def _listening(port: int) -> socket.socket:
         except (OSError, OverflowError):
             continue
     raise RunError(
-        f"The viewer cannot listen on any port of {HOST}.", hint="Is this a container without a network?"
+        f"The viewer cannot listen on any port of {HOST}.",
+        hint="Check whether this is a container without a network.",
     )

@@ -232,7 +232,7 @@ def test_a_model_too_large_for_this_machine_is_refused_before_it_is_loaded(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rpsg.models.transformers.weights.available_memory", lambda: 100 << 20)
-    with pytest.raises(ModelError, match=r"needs about [\d,]+ MB of memory, and 100 MB are free"):
+    with pytest.raises(ModelError, match=r"needs about [\d,]+ MB of memory, but only 100 MB are free"):
         TransformersWriter(folder)
 
 

@@ -62,7 +62,7 @@ BROKEN: dict[str, tuple[Any, str, str]] = {
         "a call of a tool in place of a text",
         "Switch tools off",
     ),
-    "no content and no reason": (choice(finish_reason="stop"), "an empty text", "answers with nothing"),
+    "no content and no reason": (choice(finish_reason="stop"), "an empty text", "gives empty answers"),
     "no message": (
         {"choices": [{"index": 0, "finish_reason": "stop"}]},
         "not as the API says",
@@ -198,4 +198,4 @@ def test_https_to_a_server_that_speaks_http_is_told(monkeypatch: pytest.MonkeyPa
         with pytest.raises(ModelError, match="no TLS connection") as stopped:
             writer.write([ASK])
         server.shutdown()
-    assert "want http in --base-url" in stopped.value.hint
+    assert "need http in --base-url" in stopped.value.hint

@@ -93,7 +93,10 @@ def _spread(
 def _tables(inputs: Inputs) -> dict[str, list[dict[str, Any]]]:
     """For each counted attribute that occurs on cards, a row for each of its values."""
     if inputs.counts is None:
-        raise UnavailableError("Only a run of a method with noisy counts has them: rpsg evaluate RUN.")
+        raise UnavailableError(
+            "This metric needs noisy counts, which only a run of a method that makes them has: rpsg evaluate "
+            "RUN."
+        )
     cards = inputs.corpus.cards or ()
     held: dict[str, Counter[str]] = {}
     for name in inputs.counts.counts:

@@ -1,6 +1,6 @@
 """Coherence of texts: how much their beginning helps a language model to predict their end.
 
-The likelihood of a text does not measure this: real texts surprise a model as much as nonsense. Two
+The likelihood of a text does not measure this: to a model, real texts are as unlikely as nonsense. Two
 comparisons of a text with itself do measure it; both are zero for incoherent text:
 
 ``coherence``: log p(second half | own first half) - log p(second half | first half of another text), over
@@ -104,8 +104,8 @@ def judge(inputs: Inputs) -> CoherenceGains:
     whole = [found for found in cut if found is not None]
     if len(whole) < LEAST:
         raise UnavailableError(
-            f"Too few texts: {LEAST} are needed that can be cut at the end of a sentence into halves of "
-            f"{SHORTEST} words or more."
+            f"There are too few texts: at least {LEAST} are needed that can be cut, at the end of a "
+            f"sentence, into halves of at least {SHORTEST} words."
         )
     scorer = inputs.models.judge
     others = [other.first for other in (*whole[1:], whole[0])]

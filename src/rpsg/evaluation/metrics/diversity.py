@@ -130,10 +130,10 @@ def _check_english(texts: Sequence[str]) -> None:
     """Raise UnavailableError for texts whose syllables are not those of English."""
     language = next(iter(languages_of(texts)), "")
     if language not in ENGLISH:
-        raise UnavailableError(f"It is for English, and most texts are in {name_of(language)}.")
+        raise UnavailableError(f"This metric is for English, but most texts are in {name_of(language)}.")
     letters = Counter(sign < _LATIN_ENDS for text in texts for sign in text if sign.isalpha())
     if letters[True] < letters[False]:
-        raise UnavailableError("It is for English, and most letters of the texts are not Latin.")
+        raise UnavailableError("This metric is for English, but most letters of the texts are not Latin.")
 
 
 def reading_ease(text: str) -> float | None:

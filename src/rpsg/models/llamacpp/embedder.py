@@ -166,7 +166,8 @@ def _fit(path: Path, cache: int, servers: int) -> int:
         return servers
     if each > memory:
         raise ModelError(
-            f"{path.name} needs about {each >> 20:,} MB of memory here, and {memory >> 20:,} MB are free.",
+            f"{path.name} needs about {each >> 20:,} MB of memory, but only {memory >> 20:,} MB are free on "
+            "this machine.",
             hint="Use a smaller model.",
         )
     return min(servers, memory // each)

@@ -103,7 +103,7 @@ class LlamaCppWriter:
             self.close()
             raise ModelError(
                 "The local model stopped answering.",
-                hint="Run the same command again; it continues from here.",
+                hint="Run the same command again; it continues where it stopped.",
             ) from error
         return replies
 
@@ -160,7 +160,8 @@ def _fit(path: Path, header: GgufHeader, slots: int | None, threads: int, contex
         else:
             needed = _needed(path, header, servers, each, context) >> 20
             raise ModelError(
-                f"{path.name} needs about {needed:,} MB of memory here, and {memory >> 20:,} MB are free.",
+                f"{path.name} needs about {needed:,} MB of memory, but only {memory >> 20:,} MB are free on "
+                "this machine.",
                 hint="Use a smaller model, fewer slots or a shorter context.",
             )
     return servers, each

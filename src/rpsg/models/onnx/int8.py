@@ -211,6 +211,6 @@ def _refuse_other_pooling(folder: Path) -> None:
     if file.is_file() and '"pooling_mode_mean_tokens": true' not in file.read_text(encoding="utf-8"):
         raise ModelError(
             f"The model in {folder} does not pool by the mean over tokens, which is the only pooling that "
-            "int8 has.",
+            "int8 supports.",
             hint=f"Use --embedder st:{folder}",
         )

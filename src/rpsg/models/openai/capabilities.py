@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 LIMIT = "max_completion_tokens in place of max_tokens"
 NO_SYSTEM = "system message within the first user message"
-QUIET = "asked not to think"
-ROOM = "room for thoughts"
+QUIET = "thinking switched off"
+ROOM = "a higher token limit, which leaves room for thinking"
 #: Additional tokens for a model that thinks before it writes.
 THOUGHTS = 4096
 _LEAVABLE = ("seed", "stop", "top_p", "temperature", "chat_template_kwargs", "encoding_format")

@@ -83,7 +83,7 @@ def parse_address(base_url: str, *, plain_http: bool = False) -> Address:
     local = is_loopback(host)
     if parts.scheme == "http" and not local and not plain_http:
         raise UsageError(
-            f"Plain http to {host} would show every text and the key to the network in between.",
+            f"Plain http to {host} would let anybody on the network in between read every text and the key.",
             hint="Use https, or forward the server's port to this machine with: ssh -L 8000:localhost:8000 "
             "HOST. "
             "Within a cluster whose network you trust, allow it with --plain-http.",
@@ -98,7 +98,7 @@ def address_of(kind: Kind, server: ServerSection) -> Address:
     """The address of the server in the plan; UsageError if it is required and missing."""
     if server.base_url:
         base_url = server.base_url
-        if kind == "azure":  # whichever of the resource's endpoints was named
+        if kind == "azure":  # the plan may name any endpoint of the resource
             base_url = base_url.strip().rstrip("/").removesuffix("/v1").removesuffix("/openai") + "/openai"
         found = parse_address(base_url, plain_http=server.plain_http)
         return replace(found, declared=server.this_machine)

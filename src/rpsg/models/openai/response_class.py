@@ -32,7 +32,7 @@ _STOPS: dict[int, tuple[str, str]] = {
     ),
     402: (
         "asks for a payment first",
-        "Pay the provider, then run the same command again; it continues from here.",
+        "Pay the provider, then run the same command again; it continues where it stopped.",
     ),
     403: (
         "does not let this key use the model {model}",
@@ -43,8 +43,8 @@ _STOPS: dict[int, tuple[str, str]] = {
         "Check the name of the model, and that base_url has the path of the server's API, often /v1.",
     ),
     501: (
-        "cannot do what is asked of the model {model}",
-        "Start the server with this function switched on, or use another model.",
+        "does not support what is asked of the model {model}",
+        "Start the server with this feature switched on, or use another model.",
     ),
 }
 
@@ -103,7 +103,8 @@ def classify_response(answer: HttpResponse, context: RequestContext, said: str =
         if _code(answer.body) in {"insufficient_quota", "billing_hard_limit_reached"}:
             raise ModelError(
                 f"The account at {context.host} has no quota left.",
-                hint="Add quota to the account, then run the same command again; it continues from here.",
+                hint="Add quota to the account, then run the same command again; it continues where it "
+                "stopped.",
             )
         return ResponseClass("busy", reason)
     if status == 503 and answer.wait is not None:

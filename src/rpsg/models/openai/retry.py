@@ -279,7 +279,7 @@ class RetryPolicy(Generic[Read]):
             return
         state.warned = True
         most = wait_in_words(patience) if patience > 60 else "a minute"
-        state.note(f"{self._context.host} gives no text ({reason}). It is asked again for up to {most}.")
+        state.note(f"{self._context.host} gives no text ({reason}). RPSG asks again for up to {most}.")
 
     def _lose_patience(self, reason: str, wait: float | None, patience: float) -> None:
         silence = self.limiter.silence() if self._state.answers else self.limiter.trouble()
@@ -296,5 +296,5 @@ class RetryPolicy(Generic[Read]):
     def _gave_up(self, what: str) -> ModelError:
         return ModelError(
             f"{self._context.host} {what}.",
-            hint="What was answered is kept. Run the same command again; it continues from here.",
+            hint="All answers so far are kept. Run the same command again; it continues where it stopped.",
         )

@@ -1,9 +1,9 @@
 """Logits of weights by transformers, for many prompts that are continued by the same tokens.
 
-The logits of a prompt must not depend, even in their last bits, on the prompts beside it. The sums of a
-matrix product depend on its shape and not on the content of other rows. So every step has the same number of
-rows and the same width, whatever the prompts are: texts are padded on the left to the longest that the
-caller's bounds allow, and unused rows hold empty texts. ``_require_alone`` checks this on this machine
+The logits of a prompt must not depend, even in their last bits, on the other prompts of its batch. The sums
+of a matrix product depend on its shape and not on the content of other rows. So every step has the same
+number of rows and the same width, whatever the prompts are: texts are padded on the left to the longest that
+the caller's bounds allow, and unused rows hold empty texts. ``_require_alone`` checks this on this machine
 before the first text of a shape is read. The words before all texts are computed once, in one row.
 """
 
@@ -46,7 +46,7 @@ _CLOSE = {"float32": 1e-4, "bfloat16": 2e-2}
 class TransformersLogits:
     """Logits from weights: a name as for ``find_weights``, or ``transformers:NAME``.
 
-    It takes the place of the writer, but writes nothing itself. The weights are loaded at the first use.
+    It replaces the writer, but writes nothing itself. The weights are loaded at the first use.
 
     Raises:
         MissingExtraError: torch or transformers is not installed.
@@ -115,7 +115,7 @@ class _Loaded:
         return found
 
     def beginning(self, ids: Sequence[int]) -> list[tuple[Any, Any]]:
-        """The keys and values of each layer for the tokens that all prompts begin with, of one row."""
+        """The keys and values of each layer for the common beginning of all prompts, computed as one row."""
         torch, transformers = import_torch(), import_transformers()
         if (known := tuple(ids)) not in self._beginnings:
             cache = transformers.DynamicCache()
@@ -207,7 +207,7 @@ class _CachedPrompts:
     def _step(self, ids: Any) -> Any:
         torch, start, stop = self._torch, self._at, self._at + ids.shape[1]
         self._at = stop
-        # Position i attends to what is neither padding nor after position i.
+        # Position i attends to positions up to i that are not padding.
         causal = torch.arange(self._mask.shape[1])[None, :] <= torch.arange(start, stop)[:, None]
         seen = self._mask[:, None, None, :] & causal[None, None]
         # Padding attends to itself; otherwise its row of the attention would be NaN.
@@ -276,7 +276,7 @@ def _require_alone(loaded: _Loaded, prompts: _Prompts, lanes: int) -> None:
         seen.append(tile.scores(some)[index])
     if not all(np.array_equal(seen[0], other) for other in seen):
         raise ModelError(
-            "Here the logits of a text depend on the other texts of its batch, so nothing can be claimed.",
+            "On this machine the logits of a text depend on its batch, so nothing can be claimed.",
             hint="Use another machine or another build of PyTorch.",
         )
 

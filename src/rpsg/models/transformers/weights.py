@@ -113,7 +113,8 @@ def refuse_too_large(weights: Weights, bytes_per_number: int, extra: int = 0) ->
     memory = available_memory()
     if memory is not None and needed > memory:
         raise ModelError(
-            f"{weights.label} needs about {needed >> 20:,} MB of memory, and {memory >> 20:,} MB are free.",
+            f"{weights.label} needs about {needed >> 20:,} MB of memory, but only {memory >> 20:,} MB are "
+            "free on this machine.",
             hint="Use a smaller model, or run a GGUF file of it with llama.cpp.",
         )
 
@@ -280,13 +281,13 @@ def as_model_errors(weights: Weights) -> Iterator[None]:
     except Exception as error:  # what these packages raise for bad files has no common base class
         raise ModelError(
             f"transformers could not load {weights.label} ({type(error).__name__}).",
-            hint="It must be of a kind that transformers knows by itself: code beside weights is not run.",
+            hint="Use a model that transformers supports by itself: code beside weights is not run.",
         ) from error
 
 
 @contextmanager
 def quietly(transformers: Any) -> Iterator[None]:
-    """Without progress bars and messages of transformers; the previous settings are restored."""
+    """Within this context transformers shows no progress bars and messages."""
     logging = transformers.utils.logging
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()

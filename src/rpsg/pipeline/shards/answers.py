@@ -51,7 +51,7 @@ def read_answers(run: Path, files: Sequence[Path]) -> Answers:
             )
         if answered is not None and answered is not task:
             raise UsageError(
-                f"{file} and {found[min(found)][0]} answer different questions of this run.",
+                f"{file} and {found[min(found)][0]} are answers to different questions of this run.",
                 hint="Merge the files of one question at a time.",
             )
         if address.shard in found:
@@ -61,7 +61,7 @@ def read_answers(run: Path, files: Sequence[Path]) -> Answers:
             )
         answered, found[address.shard] = task, (file, content)
     if answered is None:
-        raise UsageError("No file of a shard was named.", hint="rpsg merge shards/*.sum -o RUN")
+        raise UsageError("No files of shards were named.", hint="rpsg merge shards/*.sum -o RUN")
     missing = [str(n) for n in range(1, answered.about.shards + 1) if n not in found]
     if missing:
         raise UsageError(

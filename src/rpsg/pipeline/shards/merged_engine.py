@@ -72,7 +72,7 @@ class MergedEngine:
         if self.answers is not None and self.answers.task.about.number == task.about.number:
             raise DataError(
                 f"{file.name} has changed since the shards answered it: the program, a model or a draft is "
-                "different now. Nothing was spent for it.",
+                "different now. Nothing was spent on this question.",
                 hint="Count the new question in every shard, and merge those files.",
             )
         raise ShardsNeeded(file, task)

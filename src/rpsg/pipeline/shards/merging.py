@@ -98,7 +98,7 @@ def merge(
     """
     if not (run / RUN).is_file() or not is_own(run):
         raise UsageError(
-            f"{run} holds no run that was begun here.",
+            f"{run} does not contain a run that was begun on this machine.",
             hint="Begin one with rpsg shards -o RUN, and merge in that folder and with the same RPSG_HOME.",
         )
     plan = resolve(read_toml(run / PLAN))
@@ -143,7 +143,7 @@ def open_merged(answers: Answers | None, nodes: bool, run: RunParts) -> PrivateS
         run.progress.note(
             f"Did the shards read the right files? The answer is private: see {PRIVATE}/{NOTES}."
         )
-    around = "The private texts of this run are counted in shards, and a step asked to read them."
+    around = "The private texts of this run are counted in shards, but a step asked to read them directly."
     people = nobody(run.tools, run.progress, around)
     pack = find_pack(plan.corpus.domain)
     engine = MergedEngine(plan, pack, run.budget, folder, run.tools, key, answers, held)
@@ -179,7 +179,8 @@ def _opened(answers: Answers, key: bytes) -> tuple[dict[Query, Private[ExactSum]
 def _note_rows(
     plan: Plan, folder: RunFolder, readings: Private[list[RowsRead]], digests: Private[list[bytes]]
 ) -> None:
-    """Note for the operator whether shards read the right rows, and which other accounts paid for them.
+    """Note for the operator whether shards read the right rows, and to which other accounts these were
+    charged.
 
     The account book is always asked twice for each shard, about the first reading and the latest, so that the
     number of look-ups reveals nothing.

@@ -1,8 +1,8 @@
 """Whether a published audit can be one of its release: what anybody can compare without the private texts.
 
 Only the operator can count again, and anybody who has a release can put any counts into it. But an audit of a
-few invented rows, of another plan or of another corpus does not fit the sizes of the release, and is found
-out.
+few invented rows, of another plan or of another corpus does not fit the sizes of the release, and is
+detected.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ LIKE = "the corpus of the published audit had about as many texts, and as long, 
 PEOPLE = "the people of the published audit are about as many as the release counted"
 CANARIES = "the canaries of the published audit are those that the plan drew"
 CHANCE = "how often a canary is in the corpus by chance"
-#: How many standard deviations a count may be off; by chance fewer than one honest audit in a hundred million
-#: is off by more.
+#: How many standard deviations a count may be off. By chance, fewer than one honest audit in a hundred
+#: million is off by more.
 SPREAD = 6.0
-#: How many times larger or smaller another corpus of the same plan may be, and how many times fewer people an
-#: audit may have had than were counted, which leaves room for those who wrote no word.
+#: The largest ratio between the sizes of two corpora of the same plan. An audit may also have this many times
+#: fewer people than were counted, because some people may have written no word.
 FACTOR = 2.0
 
 
@@ -49,17 +49,19 @@ def audit_fits(
     """
     same = found["plan"] == tested_plan(plan, pack)
     yield Check(
-        PLAN, ok=same, detail="pack, method, models, epsilon and size" if same else "it is of another plan"
+        PLAN,
+        ok=same,
+        detail="pack, method, models, epsilon and size" if same else "it is an audit of another plan",
     )
     if found["of"] == THIS:
         told = (found["corpus"]["texts"], found["corpus"].get("sha256"))
         same = told == (len(texts), texts_digest(texts))
-        yield Check(CORPUS, ok=same, detail="every text" if same else "it was of other texts")
+        yield Check(CORPUS, ok=same, detail="every text" if same else "it was an audit of other texts")
         yield from _as_planned(found, plan)
     else:
         count = int(found["corpus"]["texts"])
         same = "sha256" not in found["corpus"] and _is_near(count, len(texts))
-        yield Check(LIKE, ok=same, detail=f"{count:,} texts; here are {len(texts):,}")
+        yield Check(LIKE, ok=same, detail=f"its corpus had {count:,} texts, and this one has {len(texts):,}")
     yield from _chance(found, texts)
     yield from _people(found, ledger, plan, evidence)
 
@@ -71,7 +73,7 @@ def _as_planned(found: Line, plan: Plan) -> Iterator[Check]:
     same = found["people"]["share_held_out"] == plan.data.audit_holdout
     if planted is not None:
         same = same and abs(planted - drawn / 2) <= reach
-    detail = f"{drawn:,} drawn, {planted or 0:,} planted" if same else "the plan drew another number"
+    detail = f"{drawn:,} drawn, {planted or 0:,} planted" if same else "the numbers in the plan are different"
     yield Check(CANARIES, ok=same, detail=detail)
 
 
@@ -104,9 +106,11 @@ def _people(found: Line, ledger: Line, plan: Plan, evidence: Path) -> Iterator[C
     noise = float(line["sigma"]) + math.sqrt(drawn) / 2 + math.sqrt(counted * kept * (1 - kept))
     reach = SPREAD * (noise / kept + math.sqrt(members * (1 - share)) / share)
     same = counted / FACTOR - reach <= had <= counted + reach
-    detail = f"{round(had):,} people with those held out, of {round(counted):,} counted with noise"
+    detail = f"{round(had):,} people including those held out; {round(counted):,} were counted with noise"
     if left_out:
-        detail += f"; {left_out:,} of them used but not looked at, since others wrote the same"
+        detail += (
+            f"; {left_out:,} of them were used but left out of the audit, because others wrote the same text"
+        )
     yield Check(PEOPLE, ok=same, detail=detail)
 
 

@@ -41,9 +41,10 @@ if TYPE_CHECKING:
     from rpsg.privacy.accounting import Budget
     from rpsg.protocols import Endpoint
 
-#: More cells than any schema that people can fill; a larger schema would only exhaust memory.
+#: More cells than a schema has that people can fill; a larger schema would only exhaust memory.
 MOST_CELLS = 1_000_000
-#: The limit for texts times values of an attribute: drawing cards holds a number in memory for each.
+#: The limit for the number of texts times the values of an attribute: drawing cards needs memory for each
+#: pair.
 MOST_DRAWN = 300_000_000
 #: The length of a message that quotes an untrusted file.
 MOST_QUOTED = 400
@@ -110,7 +111,7 @@ def _plan(path: Path) -> Plan:
     try:
         return resolve(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError):
-        raise VerificationError(f"The evidence holds no readable {path.name}.") from None
+        raise VerificationError(f"The evidence has no {path.name} that can be read.") from None
 
 
 def _check_public(plan: Plan, method: Method, path: Path) -> None:
@@ -125,7 +126,7 @@ def _check_public(plan: Plan, method: Method, path: Path) -> None:
         or any(map(PLACE.match, _names_of_models(plan)))
     )
     if own or any(getattr(plan.server, key) != value for key, value in ACCOUNT.items()):
-        raise VerificationError(f"{path.name} holds settings that no release states.")
+        raise VerificationError(f"{path.name} has settings that no release contains.")
     if told_toml(plan, method).encode() != path.read_bytes():
         raise VerificationError(f"{path.name} is not in the form that a release has.")
 
@@ -146,7 +147,7 @@ def _pack(folder: Path, plan: Plan) -> Pack:
     except (OSError, ValueError, RecursionError, TypeError, AttributeError, LookupError):
         raise VerificationError("The domain pack of the evidence cannot be read.") from None
     if len(files_of(folder, [a.file for a in pack.attributes])) != len(list(folder.iterdir())):
-        raise VerificationError("The domain pack of the evidence has a file that no pack reads.")
+        raise VerificationError("The domain pack of the evidence has a file that does not belong to a pack.")
     if plan.corpus.domain != pack.name:
         raise VerificationError("The plan names a different domain pack from the one in the evidence.")
     if sum(prod(shape) for shape in shapes(pack)) > MOST_CELLS:
@@ -204,7 +205,7 @@ def check_amount(claimed: Claimed, texts: int) -> None:
     plan = claimed.plan
     writes_pool = claimed.budget is not None and "method.oversample" not in claimed.method.untold
     wanted = max(plan.corpus.size, pool_size(plan)) if writes_pool else plan.corpus.size
-    # How many texts a method of another package writes is its own affair, and the caller allowed it by name.
+    # The number of texts is not checked for a method of another package, which the caller allowed by name.
     if claimed.method.name in registry.built_in("methods") and wanted > texts:
         raise VerificationError("The plan asks for more texts than the evidence has replies for.")
     widest = max((len(a.values) for a in claimed.pack.attributes), default=0)
@@ -288,7 +289,7 @@ def told_readers(claimed: Claimed) -> str:
     except (OSError, ValueError, LookupError, TypeError):
         raise VerificationError(f"{EGRESS} cannot be read.") from None
     if told not in possible:
-        raise VerificationError(f"{EGRESS} names other machines as readers than those that counted shards.")
+        raise VerificationError(f"The readers in {EGRESS} are not the machines that counted shards.")
     return told
 
 

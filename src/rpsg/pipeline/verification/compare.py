@@ -1,4 +1,4 @@
-"""A release compared with one that was made again: which files differ, and where."""
+"""A release compared with the rebuilt one: which files differ, and where."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def compared(claimed: Claimed, made: Made, processes: Processes = HERE) -> Iterator[Check]:
-    """Each file of the release compared to the one that is made here, in both directions."""
+    """Each file of the release compared with the rebuilt one, in both directions."""
     with tempfile.TemporaryDirectory(prefix="rpsg-verify-") as scratch:
         again = Path(scratch) / RELEASE
         again.mkdir()
@@ -63,7 +63,7 @@ def _same_file(name: str, theirs: Path, ours: Path) -> Check:
     if theirs.stat().st_size == ours.stat().st_size and file_sha256(theirs) == file_sha256(ours):
         return Check(name, ok=True, detail="as it follows from plan, pack and evidence")
     found, made = theirs.read_bytes(), ours.read_bytes()
-    return Check(name, ok=False, detail=f"differs from the file made again{_where(name, found, made)}")
+    return Check(name, ok=False, detail=f"differs from the rebuilt file{_where(name, found, made)}")
 
 
 def _where(name: str, found: bytes, made: bytes) -> str:

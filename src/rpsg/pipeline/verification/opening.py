@@ -96,7 +96,11 @@ def check_commitment(vault: Vault, corpus: Private[PrivateCorpus], ledger: Mappi
     nonce = bytes.fromhex(kept["nonce"])
     if commit_to(corpus, nonce).value == ledger.get("private_commitment", {}).get("value"):
         return Check(COMMITMENT, ok=True, detail="these rows, in this order, with the nonce of the vault")
-    return Check(COMMITMENT, ok=False, detail="the ledger's commitment is to other rows, or another run's")
+    return Check(
+        COMMITMENT,
+        ok=False,
+        detail="the commitment in the ledger is to other rows, or it is that of another run",
+    )
 
 
 def _differences(folder: RunFolder, plan: Plan, ledger: Mapping[str, Any]) -> Iterator[str]:
@@ -111,14 +115,14 @@ def _differences(folder: RunFolder, plan: Plan, ledger: Mapping[str, Any]) -> It
         if not line["output_sha256"] == steps[seq].sha256 == hashlib.sha256(content).hexdigest():
             yield f"{line['stage']}: journal, evidence and ledger do not name the same noisy answer"
         elif parse_evidence(content).draw not in steps[seq].draws:
-            yield f"{line['stage']}: the journal does not know the draw of the evidence"
+            yield f"{line['stage']}: the draw of the evidence is not in the journal"
     paid = account_of(plan, Odometer()).draws_of(folder.run_id)
     if drawn - paid:
-        yield f"the account book does not know {len(drawn - paid)} of {len(drawn)} draws"
+        yield f"{len(drawn - paid)} of {len(drawn)} draws are not in the account book"
     if paid - drawn:
         yield (
-            f"the account book holds {len(paid - drawn)} draws of this run that this folder does not know: "
-            "noise was drawn in a copy of it, or before it was rolled back"
+            f"the account book has {len(paid - drawn)} draws of this run that are not in this folder: noise "
+            "was drawn in a copy of the folder, or the folder was replaced by an older copy"
         )
 
 
@@ -146,5 +150,7 @@ def _verdict(found: Outcome, tests: int) -> Check:
     chances = f"p = {found.spread:.2g} for its spread and {found.mean:.2g} for its mean, over {counts}"
     detail = found.reason or f"{chances}; a p below {FALSE_ALARM / max(1, tests):.1g} would fail"
     return Check(
-        f"noisy minus clean is the stated noise: {found.stage}", ok=found.is_noise(tests), detail=detail
+        f"noisy minus exact answers are the stated noise: {found.stage}",
+        ok=found.is_noise(tests),
+        detail=detail,
     )

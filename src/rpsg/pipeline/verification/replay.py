@@ -1,4 +1,4 @@
-"""Makes a release again, from the release alone: noisy answers, plan, pack, replies and public models.
+"""Rebuilds a release from the release alone: noisy answers, plan, pack, replies and public models.
 
 There is no private data: the people of a replay have none, and reading them is an error. The result must
 equal the release, byte for byte. If texts were made from private records, only the operator can derive
@@ -70,7 +70,7 @@ def made_again(
     progress: Progress | None,
     processes: Processes = HERE,
 ) -> Made:
-    """What the release was made from, derived except for what only its ledger can say.
+    """What the release was made from. All of it is derived, except for what only its ledger can say.
 
     Args:
         claimed: the release.
@@ -147,7 +147,7 @@ def _from_rows(claimed: Claimed, progress: Progress) -> Made:
     expected = claimed.method.flows_of(claimed.plan, tools)
     flows = tuple(UnprotectedFlow(f["from"], f["to"], f["what"]) for f in ledger["non_dp_flows"])
     if _of_one_writer(flows, expected, tools.writer.name, changed=changed) != expected:
-        raise VerificationError("The ledger names other reads of private text than this plan makes.")
+        raise VerificationError("The reads of private text in the ledger are not those that this plan makes.")
     kernel = None
     if claimed.method.retell is not None:
         kernel = ReplayKernel(claimed.evidence, ledger)
@@ -265,14 +265,14 @@ def load_known(
     """
     opened = [role for role in ROLES if role != "writer" or writer is None]
     check_known(plan, opened, models, plugins)
-    # On this machine: a release that is checked leads to no cluster.
+    # Loaded on this machine, because checking a release must not connect to a cluster.
     here = {"models": plan.models.model_copy(update=dict(models)), "engine": EngineSection()}
     plan = plan.model_copy(update=here)
     try:
         return load_tools(plan, writer)
     except (UsageError, ModelError) as error:
         raise VerificationError(
-            f"A model of this release was not found here: {error.message}",
+            f"A model of this release was not found on this machine: {error.message}",
             hint=f"{error.hint} If the run had it as a file or folder, say where yours is, for instance: "
             f"rpsg verify RUN --model embedder=PATH (roles: {', '.join(ROLES)}).".strip(),
         ) from None
@@ -284,6 +284,7 @@ def _same_models(claimed: Claimed, tools: Tools) -> None:
     for model in (tools.embedder, tools.sentiment):
         if model.name not in named:
             raise VerificationError(
-                f"This release was made with other models than those here ({model.name} is not among them).",
+                f"This release was made with models that differ from those on this machine ({model.name} is "
+                "not among them).",
                 hint="Download the models that the ledger names with: rpsg models pull",
             )

@@ -121,8 +121,8 @@ def _audit_to_publish(run: Path, folder: Path, data: Path | None) -> dict[str, A
     pack = read_pack(run / RELEASE / EVIDENCE / PACK)
     if "published_audit" in ledger:
         raise UsageError(
-            "This release has a published audit, and a second one is refused: with several audits one could "
-            "show only the best.",
+            "This release has a published audit, and a second one is refused: somebody could make several "
+            "audits and publish only the best.",
             hint="Make a new release for another audit, which spends budget again.",
         )
     try:

@@ -1,4 +1,4 @@
-"""``rpsg verify``: copies a release, makes it again from its evidence, and compares byte for byte."""
+"""``rpsg verify``: copies a release, rebuilds it from its evidence, and compares byte for byte."""
 
 from __future__ import annotations
 
@@ -45,14 +45,19 @@ SIGNED = "signature"
 AUDIT_FITS = "the published audit fits the release"
 OPINION = "every epsilon again, by another accountant"
 UNKNOWN_SIGNER = "who holds the key that signed it: compare the fingerprint, or name the key with --key"
-UNSIGNED = "who made it: nobody has signed it, and this program builds a release that fits from any inputs"
+UNSIGNED = "who made it: nobody has signed it, and this program makes a matching release from any inputs"
 REGENERATE = "the writer writes the same texts again"
 FROM_SEEDS = (
-    "that the rows follow from their inputs: they began with private records, so only the operator can",
+    (
+        "that the rows follow from their inputs: they began with private records, so only the operator can "
+        "check this"
+    ),
     "that the rows are synthetic at all: the operator could have put others in their place",
 )
 OTHER_PARQUET = f"that {PARQUET}, written by another version of pyarrow, holds no bytes beside its table"
-FROM_VOTERS = ("that the voters' noisy answers are those that were drawn: rows do not follow from them",)
+FROM_VOTERS = (
+    "that the voters' noisy answers are those that were drawn, because the rows do not follow from them",
+)
 #: A release of fewer texts is checked by one process: starting others would take longer than they save.
 MANY_TEXTS = 5000
 #: The most processes that start without a setting: more of them would hardly be faster.
@@ -77,7 +82,7 @@ def verify(
     Nothing that the release names is opened: no model except those known here by digest and those that the
     caller names by role in ``models``, no server, no path outside its folder, no plug-in except ``plugins``.
     The first error in the form of the release ends the check. ``workers`` processes share the work; None: one
-    for each core if the release is large. With ``key`` the release must be signed by that
+    for each core if the release is large. With ``key`` the release must have a signature that fits this
     public key; with ``second_opinion`` another accountant computes every epsilon again.
 
     Raises:
@@ -112,7 +117,7 @@ def _with_opinions(
         cannot_show += (UNKNOWN_SIGNER if "signer" in ledger else UNSIGNED,)
     if second_opinion and makes_dp_claim(ledger) and all(check.ok for check in found.checks):
         reasons = list(disagreements(ledger))
-        detail = "; ".join(reasons) or "privacy-loss distributions give the same figures"
+        detail = "; ".join(reasons) or "the other accountant gives the same figures"
         checks.append(Check(OPINION, ok=not reasons, detail=detail))
     return replace(found, checks=tuple(checks), cannot_show=cannot_show)
 
@@ -130,7 +135,9 @@ def _signed(copy: Path, ledger: Mapping[str, Any], key: bytes | None) -> Iterato
     if not is_signed(signer, (copy / LEDGER).read_bytes(), content):
         yield Check(SIGNED, ok=False, detail="the key that is named did not sign this ledger")
     elif key is None:
-        yield Check(SIGNED, ok=True, detail=f"by {signer['fingerprint']}; whose key that is was not checked")
+        yield Check(
+            SIGNED, ok=True, detail=f"by {signer['fingerprint']}; it was not checked whose key that is"
+        )
     elif signer["public_key"] != key.hex():
         yield Check(SIGNED, ok=False, detail=f"by {signer['fingerprint']}, which is not your key")
     else:
@@ -170,7 +177,7 @@ def _of_copy(
         if regenerate and claimed.method.has_seeds:
             raise UsageError(
                 "A release that began with private records cannot be written again from what is public.",
-                hint="Leave out --regenerate: everything but the rows is checked.",
+                hint="Leave out --regenerate: then everything but the rows is checked.",
             )
         cannot_show += FROM_SEEDS if claimed.method.has_seeds else ()
         cannot_show += FROM_VOTERS if claimed.method.has_donors else ()
@@ -239,7 +246,7 @@ def _made_again(
             detail = "byte for byte" if same else f"what it writes differs from {CORPUS}"
             checks.append(Check(REGENERATE, ok=same, detail=detail))
     except LostProcessError:
-        raise  # that says nothing about the release
+        raise  # such an error says nothing about the release
     except RpsgError as error:
         return [Check(FOLLOWS, ok=False, detail=error.sentences)]
     except _BROKEN as error:
@@ -263,16 +270,19 @@ def _program(ledger: Mapping[str, Any]) -> tuple[Check, str]:
     """Whether this program made the release, and if another version did, what therefore cannot be shown."""
     theirs, here = ledger["code"], code_facts()
     if theirs["source_sha256"] == here["source_sha256"]:
-        return Check(PROGRAM, ok=True, detail="is the one that checks it, byte for byte"), ""
+        return Check(PROGRAM, ok=True, detail="it is the program that checks the release, byte for byte"), ""
     if theirs["version"] == here["version"]:
         detail = (
-            f"is called rpsg {here['version']} like this one, but has other sources: check the release with "
-            f"the sources whose digest begins with {ascii(str(theirs['source_sha256'])[:12])[1:-1]}"
+            f"it is called rpsg {here['version']} like this one, but its sources are different: check the "
+            "release with the sources whose digest begins "
+            f"with {ascii(str(theirs['source_sha256'])[:12])[1:-1]}"
         )
         return Check(PROGRAM, ok=False, detail=detail), ""
     version = ascii(str(theirs["version"])[:40])
     note = f"that version {version} of rpsg, which made it, does what this one ({here['version']}) does"
-    return Check(PROGRAM, ok=True, detail=f"is another version ({version}); this one derives the same"), note
+    return Check(
+        PROGRAM, ok=True, detail=f"it is another version ({version}), and this version derives the same files"
+    ), note
 
 
 def plan_to_open(release: Path, claimed: Claimed, models: dict[str, str]) -> Plan:

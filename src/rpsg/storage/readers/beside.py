@@ -28,7 +28,8 @@ _DATE = re.compile(
     r"(?:[T ][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?"
     r"(?: ?(?:Z|UTC|[AP]M|[+-][0-9]{2}:?[0-9]{2}))?)?"
 )
-#: Longer numbers are read as names, because Python needs hours to convert some of them.
+#: The most digits of a number. Longer ones are read as names, because Python needs hours to convert some of
+#: them.
 _LONGEST_NUMBER = 40
 
 
@@ -84,11 +85,14 @@ def by_spelling(values: Collection[str], what: str = "label") -> dict[str, str]:
     for value in values:
         name = spelled(value)
         if name is None:
-            hint = f"Leave it out: the setting [data] unlisted decides what happens to rows without a {what}."
+            hint = (
+                f"Leave the empty {what} out: the setting [data] unlisted decides what happens to rows "
+                f"without a {what}."
+            )
             raise UsageError(f"A declared {what} is empty.", hint=hint)
         if name in declared:
             raise UsageError(
-                f"Two of the declared {what}s are the same value in a file.",
+                f"Two of the declared {what}s mean the same value.",
                 hint="They differ only in spelling, like 5 and 5.0, or true and True. Declare only one of "
                 "them.",
             )

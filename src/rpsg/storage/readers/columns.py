@@ -82,10 +82,9 @@ def _missing(
     names = nameable(header)
     if not names:
         hint = (
-            "The header contains more than short names, so it may be somebody's row and is not shown. "
-            "If these "
-            f"are the column names, copy the right one, in quotes: --{option} 'What would you change?'. If "
-            f"there is no header, add one with the column names, such as {name}."
+            "The header contains more than short names, so it may be the row of a person and is not shown. "
+            f"If it has the column names, copy the right one, in quotes: --{option} 'What would you "
+            f"change?'. If there is no header, add one with the column names, such as {name}."
         )
     elif close := _closest(name, names):
         # Quotes make the name a single word in a shell, and a value in Python.
@@ -94,8 +93,8 @@ def _missing(
         hint = f"Give the name of the right column with --{option}. {_listed(names)}"
     if may_be_title and sum(map(bool, header)) == 1:
         hint += (
-            " If this is a title and not the header, correct the name of the column. If the name is right, "
-            "delete the lines above the header; if there is one such line: tail -n +2 OLD > NEW"
+            " Correct the name of the column. Or, if the first line is a title and the name is right, delete "
+            "the lines above the header; for one such line: tail -n +2 OLD > NEW"
         )
     raise DataError(f"{path}: there is no column {name!r} for --{option}.", hint=hint)
 
@@ -103,8 +102,8 @@ def _missing(
 def is_below_title(
     above: Iterable[Sequence[str]], header: Sequence[str], below: Iterable[Sequence[str]]
 ) -> bool:
-    """Whether the rows above ``header`` are a title. Each of them has one field. The header has several, and
-    so have at least half of the rows below it, but no more than the header.
+    """Whether the rows above ``header`` are a title: each of them has one field, the header has several, and
+    at least half of the rows below it have several too, but no more than the header.
 
     Rows of a table have as many fields as their header, so they are never taken for a title. In a table with
     one column, the rows below show that ``header`` is a row too. Otherwise one row that happens to contain

@@ -60,7 +60,7 @@ def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -
         header = [name_in_header(name) for name in written]
         check_header(path, header, columns, may_be_title=True)
         values = itemgetter(*(index or 0 for index in columns.of(header)))  # 0 stands for no column
-        separators = _SEPARATORS.get(separator, f"the sign {separator}")
+        separators = _SEPARATORS.get(separator, f"the characters {separator!r}")
         width, first = len(header), written[0]
         for number, fields in _numbered(path, reader, source):
             if source.size > lines.MAX_LINE_BYTES:
@@ -68,7 +68,7 @@ def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -
             elif len(fields) != width and (len(fields) < width or any(fields[width:])):
                 yield _ragged(path, number, len(fields), width, separators)
             elif fields[0].strip() == first and [name.strip() for name in fields[:width]] == written:
-                hint = "Several files were joined, each with its header. You need not do anything."
+                hint = "Several files were joined, each with its header. You do not have to do anything."
                 yield fault(path, "line", number, REPEATED, hint)
             else:
                 yield number, values(fields)
@@ -110,7 +110,7 @@ def _opened(
     if "\0" in first[0]:
         raise DataError(
             f"{path}, line 1: there is a NUL byte, so this is not a UTF-8 text file.",
-            hint="If it was saved as UTF-16, add: --encoding utf-16",
+            hint="If the file was saved as UTF-16, add: --encoding utf-16",
         )
     if first[0].startswith('{"'):
         raise DataError(f"{path} is JSON.", hint="If each line is one object, add: --format jsonl")
@@ -165,8 +165,8 @@ class _PhysicalLines:
         self.texts = self._read()
         #: The number of lines that the parser never sees.
         self.lines_before = 0
-        #: The line, counted from 1, in which the parser's current row begins, and the row's bytes before the
-        #: block of lines that is being read, or more.
+        #: The line, counted from 1, in which the parser's current row begins; and an upper bound on the row's
+        #: bytes in earlier blocks of lines.
         self.begins, self.size = 1, 0
 
     @property
@@ -181,7 +181,7 @@ class _PhysicalLines:
         return next(self.texts)
 
     def _read(self) -> Iterator[str]:
-        """This is a generator, because that costs less per line than calling a method for each line."""
+        """The lines for the parser. A generator takes less time per line than a method."""
         number = at = 0
         has_utf8 = False
         for block in lines.line_blocks(self._source, self._skeleton):
@@ -258,7 +258,7 @@ def _numbered(path: str, reader: Reader, source: _PhysicalLines) -> Iterator[tup
                 yield source.begins, fields
             source.begins, source.size = reader.line_num + first, 0
     except csv.Error:
-        is_broken = True  # the error contains a piece of the row, so it must not become the cause of another
+        is_broken = True  # the error contains a piece of the row, so no other error may be chained to it
     if is_broken:
         raise _broken(path, source.begins, is_header=source.begins == first)
 
@@ -276,7 +276,10 @@ def _long_fields() -> Iterator[None]:
 
 
 def _broken(path: str, number: int, *, is_header: bool) -> DataError:
-    other = " If another sign separates the columns, name it in a first line, such as: sep=:" * is_header
+    other = (
+        " If another character separates the columns, name it in a line before the header, such as: sep=:"
+        * is_header
+    )
     return DataError(
         f"{path}: the row that begins on line {number} is not valid CSV.",
         hint="A quote is opened and never closed, or something follows a closing quote. Inside a quoted text "
@@ -286,12 +289,12 @@ def _broken(path: str, number: int, *, is_header: bool) -> DataError:
 
 def _ragged(path: str, number: int, found: int, expected: int, separators: str) -> Fault:
     fields = "1 field" if found == 1 else f"{found} fields"
-    hint = f'Columns are separated by {separators} here. Put texts that have one in double quotes: "...".'
+    hint = f'In this file {separators} separate columns. Put texts that have one in double quotes: "...".'
     detail = f"the row has {fields}; the header has {expected}"
     return fault(path, "line", number, RAGGED, hint, detail=detail)
 
 
 def _too_long(path: str, number: int) -> Fault:
-    hint = "Check that every quote is closed. If this row really is so long, shorten its text."
+    hint = "Check that every quote is closed. If this row really is that long, shorten its text."
     detail = f"the row is longer than {lines.MAX_LINE_BYTES >> 20} MiB"
     return fault(path, "line", number, TOO_LONG, hint, detail=detail)

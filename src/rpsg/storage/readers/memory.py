@@ -82,7 +82,7 @@ def header_of(path: Path) -> list[str]:
 
 
 def check_columns(path: Path, columns: Columns) -> None:
-    """Raise DataError unless every wanted column is there, once; keys of rows are not named."""
+    """Raise DataError if a wanted column is missing or occurs twice. The message quotes no key of a row."""
     table = _HELD[str(path)]
     if not table.is_rows:
         check_header(CALLED, table.names, columns)
@@ -157,20 +157,20 @@ def _hint(data: object) -> str:
     """How to make a table of other data that contain texts."""
     package, kind = type(data).__module__.partition(".")[0], type(data).__name__
     if isinstance(data, list | tuple) and any(isinstance(row, str) for row in data):
-        return 'Make dicts of the texts: [{"text": text} for text in texts].'
+        return 'Make dicts from the texts: [{"text": text} for text in texts].'
     hints = (
-        (isinstance(data, dict), "Make a data frame of it: pandas.DataFrame(data)."),
+        (isinstance(data, dict), "Make a data frame from it: pandas.DataFrame(data)."),
         (
             kind == "Series" and package in {"pandas", "polars"},
-            'Make a data frame of it: data.to_frame("text").',
+            'Make a data frame from it: data.to_frame("text").',
         ),
-        (kind == "ndarray", 'Make a data frame of it: pandas.DataFrame(data, columns=["text", ...]).'),
+        (kind == "ndarray", 'Make a data frame from it: pandas.DataFrame(data, columns=["text", ...]).'),
         # A file that pandas reads in pieces.
         (
             isinstance(data, Iterator) and package == "pandas",
-            "Make one data frame of it: pandas.concat(data).",
+            "Make one data frame from it: pandas.concat(data).",
         ),
-        (isinstance(data, Iterator) or package == "datasets", "Make a list of it: list(data)."),
+        (isinstance(data, Iterator) or package == "datasets", "Make a list from it: list(data)."),
     )
     other = 'Give the path of a file, a data frame, an Arrow table, or dicts: [{"text": "..."}, ...].'
     return next((hint for applies, hint in hints if applies), other)

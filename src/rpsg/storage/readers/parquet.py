@@ -165,6 +165,6 @@ def _decoded(value: bytes | None) -> object:
 def _damaged(path: Path) -> DataError:
     return DataError(
         f"{path} is not a complete Parquet file.",
-        hint="Write it again, or export it as .jsonl or .csv. If it is text that is only called so, add: "
-        "--format csv",
+        hint="Write it again, or export it as .jsonl or .csv. If it is a text file with the wrong ending, "
+        "add: --format csv",
     )

@@ -42,7 +42,7 @@ USER_IS_NONE = "the user is a list or an object"
 NO_LABEL = "the label is missing"
 LABEL_IS_NONE = "the label is a list or an object"
 UNLISTED = "the label is not one of those declared"
-_OTHER_LABEL = "; or count such rows as another label: --unlisted other"
+_OTHER_LABEL = '; or count such rows under the label "other": --unlisted other'
 _QUOTED = "a label with a comma needs quotes: '\"Food, drink\",garden'"
 
 #: One row as the file has it: its line, row or file number, counted from 1, and the values of
@@ -192,7 +192,7 @@ class DocumentMaker:
     def _text(self, number: int, given: object) -> str | Fault:
         column = self.columns.text
         if isinstance(given, bytes) and (given := decoded(given)) is None:
-            return self._fault(number, TEXT_NOT_UTF8, "Write the row again as text, or take it out.")
+            return self._fault(number, TEXT_NOT_UTF8, "Write this row again as UTF-8, or remove it.")
         value = given if isinstance(given, str) else spelled(given) or in_one_text(given)
         is_nan = isinstance(given, float) and math.isnan(given)
         if value is None and given is not None and not is_nan:

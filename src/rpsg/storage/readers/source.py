@@ -51,7 +51,7 @@ _PACKINGS: tuple[tuple[bytes, Callable[[bytes], bytes], Callable[[BinaryIO], Bin
     ),
 )
 _SIGN = 512
-_NO_TEXT = frozenset(range(9))  # control characters: no text has them, packed bytes soon do
+_NO_TEXT = frozenset(range(9))  # control characters: no text has any, packed data have many
 _BROKEN_PACKING = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error)
 _EXCEL = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _PARQUET = b"PAR1"
@@ -158,7 +158,12 @@ class Source:
         if not ending:
             return self.is_other()
         named = quote(self.path.stem + ending)
-        return what, f"Name it so, for example {named}." if not self.is_stdin else "Leave --format out."
+        return (
+            what,
+            f"Give the file a name with the right ending, for example {named}."
+            if not self.is_stdin
+            else "Leave --format out.",
+        )
 
     def is_other(self) -> tuple[str, str] | None:
         """If the first bytes are those of a kind of file that RPSG cannot read: that kind, and what to do."""
@@ -168,9 +173,9 @@ class Source:
                 try:
                     start = opened(file).read(_SIGN)
                 except _BROKEN_PACKING:
-                    return None  # whoever reads it says so
+                    return None  # damaged: the reader reports it
             if _opener(start) is not None or start.startswith((_PARQUET, *_EXCEL)):
-                return "compressed more than once", "Unpack it until a table is there, and give that."
+                return "compressed more than once", "Unpack it until you have the table, and give that."
         return named_by_start(start)
 
     def _start(self) -> bytes:
@@ -204,7 +209,7 @@ def codec_of(encoding: str) -> str:
     if found is None:
         raise UsageError(
             f"There is no encoding {encoding!r}.",
-            hint="Usual ones: utf-8, cp1252 (Windows), latin-1, utf-16, shift_jis, gb18030, koi8-r.",
+            hint="Common encodings: utf-8, cp1252 (Windows), latin-1, utf-16, shift_jis, gb18030, koi8-r.",
         )
     return found.name
 
@@ -214,7 +219,7 @@ def _standard_input() -> bytes:
     """All of standard input, read once: a command may look at the header before it reads the rows."""
     if sys.stdin is None or sys.stdin.isatty():
         raise DataError(
-            "Standard input is a terminal, but a file was expected there.",
+            "Standard input is a terminal, but a file was expected.",
             hint="Pipe the file in: zcat reviews.jsonl.gz | rpsg check - --text review",
         )
     return sys.stdin.buffer.read()
@@ -276,8 +281,8 @@ class _Recoded(io.RawIOBase):
         try:
             return self._decoder.decode(piece, final=self._done).encode("utf-8", "surrogateescape")
         except UnicodeError:
-            pass  # the error contains a piece of the file, so it must not become the cause of another
+            pass  # the error contains a piece of the file, so no other error may be chained to it
         raise DataError(
             f"{self._called} is not in the encoding {self._codec}.",
-            hint="Name the right one with --encoding. To guess it: file --mime-encoding FILE",
+            hint="Name the right encoding with --encoding. To guess it: file --mime-encoding FILE",
         )

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from rpsg.storage.readers.source import Source
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
-#: The number of bytes that are read at a time; at most as many more are read up to the end of the last line.
+#: The number of bytes that are read at a time. Up to the same number again is read to the end of the last
+#: line.
 BLOCK = 1 << 18
 #: The positions in a block where a line ends: after a line feed, or after a return without a line feed.
 _AFTER_LINE = re.compile(rb"(?<=\n)(?!\Z)|(?<=\r)(?![\r\n]|\Z)")
@@ -75,7 +76,7 @@ class LineBlock(NamedTuple):
 
 
 def line_blocks(source: Source, squeezed: Callable[[bytes], bytes]) -> Iterator[LineBlock]:
-    """The lines in blocks; of a line over 64 MiB, only what ``squeezed`` keeps of its pieces.
+    """The lines in blocks. From a line over 64 MiB, only what ``squeezed`` keeps of its pieces remains.
 
     A line also ends at each return without a line feed, which is how some programs end lines. How other lines
     end does not matter, because no single row may decide how all rows are read.
@@ -135,7 +136,7 @@ def _pieces(block: bytes) -> list[bytes]:
 def _texts(block: bytes, pieces: list[bytes]) -> list[str] | None:
     """The lines of a block as text; None if one is not UTF-8 or has a byte order mark.
 
-    Without a call of our own for each line, this takes half the time.
+    Lines are converted together, because calling a function for each line takes twice as long.
     """
     if codecs.BOM_UTF8 in block:
         return None
@@ -167,14 +168,18 @@ def no_file(path: Path) -> DataError:
     """The error for a path that does not lead to a file."""
     hint = "Check the path (ls -l shows what is there)."
     if "\\" in str(path):
-        hint = f"On this system folders are separated by /, as in {quote(str(path).replace(chr(92), '/'))}."
+        hint = (
+            "On this system, folders are separated by a slash (/), as "
+            f"in {quote(str(path).replace(chr(92), '/'))}."
+        )
     return DataError(f"{shown(path)} {'is not a file' if path.exists() else 'does not exist'}.", hint=hint)
 
 
 def cannot_open(called: object, error: OSError) -> DataError:
     reason = error.strerror or "the operating system refused"
     return DataError(
-        f"{called} cannot be read: {reason}.", hint="Check the path, and that you may read it (ls -l)."
+        f"{called} cannot be read: {reason}.",
+        hint="Check the path, and check that you may read the file (ls -l).",
     )
 
 
@@ -182,7 +187,7 @@ def too_long() -> Problem:
     return Problem(
         TOO_LONG,
         f"the line is longer than {MAX_LINE_BYTES >> 20} MiB",
-        "Check that the file has one row a line. If this text really is so long, shorten it.",
+        "Check that the file has one row per line. If this text really is that long, shorten it.",
     )
 
 
@@ -198,18 +203,19 @@ def decoded(source: Source, line: bytes, *, number: int, offset: int, mixed: boo
     try:
         return line.decode()
     except UnicodeDecodeError as error:
-        wrong_byte = error.start  # the error contains the line, so it must not become the cause of another
+        wrong_byte = error.start  # the error contains the line, so no other error may be chained to it
     if source.encoding:
         return Problem(
             NOT_ENCODED,
             f"the line has a byte that is not part of any character in the encoding {source.encoding}",
-            "Name the right one with --encoding, or remove the line.",
+            "Name the right encoding with --encoding, or remove the line.",
         )
     if mixed:
         return Problem(
             NOT_UTF8,
             f"the byte at offset {offset + wrong_byte} of the file is not UTF-8, although earlier lines are",
-            "The file mixes two encodings. Correct this line and others like it, or save the whole as UTF-8.",
+            "The file mixes two encodings. Correct this line and others like it, or save the whole file as "
+            "UTF-8.",
         )
     wide = wide_encoding(line) if number == 1 else ""
     guess = f"It looks like {wide.upper()}" if wide else "If it came from Windows"
