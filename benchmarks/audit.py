@@ -87,10 +87,10 @@ KINDS: Mapping[str, Callable[[str, np.random.Generator], str]] = {
 
 
 def leaked_of(chosen: Sequence[str], kind: str, draw: np.random.Generator) -> list[str]:
-    """What a corpus gets of these texts."""
+    """The form in which these texts are put into a corpus."""
     if kind != "two sentences":
         return [KINDS[kind](text, draw) for text in chosen]
-    halves = [two_sentences(text, draw) for text in chosen]  # two by two, to be as long as other texts
+    halves = [two_sentences(text, draw) for text in chosen]  # joined in pairs, to be as long as other texts
     return [" ".join(halves[i : i + 2]) for i in range(0, len(halves), 2)]
 
 
@@ -103,7 +103,9 @@ def subject(
     *,
     aided: bool = False,
 ) -> Subject:
-    """A corpus of ``size`` reviews and as many ``people`` on each side, of whom some have leaked."""
+    """A corpus of ``size`` reviews, and ``people`` people on each side; the texts of some members have
+    leaked.
+    """
     draw, rows = np.random.default_rng([seed, 1]), reviews(seed)
     members, others = rows[:people], rows[people : 2 * people]
     corpus, public = rows[2 * people : 2 * people + size], rows[2 * people + size :]

@@ -5,14 +5,14 @@
 Each line of the table is ten audit runs at epsilon 2 with the noise that the ledger states, with a tenth of
 it, or with ten draws for one charge (``tests/audit/test_wrong_noise.py`` has the same three). Public reviews
 stand in for private texts, half of them held out, and 200 canaries are drawn for each run. The drafts were
-written before by models, from the public pack alone (``rpsg run --method floor --domain food-reviews``);
+written beforehand by models, from the public pack alone (``rpsg run --method floor --domain food-reviews``);
 counts, sketch, embedder and choice are the run's own, and the sketch gets 95 % of the budget. The last
 columns are what the canaries of all ten runs together prove: each canary takes part in one run, so the same
 bound holds.
 
-How often one such run would be refuted is also simulated: with what the canaries of the first run add, other
-coins and other noise are drawn 400 times. The same is done for canaries as they would be best for the attack:
-each adds as much as the claim allows, and none overlaps with another.
+A simulation shows how often one such run would be refuted: for what the canaries of the first run add, coins
+and noise are drawn again 400 times. The same is done for canaries that would be ideal for the attack: each
+adds as much as the claim allows, and none overlaps with another.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from rpsg.protocols import NoiseSource
 
 CANARIES, PEOPLE, SIZE, EPSILON = 200, 240, 80, 2.0
-#: Most of the budget for the answer in which canaries differ most: the sketch has thousands of entries, and
+#: Most of the budget goes to the sketch, in which canaries differ most: it has thousands of entries, whereas
 #: the counts have a few cells, which many canaries share.
 SHARES = {"size": 0.01, "cards": 0.04, "sketch": 0.95}
 
@@ -64,7 +64,7 @@ class Tenth:
 
 
 class TenDraws:
-    """Ten answers where one was paid for: known is their mean."""
+    """Ten answers for the charge of one: the attacker knows their mean."""
 
     name = RoundedGaussian.name
 
@@ -79,7 +79,7 @@ NOISES: dict[str, NoiseSource] = {
     "a tenth of it": Tenth(),
     "ten draws for one charge": TenDraws(),
 }
-#: How large each of them is, as a part of what is stated.
+#: The standard deviation of each, as a share of the stated one.
 PARTS = {"as stated": 1.0, "a tenth of it": 0.1, "ten draws for one charge": 10**-0.5}
 REDRAWN = 400
 
@@ -119,7 +119,9 @@ def one_run(drafts: Sequence[str], noise: NoiseSource, seed: int) -> tuple[Audit
 
 
 def named_again(added: npt.NDArray[np.float64], part: float, mu: float, level: float) -> int:
-    """How many of ``REDRAWN`` runs ``noisy-answers`` refutes, if canaries add this to so much noise."""
+    """How many of ``REDRAWN`` runs ``noisy-answers`` refutes, if canaries add ``added`` to the ``part`` of
+    the noise.
+    """
     units = len(added)
     sizes = answer_guesses(units)
     needed = [_fewest(units, size, mu, level / len(sizes)) for size in sizes]
@@ -145,7 +147,7 @@ def left_again(noise: Sequence[AnswerNoise], part: float, mu: float, level: floa
 
 
 def _fewest(units: int, size: int, mu: float, level: float) -> float:
-    """How many of so many guesses have to be right to refute ``mu``."""
+    """How many of ``size`` guesses have to be right to refute ``mu``; infinite if not even all of them do."""
     enough = (v for v in range(size + 1) if gaussian_run_refuted(units, size, v, mu, level))
     return next(enough, math.inf)
 

@@ -2,12 +2,12 @@
 
     python benchmarks/audit_many_runs.py --runs 200 --out benchmarks/results/audit-many-runs.json
 
-Every run is one as by ``rpsg run``, at epsilon 2: reading, counting, writing, choosing and releasing. Writer
-and embedder are fakes, so that a run takes a second. Two attackers know the rows of everybody, and the
+Every run does what ``rpsg run`` does, at epsilon 2: reading, counting, writing, choosing and releasing.
+Writer and embedder are fakes, so that a run takes a second. Two attackers know the rows of everybody, and the
 canary, but not whether it was there: one has the noisy answers of the release, the other its corpus alone.
-The noise is as stated, a tenth of that, or the mean of ten draws for one charge. How often the attackers are
-right and wrong gives lower bounds: on any epsilon at the delta of the claim (``many_run_epsilon``), and, as
-the noise is Gaussian, on mu (``gaussian_audit``).
+The noise is as stated, a tenth of that, or the mean of ten draws for one charge. Lower bounds follow from how
+often the attackers are right and wrong: on epsilon at the delta of the claim (``many_run_epsilon``) and,
+because the noise is Gaussian, on mu (``gaussian_audit``).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Seen:
     """What two attackers saw of one run: a score each, which is higher if they think that the canary was in.
 
     ``answers`` is above 0 for "in"; ``added`` is the length of what the canary adds, in units of the noise,
-    and ``noise`` is how much of what is stated the answers have.
+    and ``noise`` is the noise of the answers as a share of the stated one.
     """
 
     is_in: bool
@@ -97,7 +97,7 @@ def one_run(noise: NoiseSource, one: Canary, *, is_in: bool) -> Seen:
 
 
 def runs(noise: NoiseSource, count: int, one: Canary) -> list[Seen]:
-    """``count`` runs with the canary, and as many without it, in turn."""
+    """``count`` runs with the canary and ``count`` without it, in turn."""
     return [one_run(noise, one, is_in=bool(i % 2)) for i in range(2 * count)]
 
 

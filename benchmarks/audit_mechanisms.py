@@ -2,15 +2,15 @@
 
     python benchmarks/audit_mechanisms.py --out benchmarks/results/audit-mechanisms.json
 
-The noise is that which ``calibrate`` plans for epsilon 2, delta 1e-6. In one world a person is there, in the
-other not (add/remove), or another person has taken their place (replace-one). Both contribute as much as the
-rule allows, so the two exact answers are as far apart as the ledger says. The best test between them adds up
-the noisy answer along their difference. How often it is right and wrong gives a lower bound on mu
-(``gaussian_audit``, after Nasr et al. 2023), which is compared with the mu that is claimed: with the noise as
-planned, with 0.8 of it, and with the noise of ten draws for one charge.
+The noise is what ``calibrate`` plans for epsilon 2, delta 1e-6. In one world a person is in the data. In the
+other world that person is missing (add/remove) or replaced by another one (replace-one). Both contribute as
+much as the rule allows, so the two exact answers are as far apart as the ledger says. The best test between
+them adds up the noisy answer along their difference. How often it is right and wrong gives a lower bound on
+mu (``gaussian_audit``, after Nasr et al. 2023), which is compared with the mu that is claimed: with the noise
+as planned, with 0.8 of it, and with the noise of ten draws for one charge.
 
-A histogram is released once with a person in each of many blocks of cells. As the noise of every cell is
-drawn by itself, each block is then a run of its own.
+A histogram is released once with a person in each of many blocks of cells. The noise of every cell is drawn
+independently, so each block counts as a separate run.
 """
 
 from __future__ import annotations
@@ -85,7 +85,9 @@ class Mechanism:
     def scores(
         self, planned: PlannedRelease, adjacency: Adjacency, part: float, trials: int
     ) -> tuple[Floats, Floats]:
-        """What the best test sees in many runs with the person, and in as many without or with another."""
+        """What the best test sees in many runs with the person, and in the same number without, or with
+        another one.
+        """
         if self.stage.rule == RULE:
             return _tokens(planned, adjacency, part, trials)
         if self.stage.selects:
@@ -144,7 +146,9 @@ def _sums(planned: PlannedRelease, adjacency: Adjacency, part: float, trials: in
 def _strings(
     planned: PlannedRelease, adjacency: Adjacency, part: float, trials: int
 ) -> tuple[Floats, Floats]:
-    """Strings that so many others hold that they nearly always pass; if not, they count as just below."""
+    """Strings that nearly always pass, because enough other people hold them; one that fails counts as just
+    below.
+    """
     query = Query.of(planned, "strings with a threshold", 0)
     threshold = planned.threshold or 0
     others = math.ceil(threshold + 2 * planned.sigma)
@@ -161,7 +165,9 @@ def _strings(
 
 
 def _tokens(planned: PlannedRelease, adjacency: Adjacency, part: float, trials: int) -> tuple[Floats, Floats]:
-    """Whether the token was drawn that the person favours; too little noise is too large a clip."""
+    """Whether the token that the person favours was drawn; a clip that is too large stands for too little
+    noise.
+    """
     query = Query.of(replace(planned, w=round(planned.w / part)), "the next token", 1)
     choices, limit = Choices(((1, " yes"), (2, " no")), np.zeros(2)), query.w / SCALE
     seen = []
@@ -183,7 +189,7 @@ def _always(scores: Floats) -> Any:
 def bound(one: Floats, other: Floats, level: float) -> float:
     """The lower bound on mu, with the threshold halfway between the two worlds.
 
-    Where exactly it is moves both rates alike, and hardly changes how far apart they are.
+    Another threshold would move both rates in the same direction, and hardly change their distance.
     """
     middle = (one.mean() + other.mean()) / 2
     found, false = int((one > middle).sum()), int((other > middle).sum())

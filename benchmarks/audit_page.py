@@ -84,7 +84,7 @@ def alarms(found: Mapping[str, Any]) -> list[str]:
 
 
 def beside(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
-    """The published measure and the audit's, for each corpus of posts; means over the random draws."""
+    """The published measure next to the audit's, for each corpus of posts; means over the random draws."""
     measures = ("PPL", "REFER", "LiRA", "extraction")
     head = ["corpus", *(f"{name}, as published" for name in measures)]
     head += [*(f"AUC of `{name}`" for name in SHOWN[:3]), "ε at least", "refuted"]
@@ -283,7 +283,7 @@ def tables() -> dict[str, list[str]]:
 
 
 def written(page: str) -> str:
-    """The page with its tables made anew; KeyError for a table that has no figures."""
+    """The page with new tables; KeyError for a table that has no figures."""
     made = tables()
 
     def fresh(found: re.Match[str]) -> str:

@@ -8,11 +8,11 @@ with the text that RUPTA made of it), MORE is ``llmprivacy_synthetic_reddit_525.
 posts were taken. Half of the posts, drawn at random, are members. The corpus is what RUPTA made of them, or
 these posts themselves, or the same number of posts of MORE that are not in POSTS. There are five draws.
 
-``published`` is what the code beside the paper measures, as far as it is known (docs/audit.md): no text is a
-member or not; originals are compared with copies of themselves that have one word exchanged, in an order that
-mixes up the pairs; REFER compares r with -r, LiRA r with 1/r, and PPL takes the higher perplexity as a sign
-of a member. That code uses BERT-small; this script uses the trigram model of the audit or, with ``--bert``, a
-fine-tuned BERT.
+``published`` is what the code published with the paper measures, as far as it is known (docs/audit.md): no
+text is a member or not; originals are compared with copies of themselves that have one word exchanged, in an
+order that mixes up the pairs; REFER compares r with -r, LiRA r with 1/r, and PPL takes the higher perplexity
+as a sign of a member. That code uses BERT-small; this script uses the trigram model of the audit or, with
+``--bert``, a fine-tuned BERT.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def surprises(corpus: Sequence[str], texts: Sequence[str], bert: Path | None, se
 
 
 def area(positive: Any, negative: Any) -> float:
-    """The share of pairs in which the positive is larger."""
+    """The share of pairs in which the positive example has the larger score."""
     return round(float(wins(np.asarray(positive), np.asarray(negative))[0].mean()), 3)
 
 
@@ -104,7 +104,9 @@ def told(report: AuditReport) -> dict[str, Any]:
 
 
 def rewrites(posts: Path, more: Path | None) -> dict[str, Any]:
-    """The audit of another tool's rewrites, of word-for-word copies, and of posts by nobody in the data."""
+    """The audit of another tool's rewrites, of word-for-word copies, and of posts that are not in the
+    data.
+    """
     rows = [json.loads(line) for line in posts.read_text("utf-8").splitlines()]
     known = {row["response"] for row in rows}
     cases: dict[str, list[dict[str, Any]]] = {"RUPTA's rewrites": [], "the posts themselves": []}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-#: People of the file of posts whose posts are public here.
+#: The people in the file of posts whose posts are public here.
 PUBLIC = 8
-#: The number of posts in the smaller file. Half of them are as many as the seeds of a paper run of this size.
+#: The number of posts in the smaller file. Half of this is the number of seeds of a paper run of this size.
 FEW = 160
 HALF = ("--domain", "self-disclosure", "--audit-holdout", "0.5")
 CANARIES = ("--canary-texts", "public.jsonl", "--audit-canaries")
@@ -34,7 +34,8 @@ FEW_ATTACKS = ("copies", "phantom", "passage")
 OF_160 = "160 texts"
 #: The number of reviews that are private here, of others that are public, and of words that are kept of each.
 REVIEWS, PUBLIC_REVIEWS, REVIEW_WORDS = 1200, 600, 40
-#: The reviews of the smallest file, and the public ones beside it: enough for 1,200 canaries to begin with.
+#: The private reviews of the smallest file, and the number of public ones: enough for 1,200 canaries to begin
+#: with.
 FEW_REVIEWS, MANY_PUBLIC = 80, 1600
 #: The runs, in the order in which they are made: the options of ``rpsg``, and settings that have no option.
 RUNS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
@@ -70,7 +71,7 @@ RUNS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
         ("run", "reviews.jsonl", *OF_REVIEWS, *WRITER, "--method", "augpe", "--size", "160"),
         {"RPSG_AUGPE__ITERATIONS": "1", "RPSG_AUGPE__VARIATIONS": "2"},
     ),
-    # Enough canaries for nearly every corpus in which one text in twenty leaks to have one.
+    # Enough canaries for nearly every corpus in which one text in twenty leaks to contain one.
     "augpe, 160 texts, canaries": (
         (
             *("audit-run", "reviews.jsonl", *OF_REVIEWS, *WRITER, "--canary-texts", "public-reviews.jsonl"),
@@ -82,7 +83,7 @@ RUNS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
         ("run", "posts.jsonl", *HALF, *WRITER, "--method", "paper", "--size", "160"),
         {**SHORTER, "RPSG_PAPER__FILTERS": "early"},
     ),
-    # So many canaries that the one text that leaks in the test corpus is nearly always a canary's.
+    # Enough canaries for the one leaked text in the test corpus to be nearly always a canary's.
     "private-prediction, canaries": (
         (
             *("audit-run", "few-reviews.jsonl", *OF_REVIEWS, *WRITER),

@@ -79,7 +79,7 @@ INSIDE = {"first-rewrite": "after its first rewrite", "scrub": "before its filte
 
 
 class Written:
-    """A writer that returns texts written before, one after the other; it ignores the requests."""
+    """A writer that returns texts written beforehand, one after the other; it ignores the requests."""
 
     endpoint: Endpoint = "local_model"
 
@@ -95,7 +95,7 @@ class Written:
 
 
 def strict(written: Sequence[Path], people: int, size: int, *, shadows: bool) -> dict[str, Any]:
-    """An audit run of strict mode with drafts that a model wrote before."""
+    """An audit run of strict mode with drafts that a model wrote beforehand."""
     texts_before = [text for folder in written for text in rpsg.read_run(folder).texts]
     texts_before = list(dict.fromkeys(texts_before))
     rows = reviews(0)
@@ -218,8 +218,8 @@ def make(folder: Path, posts: Path, only: Sequence[str]) -> None:
 def attack(folder: Path, bert: Path | None, only: Sequence[str]) -> dict[str, Any]:
     """What the attacks find in each run that was made, or in those named.
 
-    Beside those of a paper run are the figures of the published code, with trigrams and, if it is given, with
-    a BERT.
+    For a paper run it adds the figures of the published code, with trigrams and, if one is given, with a
+    BERT.
     """
     found: dict[str, Any] = {}
     for name in only or RUNS:

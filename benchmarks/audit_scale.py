@@ -90,7 +90,9 @@ def alone(private: int) -> dict[str, Any]:
 
 
 def _measured(private: int, told: Any) -> None:
-    """One audit in a process of its own: seconds of one core, and MiB that it took above its inputs."""
+    """One audit in a separate process: seconds of one core, and MiB that it took in addition to its
+    inputs.
+    """
     many, half = many_texts(2000 + private, LONG), 2000 + private // 2
     case = subject_of(many[:2000], many[2000:half], many[half:])
     texts = sum(map(len, case.texts)) / 2**20
@@ -149,7 +151,7 @@ SIDES = ("members", "nonmembers")
 
 
 def _one_pass(private: int, kept: int, most: int, told: Any) -> None:
-    """The heavy attacks on one corpus in a process of its own: MiB before and at most."""
+    """The heavy attacks on one corpus in a separate process: MiB before them, and the most during them."""
     surrogate.MOST_KEPT = kept
     many, half = many_texts(2000 + private, most), 2000 + private // 2
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -226,7 +228,7 @@ def command(sizes: Sequence[int], seen: Sequence[dict[str, Any]]) -> dict[str, A
 
 
 def _write(private: int, files: Mapping[str, str]) -> None:
-    """The files of one audit, in a process of its own: what it holds is not counted."""
+    """The files of one audit, written in a separate process, so that its memory is not counted."""
     many, half = many_texts(2000 + private, SHORT), 2000 + private // 2
     parts = {"synthetic": many[:2000], "members": many[2000:half], "nonmembers": many[half:]}
     for name, texts in parts.items():

@@ -5,10 +5,11 @@
     python benchmarks/audit_tuned.py --many --people 80 --seeds 0 1 2 3 4 --leaks "a fifth, word for word" \
         "a tenth, word for word" --out FILE
 
-Public reviews of 40 words or more, cut to 60, stand in for members, for people held out, and for a corpus of
-as many texts that learnt nothing. This corpus is attacked as it is, with a fifth of its texts exchanged for
-those of members, word for word, and with all of them exchanged. Nothing is claimed, and ``tuned`` is the only
-attack, so it has all of the 5 % of false alarms. Each audit has both of its controls.
+Public reviews of 40 words or more, cut to 60, stand in for members, for people held out, and for a corpus
+that learnt nothing, with the same number of texts for each. This corpus is attacked unchanged, with a fifth
+of its texts exchanged for those of members, word for word, and with all of them exchanged. Nothing is
+claimed, and ``tuned`` is the only attack, so it has all of the 5 % of false alarms. Each audit has both of
+its controls.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ def many(
 
 
 def measured(people: int, size: int, leak: float, weights: str, seed: int) -> dict[str, Any]:
-    """One audit, with weights that are loaded anew."""
+    """One audit, with newly loaded weights."""
     corpus, members, others = sides(people, size, leak, seed)
     leaked = round(leak * size)
     cpu = time.process_time()

@@ -5,10 +5,10 @@ without a writer.
     python benchmarks/augpe_rounds.py --show RESULT.json
 
 Each release of ``--method augpe`` is made again from its own evidence, as ``rpsg verify`` does, and the texts
-that were left after each vote are measured against held-out reviews of the asset amazon-reviews. The first
-random texts are measured too, and the texts that a vote without noise would have chosen from the same
-candidates, by as many reviews as the run had people (``--voters``). So the effect of the noise can be told
-from what the candidates allow.
+that each vote kept are measured against held-out reviews of the asset amazon-reviews. The first random texts
+are measured too, and the texts that a vote without noise would have chosen from the same candidates, if as
+many reviews vote as the run had people (``--voters``). So the effect of the noise can be separated from the
+limits of the candidates.
 """
 
 from __future__ import annotations

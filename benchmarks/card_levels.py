@@ -4,8 +4,9 @@
 
 The corpora are drawn from Dirichlet distributions, from broad (all groups of topics) to narrow (one or two).
 For each number of people and epsilon it prints the total variation distance between the topics of the corpus
-and those that cards are drawn with: from counts that are only projected, from the fit of counts by values,
-and from the fit of counts by groups. The last column says which of these two fits ``stages.levels`` chooses.
+and three estimates of them, from which cards can be drawn: the counts that are only projected, the fit of
+counts by values, and the fit of counts by groups. The last column says which of these two fits
+``stages.levels`` chooses.
 """
 
 from __future__ import annotations

@@ -6,11 +6,11 @@
 
 The demo's public reviews stand in for private texts. For each text, the model continues a public prompt and
 the prompts of ``--people`` reviews with the same tokens, drawn from the average without a clip. At each token
-the quantity is measured that private prediction clips: the difference of a review's logit to the public one,
-at the 100 tokens that are likeliest by the public prompt, less the median over these tokens. Then the time of
-a token is measured, for several numbers of reviews: by the clock, and as processor time, which other work on
-the machine affects less. With ``--texts 0`` only the time is measured. Nothing here is private, and nothing
-is spent.
+it measures the quantity that private prediction clips: the difference of a review's logit to the public one,
+at the 100 tokens that the public prompt makes most likely, less the median over these tokens. Then it
+measures the time of a token, for several numbers of reviews: by the clock, and as processor time, which other
+work on the machine affects less. With ``--texts 0`` only the time is measured. Nothing here is private, and
+nothing is spent.
 """
 
 from __future__ import annotations
@@ -99,7 +99,9 @@ def clipped(source: TransformersLogits, reviews: Sequence[str], args: argparse.N
 def follow(
     source: TransformersLogits, texts: Sequence[str], number: int, tokens: int, rng: np.random.Generator
 ) -> tuple[list[npt.NDArray[np.float64]], str]:
-    """The differences at each token of one text, shape (texts, choices) each, and what was written."""
+    """The differences at each token of one text, shape (texts, choices) each, and the tokens that were
+    drawn.
+    """
     pack = find_pack("food-reviews")
     before, after = prompt_parts(pack)
     shown = " ".join(pack.examples[number % len(pack.examples)].text.split())

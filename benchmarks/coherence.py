@@ -4,9 +4,9 @@
     python benchmarks/coherence.py --show benchmarks/results/coherence.json
 
 Real texts are those of the public reviews, and of any file named with ``--real NAME=FILE:COLUMN`` (CSV or
-JSON Lines). From each corpus, nonsense is made in four ways, of texts that are in no other set: halves of two
-texts joined, every second sentence from another text, words shuffled in windows of three to six, and chains
-of words each of which has followed the one before in some text. ``--texts NAME=FILE:COLUMN`` adds texts of a
+JSON Lines). Nonsense is made from each corpus in four ways, each from separate texts: halves of two texts
+joined; every second sentence from another text; words shuffled in windows of three to six; and chains in
+which each word has followed the one before it in some text. ``--texts NAME=FILE:COLUMN`` adds texts of a
 model, compared with the reviews; ``--texts CORPUS/NAME=FILE:COLUMN`` compares them with another corpus. FILE
 may also be the page of released texts, ``docs/texts.md``; COLUMN is then one of its headings.
 """

@@ -5,7 +5,7 @@
     python benchmarks/comparison.py                    writes the page from what is there
     python benchmarks/comparison.py --check            exits with 1 if the page is not that of the results
 
-``--add`` takes a result into benchmarks/results/compare-NAME.json; one of private texts is refused. With
+``--add`` copies a result to benchmarks/results/compare-NAME.json; one of private texts is refused. With
 ``--busy`` the seconds are left out, for a machine that did other work at the same time. The explanation that
 the page shows with the tables of a result is in compare-NAME.md.
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rpsg.compare.outcome import Comparison
 
 HERE = Path(__file__).resolve().parent
-#: Comparisons of time, in which nobody asks which method is better.
+#: Comparisons of time, for which the page does not say which method is better.
 OF_TIME = {"speed"}
 RESULTS, PAGE = HERE / "results", HERE.parent / "docs" / "comparison.md"
 HEAD = """\
@@ -131,7 +131,7 @@ def _left(comparison: Comparison) -> Iterator[str]:
 
 
 def add(file: Path, name: str, *, busy: bool) -> None:
-    """Take a result in; SystemExit for one that may not be published."""
+    """Copy a result to the committed ones; SystemExit for one that may not be published."""
     found = read_comparison(file)
     if found.internal:
         raise SystemExit("This comparison read private texts, so its figures may not be published.")

@@ -1,6 +1,6 @@
 """How close are the rows of one embedder to those of another, and how fast are both?
 
-    python benchmarks/embedders.py                          beside the default's rows
+    python benchmarks/embedders.py                          compared with the default's rows
     python benchmarks/embedders.py --against st:FOLDER      beside floating point: minilm-torch, once pulled
 
 It prints, for public reviews: texts per second on one core; the cosine between the two rows of a text; the

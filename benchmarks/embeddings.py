@@ -2,7 +2,7 @@
 
     python benchmarks/embeddings.py [--sizes 250000 1000000] [--numbers 384]
 
-Each mode and size has a process of its own. It stores random rows in parts of 8,192, opens them, reads all in
+Each mode and size has a separate process. It stores random rows in parts of 8,192, opens them, reads all in
 the order of the file, as most stages do, and reads all in random order, 2,000 at a time, as the sum over
 people does if a person's rows are far apart. Seconds are those of the processor. The memory is the most that
 the process had, less what it had when only its modules were imported.

@@ -5,10 +5,10 @@
     python benchmarks/exponents.py evaluate [--metrics self_bleu type_token_ratio] [--sizes 5000 20000 80000]
 
 ``bound`` bounds the rows of people with one row each, and of people with ten. ``duplicates`` searches random
-rows for near-duplicates, of which a fifth are copies with a little noise; it also says how many it found of
-those among 2,000 of the copies that are near a kept row before them. ``evaluate`` measures metrics on random
-words, with the embedder of ``scale.py``. Each size has a process of its own. One measurement of a
-tenth of a second is too short for an exponent; the least of several varies less.
+rows for near-duplicates; a fifth of the rows are copies with a little noise. For 2,000 of the copies it also
+says how many are near an earlier kept row, and how many of these it found. ``evaluate`` measures metrics on
+random words, with the embedder of ``scale.py``. Each size has a separate process. One measurement of a tenth
+of a second is too short for an exponent; the least of several varies less.
 """
 
 from __future__ import annotations

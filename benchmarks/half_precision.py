@@ -2,10 +2,10 @@
 
     python benchmarks/half_precision.py [--people 700] [--drafts 300] [--size 100] [--embedder minilm]
 
-On public reviews, of which some stand for the private texts and others for drafts. It prints how many private
-texts get the same topic and the same sentiment; by how much the exact sketch changes, as a share of the
-standard deviation of its noise; and how many of the chosen drafts are the same if the noise is the same,
-next to how many are the same if only the noise is another one.
+Some public reviews stand in for private texts, and others for drafts. It prints how many private texts get
+the same topic and the same sentiment; by how much the exact sketch changes, as a share of the standard
+deviation of its noise; and how many of the chosen drafts are the same with the same noise, compared with how
+many are the same if only the noise differs.
 """
 
 from __future__ import annotations

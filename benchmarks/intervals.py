@@ -5,7 +5,7 @@
 
 Makes many draws from the public reviews: 150 texts as the corpus and 250 as the real texts. For each metric:
 the mean half width over 1.96 standard deviations of its values (1 is right), and the share of intervals that
-hold the mean of all draws.
+contain the mean of all draws.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def rows() -> tuple[list[str], list[str]]:
 def draws(
     texts: list[str], count: int, *, other: bool
 ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """The places of a corpus and of real texts that share none."""
+    """The indices of a corpus and of real texts; no text is in both."""
     shorter = np.argsort([len(text.split()) for text in texts], kind="stable")[: len(texts) // 2]
     for draw in range(count):
         order = np.random.default_rng(1000 + draw).permutation(len(texts))

@@ -60,7 +60,7 @@ class RandomRows:
 
 
 class Silent:
-    """Progress that nobody watches."""
+    """Progress that is not shown."""
 
     def start(self, stage: str, total: int | None = None) -> None: ...
 
@@ -132,7 +132,7 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def measure(arguments: Sequence[str], repeats: int, folder: Path | None) -> dict[str, Any]:
-    """Each repeat in a process and a folder of its own."""
+    """Each repeat in a separate process and folder."""
     turns = []
     for _ in range(repeats):
         with tempfile.TemporaryDirectory(dir=folder) as place:

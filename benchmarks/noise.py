@@ -3,8 +3,8 @@ measured too if it is installed.
 
     python benchmarks/noise.py [--draws 1000000] [--sigmas 1 12 100 1000] [--opendp-draws 20000] [--json]
 
-OpenDP draws fewer, because it takes that long; the ratio is that of the times per draw, taken in the same
-repeat. Aim: a million draws within half a second once the table is made.
+OpenDP draws fewer, because it is slow; the ratio is that of the times per draw, within a repeat. Aim: a
+million draws within half a second once the table is made.
 """
 
 from __future__ import annotations

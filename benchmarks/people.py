@@ -7,7 +7,7 @@
 Writing takes nearly all the time of a run, and its prompts are public. So one pool of drafts, written once
 from even cards, stands in for the writer in every cell: a card is answered with the unused draft whose own
 card is most like it. Everything else is as in a run: noise, ledger, filters and choice. Because the pool is
-finite, cards decide less than with a writer. The sketch and the votes lose equally by that.
+finite, cards decide less than with a writer. This affects the sketch and the votes equally.
 
 The rows of the table all have the same number of texts: "floor" has drafts drawn at random; "sketch" and
 "votes" are measured for each number of people and each epsilon; "ceiling" has private rows themselves. All

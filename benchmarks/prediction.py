@@ -4,9 +4,9 @@
     python benchmarks/prediction.py RUN --data REVIEWS.jsonl --floor DRAFTS.jsonl --out RESULT.json
 
 The reviews are those of the asset amazon-reviews, which are public, so the texts can be shown. They are
-measured against held-out reviews of the same asset, and so are as many texts made without private data
-(``--floor``) and as many real texts. Figures of so few texts are imprecise, so floor and real texts are drawn
-anew for each of five seeds, and their range is part of the result.
+measured against held-out reviews of the same asset. So are the same number of texts made without private data
+(``--floor``), and of real texts. Figures of few texts are imprecise, so floor and real texts are drawn anew
+for each of five seeds, and their range is part of the result.
 """
 
 from __future__ import annotations

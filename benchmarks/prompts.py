@@ -3,9 +3,10 @@
     python benchmarks/prompts.py                   240 texts for each way
     python benchmarks/prompts.py --texts 20        quick
 
-The same cards, drawn evenly from a public pack, are written in each way: the first words of a text are the
-beginning of the model's own answer (*begun*) or the prompt asks for them (*told*), and the prompt shows none
-of the pack's invented examples or five. Of the texts that pass the filter for form, the table shows
+The same cards, drawn evenly from a public pack, are written in each way. The first words of a text are the
+beginning of the model's own answer (*begun*), or the prompt asks for them (*told*); and the prompt shows
+either none or five of the pack's invented examples. Of the texts that pass the filter for form, the table
+shows
 
     topic      the share whose nearest topic description is their card's, out of all topics of the pack
     sentiment  the share whose sentiment, by the sentiment model of strict mode, is their card's

@@ -3,7 +3,7 @@
     python benchmarks/publishing.py [--texts 100000] [--oversample 2.8]
 
 A small run with fake models is made. Before its release is assembled, its candidates, replies and embeddings
-are multiplied until there are as many as in a release of this size, each an object of its own as in a run.
+are copied until there are as many as in a release of this size. Each copy is a separate object, as in a run.
 The figures are the CPU seconds of each step and the most memory of the whole process during it.
 """
 
@@ -36,7 +36,7 @@ SMALL = 500
 
 
 def grown(made: Made, texts: int, drafts: int) -> Made:
-    """What the release is built from, with as many released texts and drafts."""
+    """What the release is built from, with this number of released texts and drafts."""
     alive, dropped = made.pool.alive(), [one for one in made.pool if one.dropped]
     draw = np.random.default_rng(0)
 

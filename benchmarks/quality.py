@@ -9,7 +9,7 @@ uses and with which everything is compared. Rows of the table, all with the same
 
     floor     the same writer and pack, values drawn uniformly, no private data (epsilon 0)
     strict    at each epsilon, end to end, with real noise
-    ceiling   private rows themselves, drawn by chance, against the held-out ones
+    ceiling   private rows themselves, drawn at random, against the held-out ones
 
 Each seed is another split, another floor and another strict run. Intervals are Student's, over seeds.
 The last column says which share of the gap between the Fréchet distances of floor and ceiling a row closes.

@@ -3,10 +3,10 @@
     git worktree add ../before 4daaddf6
     python benchmarks/reading.py [--rows 60000] [--against ../before/src]
 
-Rows of 40 words, one for each person: English words in ASCII; and German ones with letters outside it, of
-which a third has a line break and a third quotes. MB are those of the CSV file, also for Parquet, whose files
-are compressed. Each version reads each file in a separate process, in turn. The best of five times counts, so
-other work on the machine matters little.
+Rows of 40 words, one for each person: English words in ASCII; and German ones with other letters, where a
+third of the rows has a line break and a third has quotes. MB are those of the CSV file, also for Parquet,
+whose files are compressed. Each version reads each file in a separate process, in turn. The best of five
+times counts, so other work on the machine matters little.
 """
 
 from __future__ import annotations

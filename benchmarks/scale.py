@@ -7,11 +7,11 @@
     python benchmarks/scale.py shard --sizes 1000000 3000000 10000000 --out FILE
 
 ``release`` makes a release with the fake writer and an embedder of 384 random numbers per word, and verifies
-it. ``evaluate`` compares synthetic texts with as many real ones. ``labelled`` makes a release with labels,
-verifies it, and evaluates it with a floor and a ceiling of as many texts. ``private`` reads, annotates and
-counts invented rows. ``shard`` counts one shard of 32 of a CSV file, for both questions of strict mode. Each
-size has processes of its own, and is added to those in the file, unless they have another ``--oversample``.
-Exponents are slopes of log CPU seconds on log size; stages of under a second have none.
+it. ``evaluate`` compares synthetic and real texts, equally many. ``labelled`` makes a release with labels,
+verifies it, and evaluates it with floor and ceiling. ``private`` reads, annotates and counts invented rows.
+``shard`` counts one shard of 32 of a CSV file, for both questions of strict mode. Each size has separate
+processes, and is added to the sizes in the file, unless these have another ``--oversample``. Exponents are
+slopes of log CPU seconds on log size; stages of under a second have none.
 """
 
 from __future__ import annotations
@@ -209,7 +209,7 @@ def evaluate_labelled(size: int, drafts: float, folder: Path, meter: Meter) -> N
 
 
 def read_private(size: int, _: float, folder: Path, meter: Meter) -> None:
-    """Each format in the same process: the corpus of the one before is gone by then."""
+    """Each format in the same process; the corpus of one is freed before the next is read."""
     for ending in ("csv", "jsonl", "parquet"):
         file = folder / f"rows.{ending}"
         if ending == "parquet":
@@ -223,7 +223,7 @@ def read_private(size: int, _: float, folder: Path, meter: Meter) -> None:
 
 
 def count_private(size: int, _: float, folder: Path, meter: Meter) -> None:
-    """From the file to exact counts of cards, as in strict mode; embeddings are random rows in a file."""
+    """Read the file and count cards exactly, as in strict mode; embeddings are random rows in a file."""
     with meter.stage("count: read jsonl"):
         corpus = read_corpus(folder / "rows.jsonl", user="person")
     with meter.stage("count: hash of all rows"):
@@ -331,7 +331,7 @@ def exponents(sizes: Mapping[int, Mapping[str, Any]]) -> dict[str, float]:
 
 
 def measure(what: str, size: int, oversample: float) -> dict[str, Any]:
-    """Each step in a process of its own, all in one folder."""
+    """Each step in a separate process, all in one folder."""
     row: dict[str, Any] = {}
     with TemporaryDirectory() as folder:
         for step in STEPS[what]:

@@ -4,15 +4,15 @@
     python benchmarks/server.py --faulty 2000 [--seeds 10] [--refused 0.75] [--slow 0.1] [--out FILE]
     python benchmarks/server.py --show FILE
 
-Three servers are made on the loopback interface, each in a process of its own. One answers after 200 ms and
-has 64 slots: 320 requests per second at best. The second answers at once, but only 20 requests per second,
-from a token bucket that holds 20, and refuses the rest with 429. Its full bucket at the start is subtracted,
-so that 1 means exactly the rate that it allows. The third answers after a second, has 64 slots, and fails at
-random for 30 % of its requests: with refusals, errors, cut connections, no answer at all, or answers that
-cannot be used (``FAULTS``). For it 1 means the rate without any fault, which nobody can reach. Requests that
-never became a text are counted as lost. With ``--refused`` the third server refuses that share of the
-requests with 429 instead, whatever their rate, and has no other fault. With ``--slow`` that share of its
-answers takes five seconds. ``--show`` prints the table of its results as the documents have it.
+Three servers are made on the loopback interface, each in a separate process. One answers after 200 ms and has
+64 slots: 320 requests per second at best. The second answers at once, but only 20 requests per second, from a
+token bucket that holds 20, and refuses the rest with 429. Its full bucket at the start is subtracted, so that
+1 means exactly the rate that it allows. The third answers after a second, has 64 slots, and fails at random
+for 30 % of its requests: with refusals, errors, cut connections, no answer at all, or answers that cannot be
+used (``FAULTS``). For it 1 means the rate without any fault, which cannot be reached. Requests that never
+became a text are counted as lost. With ``--refused`` the third server refuses that share of the requests with
+429 instead, whatever their rate, and has no other fault. With ``--slow`` that share of its answers takes five
+seconds. ``--show`` prints the table of its results as the documents have it.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def reply(status: int, body: str, headers: str = "") -> bytes:
 
 @contextmanager
 def running(limits: Limits) -> Iterator[str]:
-    """The URL of such a server, in a process of its own."""
+    """The URL of such a server, in a separate process."""
     command = [sys.executable, __file__, "--serve", *(str(float(limit)) for limit in limits)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

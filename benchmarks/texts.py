@@ -1,4 +1,4 @@
-"""Write the page of texts that nobody picked: ``python benchmarks/texts.py RUN... > docs/texts.md``.
+"""Write the page of unselected texts: ``python benchmarks/texts.py RUN... > docs/texts.md``.
 
 It shows the first forty texts of each run as they were released, and how the run was made, as its ledger and
 plan say.

@@ -2,8 +2,8 @@
 
     python benchmarks/train_sentiment.py [--data DIR] [--write]
 
-Needs scikit-learn; with vaderSentiment installed it prints the lexicon's figures beside the probe's.
-The ratings (-4 to 4) come from the package vaderSentiment (MIT); the test is on 1,000 food reviews with a
+Needs scikit-learn; with vaderSentiment installed it prints the lexicon's figures next to the probe's. The
+ratings (-4 to 4) come from the package vaderSentiment (MIT); the test is on 1,000 food reviews with a
 five-stars-or-not label, which the probe never saw. ``--data`` takes a folder with snippets.jsonl and
 test.jsonl instead of pulling both.
 """

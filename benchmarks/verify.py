@@ -3,8 +3,8 @@
     python benchmarks/verify.py --out benchmarks/results/verify.json
     python benchmarks/verify.py --size 20000 --oversample 1.2 --workers 1 2 --rounds 5 --out FILE
 
-The release is made first, by fake models from invented rows; then `rpsg verify` makes the whole of it again
-and compares the bytes. So the work of RPSG itself is measured, and not that of real models. Each number of
+The release is made first, by fake models from invented rows; then `rpsg verify` rebuilds all of it and
+compares the bytes. So the work of RPSG itself is measured, and not that of real models. Each number of
 workers has its turn in each round, and the figures are medians. Seconds are those of the whole command;
 memory is the most of the process that was started, and of the largest of its workers. The file keeps the
 figures of earlier calls; the load average says how busy the machine was.

@@ -2,8 +2,8 @@
 
     python benchmarks/votes.py [--rows 100000] [--candidates 2000] [--dim 384] [--votes 1] [--json]
 
-The contenders take turns in each repeat, so that a busy machine slows all of them, and a ratio is taken
-inside a repeat. Aim: the votes within 1.5 times the product in the same blocks.
+All variants are measured in turn in each repeat, so that a busy machine slows all of them, and ratios are
+taken within a repeat. Aim: the votes within 1.5 times the product in the same blocks.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def measure(rows: int, candidates: int, dim: int, votes: int, repeats: int) -> dict[str, dict[str, float]]:
-    """Seconds of each contender and its ratios to both forms of the product, over the repeats."""
+    """Seconds of each variant and its ratios to both forms of the product, over the repeats."""
     records, pool = unit_rows(rows, dim, 1), unit_rows(candidates, dim, 2)
     handicap = (HUB_CORRECTION * hubness(pool)).astype(np.float32)
     contenders: Mapping[str, Callable[[], object]] = {

@@ -7,11 +7,11 @@
 
 It needs the extra ``ray``, and a machine that does nothing else. Without ``--writer`` each text takes
 ``--milliseconds`` of one core and no memory, so the figure shows how much of the cores the engine itself
-leaves to the writers. Each number of workers has a cluster and a process of its own; the time begins when
-every worker has loaded its models and written once. Each is measured ``--repeats`` times, in turn. The share
-of the cores is the speed-up divided by the number of workers; it is computed from the medians. With
-``--count`` workers embed and count that many invented private rows for the first question of strict mode,
-in eight shards, with the default embedder. ``--show`` prints the table of docs/ray.md.
+leaves to the writers. Each number of workers has a separate cluster and process; the time begins when every
+worker has loaded its models and written once. Each is measured ``--repeats`` times, in turn. The share of the
+cores is the speed-up divided by the number of workers; it is computed from the medians. With ``--count``
+workers embed and count that many invented private rows for the first question of strict mode, in eight
+shards, with the default embedder. ``--show`` prints the table of docs/ray.md.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def seconds_of_counting(workers: int, rows: int) -> float:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "models").symlink_to(models_folder())
-        os.environ["RPSG_HOME"] = name  # an account of its own
+        os.environ["RPSG_HOME"] = name  # a separate account
         settings = {
             "data": {"account": "benchmark", "user": "user", "shards": SHARDS},
             "privacy": {"n_public": rows},
@@ -115,7 +115,7 @@ def seconds_of_counting(workers: int, rows: int) -> float:
 
 
 def measured(options: argparse.Namespace, workers: int) -> float:
-    """``seconds`` in a process of its own."""
+    """``seconds`` in a separate process."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "busy_words.py").write_text(BUSY, "utf-8")
         install(Path(folder), {"rpsg.writers": {"busy": "busy_words:busy"}}, name="busy-words")
@@ -149,7 +149,7 @@ def found_with(options: argparse.Namespace) -> dict[str, Any]:
 
 def table(kept: dict[str, Any]) -> str:
     """The results as a Markdown table: medians, and for each number of workers the share of the cores."""
-    lines = ["| writer | workers | seconds | share of the cores |", "| --- | --- | --- | --- |"]
+    lines = ["| what the workers do | workers | seconds | share of the cores used |", "| --- | --- | --- | --- |"]
     for writer, found in kept.items():
         if writer == "count":
             name = f"{found['requests']:,} private rows, embedded and counted"

@@ -1,6 +1,7 @@
-"""What ``make demo`` shows: public reviews stand in for private ones, and end as a checked synthetic corpus.
+"""What ``make demo`` shows: a checked synthetic corpus, made from public reviews that stand in for private
+ones.
 
-It runs the commands that a user would type, prints them, and prints how long each step took. A second call
+It prints and runs the commands that a user would type, and prints how long each step took. A second call
 continues where a stopped one left off; a finished run is shown again and costs no more budget.
 """
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 RPSG = Path(sys.executable).with_name("rpsg")
 GEMMA = "gemma-3-270m"
 WRITER = os.environ.get("WRITER") or GEMMA
-#: The fake writer has no weights; the test of the installed package takes it, and fewer rows.
+#: The fake writer needs no weights. The test of the installed package uses it, and fewer rows.
 NEEDED = tuple(name for name in (WRITER, "minilm-onnx", "amazon-reviews") if name != "fake")
 REVIEWS = Path("runs/demo-reviews.jsonl")
 PRIVATE_ROWS = int(os.environ.get("ROWS") or 600)  # of 4,000: this many are enough for a sketch
@@ -50,7 +51,7 @@ def run_command() -> list[str]:
 
 
 def rpsg(*words: str) -> None:
-    """Say the command, then run it; a failure ends the demo with its exit code."""
+    """Print the command, then run it; a failure ends the demo with its exit code."""
     say(f"$ {shlex.join(['rpsg', *words])}")
     done = subprocess.run([RPSG, *words], check=False)
     if done.returncode:
@@ -58,7 +59,7 @@ def rpsg(*words: str) -> None:
 
 
 def bring() -> None:
-    """Pull what is needed. Gemma has terms of use, which are shown; pulling it here accepts them."""
+    """Download what is needed. Gemma has terms of use, which are shown; this download accepts them."""
     if WRITER == GEMMA:
         say(
             f"The writer {GEMMA} has terms of use, shown below, and continuing accepts them; `make demo "
@@ -69,7 +70,7 @@ def bring() -> None:
 
 
 def place_of(name: str) -> Path:
-    """The folder of something that was pulled."""
+    """The folder of something that was downloaded."""
     command = [str(RPSG), "models", "pull", name, "--json", "--quiet"]
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return Path(json.loads(told)["pulled"]["path"])
@@ -91,12 +92,12 @@ def show_texts() -> None:
 
 
 def printable(text: str) -> str:
-    """Without control characters: what a model wrote must not steer a terminal."""
+    """The text without control characters, because a model's text must not control the terminal."""
     return "".join(c if c.isprintable() else " " for c in text)
 
 
 def installed_in() -> float:
-    """Seconds of the installation just made, which ``make`` wrote down; 0 when nothing was installed."""
+    """How many seconds the installation took, as ``make`` recorded it; 0 if nothing was installed."""
     note = Path(sys.prefix, ".seconds")
     seconds = float(note.read_text(encoding="ascii")) if note.is_file() else 0.0
     note.unlink(missing_ok=True)

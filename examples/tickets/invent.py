@@ -53,7 +53,7 @@ CLOSINGS = (
 
 
 def ticket(rng: random.Random, customer: int) -> dict[str, str]:
-    """One ticket: who wrote it, when it was opened, what about, how urgent it is, and its text."""
+    """One ticket: its customer, its date, its product, its priority and its text."""
     product = rng.choices(list(MATTERS), weights=(4, 2, 3, 3))[0]
     priority = rng.choices(("low", "normal", "high"), weights=PRIORITIES[product])[0]
     quarter = rng.choices(range(4), weights=QUARTERS[product])[0]

@@ -1,4 +1,4 @@
-"""RPSG: a private text corpus in, a synthetic one and a checkable privacy claim out.
+"""RPSG makes a synthetic text corpus from a private one, with a privacy claim that can be checked.
 
 run = rpsg.synthesize("notes.csv", text="note", about="notes that nurses write", out="RUN")
 print(run.summary)

@@ -71,7 +71,7 @@ def synthesize(
 def make_plan(
     *layers: Mapping[str, Any], config: str | Path | None = None, **settings: Unpack[Keywords]
 ) -> Plan:
-    """A checked plan from a plan file, from dictionaries of sections and from keywords. Later ones win.
+    """A checked plan from a plan file, dictionaries of sections and keywords. Later values override earlier.
 
     For example ``rpsg.make_plan({"data": {"path": "notes.csv"}}, text="note", epsilon=2)``. A UsageError says
     which setting is wrong and what is allowed.
@@ -167,10 +167,10 @@ def verify(
     The release is rebuilt from its plan, pack and evidence, and compared byte for byte. Nothing that the
     release names is opened, except models that RPSG knows by their digest. ``models`` says where other models
     are, by role ("writer", "embedder", "scorer", "sentiment"). ``plugins`` names methods and models of other
-    packages that may be loaded. With ``regenerate`` the writer writes every text again. ``key`` is a file
-    with a public key, by which the release must be signed. With ``second_opinion`` dp-accounting computes
-    every epsilon again. ``workers`` processes share the work; None means one for each core, at most 8, if
-    there are 5,000 texts or more. They do not run the script that calls this function.
+    packages that may be loaded. With ``regenerate`` the writer writes every text again. With ``key``, a file
+    with a public key, the release must have a signature that fits this key. With ``second_opinion``
+    dp-accounting computes every epsilon again. ``workers`` processes share the work; None means one for each
+    core, at most 8, if there are 5,000 texts or more. They do not run the script that calls this function.
 
     ``with_vault`` is for the operator of a run: the commitment is opened and the noise is tested on the
     private ``data`` (by default the file that the plan names). These results depend on private data, so do
@@ -198,7 +198,7 @@ def verify(
 
 
 def examine(plan: Plan, folder: str | Path | None = None) -> Iterator[Diagnosis]:
-    """What this machine has and lacks for a run of this plan, one finding at a time. No private text is read.
+    """What this machine has and lacks for a run of this plan, as findings. No private text is read.
 
     A finding has a name, a status ("ok", "warn", "fail"), a detail, and what to do. ``folder`` is a run
     folder whose file modes are checked too. If something is missing, that is a finding, not an error. Raises
@@ -241,7 +241,7 @@ def evaluate(
         label: the column of labels, for the downstream task; by default the one that the run's plan names, or
             none.
         user: the column of user names in real files; by default the one that the run's plan names, or none.
-        encoding: the encoding of real files, if it is not UTF-8: such as "cp1252".
+        encoding: the encoding of real files, if it is not UTF-8, for example "cp1252".
         synthetic_text: the column of texts in synthetic files, if it is not ``text``.
         synthetic_label: the column of labels in synthetic files, if it is not ``label``. A file without it
             has no labels.

@@ -69,7 +69,7 @@ def joined(*children: Child) -> Html:
 
 
 def isolate(text: str) -> Html:
-    """Text of a model, a file or a person in a ``bdi`` element: its writing direction stays inside it."""
+    """Text of a model, a file or a person in a ``bdi`` element, which isolates its writing direction."""
     return tag("bdi", text, dir="auto")
 
 
@@ -83,7 +83,7 @@ def visible(text: str) -> str:
 def printable(text: str) -> str:
     """``text`` without what could move, colour, reorder or hide things on a terminal.
 
-    Line feeds and tabs stay; other control characters (C0, C1, ESC), bidirectional controls, invisible
+    Line feeds and tabs are kept; other control characters (C0, C1, ESC), bidirectional controls, invisible
     format characters, line separators and broken characters are removed.
     """
     if text.isascii() and text.isprintable():
@@ -126,11 +126,11 @@ def _shown(character: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What is shown of a result: a title of a few words, then more and more detail.
+    """What is shown of a result: first a short title, then details.
 
-    ``first`` is what must be read before anything else, for instance that this is private. ``columns`` and
-    ``rows`` are a table, of which only the first ``rows`` may be shown; ``notes`` are sentences below the
-    table. Options of the command line that ``first`` and ``notes`` mention are shown as keywords of Python.
+    ``first`` is shown before anything else, for instance that the result is private. ``columns`` and ``rows``
+    are a table, of which only the first ``rows`` may be shown; ``notes`` are sentences below the table.
+    Options of the command line that ``first`` and ``notes`` mention are shown as keywords of Python.
     """
 
     title: str
@@ -177,7 +177,7 @@ class Overview:
     def text(self) -> str:
         """Lines of at most 80 characters."""
         lines = [_line(self.title)]
-        if self.first:  # not shortened more than in a notebook: it must be read
+        if self.first:  # as long as in a notebook, because it must be read
             lines += _wrapped("! ", _cut(in_python(self.first), "html"))
         width = max((len(name) for name, _ in self.facts), default=0)
         for name, value in self.facts:

@@ -1,4 +1,4 @@
-"""Every error RPSG raises on purpose, with what to type next and the exit code it ends in.
+"""Every error that RPSG raises on purpose. Each has an exit code, and a hint that says what to do next.
 
     RpsgError                         1
     ├── LostProcessError              1   a worker process of a check was ended from outside
@@ -14,8 +14,8 @@
     ├── PrivacyError                 10   something private was about to leave, and was stopped
     └── LimitError                   11   a limit of the plan is reached; a larger one resumes the run
 
-Ctrl-C ends in exit code 130; the same command resumes. Messages hold places in a file, declared counts and
-options, never private text.
+Ctrl-C ends in exit code 130; the same command resumes the run. Messages contain positions in a file, declared
+counts and options, but never private text.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class PlugInError(UsageError):
     """A plug-in from another package fails. The message names it, its package, and how to remove the package.
 
     The message never quotes the plug-in's own error. A plug-in that fails on a private text may fail because
-    of that text, so there this error is handled like any other failure.
+    of that text, so in that case this error is handled like any other failure.
     """
 
 
@@ -137,7 +137,9 @@ class LimitError(RpsgError):
 
 
 def in_one_clause(item: Mapping[str, Any]) -> str:
-    """An error of pydantic: where it is, and what is wrong there. Lists are counted from 1."""
+    """An error of pydantic in one clause: the key, and what is wrong with its value. Items of lists are
+    counted from 1.
+    """
     where = ".".join(str(part + 1 if isinstance(part, int) else part) for part in item["loc"])
     said = in_plain_words(item["msg"])
     return f"{where}: {said}" if where else said

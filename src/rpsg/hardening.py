@@ -1,4 +1,4 @@
-"""What the process itself must not let out: core dumps, and reports of libraries to their makers.
+"""Keeps the process from leaking data: no core dumps, and no usage reports from libraries.
 
 ``import rpsg`` switches telemetry off, whatever is imported after it, and child processes inherit that. The
 switches must be set before onnxruntime is imported: from 1.31 on, its import writes a device id and opens a
@@ -23,8 +23,8 @@ SWITCHES = {
     # Read by some libraries; the first is also the convention among command-line tools.
     "others": {"DO_NOT_TRACK": "1", "DISABLE_TELEMETRY": "1"},
 }
-#: At a limit of one byte Linux writes no dump, neither to a file nor to a program (``core_pattern`` with a
-#: pipe); a program would still get one at a limit of zero.
+#: At a limit of one byte, Linux writes no dump to a file and passes none to a program (``core_pattern`` with
+#: a pipe). At a limit of zero it would still pass one to a program.
 _LEAST = 1 if sys.platform == "linux" else 0
 
 opened_before: set[str] = set()
@@ -57,14 +57,14 @@ def came_too_late_for(library: str) -> bool:
 
 
 def stay_offline() -> None:
-    """Keep libraries of model hubs from looking anything up. A value that the user has set remains."""
+    """Keep libraries of model hubs offline. A value that the user has set is kept."""
     if "HF_HUB_OFFLINE" not in os.environ:
         os.environ["HF_HUB_OFFLINE"] = "1"
         set_by_us.add("HF_HUB_OFFLINE")
 
 
 def go_online() -> None:
-    """Take back what ``stay_offline`` set, because a download was asked for."""
+    """Undo ``stay_offline``, because the user asked for a download."""
     for name in set_by_us:
         os.environ.pop(name, None)
     set_by_us.clear()

@@ -292,7 +292,7 @@ def _measure(row: Mapping[str, Any]) -> Measure:
 
 
 def _plain(value: Any) -> Any:
-    """The value with None for each number that JSON cannot hold."""
+    """The same value, with None for each number that JSON cannot represent."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,7 +1,7 @@
 """The plug-in points. Anything with these methods fits; nothing needs to be inherited.
 
 Models are on this page; ``rpsg.registry`` finds those of other packages by their entry points. Other plug-in
-points are declared beside what they work with: a method is a ``rpsg.methods.base.Method``, a metric a
+points are declared next to the code that uses them: a method is a ``rpsg.methods.base.Method``, a metric a
 function as in ``rpsg.evaluation.metrics``, a domain pack a folder (``rpsg.domains.pack``), an attack a
 function as in ``rpsg.audit``.
 
@@ -38,7 +38,7 @@ class Request:
 
     ``begins`` is how the answer should begin. A writer that can continue a given beginning does so, and its
     reply contains these words; for a writer that cannot, the last message asks for them. ``private`` says
-    that the messages hold private text: a writer keeps nothing of them outside its memory.
+    that the messages contain private text, so the writer must keep them only in memory.
     """
 
     messages: tuple[Message, ...]
@@ -68,7 +68,7 @@ Endpoint = Literal["local_model", "remote_llm"]
 
 
 class Model(Protocol):
-    """What every model says of itself; its name identifies the weights, and is in every release."""
+    """What every model says about itself; its name identifies the weights, and is in every release."""
 
     @property
     def name(self) -> str: ...
@@ -82,7 +82,7 @@ class Writer(Model, Protocol):
     """A generative model."""
 
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
-        """Replies in the order of the requests; ``on_reply(index, reply)`` is called as each one lands."""
+        """Replies in the order of the requests; ``on_reply(index, reply)`` is called when one arrives."""
         ...
 
 
@@ -96,7 +96,7 @@ class TellsTrouble(Protocol):
 
 
 class Contexts(Protocol):
-    """Prompts that are continued by the same tokens, one at a time."""
+    """Several prompts. The same token is appended to all of them, one token at a time."""
 
     def scores(self, tokens: Sequence[int] | None = None) -> npt.NDArray[np.float32]:
         """The logits of the next token, shape (prompts, tokens); by default of the whole vocabulary."""
@@ -124,9 +124,9 @@ class LogitSource(Model, Protocol):
     ) -> Contexts:
         """A prompt for each text: the words before it, its first ``most`` tokens, the words after it.
 
-        ``room`` is how many tokens will be appended. At least ``least`` prompts are computed, even if there
-        are fewer. The logits of a prompt depend, bit for bit, only on that prompt and on these numbers, and
-        not on the other prompts or on how many there are. A text without tokens is a prompt like others.
+        ``room`` is how many tokens will be appended. A batch of fewer than ``least`` prompts is filled up to
+        this number. The logits of a prompt depend, bit for bit, only on that prompt and on these numbers, and
+        not on the other prompts or on how many there are. A text without tokens gets a prompt like any other.
         """
         ...
 

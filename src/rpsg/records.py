@@ -1,4 +1,4 @@
-"""What flows through a run: a private Corpus in, a public Pool of candidates out."""
+"""The data of a run: it reads a private corpus and makes a public pool of candidates."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ class Document:
         user: str | None = None,
         columns: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        """Written by hand for files of millions of rows: what ``dataclass`` makes takes twice as long."""
+        """Written by hand, because the one that ``dataclass`` makes takes twice as long, and files have
+        millions of rows.
+        """
         _set_id(self, id)
         _set_text(self, text)
         _set_label(self, label)
@@ -114,7 +116,7 @@ class Pool:
         return Pool(self.candidates + tuple(new))
 
     def score(self, name: str, values: Mapping[int, float]) -> Pool:
-        """Give the candidates with the ids in ``values`` a score called ``name``."""
+        """A pool in which the candidates with the ids in ``values`` have a score called ``name``."""
         return Pool(
             tuple(
                 replace(c, scores={**c.scores, name: values[c.id]}) if c.id in values else c
@@ -123,7 +125,9 @@ class Pool:
         )
 
     def drop(self, stage: str, reasons: Mapping[int, str]) -> Pool:
-        """Drop the candidates with the ids in ``reasons``; those dropped before keep their first reason."""
+        """A pool without the candidates with the ids in ``reasons``; those dropped before keep their first
+        reason.
+        """
         return Pool(
             tuple(
                 replace(c, dropped=Drop(stage, reasons[c.id])) if c.id in reasons and c.dropped is None else c

@@ -1,4 +1,4 @@
-"""Finds methods, models, metrics and attacks by name. Nothing is imported before it is asked for.
+"""Finds methods, models, metrics and attacks by name, and imports only what is asked for.
 
 RPSG's own are in a table of each package; those of other packages are entry points in the group
 ``rpsg.<kind>`` (``rpsg.methods``, ``rpsg.writers``, ...). The name of an entry point is the name to type, and
@@ -150,7 +150,7 @@ def writer(
     """The writer called ``name``; a path or a hub id of a GGUF file is run with llama.cpp.
 
     ``openai:MODEL`` and ``azure:DEPLOYMENT`` are models of ``server``; there ``form`` chooses the API. The
-    writer of a plug-in is told the form only if the form is not "auto".
+    writer of a plug-in gets ``form`` only if it is not "auto".
     """
     if served := _served(name):
         if server is not None and form != "auto":
@@ -159,7 +159,7 @@ def writer(
         return on_server
     entry = _formed("writers", name) or name
     if entry not in built_in("writers") and is_own("writers", name):
-        entry = "gemma-3-270m"  # any weights for llama.cpp
+        entry = "gemma-3-270m"  # its builder runs any GGUF file
     more = {} if form == "auto" else {"form": form}
     made: Writer = _build("writers", entry, name, slots=slots, threads=threads, context=context, **more)
     return made

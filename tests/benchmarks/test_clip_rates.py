@@ -13,7 +13,11 @@ PAGE = (ROOT / "docs" / "private-prediction.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
-    ("name", "line"), [("raw", "| as it is |"), ("centred", "| minus its median (what is clipped here) |")]
+    ("name", "line"),
+    [
+        ("raw", "| the difference itself |"),
+        ("centred", "| after subtracting the median (what is clipped here) |"),
+    ],
 )
 def test_the_page_has_the_figures_of_the_result(name: str, line: str) -> None:
     each = RESULT["clipped"][name]
@@ -41,4 +45,4 @@ def test_the_page_has_the_speed_of_both_precisions() -> None:
     words = " ".join(PAGE.split())
     assert f"takes {half['prompt']:.2f} instead of {whole['prompt']:.2f} processor seconds" in words
     assert f"each further token {half['token']:.4f} instead of {whole['token']:.4f}" in words
-    assert f"A step of 64 rows would take {speed['float32']['64 rows']['token']:.4f}" in words
+    assert f"With 64 at a time, each token would take {speed['float32']['64 rows']['token']:.4f}" in words

@@ -80,7 +80,7 @@ def test_nobody_wins_where_two_are_equal() -> None:
     found = comparison(outcome("ours", 1.0), outcome("theirs", 1.0))
     (standing,) = standings(found)
     assert standing.wins[0].method == ""
-    assert "nobody is best in 1 (equal)" in said(found)
+    assert "no method is best in 1 (equal)" in said(found)
     assert "They are equal in FID." in said(found)
 
 

@@ -79,7 +79,7 @@ def test_a_lower_value_is_nearer_where_lower_is_better() -> None:
 def test_the_middle_of_several_measures_decides_and_the_range_is_said() -> None:
     found = answer([line(0.1), line(0.5), line(0.95)])
     assert found.word == "Half-way"
-    assert found.said.endswith("the middle of 3 measures, from 10\u00a0% to 95\u00a0%.")
+    assert found.said.endswith("the median of 3 measures, from 10\u00a0% to 95\u00a0%.")
 
 
 def test_measures_that_say_the_same_are_said_to_agree() -> None:

@@ -85,7 +85,7 @@ def test_what_is_not_plainly_inside_is_not_there(tmp_path: Path, name: str) -> N
     (root / "private" / "report.html").touch()
     (root / "link").symlink_to(tmp_path)
     (tmp_path / "x").touch()
-    with pytest.raises(RunError, match="nothing of that name"):
+    with pytest.raises(RunError, match="nothing with that name"):
         require_inside(root, root / name)
     (root / "plain").touch()
     assert require_inside(root, root / "plain") == root / "plain"

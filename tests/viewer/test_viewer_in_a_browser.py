@@ -165,7 +165,7 @@ def test_from_the_list_to_a_text_and_back(opened: Callable[..., Any]) -> None:
     page.get_by_role("button", name="Search").click()
     page.get_by_text("texts with these words").wait_for()
     page.locator(".card a").first.click()
-    page.get_by_role("heading", name="How it came about").wait_for()
+    page.get_by_role("heading", name="How this text was made").wait_for()
     page.get_by_role("link", name="All runs").click()
     page.get_by_role("table", name="Comparisons").wait_for()
 

@@ -40,8 +40,8 @@ def pipeline_of(plan: Plan, tools: Tools | None = None) -> Pipeline:
     and account are ignored.
 
     ``tools`` replace the plan's models. A request that was answered once is not sent again in a later run, so
-    shadows cost least if prompts do not depend on private texts. Do not call it in several threads: while a
-    run lasts, ``RPSG_HOME`` of this process leads to a temporary folder.
+    shadows cost least if prompts do not depend on private texts. Do not call it in several threads: during a
+    run, ``RPSG_HOME`` of this process names a temporary folder.
 
     Raises:
         UsageError: the plan needs labels or columns, its method reads no private data, or donors are listed.

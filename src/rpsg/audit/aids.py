@@ -1,7 +1,7 @@
 """What some attacks need besides the texts: models of this machine, and the pipeline that made the corpus.
 
 Each is optional. An attack whose aid was not given is not run, and says which aid it lacks. This does not
-weaken the other attacks, because it is known before anything is read which aids there are.
+weaken the other attacks, because which aids there are is known before anything is read.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Tuner(Model, Protocol):
     """Fine-tunes a small model, for example ``rpsg.models.transformers.last_layers.LastLayers``."""
 
     def train(self, texts: Sequence[str], seed: int, told: Callable[[float], object], /) -> Scorer:
-        """The model trained on ``texts``, or as it is if there are none.
+        """The model trained on ``texts``, or the untrained model if there are none.
 
         ``told`` is called with the share of the work that is done, 0 to 1.
         """
@@ -87,8 +87,8 @@ def aids_of(
     ``recogniser_model`` is an installed spaCy model, without which Presidio finds no names.
 
     Raises:
-        UsageError: there is no such name, or the model does not run on this machine. MissingExtraError: its
-        package is not installed.
+        UsageError: there is no such name, or the model does not run on this machine.
+        MissingExtraError: its package is not installed.
         ModelError: its weights are missing or cannot be used.
     """
     made: dict[str, Any] = {"pipeline": pipeline}

@@ -1,5 +1,5 @@
-"""What each canary adds (or would add) to the noisy answers of a run, and what remains of these answers
-without everybody else.
+"""What each canary adds (or would add) to the noisy answers of a run, and what is left of these answers when
+the contributions of everybody else are subtracted.
 
 A release has its noisy answers in its evidence, so that ``rpsg verify`` can repeat the choice of texts. An
 attacker who knows the rows of everybody but the canaries can subtract what those add. What remains is what
@@ -62,9 +62,9 @@ NAMES = frozenset(name for name, need in NEEDS.items() if need == "answers")
 class AnswerNoise:
     """The noise of one answer, in units of what the ledger states.
 
-    ``square`` is the sum of the squares of its ``entries``; each is taken half a step larger than it is, so
-    that it is no smaller than before it was rounded. ``added`` (canaries,) are the squares of the lengths of
-    what each canary adds, or would add, to this answer.
+    ``square`` is the sum of the squares of its ``entries``; half a step is added to the size of each entry,
+    so that none is smaller than before rounding. ``added`` (canaries,) are the squares of the lengths of what
+    each canary adds, or would add, to this answer.
     """
 
     entries: int
@@ -132,9 +132,9 @@ def if_asked(
     *,
     has_canaries: bool = True,
 ) -> tuple[CanaryAnswers | None, tuple[str, ...]]:
-    """The result of ``make``, if the attack that reads it is among ``attacks`` (by default all), the plan
-    pays for noisy answers, and there are canaries. If the run cannot be repeated, a note for the report says
-    why.
+    """The result of ``make`` if ``attacks`` (by default all) include one that reads it, the plan has a budget
+    for noisy answers, and there are canaries; otherwise None. If the run cannot be repeated, a note for the
+    report says why.
     """
     if not has_canaries or method_of(plan).budget is None or (attacks and NAMES.isdisjoint(attacks)):
         return None, ()
@@ -167,7 +167,7 @@ class _Asking:
         self.noise: list[AnswerNoise] = []
 
     def exact_sum(self, query: Query, question: Question) -> Private[ExactSum]:
-        """The contributions, which ``release`` takes as well as their sum."""
+        """The contributions themselves: ``release`` accepts them in place of their exact sum."""
         del query
         return cast("Private[ExactSum]", question.contributions(self.people, self._sentiment))
 
@@ -203,7 +203,7 @@ class _Asking:
         return self._next(query).sampled()
 
     def _canaries(self) -> dict[int, int]:
-        """The canary of each unit that is one."""
+        """The index of the canary, by unit, for those units that are canaries."""
         rows = open_private(self.people.rows)
         first = max(row.id for row in rows) + 1 - len(self.shown)
         units = unit_numbers(rows).tolist()

@@ -1,9 +1,9 @@
 """Can members be told from people held out without the corpus? Then chance did not split them.
 
-Every attack would find such a difference and call it a leak, so the audit is void. Two things are tried: a
+Every attack would find such a difference and call it a leak, so the audit is void. Two things are tested: a
 classifier of words, and a few plain figures of each person, such as the number of texts. Each is judged by
-its AUC and, like an attack, by its most certain guesses, because a small group that is on one side only
-hardly changes an AUC.
+its AUC and, like an attack, by its most certain guesses, because a small group of people who are all on one
+side hardly changes an AUC.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ FOLDS = 5
 MOST = 1500
 #: The classifier uses a word only if at least this many texts have it.
 HELD = 4
-#: How often, at most, an honest split is called void: because of its words, and because of anything else.
+#: The largest probability that an honest split is called void: because of its words, and because of its plain
+#: figures.
 LEVEL = 0.01
 
 
@@ -131,7 +132,7 @@ def _tells(figure: Floats, is_in: Flags, level: float) -> bool:
 
 
 def _names_too_many(scores: Floats, is_in: Flags, level: float) -> bool:
-    """Whether too many of the highest scores, or of the lowest, are of one side; ties count half or less.
+    """Whether too many of the highest scores, or of the lowest, belong to one side.
 
     A group of equal scores counts only if all of it fits, because the order within it has no meaning.
     """

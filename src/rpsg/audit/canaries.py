@@ -36,7 +36,7 @@ def extraction(subject: Subject) -> Finding:
     A canary that was held out cannot be there by chance. If one is, the coins did not decide which canaries
     were in the data, and nothing follows. The p-value is a sum over single canaries, each added or removed
     alone, so the epsilon of groups does not matter. If none is found, ``details`` have an upper bound, with
-    95 % confidence, on how often one could still come out.
+    95 % confidence, on how often a canary could still get into a corpus.
     """
     own = _canaries(subject)
     is_in = np.array(own.is_in)

@@ -1,6 +1,6 @@
 """Can the audit find a leak at all? The attacks are tried on the controls: corpora that certainly leak. If an
-attack does not find a planted leak, it has no power on these texts, and it shows nothing if it finds nothing
-in the audited corpus.
+attack does not find a planted leak, it has no power on these texts. If such an attack finds nothing in the
+audited corpus, this shows nothing.
 """
 
 from __future__ import annotations
@@ -40,11 +40,10 @@ class Control:
 
 
 def fitted_on_members(subject: Subject) -> Subject:
-    """A question whose answer is known: the corpus is what the members wrote, word for word.
+    """A control, in which the right answer is known: the corpus is what the members wrote, word for word.
 
     It has up to 2,000 people of each side, and the planted canaries. If the run has noisy answers, these have
-    a hundredth of their noise. What an attack finds here is the most
-    that it can find in texts of this kind.
+    a hundredth of their noise. No attack can find more in texts of this kind than it finds here.
     """
     draw = stream(subject.seed, "control people")
     sides = (np.flatnonzero(subject.is_in), np.flatnonzero(~subject.is_in))
@@ -58,9 +57,9 @@ def fitted_on_members(subject: Subject) -> Subject:
 
 
 def leaky(subject: Subject) -> Subject:
-    """A question whose answer is known: one text in twenty of the corpus is a member's, with words dropped.
+    """A control, in which the right answer is known: one text in twenty is a member's, with words dropped.
 
-    Each leaked text is of another member, or a planted canary; it lacks a random fifth of its words. The
+    Each leaked text is of a different member, or a planted canary; it lacks a random fifth of its words. The
     other texts are those of the audited corpus. This is why the members and the planted canaries are drawn
     again here: what the corpus itself reveals is then equally likely on both sides, and does not help an
     attack to find the planted leak.

@@ -23,8 +23,8 @@ Hashes = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
 #: The runs of characters of this many texts are in memory at once: several numbers for each character.
 BLOCK = 1000
-#: How many characters in a row make a copy, and how many words in a row count in the share that is shown
-#: beside it.
+#: How many characters in a row make a copy, and how many words in a row count in the share that is shown with
+#: it.
 CHARACTERS, WORDS = 50, 8
 #: The number of words in a row by which near copies are found, and the number of matches kept for the owner.
 SHINGLE, WORST = 3, 20

@@ -39,8 +39,8 @@ class Finding:
 
     ``epsilon_lower`` is a 95 % lower bound, simultaneous for all attacks of the audit. It follows from
     ``right`` of ``guesses`` being members. ``epsilon_most`` is the bound that a perfect attack would have
-    shown with this number of people. ``limit`` is the share of members who have to leak for the tests to
-    detect it with a power of 95 %, if leaked members rank above all others, as they do if whole texts are
+    shown with this number of people. ``limit`` is the share of members whose texts must leak for the tests to
+    detect this with a power of 95 %, if leaked members rank above all others, as they do if whole texts are
     copied; None if no share suffices. ``details`` hold counts; ``matches`` are for the data's owner only.
     ``epsilon_if_swapped`` is the bound if members and people held out were exchanged: if it is above 0, the
     attack names too many people who were held out. ``basis`` has what the bounds are computed from, besides
@@ -90,7 +90,7 @@ def of_scores(
 def of_people(name: str, subject: Subject, scores: Floats, is_in: npt.NDArray[np.bool_]) -> Finding:
     """As ``of_scores``, for one score of each person, or of each canary.
 
-    Scores that are all equal name nobody: with ties broken by chance, chance alone could show a bound.
+    Scores that are all equal name nobody: with ties broken at random, chance alone could show a bound.
     """
     units, scores = len(is_in), np.nan_to_num(scores, nan=-np.inf)
     order = stream(subject.seed, "audit ties").permutation(units)  # no tie is broken by which side came first
@@ -182,7 +182,9 @@ def of_hits(
 
 
 def _fewest_hits(subject: Subject, level: float, false: int) -> float | None:
-    """The smallest share of members that refutes the claim if guessed right, given the false guesses made."""
+    """The smallest share of members that refutes the claim if they are guessed, besides ``false`` wrong
+    guesses.
+    """
     members = int(subject.is_in.sum())
 
     def is_enough(hits: int) -> bool:

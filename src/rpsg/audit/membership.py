@@ -29,7 +29,7 @@ def ppl(subject: Subject) -> Finding:
 
 
 def refer(subject: Subject) -> Finding:
-    """s(x) = l_ref(x) - l(x): what is likely anyhow does not count (Carlini et al. 2021)."""
+    """s(x) = l_ref(x) - l(x): what is likely in any case does not count (Carlini et al. 2021)."""
     found = signals(subject)
     gain = found.under_corpus - found.under_reference
     return of_scores("refer", subject, gain / np.maximum(found.words, 1))
@@ -73,7 +73,7 @@ def compressed(subject: Subject) -> Finding:
 
 
 def passage(subject: Subject) -> Finding:
-    """By how much the corpus makes a passage of x more likely than the references do, for the passage with
+    """How much more likely a passage of x is under the corpus than under the references, for the passage with
     the largest gain.
 
     The largest sum, over words in a row, of log p(word) - log p_ref(word) - 1/2. A leak of few

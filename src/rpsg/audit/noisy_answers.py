@@ -1,7 +1,8 @@
 """The attacks on the noisy answers of a run.
 
 ``noisy-answers`` asks which canaries were in the data that the answers were drawn from, and assumes of the
-mechanism only that it is mu-GDP. ``noise-left`` assumes that its noise is Gaussian, and sees smaller faults.
+mechanism only that it is mu-GDP. ``noise-left`` assumes that its noise is Gaussian, and detects smaller
+faults.
 """
 
 from __future__ import annotations
@@ -111,10 +112,10 @@ def of_coins(found: Floats, is_in: npt.NDArray[np.bool_], subject: Subject) -> F
 def scores(answers: CanaryAnswers) -> Floats:
     """How far the estimate of each coin is from one half, shape (canaries,); above 0 for "in".
 
-    Less one half, each coin has the variance 1/4. What the answers show of these numbers is ``added`` times
-    them, plus noise. The estimate is the best linear one, at the noise that makes the answers most likely: an
-    attacker does not know by how much the noise is too small. The noise is never assumed to be larger than it
-    should be.
+    A coin minus one half has the variance 1/4. What the answers show of these numbers is ``added`` times
+    them, plus noise. The estimate is the best linear one. An attacker does not know by how much the noise is
+    too small, so it uses the noise level that makes the answers most likely, but never more than the stated
+    noise.
     """
     values, axes = np.linalg.eigh(answers.added)
     kept = values > 1e-9 * max(values[-1], 1e-9)
@@ -131,16 +132,16 @@ def scores(answers: CanaryAnswers) -> Floats:
 
 
 def noise_left(subject: Subject) -> Finding:
-    """How much noise the answers have, once the rows of everybody are known, the planted canaries too.
+    """How much noise the answers have, once the rows of everybody and the planted canaries are known.
 
     A claim holds against somebody who knows all rows but one. Such a person sees each canary under this noise
     alone, whatever other canaries hide it from ``noisy-answers``. No coin is guessed: the size of the noise
     of each answer is compared with what the ledger states. If it is Gaussian, its size decides how well the
-    canary that adds most can be told, which is a mu (``noise_left_mu``), and the epsilon that belongs to it
-    at the delta of the claim.
+    canary that adds most can be detected. This gives a mu (``noise_left_mu``), and the epsilon that belongs
+    to it at the delta of the claim.
 
-    Not for the answers of a release: they are public, and a noisy answer less the size of its noise is the
-    exact one.
+    It is not run on the answers of a release: they are public, so anybody who also knows the size of their
+    noise could compute the exact answers.
     """
     answers, _ = _answers_and_coins(subject)
     if not answers.noise:
@@ -153,7 +154,8 @@ def noise_left(subject: Subject) -> Finding:
         raise NotRunError("No canary adds anything to the noisy answers.")
     level, delta, claimed = subject.level, subject.claim.delta, subject.claim.epsilon
     tests = len(answers.noise)
-    # The share of its noise that each answer has at most, squared, and the canary that adds most beside it.
+    # ``square / least`` is the largest variance that the noise of an answer can have, as a share of the
+    # stated one; ``most`` is the canary that adds most, compared with these variances.
     least = np.array([chi_squared_quantile(level / tests, each.entries) for each in answers.noise])
     square = np.array([max(each.square, 1e-9) for each in answers.noise])
     most = int((added.T @ (least / square)).argmax())

@@ -138,7 +138,7 @@ def _keep_closest(folder: RunFolder, report: AuditReport) -> None:
 
 
 def other_rows(again: str) -> DataError:
-    """The error of a file that changed since the run; ``again`` is the command that names another."""
+    """The error for a file that changed since the run; ``again`` is the command that names another file."""
     return DataError(
         "These are not the rows that the run read, so nobody can tell whom it held out.",
         hint=f"Restore the file as it was when the run read it, then: {again}",

@@ -2,8 +2,8 @@
 those of people held out.
 
 A run of words that only one person of both sides wrote, and that the public reference does not have, can be
-in the corpus by chance: a phantom. Chance gives as many hits for people held out as for members, so more hits
-of members are a leak (after Amin et al. 2026, arXiv 2606.16952). Runs of the reference are left out, because
+in the corpus by chance: a phantom. By chance, people held out get as many hits as members, so more hits of
+members are a leak (after Amin et al. 2026, arXiv 2606.16952). Runs of the reference are left out, because
 common phrases would hide everything else.
 """
 

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 #: If the plan says nothing: how many canaries are drawn, and what share of people is held out.
 CANARIES, HELD_OUT = 200, 0.5
-#: The findings of fewer canaries cannot be told from chance.
+#: With fewer canaries, findings cannot be distinguished from chance.
 FEWEST = 20
 NOTE = (
     "This corpus was made to be attacked and is destroyed. What was found holds for the plan, and for a "
@@ -71,10 +71,10 @@ def canary_run(
 ) -> AuditReport:
     """Run the plan with planted canaries in ``out``, attack its corpus, keep the report, destroy the rest.
 
-    The plan is run as ``rpsg run`` runs it, on the same account: its noisy answers are drawn and paid for.
-    If the plan has no canaries, 200 are drawn; if it holds nobody out, half of the people are. At the end
-    only the plan is left and, in the private folder, ``audit.json`` and ``audit.html``. ``aids``, ``attacks``
-    and ``seed`` as for ``audit``, ``shadows`` as for ``audit_run``; ``tools`` and ``noise`` are for tests.
+    The plan is run as ``rpsg run`` runs it, on the same account: its noisy answers are drawn and charged. If
+    the plan has no canaries, 200 are drawn; if it holds nobody out, half of the people are. At the end only
+    the plan is left and, in the private folder, ``audit.json`` and ``audit.html``. ``aids``, ``attacks`` and
+    ``seed`` as for ``audit``, ``shadows`` as for ``audit_run``; ``tools`` and ``noise`` are for tests.
 
     Raises:
         UsageError: the method reads nothing private, or there are too few canaries or public texts.
@@ -85,7 +85,7 @@ def canary_run(
     """
     plan, out = plan_of_audit(plan), path_of(out, "out")
     _refuse_finished(out)
-    if shadows:  # an impossible place is refused before the run is paid for
+    if shadows:  # an impossible path is refused before anything is charged
         aids = with_pipeline(aids, plan, tools)
     with execute_unreleased(plan, out, progress=progress, tools=tools, noise=noise) as folder:
         corpus = read_by_rule(plan.data).map(lambda reading: reading.corpus)
@@ -123,7 +123,7 @@ def _answers(
 def _about(folder: RunFolder, plan: Plan, corpus: Private[PrivateCorpus]) -> dict[str, Any]:
     """What ``rpsg publish`` compares with a release, including a commitment to the rows, with its nonce.
 
-    It stays in the private folder. Without the rows nobody can tell from it which rows these were.
+    It stays in the private folder. Without the rows, it does not reveal which rows these were.
     """
     rows = commit_to(corpus)
     return {

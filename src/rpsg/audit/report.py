@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rpsg.audit.finding import Finding, Verdict
 
 FORM = "rpsg-audit/1"
-#: Attacks that look at canaries, and at nobody's texts.
+#: Attacks that look at canaries only, and not at people's texts.
 OF_CANARIES = frozenset(name for name, need in NEEDS.items() if need == "canaries")
 #: Attacks that look at the noisy answers, and not at the corpus.
 OF_ANSWERS = frozenset(name for name, need in NEEDS.items() if need == "answers")

@@ -75,7 +75,7 @@ def audit(
     ``member_units`` and ``nonmember_units``. If no author is named, each text counts as a person.
 
     The corpus was made from ``members``; ``nonmembers`` are texts of people who were held out before that.
-    Who was held out must have been decided by chance, person by person. ``reference`` are public texts of the
+    Who was held out must have been decided at random, person by person. ``reference`` are public texts of the
     same kind. Without a claim (epsilon with delta, or mu) the audit tests whether anybody can tell who was in
     the data. ``attacks`` are names (by default all of ``ATTACKS``), or functions by their names. The more
     attacks there are, the more certain each has to be, so choose them before anything is known about the
@@ -115,7 +115,8 @@ def audit(
 
 
 def level_of(names: Iterable[str], given: Collection[str]) -> float:
-    """The error rate that each attack may have. Attacks that lack canaries or an aid cannot err.
+    """The error rate that each attack may have. Attacks that lack canaries or an aid give no result, so they
+    cannot be wrong.
 
     Which attacks these are is known before anything is read.
     """
@@ -207,7 +208,9 @@ def _ask(stage: str, subject: Subject, attacks: Mapping[str, Attack]) -> list[Fi
 
 
 def _found(name: str, attack: Attack, subject: Subject) -> Finding:
-    """The finding of an attack, or why there is none: an error's type, as its message may quote texts."""
+    """The finding of an attack, or why there is none: only the type of an error, because its message may
+    quote texts.
+    """
     try:
         found = attack(subject)
     except RpsgError as error:
@@ -253,6 +256,6 @@ def _can_be(found: Finding, subject: Subject) -> bool:
 
 
 def _with_rows(found: Finding, subject: Subject) -> Finding:
-    """The finding, with the matches by the positions at which the texts were given."""
+    """The finding; its matches name texts by the positions at which the caller gave them."""
     matches = tuple(replace(match, private=int(subject.row[match.private])) for match in found.matches)
     return replace(found, matches=matches)

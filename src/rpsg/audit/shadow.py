@@ -34,7 +34,7 @@ def lira_shadow(subject: Subject) -> Finding:
 
     phi is the total log-likelihood of a text under a trigram model of a corpus, divided by the root of its
     length. The means are those over the 8 shadow corpora whose half has the author, and over the 8 others.
-    The variance is one for all texts (the source's choice for few shadows) and one for both densities. So the
+    One variance is used for all texts (as in the paper for few shadows) and for both densities. So the
     score rises with phi, and no text is too likely to be a member's. The two means are assumed to be at least
     one standard deviation apart. For a pipeline that keeps nothing of its texts the two means are equal.
     Without this assumption no text could then have a higher score than another, even if the audited corpus

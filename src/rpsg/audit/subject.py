@@ -134,7 +134,7 @@ class Subject:
         return found
 
     def of_people(self, chosen: Ints) -> Subject:
-        """The same question about some of the people; ``chosen`` are their numbers, in order."""
+        """The subject with only some of the people; ``chosen`` are their numbers, in order."""
         if len(chosen) == self.people:
             return self  # with all that is known of the private texts
         index = np.full(self.people, -1)
@@ -150,7 +150,7 @@ class Subject:
         )
 
     def with_synthetic(self, synthetic: Sequence[str]) -> Subject:
-        """The same question about another corpus, for a control. It has no noisy answers of its own."""
+        """The same question about another corpus, for a control, which has no noisy answers."""
         return replace(self, synthetic=tuple(synthetic), answers=None, is_control=True)
 
 

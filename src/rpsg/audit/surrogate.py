@@ -106,7 +106,7 @@ class Words:
         return subject.of_private.once(f"words {read.__name__}", made)
 
     def tokens(self, *numbers: Mapping[str, int]) -> Iterator[tuple[slice, tuple[Tokens, ...]]]:
-        """For each block the place of its texts, and their words in each of the numberings. Words that a
+        """For each block the positions of its texts, and their words in each of the numberings. Words that a
         numbering lacks share the number after the last.
         """
         if self.kept is None:
@@ -134,7 +134,7 @@ def _blocks(texts: Sequence[str], read: Callable[[str], list[str]]) -> Iterator[
 
 
 def _places(own: Iterable[str], numbers: Mapping[str, int]) -> Ints:
-    """The number of each word there."""
+    """The number of each word in ``numbers``; the number after the last for a word that is not there."""
     return np.fromiter((numbers.get(word, len(numbers)) for word in own), np.int64)
 
 
@@ -143,7 +143,7 @@ def _renumbered(tokens: Tokens, own: Mapping[str, int], numbers: Mapping[str, in
 
 
 def numbered(rows: Sequence[Sequence[str]], numbers: Mapping[str, int]) -> Tokens:
-    """Texts in given numbers; all words that have none share the number after the last."""
+    """Texts as word numbers; all words without a number share the number after the last."""
     get, unknown = numbers.get, len(numbers)
     lengths = np.array([len(row) for row in rows], np.int64)
     codes = np.fromiter((get(word, unknown) for row in rows for word in row), np.int64, int(lengths.sum()))
@@ -268,15 +268,15 @@ def _neighbours(corpus: Surrogate, tokens: Tokens, draw: np.random.Generator) ->
 
 
 def best_passages(gains: Floats, tokens: Tokens) -> Floats:
-    """The largest sum over places in a row within each text, 0 at least: the rise of its running sum.
+    """The largest sum over successive positions within each text, at least 0: the rise of its running sum.
 
-    With S the running sum, max over i <= j of S_j - S_i (Page 1954). The running minimum starts anew with
-    each text because every text is lowered below all that came before it.
+    With S the running sum, max over i <= j of S_j - S_i (Page 1954). The running minimum starts again with
+    each text, because every text is lowered below all texts before it.
     """
     if not len(gains):
         return np.zeros(len(tokens.lengths))
     sums = np.cumsum(gains)
-    before = sums - gains  # the sum before each place
+    before = sums - gains  # the sum before each position
     step = float(max(sums.max(), 0.0) - min(before.min(), 0.0)) + 1.0
     lowered = np.minimum.accumulate(before - step * tokens.owner) + step * tokens.owner
     found = np.zeros(len(tokens.lengths))

@@ -27,9 +27,9 @@ BLOCK = 20
 def tuned(subject: Subject) -> Finding:
     """s(x) = l_ref(x) - l(x), as ``refer``: mean surprise of the tokens of x, under two models of one kind.
 
-    One model was fine-tuned on the synthetic texts, and the other on as many texts of the public reference.
-    Without a reference, the other is not fine-tuned, because it must not see a private text. A text of less
-    than two tokens has the score 0.
+    One model was fine-tuned on the synthetic texts, and the other on the same number of texts of the public
+    reference. Without a reference, the other is not fine-tuned, because it must not see a private text. A
+    text of less than two tokens has the score 0.
     """
     public = chain.from_iterable(subject.references) if subject.reference else ()
     reference = tuple(islice(public, len(subject.synthetic)))

@@ -31,7 +31,7 @@ def with_power(finding: Finding, control: Control) -> Finding:
 
 
 def of_void_audit(finding: Finding) -> Finding:
-    """The finding in an audit without a verdict: then no attack has an outcome of its own."""
+    """The finding in an audit without a verdict, in which no attack has an outcome."""
     if finding.verdict == "not run":
         return finding
     return replace(finding, verdict="not run", reason=VOID)
@@ -47,7 +47,7 @@ def verdict_of(
 ) -> tuple[Verdict, str]:
     """The verdict on the corpus and its reason.
 
-    If the sides were not divided by chance, or people held out are in the corpus, nothing follows, whatever
+    If the sides were not divided at random, or people held out are in the corpus, nothing follows, whatever
     an attack found. Otherwise a refutation is valid even if the controls fail: they only show whether finding
     nothing means anything. ``aside`` is how many texts that the audit leaves out are in the corpus, and
     ``canaries_held_out`` how many of the canaries that were held out.
@@ -103,9 +103,7 @@ def _why_void(findings: Sequence[Finding], baseline: Baseline, canaries_held_out
 
 
 def _repeats_held_out(finding: Finding) -> bool:
-    """Whether the corpus copies texts of so many people held out that a leak of members could not be
-    distinguished from this.
-    """
+    """Whether so many people held out have copies in the corpus that copies of members prove no leak."""
     if finding.name != "copies" or finding.guesses is None or finding.right is None:
         return False
     held_out = finding.basis.get("units", 0) - finding.basis.get("members", 0)

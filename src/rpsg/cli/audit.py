@@ -1,4 +1,4 @@
-"""``rpsg audit``: attack a synthetic corpus, and say what the attacks could have seen."""
+"""``rpsg audit``: attack a synthetic corpus, and say what the attacks could have detected."""
 
 from __future__ import annotations
 

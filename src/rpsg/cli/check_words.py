@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: By the name of the check, as in ``rpsg.privacy.checks``.
+#: The clauses by the name of the check, as in ``rpsg.privacy.checks``.
 SHOWN_BY: Mapping[str, str] = {
     "form": "the ledger has the fields that its schema requires",
     "seal": "the ledger has the content that its own hash names",

@@ -72,7 +72,8 @@ def _beginning(names: Mapping[str, str], incomplete: str) -> list[tuple[str, str
     return [(name, about) for name, about in found if name.startswith(incomplete)]
 
 
-#: By the key of a setting. Settings with fixed choices are not listed: the plan knows their choices.
+#: What completes a setting, by its key. Settings with fixed choices are not listed: the plan knows their
+#: choices.
 COMPLETERS: Mapping[str, Completer] = {
     "corpus.domain": packs,
     "method.name": registered("methods"),

@@ -95,7 +95,7 @@ def shown(text: str, style: str = "") -> Text:
 
 
 def print_json(content: Mapping[str, Any]) -> None:
-    """One JSON object on stdout, in ASCII; a number that JSON does not have is null."""
+    """Write one JSON object to stdout, in ASCII. A number that JSON cannot represent becomes null."""
     body = json.dumps({"format": FORMAT, **plain(content)}, indent=2, allow_nan=False)
     sys.stdout.write(body + "\n")
 

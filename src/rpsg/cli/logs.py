@@ -30,7 +30,7 @@ class AsText(logging.Formatter):
 
 
 class AsJson(logging.Formatter):
-    """One JSON object a line, in ASCII: level, logger, message, and the fields of the record."""
+    """One JSON object per line, in ASCII: level, logger, message, and the fields of the record."""
 
     def format(self, record: logging.LogRecord) -> str:
         from rpsg.cli.console import plain
@@ -61,7 +61,7 @@ def start(level: Level | None, *, as_json: bool) -> None:
 
 
 def stop() -> None:
-    """Log nothing any more."""
+    """Stop logging."""
     logger = logging.getLogger(LOGGER)
     for handler in _ours():
         logger.removeHandler(handler)

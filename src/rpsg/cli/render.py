@@ -128,7 +128,7 @@ def _work(screen: Screen, preview: Preview) -> None:
 
 
 def _limits(screen: Screen, preview: Preview) -> None:
-    """Estimated usage beside the limits; nothing if no limit is set and nothing costs money."""
+    """Estimated usage next to the limits; nothing if no limit is set and nothing costs money."""
     if not preview.prices and all(line.cap is None for line in preview.forecasts):
         return
     screen.heading("What it uses, and the limits")

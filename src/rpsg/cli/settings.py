@@ -1,4 +1,4 @@
-"""The layers of settings: defaults < plan file < ``RPSG_*`` environment < options. Later ones win.
+"""The layers of settings: defaults < plan file < ``RPSG_*`` environment < options. Later override earlier.
 
 ``RPSG_PRIVACY__EPSILON=2`` sets ``privacy.epsilon``: two underscores separate section and key. An empty
 variable counts as not set.

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 class SharedWriter(CachedWriter):
-    """A writer whose replies are shared; whatever else the writer can do or says of itself is passed on."""
+    """A writer whose replies are shared; all other attributes are those of the writer itself."""
 
     def __init__(self, writer: Writer, store: CallStore, meter: Meter, cell: str) -> None:
         super().__init__(writer, store, meter=meter, stage=lambda: cell)
@@ -80,7 +80,9 @@ class SharedCalls:
         self._cells = cells
 
     def file(self, plan: Plan) -> Path:
-        """The store for the writer of a plan. Replies in it are found by the writer's own name too."""
+        """The store for the writer of a plan. Within it, the name of the writer is part of the key of a
+        reply.
+        """
         named = [plan.models.writer, plan.server.base_url]
         slug = re.sub(r"[^a-z0-9.]+", "-", plan.models.writer.lower()).strip("-.")[-60:]
         return self._out / "calls" / f"{slug}-{tagged_sha256('writer', named)[:10]}.sqlite"
@@ -99,7 +101,7 @@ class SharedCalls:
         return SharedWriter(writer, store, meter, cell.id)
 
     def left(self, spent: Spent) -> LimitsSection:
-        """The limits of a store, when all others have used ``spent``.
+        """What is left of the limits for one store, if all other stores have used ``spent``.
 
         Raises:
             LimitError: nothing is left.

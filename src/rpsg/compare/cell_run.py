@@ -98,7 +98,7 @@ def measuring_digest(matrix: Matrix) -> str:
 
 
 def run_cell(matrix: Matrix, cells: Sequence[Cell], cell: Cell, out: Path, progress: Progress) -> CellRecord:
-    """Run a cell, resume it or measure it again, and keep the results. A finished cell is returned as it is.
+    """Run a cell, resume it or measure it again, and keep the results. A finished cell is returned unchanged.
 
     A cell that fails gets a record with the reason. For an error that is not one of RPSG's own, only the type
     is kept, because its message may quote a private text.

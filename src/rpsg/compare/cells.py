@@ -206,8 +206,8 @@ def _why_not(
 
 
 def _wrong_noise(key: CellKey, plan: Plan, method: Method) -> tuple[NotRun, str]:
-    """Whether the plan adds noise where the cell has none, or none where the cell has an epsilon. The method
-    says so, whatever the settings are called.
+    """Whether the plan adds noise although the cell has none, or adds none although the cell has an epsilon.
+    The method decides this, whatever the settings are called.
     """
     if key.epsilon is None:
         return "", ""

@@ -1,5 +1,5 @@
-"""Two methods side by side, in words: in which metrics one is better, whether by more than chance, and what
-each takes.
+"""Two methods side by side, in words: in which metrics one is better, whether by more than chance, and how
+many tokens each takes.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Duel:
         return len(self.better) + len(self.worse) + len(self.equal)
 
     def in_words(self, name: Callable[[str], str]) -> str:
-        """In which metrics each is better, and which takes how many times as many tokens.
+        """A sentence: the metrics in which each is better, and the ratio of their tokens.
 
         ``name`` gives the name of a method with a note, for its first mention.
         """

@@ -207,7 +207,7 @@ def shown(found: OverSeeds | None) -> str:
 
 
 def seeds_in_words(row: CompareRow) -> str:
-    """The seeds that are done, and what became of the others."""
+    """How many seeds are done, and the state of the others."""
     others = "".join(f", {number} {state}" for state, (number, _) in row.states.items())
     return f"{len(row.cells)}{others}"
 
@@ -294,5 +294,5 @@ def _markdown(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 
-#: What writes a comparison into a file, by the name of the option.
+#: The functions that turn a comparison into the text of a file, by the name of the option.
 EXPORTS: dict[str, Callable[[Comparison], str]] = {"csv": to_csv, "latex": to_latex}

@@ -245,5 +245,5 @@ def _heat(heat: float | None) -> str:
 
 
 def _caption(comparison: Comparison, metric: str, across: str) -> str:
-    better = {True: "higher is better", False: "lower is better", None: "nearer to real texts is better"}
+    better = {True: "higher is better", False: "lower is better", None: "closer to real texts is better"}
     return f"{metric_name(metric)} ({better[comparison.better(metric)]}) against {across}."

@@ -88,14 +88,14 @@ def forecast(matrix: Matrix) -> MatrixForecast:
 
 
 def cell_forecast(cell: Cell) -> CellForecast:
-    """The forecast of one cell; real texts take nothing."""
+    """The forecast of one cell; real texts need no writer."""
     about = (cell.id, cell.key, f"{cell.not_run}: {cell.reason}" if cell.not_run else "")
     if cell.not_run or cell.plan is None:
         return CellForecast(*about, "", seconds=0.0, cost=0.0)
     try:
         if (problem := problem_of(cell)) is not None:
             raise problem
-        seen = preview(cell.plan.without_data())  # or it would make or read an account
+        seen = preview(cell.plan.without_data())  # otherwise it would make or read an account
     except RpsgError as error:
         return CellForecast(*about, f"{error.message} {error.hint}".strip())
     return CellForecast(

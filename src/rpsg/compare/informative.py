@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rpsg.compare.outcome import CellOutcome, Comparison
     from rpsg.compare.tables import CompareRow, CompareSetting
 
-#: The mark beside the name of an uninformative metric, and what it means.
+#: The mark after the name of an uninformative metric, and what it means.
 MARK = "(=)"
 LEGEND = (
     f"{MARK}: in this metric real texts are not better than the floor by more than chance, so it cannot "
@@ -27,8 +27,8 @@ LEGEND = (
 def uninformative(comparison: Comparison, setting: CompareSetting) -> frozenset[str]:
     """The metrics in which the ceiling of a setting is not better than its floor.
 
-    Better means by more than chance, if the cells have intervals; if not, the means decide. None of the
-    metrics if there is no floor or no ceiling to tell.
+    Better means by more than chance, if the cells have intervals; if not, the means decide. Empty if there is
+    no floor or no ceiling.
     """
     rows = rows_of(comparison, setting)
     floor = next((row for row in rows if row.reads == "nothing" and row.cells), None)

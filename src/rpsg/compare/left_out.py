@@ -33,10 +33,12 @@ def matches(rule: LeftOut, key: CellKey) -> bool:
 
 
 def check_rules(rules: Sequence[LeftOut], keys: Sequence[CellKey]) -> None:
-    """UsageError for a rule with a value that leaves no cell out: it would be without effect, silently."""
+    """UsageError for a rule with a value that leaves no cell out, because it would silently have no
+    effect.
+    """
     for rule in rules:
         found = [key for key in keys if matches(rule, key)]
-        # A value that no cell has is the fault; if there is none, it is one that does not go with the others.
+        # Report a value that no cell has at all, or else one that no cell has together with the other values.
         idle = next(chain(_idle(rule, keys), _idle(rule, found)), None)
         if idle is not None:
             name, value = idle

@@ -1,7 +1,8 @@
 """The file of a comparison, ``compare.toml``: what is compared with what, and on which texts.
 
 Every entry (a data set, a writer, a method) names settings of a plan. A cell's plan is made of these layers,
-later ones win: the plan of the comparison, the data set, the writer, the method, the cell's own values.
+of which later ones override earlier ones: the plan of the comparison, the data set, the writer, the method,
+the cell's own values.
 """
 
 from __future__ import annotations
@@ -58,11 +59,11 @@ class ComparedData(MatrixEntry):
 
 
 class ComparedWriter(MatrixEntry):
-    """A writer; without settings its name is that of the model."""
+    """A writer. If it has no settings, it is named after the model."""
 
 
 class ComparedMethod(MatrixEntry):
-    """A method with its settings; without ``settings.method.name`` its name is that of the method.
+    """A method with its settings. If these lack ``method.name``, the name of the entry is also the method's.
 
     Entries of one ``family`` are the same method at different costs. The table at equal tokens uses the entry
     that fits. ``infinite`` are the settings at epsilon = inf, for a method that can do without noise.
@@ -218,7 +219,9 @@ def _writer_of(matrix: Matrix, folder: Path) -> str:
 
 
 def _with_default(entry: Any, default: Settings, folder: Path) -> Any:
-    """The entry with its plan file read. If its settings name no model or method, its own name does."""
+    """The entry with the settings of its plan file in it. If they name no model or method, its own name
+    does.
+    """
     return entry.model_copy(update={"plan": "", "settings": merge(default, _inlined(entry, folder).settings)})
 
 

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 #: If there are more lines than this about who wins, they are folded.
 MOST_LINES = 8
 SHARING = (
-    "Cells share replies to public prompts, that is of methods that read no private text or only noisy "
-    "answers. In each cell such a reply counts with its tokens and with the time it took when it was "
-    "written, so figures are those of a run by itself. Replies to prompts with private text are never shared."
+    "Cells share replies to public prompts, which are the prompts of methods that read no private text or "
+    "only noisy answers. Every cell that uses a reply counts its tokens and the time that it took to write "
+    "it, so the figures are those of a separate run. Replies to prompts with private text are never shared."
 )
 
 PEOPLE = (
@@ -191,7 +191,7 @@ def _cells(comparison: Comparison) -> Html:
     return part(
         "cells",
         "Every cell",
-        "What was run, and what was not, with the reason.",
+        "Which cells were run, and which were not, with the reason.",
         table("Not done", columns, not_done) if not_done else paragraph("Every cell is done."),
         folded("All cells", table("All cells", columns, rows)),
     )

@@ -36,10 +36,9 @@ STATES = {
     "not supported": "not supported",
 }
 HOW_READ = (
-    "A star marks the best mean of the methods that keep the epsilon of the table, unless the metric is "
-    "uninformative. Methods without a "
-    "guarantee, or that read no private data, get no star. Floor: the same writer without private data. "
-    "Ceiling: real texts in place of a corpus."
+    "A star marks the best mean of the methods that have the epsilon of the table, unless the metric is "
+    "uninformative. Methods that have no guarantee, or read no private data, get no star. Floor: the same "
+    "writer without private data. Ceiling: real texts in place of a corpus."
 )
 
 
@@ -103,8 +102,8 @@ def tokens_part(comparison: Comparison) -> Html | None:
     if not tables:
         return None
     reader = (
-        "For each number of tokens, each method has its largest corpus that does not need more. Nothing is "
-        "interpolated. If the numbers of texts differ, figures that depend on them are not comparable."
+        "For each number of tokens, a table shows the corpus of each method that uses most of them. Nothing "
+        "is interpolated. If the numbers of texts differ, figures that depend on them are not comparable."
     )
     blocks = [block(its.title, _token_table(comparison, its)) for its in tables]
     return part("tokens", "At equal tokens", reader, *blocks)
@@ -133,4 +132,4 @@ def _of(row: CompareRow | None, words: Callable[[CompareRow], str]) -> str:
 def _entry(choice: TokenChoice) -> Child:
     if choice.row is not None:
         return choice.row.method
-    return "does not fit" if choice.cheapest is None else f"does not fit: takes {choice.cheapest:,.0f}"
+    return "does not fit" if choice.cheapest is None else f"does not fit: needs {choice.cheapest:,.0f}"

@@ -1,6 +1,6 @@
-"""Runs a comparison, cell after cell, and keeps what came out; the same call resumes one that stopped.
+"""Runs a comparison, cell after cell, and keeps the results; the same call resumes one that stopped.
 
-Each cell runs in a process of its own, so that its memory and time can be measured and a crash ends only this
+Each cell runs in a separate process, so that its memory and time can be measured and a crash ends only this
 cell.
 """
 
@@ -60,8 +60,8 @@ def compare(
 ) -> Comparison:
     """Run every unfinished cell in the folder ``out``, and return all cells.
 
-    Finished cells are kept, failed ones are tried again. If a cell fails, the reason is recorded and the
-    others run. ``comparison.json`` is written after each cell.
+    Finished cells are kept, failed ones are run again. If a cell fails, the reason is recorded and the others
+    run. ``comparison.json`` is written after each cell.
 
     Args:
         matrix: what is compared; see ``read_matrix``.
@@ -214,12 +214,12 @@ def in_a_process(out: Path, name: str, *, spend: bool = False, quiet: bool = Fal
 
 
 class Terminated(KeyboardInterrupt):  # like Ctrl-C, this is not an error
-    """The signal to end (SIGTERM) came to this process only, so the cell's process has to be told."""
+    """The signal to end (SIGTERM) came to this process only, so the cell's process must be stopped too."""
 
 
 @contextmanager
 def _stopped_by_sigterm() -> Iterator[None]:
-    """Within this block SIGTERM stops as Ctrl-C does, so that no cell runs on by itself."""
+    """Within this block SIGTERM has the effect of Ctrl-C, so that no cell continues on its own."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread receives signals
         return

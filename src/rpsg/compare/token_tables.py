@@ -23,8 +23,8 @@ OVER_BUDGET = 1.05
 class TokenChoice:
     """For a budget of tokens, the corpus of a family of methods that uses most of the budget.
 
-    ``row`` is None if none fits; ``cheapest`` says what the cheapest takes. ``size`` is the number of texts
-    of the corpus, on which some figures depend.
+    ``row`` is None if none fits; ``cheapest`` is the number of tokens of the cheapest corpus. ``size`` is the
+    number of texts of the corpus, on which some figures depend.
     """
 
     family: str

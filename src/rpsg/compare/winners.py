@@ -64,7 +64,7 @@ class Standing:
 
     @property
     def duels(self) -> list[Duel]:
-        """The method with most wins beside each other method, and beside the floor."""
+        """The method with most wins, compared with each other method and with the floor."""
         names = [name for name, _, _ in by_method(self.wins)] or [row.method for row in self.able[:1]]
         if not names:
             return []
@@ -80,8 +80,8 @@ class Standing:
         return f"{method} ({note})" if note else method
 
     def sentences(self) -> list[str]:
-        """Who is best in how many metrics, the best method beside each other one and the floor, and what was
-        not counted; empty if there is nothing to compare.
+        """Who is best in how many metrics, the best method compared with each other one and the floor, and
+        what was not counted; empty if there is nothing to compare.
         """
         wins, duels = self.wins, self.duels
         if not (duels or (self.able and self.silent)):
@@ -131,12 +131,12 @@ def _tally(standing: Standing, wins: Sequence[Win]) -> str:
     """Names are separated by semicolons, because a name may contain a comma."""
     parts = [f"{standing.named(name)} is best in {number}" for name, number, _ in by_method(wins) if number]
     ties = sum(not win.method for win in wins)
-    return "; ".join([*parts, *([f"nobody is best in {ties} (equal)"] if ties else [])])
+    return "; ".join([*parts, *([f"no method is best in {ties} (equal)"] if ties else [])])
 
 
 def all_together(found: Sequence[Standing]) -> str:
-    """The method with most wins beside each other one, over all tables; empty if fewer than two tables have
-    two methods to compare.
+    """The method with most wins compared with each other one, over all tables; empty if fewer than two tables
+    have two methods to compare.
     """
     compared = [standing for standing in found if standing.wins]
     if len(compared) < 2:

@@ -1,1 +1,1 @@
-"""Files as RPSG writes and reads them: durable, private where they have to be, JSON in one spelling."""
+"""Writes and reads files: durable, private if they must be, and with one spelling of each JSON value."""

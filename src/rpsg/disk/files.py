@@ -123,7 +123,7 @@ def write_chunks(
                 hint="Remove the link, or choose another folder with -o.",
             )
         if path.exists() and not (path.is_file() or path.is_dir()):
-            # The user root, as in a container, would replace /dev/null by a file.
+            # The user root, for example in a container, would otherwise replace /dev/null with a file.
             raise RunError(f"{path.name} is a device or a pipe, not a file.", hint="Name a file with -o.")
         part = (scratch or path.parent) / (PART + secrets.token_hex(8))
         try:
@@ -159,7 +159,7 @@ def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Write every byte: one call to the system may take only some of them."""
+    """Write every byte, because one call to the system may write only some of them."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
@@ -266,7 +266,7 @@ def safe_join(root: Path, name: str) -> Path:
     """The path of ``name`` inside ``root``; it need not exist yet.
 
     Raises:
-        RunError: ``name`` is empty, absolute, climbs out with "..", holds control characters or a
+        RunError: ``name`` is empty, absolute, leaves ``root`` with "..", contains control characters or a
             backslash, is a device name on Windows, or leads through a link.
     """
     parts = PurePosixPath(name).parts

@@ -1,4 +1,4 @@
-"""Journals: files of one JSON object a line that only grow.
+"""Journals: files with one JSON object per line, to which lines are only added.
 
 A last line that a crash cut short counts as not written.
 """

@@ -18,7 +18,7 @@ from typing import Any, Never
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _NESTED = (dict, list, tuple)
-# Made once: each text and request of a run is encoded several times.
+# Made once, because each text and request of a run is encoded several times.
 _ANY, _ASCII = (
     json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=ascii_only, allow_nan=False)
     for ascii_only in (False, True)

@@ -1,8 +1,8 @@
-"""What durable and private files need of the operating system: Linux and macOS have it, Windows does not.
+"""The system calls that durable and private files need: Linux and macOS have them, Windows does not.
 
 Every module of this package can be imported anywhere, so plans, previews of a plan and the help work
-anywhere. If the system lacks what is needed, opening a file through this module is an error before anything
-is read or written.
+anywhere. If the system lacks a call that is needed, this module refuses to open a file, so nothing is read or
+written.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def is_able() -> bool:
 
 
 def open_plain(path: Path | str, flags: int, *, within: int | None = None) -> int:
-    """A descriptor of ``path``, to which no link leads. Only its owner can open a new file.
+    """A descriptor of ``path``. Links are not followed. Only its owner can open a new file.
 
     Args:
         path: the file or folder.

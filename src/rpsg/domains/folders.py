@@ -26,8 +26,8 @@ NEEDED = "A pack needs pack.toml, " + ", ".join(PROMPTS)
 def _read_values(folder: Path, attribute: dict[str, object]) -> dict[str, object]:
     """The attribute with the values, descriptions and groups of its file, if it names one.
 
-    A line "# Coffee and tea" is the heading of the lines below it; "##" begins a comment. A single heading
-    is the title of the file and makes no group.
+    A line "# Coffee and tea" is the heading of the lines below it; "##" begins a comment. A file with a
+    single heading has no groups: the heading is its title.
     """
     if not (file := attribute.get("file")):
         return attribute
@@ -98,7 +98,10 @@ def read_pack(folder: Path) -> Pack:
 
 
 def find_pack(name: str) -> Pack:
-    """The pack ``name``: one that ships with RPSG, or a folder of the user."""
+    """The pack ``name``, which ships with RPSG or is a folder of the user.
+
+    The errors are those of ``pack_folder`` and ``read_pack``.
+    """
     return read_pack(pack_folder(name))
 
 

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: The name of a column's attribute is this and the name of the column. No attribute in a pack's file has a
-#: space in its name, so the two cannot be confused.
+#: The name of a column's attribute is this prefix and the name of the column. No attribute in a pack's file
+#: has a space in its name, so the two cannot be confused.
 COLUMN = "column "
 #: A column is counted together with others as long as there are at most this many combinations of values.
 MOST_COMBINATIONS = 128
@@ -247,10 +247,10 @@ class Pack(Strict):
     def with_columns(self, columns: Sequence[tuple[str, tuple[str, ...]]]) -> Pack:
         """This pack, which has its label already, with the columns beside the text as further attributes.
 
-        Each column has a marginal of its own. It also has, in this order, the columns before this one (the
-        nearest first), the label, the first attribute of the pack (by groups of its values), and the
-        sentiment. An attribute is left out if there would be more than ``MOST_COMBINATIONS`` combinations
-        with it. So the number of cells is bounded.
+        Each column has a marginal of its own, which counts it jointly with others, in this order: the columns
+        before this one (the nearest first), the label, the first attribute of the pack (by groups of its
+        values), and the sentiment. To bound the number of cells, an attribute is left out if there would be
+        more than ``MOST_COMBINATIONS`` combinations with it.
         """
         labels = [a for a in self.attributes if a.kind == "label"]
         first = [a for a in self.attributes if a.name == self.marginals[0][0] and a.has_levels]

@@ -119,7 +119,7 @@ def _refuse_unknown(where: str, prompt: str, known: Iterable[str]) -> None:
 
 
 def _refuse_without(where: str, prompt: str, field: str, meaning: str, known: Iterable[str]) -> None:
-    """A field in a segment in double brackets does not count, because the segment may be left out."""
+    """Require the field outside double brackets, because a segment in double brackets may be left out."""
     if field in FIELD.findall(OPTIONAL.sub("", prompt)):
         return
     goes = " outside of [[ ]] (what is inside may be left out)" if field in FIELD.findall(prompt) else ""

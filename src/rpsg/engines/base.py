@@ -1,9 +1,9 @@
 """The protocol of a sum over people that is computed in parts.
 
 A method asks a *question*: public parameters and nothing else, so that any machine can be given it. An
-*engine* divides the people by person, has the contributions of each part computed and added up where its
-people are, and adds the parts. It returns the exact sum inside ``Private``; only the kernel opens it, and
-draws the noise once, after the charge is in the account book. No engine draws noise.
+*engine* divides the rows by person, has the contributions of each part computed and added up where its people
+are, and adds the parts. It returns the exact sum inside ``Private``; only the kernel opens it, and draws the
+noise once, after the charge is in the account book. No engine draws noise.
 """
 
 from __future__ import annotations

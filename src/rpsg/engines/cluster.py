@@ -1,8 +1,8 @@
 """The connection of this process to a Ray cluster: the plan's, or one that is started on this machine.
 
-Whoever reaches the ports of a cluster can run code on its nodes. A cluster that is started here listens on
-the loopback address alone and asks for a token that only this process and its workers know. Neither kind of
-cluster sends usage statistics, and nothing that workers print reaches this process.
+Anybody who can reach the ports of a cluster can run code on its nodes. A cluster that is started here listens
+on the loopback address alone and asks for a token that only this process and its workers know. Neither kind
+of cluster sends usage statistics, and nothing that workers print reaches this process.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _LOOPBACK = "127.0.0.1"
 #: Requests and replies are a few kilobytes each and are fetched as they arrive.
 _OBJECT_STORE = 80 << 20
-#: A cluster answers within this time, or is not there.
+#: Seconds to wait for the answer of a cluster.
 _SECONDS = 10.0
 #: The node of a cluster that this module started in this process, by its id in Ray; empty if there is none.
 own_nodes: list[str] = []
@@ -167,7 +167,7 @@ def _settings_of_own() -> Iterator[None]:
     """The environment in which a cluster is started here; afterwards the earlier one is restored, for
     clusters of others.
     """
-    here = {"RAY_worker_niceness": "0", "RAY_AUTH_MODE": "token"}  # not nice: the run waits for the workers
+    here = {"RAY_worker_niceness": "0", "RAY_AUTH_MODE": "token"}  # normal: the run waits for the workers
     if "RAY_AUTH_TOKEN_PATH" not in os.environ:
         here["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     added = {name: value for name, value in here.items() if name not in os.environ}

@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 
 #: Seconds within which the first worker must have its models.
 _START_SECONDS = 600.0
-#: How many workers may be lost for each one that there should be, without a result in between.
+#: The run ends if more workers are lost in a row than this many times the planned number of workers.
 _LOSSES = 2
-#: A batch has at least this many items if there are that many for each worker, because a model writes several
-#: texts at once.
+#: The smallest batch, if there are enough items for every worker, because a model writes several texts at
+#: once.
 _LEAST = 16
 #: Batches for each worker in a call, so that all of them end at about the same time.
 _ROUNDS = 4
 
 
-#: The workers that run, if there are any: those of an earlier run in this process are stopped for a new one.
+#: The running workers, if any. A new run in this process stops those of an earlier one.
 _latest: list[weakref.ref[Workers]] = []
 
 
@@ -80,7 +80,7 @@ class Workers:
         return self._number
 
     def model_of(self, role: Role) -> WorkerModel:
-        """Which model the workers have for a role; waits until the first one has it."""
+        """Which model the workers have for a role; waits until the first worker has loaded it."""
         if role not in self._models:
             self.distribute(role, (), lambda _index, _result: None)
         return self._models[role]
@@ -98,7 +98,7 @@ class Workers:
         self.start()
         fair = -(-len(items) // self._number)  # an equal share
         size = max(1, min(most, max(-(-fair // _ROUNDS), min(_LEAST, fair))))
-        size = max(1, -(-fair // max(1, -(-fair // size))))  # so that all have as many batches
+        size = max(1, -(-fair // max(1, -(-fair // size))))  # so that all workers have equally many batches
         batches = [list(range(i, min(i + size, len(items)))) for i in range(0, len(items), size)]
         _Distribution(self, role, items, on_result, deque(batches)).run()
 
@@ -243,7 +243,7 @@ class _Distribution:
             )
 
     def _end(self, ref: Any) -> None:
-        """Give what was not returned to the next idle worker."""
+        """Put the items that were not returned first in line for the next idle worker."""
         if left := list(self.under_way.pop(ref).left):
             self.todo.appendleft(left)
 

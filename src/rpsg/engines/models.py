@@ -50,10 +50,10 @@ class RayWriter:
 
     @property
     def at_once(self) -> int:
-        """Half of the requests that may be charged but not stored if this process dies. That number is one
-        batch of every worker.
+        """Half a batch per worker: ``CachedWriter`` doubles this number, and if this process dies, at most
+        one batch per worker is charged but not stored.
 
-        Workers write on until Ray notices that nobody listens any more.
+        Workers continue to write until Ray notices that this process is gone.
         """
         return self.workers.number * _REQUESTS // 2
 

@@ -1,4 +1,4 @@
-"""What runs in a worker process on a node that writes or embeds: models of its own, and nothing else.
+"""What runs in a worker process on a node that writes or embeds: its own models, and nothing else.
 
 Such a worker stores nothing, writes no file and knows no private data; ``pipeline.shards.on_ray`` has those
 that count. Its methods never raise: Ray would write the error, with what it quotes, into its logs. They
@@ -39,7 +39,7 @@ class WorkerModel:
 
 @dataclass(frozen=True, slots=True)
 class WorkerFailure:
-    """Why a worker cannot work, in words that contain nobody's text."""
+    """Why a worker cannot work, without any text of the data."""
 
     message: str
     hint: str = ""
@@ -102,7 +102,7 @@ class RayWorker:
 
 
 def _written(writer: Any, requests: Sequence[Request]) -> Iterator[Results]:
-    """Replies as they arrive. The writer has a thread of its own, because it returns only at the end."""
+    """Replies as they arrive. The writer has a separate thread, because it returns only at the end."""
     arrived: queue.SimpleQueue[Results | BaseException | None] = queue.SimpleQueue()
 
     def write() -> None:
@@ -130,7 +130,9 @@ def _written(writer: Any, requests: Sequence[Request]) -> Iterator[Results]:
 
 
 def failure_of(error: BaseException) -> WorkerFailure:
-    """The message of an error of RPSG; of any other error type and place, because it may quote a text."""
+    """The message of an error of RPSG. For any other error its type and line, because its message may quote a
+    text.
+    """
     if isinstance(error, RpsgError):
         return WorkerFailure(error.message, error.hint)
     return WorkerFailure(f"A model failed ({place_of(error)}).", "Please report that line.")

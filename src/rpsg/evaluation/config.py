@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def _option(option: str, about: str, *, kind: str = "str") -> dict[str, str]:
-    """The option that sets a field, as ``--seed N``; ``kind`` is how its value is typed."""
+    """The option that sets a field, as ``--seed N``; ``kind`` is the type of its value."""
     option, metavar = option.split()
     return {"option": option, "metavar": metavar, "about": about, "kind": kind}
 

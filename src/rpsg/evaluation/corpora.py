@@ -1,7 +1,7 @@
 """Rows of texts for an evaluation: read, split by person, drawn to the same size.
 
-Only here does an evaluation take real texts out of ``Private``, without a mechanism: it is internal. Its
-result is marked as internal and never written into a release.
+This is the only module of an evaluation that takes real texts out of ``Private``, and no mechanism protects
+them. So the result of the evaluation is marked as internal, and never written into a release.
 """
 
 from __future__ import annotations

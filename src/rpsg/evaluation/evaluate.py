@@ -31,7 +31,7 @@ CACHE = "evaluation"
 
 
 def evaluate(config: EvaluationConfig, progress: Progress | None = None) -> Report:
-    """Evaluate a corpus. Raises DataError, UsageError or RunError for what cannot be read.
+    """Evaluate a corpus. Raises DataError, UsageError or RunError for something that cannot be read.
 
     A metric that fails becomes a Measure without a value; the other metrics are not affected.
     """

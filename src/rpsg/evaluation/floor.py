@@ -76,7 +76,9 @@ def embedder_of(run: FinishedRun) -> str:
 
 
 def rows_of(records: Sequence[Mapping[str, Any]], pack: Pack, columns: Sequence[str]) -> Rows:
-    """The texts of a release with labels, columns and cards; values that a text shows are measured on it."""
+    """The texts of a release with labels, columns and cards; values that a text itself shows are computed
+    from it.
+    """
     beside = tuple({name: str(record[name]) for name in columns} for record in records)
     labels = tuple(str(record.get("label") or "") for record in records)
     counted = [attribute for attribute in pack.attributes if is_measured(attribute)]

@@ -50,8 +50,8 @@ class Texts(Memory):
     """A corpus as metrics see it; embeddings and sentiments are computed when first used.
 
     ``labels``, ``cards`` (the attribute values each text was prompted with) and ``beside`` (the values of its
-    columns by name, empty for a text without them) are None if a corpus has none;
-    ``public`` texts are those of a release or of its floor.
+    columns by name, empty for a text without them) are None if a corpus has none. ``public`` texts are those
+    of a release or of its floor.
     """
 
     def __init__(
@@ -167,8 +167,8 @@ class Inputs(Memory):
     ) -> Measure:
         """A Measure with the numbers of texts and the seed filled in; ``real``: real texts were read.
 
-        ``better`` is for metrics of other packages: whether higher values are better. The
-        table of RPSG's own metrics says it for these.
+        ``better`` says whether higher values are better, for metrics of other packages. For RPSG's own
+        metrics, ``BETTER`` says so.
         """
         return Measure(
             name=name,

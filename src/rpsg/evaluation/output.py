@@ -58,11 +58,11 @@ def check_output(out: Path, reads: Sequence[Path | None], what: Reading) -> None
 
 
 def check_output_path(out: Path, reads: Sequence[Path | None], what: Reading) -> None:
-    """Check that something made from private texts may be written to ``out``, in place of a file there.
+    """Check that something made from private texts may be written to ``out``, even over a file that is there.
 
     Raises:
-        PrivacyError: the place is inside a release.
-        UsageError: it is an input or inside one, or cannot be written.
+        PrivacyError: ``out`` is inside a release.
+        UsageError: ``out`` is an input or inside one, or cannot be written.
     """
     whole = out.resolve()
     if any((folder / LEDGER).is_file() for folder in whole.parents):

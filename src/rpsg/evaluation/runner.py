@@ -1,7 +1,7 @@
 """Runs a metric, built in or third-party, for every row; a metric that fails gives a Measure with a reason.
 
-What it returns is checked and converted to plain values at once, so that a value that JSON cannot hold does
-not spoil what was computed before.
+The result of each metric is checked and converted to plain values at once. Otherwise a value that JSON cannot
+represent would make the report fail after everything was computed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class MalformedError(Exception):
-    """A metric gave something that a Measure may not hold; the message is the end of a sentence about it."""
+    """A metric returned something that a Measure may not contain. The message completes "The metric ..."."""
 
 
 def find_metrics(named: Sequence[str]) -> dict[str, Metric]:
@@ -67,7 +67,7 @@ def find_metric(name: str) -> Metric:
 def run_metric(
     name: str, metric: Metric, inputs: Mapping[str, Inputs], seconds: dict[str, float]
 ) -> dict[str, Measure]:
-    """The metric of every row. A plug-in gives its direction with a value; this direction then holds for
+    """The metric of every row. A plug-in says with a value whether higher is better; this then holds for
     every row.
     """
     since = time.monotonic()
@@ -116,7 +116,7 @@ def _nothing(name: str, inputs: Inputs, reason: str) -> Measure:
 
 
 def _checked(name: str, found: object, inputs: Inputs) -> Measure:
-    """The Measure in plain values; MalformedError, which quotes nothing of it, for anything else."""
+    """The Measure in plain values. Anything else raises MalformedError, which quotes nothing of it."""
     if not isinstance(found, Measure):
         raise MalformedError(f"gives no Measure but something of the type {type(found).__name__}")
     if found.name != name:

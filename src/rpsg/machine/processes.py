@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Part = TypeVar("Part")
-#: So many texts take about a quarter of a second, and a few hundred kilobytes on their way.
+#: The number of texts in a part: they take about a quarter of a second, and a few hundred kilobytes to send.
 A_PART = 500
 _UNSAFE = "PYTHONSAFEPATH"
 
 
 class Processes:
-    """``count`` processes that work beside this one, or with 1 no process but this one.
+    """``count`` processes in addition to this one; with 1, only this process works.
 
     They start when they first get work, and end with the block, however it ends, or when this process dies.
     """
@@ -56,7 +56,7 @@ class Processes:
         """
         if self.count == 1:
             return map(work, parts)
-        # None of these errors is about the work, which has not begun: too many processes, no more threads, no
+        # The work has not begun, so these errors are about the machine: too many processes or threads, no
         # semaphores.
         with signals_later(), _lost_if(Exception), _for_children():
             found = self._started().map(work, parts)
@@ -86,7 +86,7 @@ class Processes:
 
 
 def check_number(workers: int | None) -> None:
-    """Raise UsageError for a number of worker processes that makes no sense; None is a choice of RPSG."""
+    """Raise UsageError for a number of worker processes that makes no sense; None lets RPSG choose."""
     if workers is not None and workers < 1:
         raise UsageError("The number of worker processes is at least 1.", hint="For instance: --workers 2")
 
@@ -116,16 +116,15 @@ def _would_import_from_here() -> bool:
 
 @contextmanager
 def _for_children() -> Iterator[None]:
-    """Processes that start within this block import nothing from the current folder, and leave Ctrl-C and the
-    end of a terminal to this one; they inherit both. They also do not run the script that called RPSG, which
-    would start another check, or be a file of the release that is called ``<stdin>``.
+    """Set up what processes that start within this block inherit. They import nothing from the current
+    folder, and ignore Ctrl-C and the end of a terminal, which this process handles. They do not run the
+    script that called RPSG, because it would start another check, or could be a file of the release that is
+    called ``<stdin>``.
     """
     before, main = os.environ.get(_UNSAFE), sys.modules["__main__"]
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
-        sys.modules["__main__"] = ModuleType(
-            "__main__"
-        )  # new processes would import its file; this one has none
+        sys.modules["__main__"] = ModuleType("__main__")  # has no file that a new process would import
         os.environ[_UNSAFE] = "1"
         resource_tracker.ensure_running()  # a later start would unblock the signals
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
@@ -166,5 +165,5 @@ def _lost_if(*errors: type[Exception]) -> Iterator[None]:
         ) from None
 
 
-#: No process but this one.
+#: Only this process works.
 HERE = Processes(1)

@@ -60,7 +60,7 @@ def synthesize(job: Job) -> Pool:
     plan, tools, progress = job.plan, job.tools, job.progress
     pack = job.pack.with_label(plan.data.label_values)
 
-    # Before a private text is read and anything is spent: does the writer write?
+    # Test the writer before a private text is read and anything is spent.
     try_writer(job)
 
     # The first generation: random texts, from public values drawn evenly.

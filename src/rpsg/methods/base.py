@@ -149,33 +149,33 @@ class Method:
         columns: whether it counts the columns beside the text and releases them. For any other method a plan
             with columns is refused.
         check: raises UsageError for a plan that asks for something this method cannot do; see ``check_plan``.
-        embeds: whether it reads private texts by their embeddings before anything else, all of them, so that
-            `rpsg embed` can make these before the run.
-        shards: whether it asks the private data for sums of questions only (``rpsg.engines``), so that these
-            can be counted in parts. For any other method a plan with shards is refused.
+        embeds: whether it embeds all private texts before it reads them in any other way, so that
+            `rpsg embed` can do this before the run.
+        shards: whether it asks the private data only for sums (``rpsg.engines``), so that these can be
+            counted in parts. For any other method a plan with shards is refused.
         models: how to make the models it needs besides embedder, sentiment and scorer, by the names of
-            ``Tools``; a writer among them takes the place of the plan's.
+            ``Tools``; a writer among them replaces the plan's.
         packages: the modules of optional packages that it imports besides those of the plan's models, each
-            with the extra that brings it.
-        tries_writer: whether the writer is tried on public prompts before anything private is read.
-        trial: how it is tried, if not with the prompts of strict mode or, for a method with seeds, the
+            with the extra that installs it.
+        tries_writer: whether the writer is tested on public prompts before anything private is read.
+        trial: how it is tested, if not with the prompts of strict mode or, for a method with seeds, the
             paper's.
         egress: which model is sent what, and whether it must be on this machine. By default, a method that
-        reads nothing may send its public prompts anywhere; one that gets noisy answers may send prompts that
-        are made from these answers; and any other may send nothing.
+            reads nothing may send its public prompts anywhere; one that gets noisy answers may send prompts
+            that are made from these answers; and any other may send nothing.
         noiseless: for a method that reads records: whether no noise is added under this plan, so that its
             epsilon is infinite. None: some noise is always added, or there is no epsilon at all.
-        sentiments_only: whether its sentiment classifier only tells the pack's sentiments apart. If so, it
-        reads no text when the pack has no sentiments.
+        sentiments_only: whether its sentiment classifier is used only for the pack's sentiments. If so,
+            the classifier reads no text when the pack has no sentiments.
         status: "research_only" for a method whose mechanism is sound but whose randomness is not.
         claim_words: the sentences of a release that claims nothing, from the public plan and the models'
             names; by default those of the method paper.
         flows: how private text reaches the release without a mechanism: every unprotected read, in order. A
             method that is given records, of everybody or of donors, must have it; others have none.
         choice_sigma: standard deviation of the noise in a choice that is no mechanism; this noise bounds
-        nothing.
+            nothing.
         cards: how it draws the values of the pack's schema that its texts are written from: "even", or by
-            noisy counts, which the stage "cards" of its budget pays for; None if it draws none.
+            noisy counts, whose cost is the stage "cards" of its budget; None if it draws none.
         workload: how much a run will ask of its writer; without it ``rpsg plan`` says "not declared".
         people: how many people can be asked, if the plan declares their number.
         explain: sentences for ``rpsg plan`` about how this method works with the plan.

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 #: A larger epsilon than this is not recommended to anybody.
 WEAKEST = 10
-#: The number of voters after a secret draw is further below its mean than this many standard deviations only
-#: once in a million draws.
+#: In only one of a million secret draws is the number of voters further below its mean than this many
+#: standard deviations.
 FEWEST_DRAWN = 4.76
 #: What each stage reads, for previews.
 PEOPLE = "how many people there are"
@@ -35,7 +35,7 @@ CARDS = "how the texts are spread over the public schema"
 PHRASES = "words many people use with a topic"
 VOTES = "which candidates the private texts are nearest to"
 SKETCH = "what the private texts are like on average, and how much they vary"
-#: Fewer candidates than this are not worth a vote.
+#: With fewer candidates than this, a vote is not worth its budget.
 MINIMUM_POOL = 20
 
 

@@ -105,8 +105,8 @@ def count_people(job: Job, declared: int | None) -> Size:
 
 
 def find_labels(job: Job) -> tuple[str, ...]:
-    """The label values: as declared, or those that so many people have that they stand out from the noise. A
-    single value distinguishes nothing: in that case there are no labels, and a note says so.
+    """The label values: as declared, or those of enough people to exceed the noise. A single value
+    distinguishes nothing: in that case there are no labels, and a note says so.
     """
     data = job.plan.data
     if data.label is None or data.labels:

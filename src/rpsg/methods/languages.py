@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.plan import Plan
 
-#: Embedders that were trained on English alone, as far as their names tell.
+#: Embedders that were trained on English alone, as far as their names show.
 _ENGLISH_EMBEDDER = re.compile(
     r"minilm|int8|static|(?:st|gguf):.*(?:all-minilm|all-mpnet|sentence-t5|-en\b)[^/]*", re.IGNORECASE
 )

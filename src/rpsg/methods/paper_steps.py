@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from rpsg.stages.rewriting import Rewrite
     from rpsg.stages.sentiment_guard import Attempt, Sentiment
 
-#: By version of the authors' code: the share the cosine filter keeps, the percentile of the NLL filter.
+#: For each version of the authors' code: the share that the cosine filter keeps, and the percentile of the
+#: NLL filter.
 VERSIONS: Mapping[str, tuple[float, float]] = {
     "early": (0.60, 50.0),
     "middle": (0.65, 55.0),

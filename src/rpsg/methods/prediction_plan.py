@@ -47,7 +47,7 @@ def budget(plan: Plan, pack: Pack) -> Budget:  # noqa: ARG001  # the signature o
     largest that the budget allows; the noise of a draw is fixed.
 
     Raises:
-        InfeasibleError: not even a clip of one step can be paid for.
+        InfeasibleError: the budget does not even allow a clip of one step.
     """
     privacy, k, c = plan.privacy, plan.prediction.tokens, plan.records_per_unit
     mu = mu_for(privacy.epsilon, privacy.delta) * (1 - 1e-6)
@@ -108,7 +108,7 @@ class _Later:
 
 
 def models(plan: Plan) -> Mapping[str, Callable[[], Any]]:
-    """One model for two roles: it takes the place of the writer, and its logits are read."""
+    """One model for two roles: it replaces the writer, and its logits are read."""
     return {"writer": partial(make_source, plan), "logits": partial(_Later, plan)}
 
 

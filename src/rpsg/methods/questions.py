@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Headcount:
-    """Whether somebody is there: each person adds one."""
+    """The number of people: each person adds one."""
 
     def contributions(self, people: People, sentiment: Classifier) -> Private[RowCells]:
         del sentiment

@@ -2,8 +2,8 @@
 
 It claims nothing. The rewriter, the privacy evaluator and the utility evaluator are one language model, and
 what it does not notice remains in the text. Every read of private text is written into the ledger. After Yang
-et al., *Robust Utility-Preserving Text Anonymization Based on Large Language Models*, ACL 2025; no code and
-no prompt of its authors is in it. See docs/rupta.md.
+et al., *Robust Utility-Preserving Text Anonymization Based on Large Language Models*, ACL 2025; this
+implementation contains no code and no prompt of its authors. See docs/rupta.md.
 """
 
 from __future__ import annotations
@@ -36,8 +36,7 @@ def synthesize(job: Job) -> Pool:
 
 
 def _synthesize(job: Job) -> Pool:
-    # Records are drawn. The writer says which of the attributes each one reveals; these are guarded from here
-    # on.
+    # Records are drawn. The writer says which of the attributes each one reveals; the edits must hide these.
     posts = find_facts(job, draw_posts(job))
 
     # Each is rewritten in general words and scored, then edited. The edit with the best scores is kept: the

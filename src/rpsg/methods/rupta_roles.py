@@ -35,7 +35,7 @@ NO_NUMBER = "gives no number for the label"
 
 @dataclass(frozen=True, slots=True)
 class ParsedRequest(Generic[T]):
-    """The request of an attempt, from 0, and how its reply is read; None is an unreadable one."""
+    """The request of an attempt, counted from 0, and how its reply is read (None: unreadable)."""
 
     request: Callable[[int], Request]
     read: Callable[[Reply], T | None]
@@ -145,7 +145,7 @@ def try_roles(job: Job) -> None:
     """Test the roles on invented examples of the pack, before anything private is read.
 
     Raises:
-        ModelError: for fewer than two of eight examples all replies can be read.
+        ModelError: all replies can be read for fewer than two of eight examples.
     """
     examples = job.pack.examples
     if not examples:

@@ -1,7 +1,7 @@
 """The steps of the method rupta: draw records, find what they reveal, edit them and score each edit.
 
-Each step is a checkpoint of the run, which a resumed run takes up. All steps are run and shown even when no
-text is left to edit, because how many there are is private.
+The result of each step is stored, so that a resumed run does not repeat it. All steps are run and shown even
+when no text is left to edit, because how many there are is private.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ STILL_TELLS = "still tells an attribute"
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """One record on its way: what it reveals, its best edit so far, earlier ones, and why it was dropped.
+    """One record and its edits: what it reveals, its best edit so far, earlier ones, and why it was dropped.
 
     ``facts`` are the guarded attributes and their values. ``score`` is None until there is an edit.
     """
@@ -79,8 +79,8 @@ def find_facts(job: Job, posts: Sequence[Edited]) -> list[Edited]:
 def edit(job: Job, posts: Sequence[Edited], number: int) -> list[Edited]:
     """The posts after edit ``number``; edit 0 puts each in general words, and must give a text with scores.
 
-    A later edit takes the place of the best one so far if it has better scores. A post whose best edit is
-    good enough is not edited again. An edit that cannot be read, or has no scores, is no better.
+    A later edit replaces the best one so far if it has better scores. A post whose best edit is good enough
+    is not edited again. An edit that cannot be read, or has no scores, is no better.
     """
     stage = f"edit {number}" if number else "first edit"
 

@@ -1,8 +1,8 @@
 """The first steps of the methods with private seeds: draw records, summarise them, guard, choose one summary.
 
-Each step is a checkpoint of the run, which a resumed run takes up. Every read of private text is unprotected
-and is written down first. Progress is reported in tenths: the numbers of records and of dropped ones are
-private.
+The result of each step is stored, so that a resumed run does not repeat it. Every read of private text is
+unprotected and is written down first. Progress is reported in tenths: the numbers of records and of dropped
+ones are private.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def _counted(reason: str, count: int) -> dict[str, int]:
 
 
 def choose_abstracts(job: Job, seeds: Sequence[Seed]) -> dict[int, str]:
-    """Steps S2 to S4: the summary that the noisy choice took for each seed, by the seed's number.
+    """Steps S2 to S4: the summary that the noisy choice selected for each seed, by the seed's number.
 
     Seeds without a summary are missing. A seed gets a second pass if its summary does not have the sentiment
     of its source with enough confidence. The second summary replaces the first if it agrees with at least the

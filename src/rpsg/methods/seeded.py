@@ -75,7 +75,7 @@ def paper_models(plan: Plan) -> dict[str, Callable[[], Any]]:
 
 
 def seed_packages(plan: Plan) -> dict[str, str]:
-    """The modules that these models import, each with the extra that brings it."""
+    """The modules that these models import, each with the extra that installs it."""
     recogniser = {"presidio_analyzer": "pii"} if plan.paper.recogniser == "presidio" else {}
     return {**recogniser, **(_TORCH if plan.paper.abstracter == "summariser" else {})}
 

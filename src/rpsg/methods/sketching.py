@@ -219,8 +219,8 @@ def _columns_wanted(
 
 
 def _normed(counts: Floats) -> Floats:
-    """The counts as shares; equal shares if all are zero, which can happen if there is much noise and no even
-    part.
+    """The counts as shares; equal shares if all counts are zero, which strong noise can cause if there is no
+    ``uniform_mix``.
     """
     total = counts.sum()
     shares: Floats = counts / total if total > 0 else np.full(len(counts), 1 / len(counts))

@@ -118,7 +118,7 @@ def votes_step(job: Job, pack: Pack, pool: Pool, round_number: int) -> Pool:
 
 
 def _rewritten(job: Job, seeds: list[Seed], pool: Pool, wanted: int, round_number: int) -> Pool:
-    """The pool with rewrites of its winners, in turn, until ``wanted`` texts are in it again."""
+    """The pool with rewrites of its winners, in turn, until it has ``wanted`` texts again."""
     by_number = {seed.number: seed for seed in seeds}
     winners, first = pool.alive(), len(pool)
     missing = max(0, wanted - len(winners))
@@ -136,7 +136,7 @@ def _seed_of(candidate: Candidate) -> int:
 
 
 def retell(job: Job, kernel: ReplayKernel, rows: int) -> None:
-    """Repeat the queries of a run to its voters, given the evidence of a release with ``rows`` texts.
+    """Repeat the queries to the voters of a run from the evidence of its release, which has ``rows`` texts.
 
     Raises:
         VerificationError: there were more candidates than the plan has, or more texts than the votes choose.

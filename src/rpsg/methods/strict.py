@@ -40,7 +40,7 @@ def synthesize(job: Job) -> Pool:
     """The pool of all texts that were written; those not dropped are the synthetic corpus."""
     plan, tools, progress = job.plan, job.tools, job.progress
 
-    # Before a private text is read and anything is spent: does the writer give usable texts?
+    # Test whether the writer gives usable texts, before a private text is read and anything is spent.
     try_writer(job)
 
     # How many people there are, and which labels: from declarations, or with noise.
@@ -67,7 +67,7 @@ def synthesize(job: Job) -> Pool:
         sketch = measure(job, pack, landmarks, model, people, pool)
         pool = choose_by_sketch(job, pack, model, sketch, pool)
 
-    # If too few texts are usable, variants of the chosen ones fill up the corpus.
+    # If too few texts are usable, variants of the chosen ones are added.
     return scrub(expand(job, pack, pool), job.pack.language, job.processes)
 
 

@@ -34,14 +34,14 @@ def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
 
 
 def check(plan: Plan) -> None:
-    """Check that a plan asks only for what fits together.
+    """Check that the settings of a plan can be combined.
 
     The drafts that most people vote for would be kept whatever their columns are, so the shares of the
     columns in the release would not be those that were counted. Shards can only count sums.
 
     Raises:
         UsageError: the plan combines votes with columns beside the text, or shards with something that
-        compares people's rows.
+            compares people's rows.
     """
     if plan.method.select == "votes" and plan.data.columns:
         raise UsageError(

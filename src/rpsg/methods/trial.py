@@ -1,4 +1,4 @@
-"""The writer is tried on a few public prompts before a private file is opened and before anything is charged.
+"""The writer is tested on a few public prompts before a private file is opened or anything is charged.
 
 The trial runs all public steps: cards of the pack (or its invented examples) -> prompt -> writer -> cleaning
 -> filters. Nothing in it is private in any method, so the replies may be shown.
@@ -158,7 +158,7 @@ def require_readers(job: Job) -> None:
 def try_writer(job: Job) -> None:
     """Ask the public prompts of ``require_writer``: the first step of a method whose replies are released.
 
-    In a run their replies are in the cache already; a replay finds them among the replies of the release.
+    In a run, their replies are already in the cache; in a replay, they are among the replies of the release.
     """
     pack = job.plan.data.added_to(job.pack)
     job.tools.writer.write(trial_requests(job.plan, pack, TEXTS)[1])

@@ -39,7 +39,7 @@ def card_workload(plan: Plan, pack: Pack, candidates: int) -> Workload:
     """The requests of the trial and the candidates, estimated from cards that are drawn uniformly."""
     cards = CardModel.uniform(pack).draw(min(candidates, SAMPLE), stream(plan.generation.seed, "preview"))
     requests = [candidate_request(pack, plan, card, i) for i, card in enumerate(cards)]
-    written = candidates + TEXTS  # the requests of the trial are alike
+    written = candidates + TEXTS  # the requests of the trial have the same form
     share = written / max(len(requests), 1)
     last = sum(len(request.messages[-1].content) for request in requests) * share
     shared = sum({request.messages[:-1]: _shared_length(request) for request in requests}.values())

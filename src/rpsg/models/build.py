@@ -152,7 +152,7 @@ def static(name: str, *, threads: int | None) -> Embedder:
     return StaticEmbedder(distilled(minilm(name, threads=threads), tokenizer, models_folder()))
 
 
-def letters(name: str, **_: int | None) -> Embedder:  # noqa: ARG001  # there is one
+def letters(name: str, **_: int | None) -> Embedder:  # noqa: ARG001  # the only one
     """``letters``: hashed runs of letters, without weights."""
     from rpsg.models.letters import LettersEmbedder
 
@@ -218,7 +218,7 @@ def _after_colon(name: str) -> str:
     return name.partition(":")[2]
 
 
-def sentiment(embedder: Embedder, name: str = "sentiment", **_: int | None) -> Classifier:  # noqa: ARG001  # there is one
+def sentiment(embedder: Embedder, name: str = "sentiment", **_: int | None) -> Classifier:  # noqa: ARG001  # the only one
     """The sentiment probe if it was trained on this embedder, else a classifier by the nearest of three
     descriptions.
     """
@@ -233,7 +233,7 @@ def patterns(name: str, *, model: str) -> Recognizer:  # noqa: ARG001  # it need
     return PatternRecognizer()
 
 
-def presidio(name: str, *, model: str) -> Recognizer:  # noqa: ARG001  # there is one
+def presidio(name: str, *, model: str) -> Recognizer:  # noqa: ARG001  # the only one
     from rpsg.models.pii import PresidioRecognizer
 
     return PresidioRecognizer(model or None)

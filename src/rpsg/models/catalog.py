@@ -1,4 +1,4 @@
-"""The weights and public data that come in packages, and the models that somebody else's release may name.
+"""The weights and public data that RPSG can download, and the models that somebody else's release may name.
 
 Each file is specified by the packages it is made from, the member of each package, and the SHA-256 of the
 finished file. Sizes are in bytes.
@@ -76,8 +76,8 @@ class Asset:
         return sum(file.size for file in self.files)
 
 
-#: A writer under Apache-2.0, for users who do not accept the terms of the default writer. Not the larger
-#: Qwen2.5-Coder: it copies the examples of a pack, so it fails the test of writers (docs/models.md).
+#: A writer under Apache-2.0, for users who do not accept the terms of the default writer. The larger
+#: Qwen2.5-Coder fails the test of writers, because it copies the examples of a pack (docs/models.md).
 FREE_WRITER = "smollm2-135m"
 
 GEMMA = Asset(

@@ -55,7 +55,7 @@ def terms(name: str) -> str:
 def pull(
     name: str, folder: Path | None = None, progress: Progress | None = None, *, accepted: bool = False
 ) -> Path:
-    """Download ``name`` if needed; gives the path of its file, or of the folder of several.
+    """Download ``name`` if needed; returns the path of its file, or of the folder of several.
 
     ``name`` is a name of the catalogue, ``hf:owner/repo/file.gguf`` (needs huggingface_hub), or the path of
     a local GGUF file. ``accepted``: its ``terms`` were accepted. Raises UsageError for an unknown name or
@@ -208,7 +208,7 @@ def _build(asset: Asset, file: AssetFile, folder: Path, packages: Downloader, pr
 
 
 def _pull_from_hub(identity: str, home: Path) -> Path:
-    """Download ``owner/repo/path/file.gguf``; gives its path. Raises ModelError when that fails."""
+    """Download ``owner/repo/path/file.gguf``; returns its path. Raises ModelError when that fails."""
     repository, file, folder = _on_hub(identity, home)
     if is_gguf(folder / file):
         return folder / file

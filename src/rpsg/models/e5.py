@@ -161,7 +161,7 @@ class _Bert:
 
 
 def _directory(content: mmap.mmap) -> dict[str, tuple[int, int, int]]:
-    """The kind, place and size of each tensor by its name."""
+    """The kind, position and size of each tensor by its name."""
     at = 44
     pieces, *_, letters = struct.unpack_from("<5iQ", content, at)
     at += (

@@ -183,7 +183,7 @@ class FakeClassifier:
         self.name = name
         self.values = values
 
-    def classify(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[str]:  # noqa: ARG002  # the protocol's face; this one reads the text
+    def classify(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[str]:  # noqa: ARG002  # the protocol's signature; this one reads the text
         return [self.values[_number("class", text) % len(self.values)] for text in texts]
 
 
@@ -226,8 +226,8 @@ class FakeLogits:
         after: str,  # noqa: ARG002  # the same for all
         *,
         most: int,
-        room: int,  # noqa: ARG002  # memory is no matter here
-        least: int = 1,  # noqa: ARG002  # as is time
+        room: int,  # noqa: ARG002  # memory does not matter here
+        least: int = 1,  # noqa: ARG002  # nor does time
     ) -> FakeContexts:
         return FakeContexts(self, before, [WORD.findall(text.lower())[:most] for text in texts])
 

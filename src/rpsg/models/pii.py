@@ -70,14 +70,14 @@ def _any(_: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A match of ``pattern`` that ``holds`` confirms is of this ``kind``."""
+    """A match of ``pattern`` is of this ``kind`` if ``holds`` confirms it."""
 
     kind: str
     pattern: re.Pattern[str]
     holds: Callable[[str], bool] = _any
 
 
-#: By priority: of two overlapping matches, that of the earlier shape is taken.
+#: In order of priority: of two overlapping matches, that of the earlier shape is taken.
 SHAPES = (
     Shape("email", re.compile(r"(?<![\w.+%-])[\w.+%-]++@[\w-]++(?:\.[\w-]++)++")),
     Shape("link", re.compile(r"\b(?:https?://|www\.)[^\s<>\"]*[^\s<>\".,;:!?)\]]", re.IGNORECASE)),

@@ -68,7 +68,7 @@ class EmbeddingSentiment:
 
     @staticmethod
     def fits(embedder: Embedder) -> bool:
-        """Whether the probe was trained on the rows of this embedder, or of the embedder int8."""
+        """Whether the probe fits this embedder: it was trained on its rows, or this is the embedder int8."""
         trained_on: str = _probe()[1]["embedder"]
         return embedder.name.rpartition("@")[2] in {trained_on.rpartition("@")[2], _SAME_WEIGHTS}
 
@@ -161,7 +161,7 @@ class VaderSentiment:
         self._lean = lean
         self.name = f"vader@{version('vaderSentiment')}:{lean}"
 
-    def classify(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[str]:  # noqa: ARG002  # the protocol's face; this one reads the text
+    def classify(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[str]:  # noqa: ARG002  # the protocol's signature; this one reads the text
         """The value of each text; ``embeddings`` are ignored."""
         return [self._value(text) for text in texts]
 

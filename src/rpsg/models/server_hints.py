@@ -18,7 +18,7 @@ _ADDRESS = (
     "Check --base-url: it is the address of a web page, perhaps of a sign-in. Most addresses end in /v1."
 )
 _ENDS = "Check --base-url: no texts can be asked for there. Most addresses end in /v1."
-#: The first pattern that a reason matches has the hint.
+#: Patterns of reasons, each with its hint; the first pattern that matches a reason counts.
 _HINTS: tuple[tuple[str, str], ...] = (
     ("cut while thinking|only thoughts|does not end to think", _THINKS),
     ("a web page|redirect", _ADDRESS),

@@ -1,4 +1,4 @@
-"""What a plan's account has paid and has left, before a run; no row is read."""
+"""What was charged to a plan's account, and what budget is left, before a run; no row is read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class AccountView(NamedTuple):
 
 
 def account_view(plan: Plan, budget: Budget | None) -> AccountView:
-    """What the plan's account has paid and has left; no row is read."""
+    """What was charged to the plan's account, and what budget is left; no row is read."""
     if not method_of(plan).reads_private or not (plan.data.path or plan.data.account):
         return AccountView({})
     account = account_of(plan, Odometer()) if Odometer.is_there() else None

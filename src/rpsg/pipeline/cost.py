@@ -1,4 +1,4 @@
-"""The cost of runs: the price table, which is a file that users edit, and the bill of a run.
+"""The cost of runs: the price table, which is a file that users edit, and what a run used.
 
 RPSG ships a table without the prices of providers: they change, and a wrong price is worse than none.
 """
@@ -75,7 +75,7 @@ def read_prices(path: str = "") -> PriceTable:
 
 
 def find_price(writer: str, *, here: bool, table: PriceTable) -> PricedModel | None:
-    """The line of a writer, by its name in the plan; None when its price is not known."""
+    """The line of the price table for a writer, by its name in the plan; None if its price is not known."""
     return table.find(THIS_MACHINE if here else writer)
 
 

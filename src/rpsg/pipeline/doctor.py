@@ -203,7 +203,7 @@ def _noise() -> Diagnosis:
     A rounded normal has variance sigma^2 + 1/12; the sample variance of n draws has a relative standard
     error of sqrt(2 / n).
     """
-    from rpsg.privacy.noise import RoundedGaussian  # noqa: PLC0415  # so that a broken numpy is one finding
+    from rpsg.privacy.noise import RoundedGaussian  # noqa: PLC0415  # so that a broken numpy is a finding
 
     drawn = RoundedGaussian().draw(_SIGMA, _DRAWS)
     variance = _SIGMA**2 + 1 / 12

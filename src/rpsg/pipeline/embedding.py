@@ -64,7 +64,7 @@ def embed(
 
 def _embedded(run: RunParts) -> NoReturn:
     with open_side(run) as private:
-        if private.account is not None:  # as for any run that is stopped, nothing is held while it waits
+        if private.account is not None:  # as for any stopped run, no budget is reserved while it waits
             private.account.give_back(run.folder.run_id)
         _ = private.people.embeddings
     raise Embedded

@@ -172,7 +172,7 @@ def _check_flows(plan: Plan, budget: Budget | None, tools: Tools) -> None:
 
 
 def _prepare(run: RunParts, pack: Pack, ending: Ending) -> None:
-    """Make everything that must exist before the writer is tried or anything private is read."""
+    """Make everything that must exist before the writer is tested or anything private is read."""
     check_room(run.plan, run.budget, run.folder)
     keep_pack(run.folder, run.plan, pack)
     for note in notes_before(run.plan, pack, run.budget):

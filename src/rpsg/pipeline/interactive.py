@@ -26,7 +26,7 @@ STOPPED = "Stopped. The same call resumes: nothing is charged or written twice."
 
 def default_progress(*, quiet: bool = False) -> Silent:
     """The progress that a function shows by default: none in a script, or if ``quiet``."""
-    ipython = sys.modules.get("IPython")  # not imported here: it is there if it runs
+    ipython = sys.modules.get("IPython")  # not imported here: within IPython it is loaded already
     shell = None if ipython is None else ipython.get_ipython()
     if quiet or (shell is None and not hasattr(sys, "ps1")):
         return Silent()

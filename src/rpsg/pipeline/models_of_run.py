@@ -93,7 +93,7 @@ def questions(plan: Plan, pack: Pack, tools: Tools) -> str:
 
 
 def failed_texts(folder: RunFolder, calls: CallStore) -> Path:
-    """The file with the keys of texts that failed for good; it is beside the call store."""
+    """The file with the keys of texts that failed for good; it is next to the call store."""
     return folder.private_path(FAILED) if calls.is_private else folder.evidence_path(FAILED)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _LLAMA = {"xllamacpp": "local"}
 _ONNX = {"onnxruntime": "local", "tokenizers": "local"}
 _TORCH = {"torch": "hf", "transformers": "hf"}
-#: By the part of a model's name before the colon: the modules that are needed, each with its extra.
+#: The modules that a model needs, each with its extra, by the part of the model's name before the colon.
 _BY_FORM: Mapping[str, Mapping[str, str]] = {
     "openai": {"h11": "server", "truststore": "server"},
     "azure": {"h11": "server", "truststore": "server"},

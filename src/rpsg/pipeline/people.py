@@ -67,7 +67,9 @@ def bounds_of(plan: Plan, *, bounded: bool) -> tuple[int | None, int]:
 
 
 def open_seeding(folder: RunFolder, people: People, noise: NoiseSource) -> Seeding:
-    """Unprotected access to these people only, and checkpoints for what is made of their texts."""
+    """Opens unprotected access to the rows of these people only, and the checkpoints of stages that use
+    them.
+    """
     boxes: dict[str, Callable[[], Private[Any]]] = {
         "rows": lambda: people.rows,
         "embeddings": lambda: people.embeddings,

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from rpsg.storage.readers import Reading
     from rpsg.storage.run_folder import RunFolder
 
-#: Noted in every run, whatever the file holds.
+#: A note in every run, whatever the file contains.
 LEFT_OUT = (
     f"Unusable rows are treated as the plan says; how many there are is written only to {PRIVATE}/{ROWS}."
 )
@@ -95,7 +95,7 @@ class PrivateSide:
             self.kernel.close(give_back=not waits)
 
     def paid(self) -> dict[str, Any]:
-        """What the account has paid in all runs, for the operator's ledger."""
+        """What was charged to the account in all runs, for the operator's ledger."""
         return {} if self.account is None else {"paid": self.account.statement().to_json()}
 
 
@@ -209,7 +209,7 @@ def check_room(plan: Plan, budget: Budget | None, folder: RunFolder) -> None:
         BudgetError: it has too little budget left, or holds charges for another privacy unit.
     """
     if budget is None or folder.private_path(ANSWERS).exists():
-        return  # a resumed run: the kernel knows what is paid for already
+        return  # a resumed run: the kernel knows what was charged already
     account = account_of(plan, Odometer())
     account.reserve(folder.run_id, budget.mu2, budget.delta_fail, budget.replaced_mu2)
     account.give_back(folder.run_id)
@@ -227,7 +227,7 @@ def unit_of(plan: Plan) -> Unit:
 
 
 def reported_account(run: RunParts) -> Account:
-    """The account of a run, after a report of what it has paid before."""
+    """The account of a run, after a report of what was charged to it before."""
     account = account_of(run.plan, Odometer())
     statement = account.statement()
     if statement.totals:
@@ -247,13 +247,13 @@ def _read(run: RunParts, account: Account) -> tuple[Private[PrivateCorpus], Comm
     corpus = reading.map(lambda read: read.corpus)
     forget_other_rows(run.folder, corpus)
     keep_notes(run.folder, account, corpus)
-    # With a new nonce each time: otherwise two releases from one run folder, or from a copy of it, would
+    # The nonce is new each time. Otherwise two releases from one run folder, or from a copy of it, would
     # reveal whether their rows are the same.
     return corpus, commit_to(corpus)
 
 
 def keep_notes(folder: RunFolder, account: Account, corpus: Private[PrivateCorpus]) -> None:
-    """Note for the operator, in the private folder, whether other accounts have paid for the same rows.
+    """Note for the operator, in the private folder, whether the same rows were charged to other accounts.
 
     The file is always written, so that its existence reveals nothing.
     """

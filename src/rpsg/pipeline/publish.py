@@ -1,4 +1,6 @@
-"""Builds a release: corpus, ledger, words about it, and the evidence that lets anyone replay it."""
+"""Builds a release: corpus, ledger, summary and report, and the evidence from which anybody can rebuild
+it.
+"""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-#: Remains in the private folder: the public value of the commitment, the mark of a run that began here, and
-#: the note of the purge.
+#: What remains in the private folder: the public value of the commitment, the mark of a run that began here,
+#: and the note of the purge.
 KEPT = (COMMITMENT, MARK, PURGED)
 NOT_REACHED = (
     f"copies and backups of the run folder: those that hold {VAULT} can still be opened",
@@ -102,7 +102,7 @@ def _no_link(private: Path) -> Path:
 
 
 def _destroy_private(private: Path, kept: Collection[str]) -> tuple[str, ...]:
-    """Destroy the key and then everything but ``kept``; gives the names of what was there."""
+    """Destroy the key and then everything but ``kept``; returns the names of the destroyed files."""
     _destroy_key(private / VAULT)
     names = tuple(sorted(e.name for e in private.iterdir() if e.name not in kept))
     write_atomic(private / PURGED, canonical_json({"format": "rpsg-purged/1"}) + b"\n")

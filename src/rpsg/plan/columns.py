@@ -50,7 +50,7 @@ class Column:
 
     @property
     def text(self) -> str:
-        """The declaration, in the one form that a plan has."""
+        """The declaration, in the standard form, which is the one that a plan has."""
         if self.by == "value":
             return f"{self.name}={'|'.join(self.values)}"
         if self.by == "number":
@@ -166,7 +166,9 @@ def period_of(column: Column, day: date) -> str | None:
 
 
 def as_texts(given: Any) -> Any:
-    """The declarations of a table as texts; anything else unchanged, for the plan to check."""
+    """A table of declarations as a tuple of texts. Anything else is returned as given, for the plan to
+    check.
+    """
     if not isinstance(given, Mapping):
         return given
     return tuple(_of_table(str(name), rule) for name, rule in given.items())
@@ -194,7 +196,8 @@ def _of_table(name: str, rule: Any) -> str:
 
 
 def checked(texts: Iterable[str], read: Iterable[str | None]) -> tuple[str, ...]:
-    """The declarations in their one form. ``read``: the names of columns that are read for something else.
+    """The declarations, each in the standard form. ``read``: the names of columns that are read for something
+    else.
 
     Raises:
         ValueError: a declaration cannot be read, or two of them contradict each other.

@@ -1,4 +1,4 @@
-"""From layered settings to a checked plan: defaults < file < ``RPSG_*`` environment < options."""
+"""Makes a checked plan from layered settings: defaults < file < ``RPSG_*`` environment < options."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Later layers win, key by key; a None in a layer counts as not set."""
+    """Later layers override earlier ones, key by key; a None in a layer counts as not set."""
     merged: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():

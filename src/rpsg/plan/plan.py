@@ -152,7 +152,7 @@ class Plan(Shown, Section):
 
 
 def _without_new_sections(settings: dict[str, Any]) -> dict[str, Any]:
-    """Without sections that did not exist in earlier versions and hold only defaults."""
+    """The settings without those sections that earlier versions did not have and that hold only defaults."""
     return {section: keys for section, keys in settings.items() if keys or section not in NEW_SECTIONS}
 
 

@@ -52,7 +52,7 @@ class Preview(Shown):
 
     Epsilons are for one person, or for one row if no user column is named. Each of ``attributes`` has a name,
     a kind, the number of values and the values. ``cells`` is the number of noisy counts, ``seconds`` is the
-    time of writing alone, and ``odometer`` says what the account has paid so far. ``candidates``,
+    time of writing alone, and ``odometer`` says what was charged to the account so far. ``candidates``,
     ``llm_calls``, ``prompt_tokens`` and ``new_tokens`` are None for a method that does not declare its
     workload. ``obstacles`` are the reasons why a run of this plan would stop now, before it spends anything.
     """

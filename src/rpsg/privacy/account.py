@@ -40,7 +40,7 @@ def runs_left(held: float, each: float, limit: float) -> int | None:
 class LifetimeCap:
     """The limit of an account over all runs: epsilon at ``delta``.
 
-    The threshold failures of all runs come on top of ``delta``; their sum is kept below another ``delta``.
+    The threshold failures of all runs are counted separately: their sum must be below ``delta`` too.
     """
 
     epsilon: float
@@ -52,7 +52,7 @@ class LifetimeCap:
 
 
 def runs_that_fit(total: Total, cap: LifetimeCap, mu2: float, delta_fail: float) -> int:
-    """How many more runs an account with this total can pay for, if each of them has this cost."""
+    """For how many more runs of this cost an account with this total has budget left."""
     left = cap.mu2 * (1.0 + _ROUNDING) - total.mu2 - total.reserved_mu2
     by_noise = max(0, math.floor(left / mu2))
     by_thresholds = runs_left(total.delta_fail + total.reserved_delta_fail, delta_fail, cap.delta)
@@ -70,13 +70,13 @@ class Account:
     cap: LifetimeCap
 
     def knows(self, draws: Iterable[str]) -> set[str]:
-        """The subset of the draws that this account has paid for."""
+        """The draws among these that were charged to this account."""
         with self.book.transaction() as rows:
             query = "SELECT draw FROM charge WHERE account = ?"
             return {row[0] for row in rows.execute(query, (self.id,))} & set(draws)
 
     def draws_of(self, run_id: str) -> set[str]:
-        """The draws of a run that this account has paid for."""
+        """The draws of a run that were charged to this account."""
         with self.book.transaction() as rows:
             query = "SELECT draw FROM charge WHERE account = ? AND run_id = ?"
             return {row[0] for row in rows.execute(query, (self.id, run_id))}
@@ -84,7 +84,7 @@ class Account:
     def reserve(self, run_id: str, mu2: float, delta_fail: float, replaced: float | None = None) -> None:
         """Reserve the cost of a run; this replaces an earlier reservation of the same run.
 
-        ``replaced``, here and below, is the price under ``replace_one``; None means the largest possible.
+        ``replaced``, here and below, is the cost under ``replace_one``; None means the largest possible.
 
         Raises:
             BudgetError: the account holds another unit or has too little left; nothing is reserved.
@@ -102,14 +102,15 @@ class Account:
     def charge(
         self, draw: str, run_id: str, stage: str, mu2: float, delta_fail: float, replaced: float | None = None
     ) -> bool:
-        """Charge a draw before it is made. True if the account already had one for this stage of the run.
+        """Charge a draw before it is made. Returns whether the account already had a draw for this stage.
 
         It is paid from the run's reservation. What exceeds the reservation must be free in the account,
         because several copies of one run folder share one reservation.
 
         Raises:
             BudgetError: too little budget is left, or the account holds charges for another unit; nothing is
-            charged. sqlite3.IntegrityError: the draw is known already.
+                charged.
+            sqlite3.IntegrityError: the draw is known already.
         """
         _require_amount(mu2, delta_fail)
         with self.book.transaction() as rows:
@@ -123,7 +124,7 @@ class Account:
             return again
 
     def draw_token(self, draw: str, text: int, most: int, again: Draw) -> bool:
-        """Count a token of a text before it is drawn; the charge ``draw`` pays for ``most`` tokens of each
+        """Count a token of a text before it is drawn; the charge ``draw`` covers ``most`` tokens of each
         text. The count is in the book because a run folder may be copied or restored. A token beyond ``most``
         is charged in addition, as the draw ``again``; True if it was.
 
@@ -157,7 +158,7 @@ class Account:
             rows.execute("INSERT OR IGNORE INTO unbounded VALUES (?, ?, ?)", (self.id, run_id, method))
 
     def give_back(self, run_id: str) -> None:
-        """End the run's reservation, so that other runs can spend what it has not drawn."""
+        """End the run's reservation, so that other runs can spend what this one did not use."""
         with self.book.transaction() as rows:
             rows.execute(_END, (self.id, run_id))
 
@@ -167,7 +168,7 @@ class Account:
             return statement_of(rows, self.id, self.name)
 
     def total(self) -> Total:
-        """What was paid and what is reserved, for this run's unit and delta."""
+        """What was charged and what is reserved, for this run's unit and delta."""
         with self.book.transaction() as rows:
             return total_for(self.unit, _entries(rows, self.id), self.cap.delta, self.name)
 
@@ -182,7 +183,7 @@ class Account:
             return Private([row[0] for row in rows.execute(_SAME_CONTENT, (mark, self.id))])
 
     def _if_replaced(self, mu2: float, replaced: float | None) -> float:
-        """The price under ``replace_one``, for a price under this account's relation."""
+        """The cost under ``replace_one``, from the cost under this account's relation."""
         if self.unit.adjacency == "replace_one":
             return mu2
         if replaced is None:

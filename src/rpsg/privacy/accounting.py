@@ -1,4 +1,4 @@
-"""From a target (epsilon, delta) to the noise of every stage, and back to the exact cost of that noise.
+"""Computes the noise of every stage for a target (epsilon, delta), and the exact cost of that noise.
 
 All stages read the same data. Gaussian mechanisms compose exactly, mu^2 = sum of sensitivity^2 / sigma^2, and
 threshold failures add to delta (Dong, Roth, Su, 2022). Each stage gets a declared share of mu^2. Noise is
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SIGMA_STEP = 1_000_000  # sigmas are multiples of 1e-6
 UNKNOWN_DIM = 1_000_000  # cells assumed for the sampler's error if a stage's size is not known yet
 HIGHEST_DELTA = 1e-4
-#: From here on (epsilon, delta)-DP promises nothing that anybody could use.
+#: From this epsilon on, (epsilon, delta)-DP gives no useful protection.
 MEANINGLESS = 30
 
 

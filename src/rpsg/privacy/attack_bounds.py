@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 #: Beyond this no number of people can show a bound, and e^epsilon is no longer a useful number.
 LARGEST_EPSILON = 40.0
-#: The same for mu; at any delta its epsilon is larger.
+#: The same limit for mu. At any delta, the epsilon of this mu is above the limit for epsilon.
 LARGEST_MU = 8.0
 #: The probability with which a leak of the size of a detection limit is detected.
 POWER = 0.95
 _HALVINGS = 60
-#: An attack with scores names half of all people as members, and also each of these numbers; each is a test.
+#: An attack with scores makes several tests: it names half of all people as members, and each of these
+#: numbers of people.
 GUESSES = (25, 100, 400, 1600)
 
 
@@ -221,7 +222,7 @@ def most_auc(epsilon: float, delta: float) -> float:
 def gaussian_run_refuted(units: int, guesses: int, right: int, mu: float, level: float) -> bool:
     """Whether guesses about coins refute mu-GDP with confidence 1 - ``level``.
 
-    ``units`` people were put in or held out by independent fair coins; the attacker says of ``guesses`` of
+    ``units`` people were put in or held out by independent fair coins. The attacker says about ``guesses`` of
     them whether they are in. Let p(n) be the probability that n guesses are right, and for each number i
 
         r(i) = sum over n >= i of n p(n) / units,    h(i) = sum over n >= i of (guesses - n) p(n) / units,
@@ -229,10 +230,11 @@ def gaussian_run_refuted(units: int, guesses: int, right: int, mu: float, level:
     the mean probability that a person is guessed rightly, or wrongly, and i guesses or more are right. For
     one person, whatever the other coins are, "guessed rightly, and i - 1 of the others too" has at most the
     probability Phi(Phi^-1(x) + mu), if x is that of "guessed wrongly, and i - 1 of the others rightly". This
-    function of x is concave, so it holds for the means: h(i - 1) >= Phi(Phi^-1(r(i)) - mu). If ``right`` or
-    more are right with probability ``level``, the least r(i) and h(i) follow one from the other, down to i =
-    0; where their sum exceeds guesses / units, probabilities would exceed one (Mahloujifar, Melis & Chaudhuri
-    2024, with the trade-off curve of a Gaussian).
+    function of x is concave, so it holds for the means: h(i - 1) >= Phi(Phi^-1(r(i)) - mu). Suppose that
+    ``right`` or more guesses are right with probability ``level``. Then the smallest possible r(i) and h(i)
+    can be computed in turn, down to i = 0. If their sum exceeds guesses / units, some probability would
+    exceed one, so mu is refuted (Mahloujifar, Melis & Chaudhuri 2024, with the trade-off curve of a
+    Gaussian).
 
     Raises:
         ValueError: not 0 <= right <= guesses <= units.
@@ -261,7 +263,7 @@ def gaussian_run_mu(units: int, guesses: int, right: int, level: float = 0.05) -
 
 @lru_cache(maxsize=16)
 def chi_squared_quantile(share: float, degrees: int) -> float:
-    """The value below which a chi-squared variable of so many degrees of freedom is with this probability."""
+    """The ``share`` quantile of the chi-squared distribution with ``degrees`` degrees of freedom."""
     high = degrees + 20.0 * math.sqrt(degrees) + 60.0
     return _root(lambda value: chi_squared_tails(value, degrees)[0] < share, 0.0, high)
 
@@ -269,11 +271,11 @@ def chi_squared_quantile(share: float, degrees: int) -> float:
 def noise_left_mu(answers: Sequence[tuple[int, float, float]], level: float = 0.05) -> float:
     """The largest mu that the Gaussian noise of a run's answers refutes with confidence 1 - ``level``.
 
-    Of each answer: the number of its entries, the sum of the squares of their noise, and the square of the
-    length of what one person adds; in units of the deviation that is claimed. If the noise of an answer is s
-    times as large as that, the sum is s^2 times a chi-squared variable, whatever was asked before. So s^2 is
-    at most the sum over a quantile, for all answers at once if they share ``level``; and that person is
-    mu-GDP with the sum of the squares over s^2 as mu squared, and no less.
+    Each answer has three numbers: how many entries it has, the sum of the squares of their noise, and the
+    squared length of what one person adds. The unit is the claimed standard deviation. If the real deviation
+    of an answer is s, the sum is s^2 times a chi-squared variable, whatever was asked before. So s^2 is at
+    most the sum divided by a quantile, for all answers at once if they share ``level``. Mu squared for that
+    person is then at least the sum, over answers, of the squared length divided by s^2.
     """
     square = 0.0
     for entries, noise, added in answers:

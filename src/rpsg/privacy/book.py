@@ -44,7 +44,7 @@ CREATE TABLE content (mark BLOB NOT NULL, account INTEGER NOT NULL, PRIMARY KEY 
 """
 #: The tables of version 1, whose charges have no unit. They are kept under another name.
 _OLD_TABLES = ("account", "alias", "charge")
-#: Version 2 had no price for a replaced unit. It only had counts, for which mu squared is twice as large.
+#: Version 2 stored no cost for a replaced unit. It only had counts, for which mu squared is twice as large.
 _FROM_VERSION_2 = """
 ALTER TABLE {table} ADD COLUMN replaced_mu2 REAL NOT NULL DEFAULT 0;
 UPDATE {table} SET replaced_mu2 = CASE adjacency WHEN 'add_remove' THEN 2 * mu2 ELSE mu2 END
@@ -55,7 +55,8 @@ class Book:
     """The book in ``folder``, made if there is none.
 
     Raises:
-        BudgetError: the book or its key is missing, damaged or of a newer version while the other is there.
+        BudgetError: only one of the book and its key is there, or the book is damaged or of a newer
+            version.
         PrivacyError: a file of the folder is a link or may be read by others.
     """
 
@@ -101,7 +102,7 @@ class Book:
             try:
                 yield rows
             except BaseException:
-                with contextlib.suppress(sqlite3.DatabaseError):  # the first error says more
+                with contextlib.suppress(sqlite3.DatabaseError):  # the first error is more specific
                     rows.execute("ROLLBACK")
                 raise
             rows.execute("COMMIT")

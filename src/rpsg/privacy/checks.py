@@ -105,7 +105,7 @@ def _threshold(before: Mapping[str, Any], line: Mapping[str, Any]) -> Iterator[s
 
 
 def plan_is_complete(ledger: Ledger) -> Iterator[str]:
-    """A dropped mechanism, even the last one, leaves the plan longer than the list."""
+    """If a mechanism was removed, even the last one, the plan has more entries than the list."""
     if not makes_dp_claim(ledger):
         return
     plan = ledger["stage_plan"]

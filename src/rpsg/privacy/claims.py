@@ -1,4 +1,4 @@
-"""The numbers of a claim, and its sentences, which are derived from the numbers to be verifiable."""
+"""The numbers of a claim, and its sentences, which follow from the numbers and so can be verified."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class PrivacyUnit:
 
     ``unusable_rows`` says what the plan does with a row that cannot be used: leave it out, or end the run.
     ``shards`` is the number of parts in which the rows were counted, and ``divided_by`` says what decides
-    which part a unit is in; None if they were counted together. Shards get the key that chooses a unit's rows
-    in a public file.
+    which part a unit is in; None if they were counted together. With shards, the key that chooses a unit's
+    rows is in a public file.
     """
 
     unit: Literal["user", "record"]

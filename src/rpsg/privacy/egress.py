@@ -23,7 +23,7 @@ THIS_MACHINE = "this machine"
 UNNAMED = "a host that is not named"
 #: A loopback address proves nothing (it may be a tunnel): that a server runs here is the operator's claim.
 BY_THE_PLAN = "as the plan declares"
-#: A cluster by its kind: its address says nothing about the machines that are nodes of it.
+#: A cluster is named by its kind, because its address says nothing about the machines in it.
 RAY_CLUSTER = "a Ray cluster"
 #: Who reads the private texts of a run that is counted in shards.
 SITES, COUNTERS = "the sites", "the machines that counted the shards"
@@ -139,7 +139,7 @@ def check_spread(rules: Iterable[EgressRule], method: str) -> None:
 
 
 def check(rules: Iterable[EgressRule], models: Mapping[str, Any], *, private: bool = False) -> None:
-    """Check that every model may be sent what its role is sent.
+    """Check that every model is allowed to receive what its role receives.
 
     Args:
         rules: the table of the method.

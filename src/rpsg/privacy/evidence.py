@@ -179,7 +179,7 @@ def parse_token(value: Any) -> Token:
     """A token as JSON has it: its number, and its bytes as characters.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a token.
     """
     pair = _list(value)
     if len(pair) != 2 or max(map(ord, checked_text(pair[1])), default=0) > 255:

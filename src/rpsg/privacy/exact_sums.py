@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from rpsg.privacy.histogram import IntArray
 
-#: No entry of an exact sum is larger, so that two of them can be added.
+#: The largest entry of an exact sum, so that two sums can be added without overflow.
 LARGEST_SUM = (1 << 62) - 1
 
 

@@ -1,6 +1,6 @@
-"""The exact histogram of bounded rows, and the check that they satisfy the contribution rule. It exists only
-between ``clean_histogram`` and the noise in ``mechanisms``. The check guards against bugs: a row that breaks
-the rule stops the run, and the error names the rule, never the row.
+"""The exact histogram of bounded rows, and the check that they satisfy the contribution rule. The exact
+histogram exists only between ``clean_histogram`` and the noise in ``mechanisms``. The check guards against
+bugs: a row that breaks the rule stops the run, and the error names the rule, never the row.
 """
 
 from __future__ import annotations

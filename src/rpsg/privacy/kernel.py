@@ -109,7 +109,7 @@ class Kernel:
 
     def close(self, *, give_back: bool = True) -> None:
         """Unlock the run folder, and end the reservation unless the run only waits. The reservation of a run
-        that waits stays until the run is resumed or `rpsg budget` gives it back.
+        that waits is kept until the run is resumed or `rpsg budget` returns it.
         """
         if give_back and self._close.alive and self._account is not None:
             with suppress(BudgetError):  # the budget then stays reserved, which is safe
@@ -155,7 +155,7 @@ class Kernel:
         return draw if self._account is None or self._account.knows([draw]) else None
 
     def _cost(self, seq: int) -> tuple[float, float, float]:
-        """The price of a draw at this position: mu squared, delta_fail, and mu squared under replace-one."""
+        """The cost of a draw at this position: mu squared, delta_fail, and mu squared under replace-one."""
         planned = self._budget.releases[seq]
         return planned.mu2(self._budget.adjacency), planned.delta_fail, planned.mu2("replace_one")
 
@@ -231,7 +231,7 @@ class Kernel:
         return self._once(query, planned, draw).sampled()
 
     def _mark_token(self, query: Query, name: str, text: int) -> None:
-        """Count the next token; one more than was paid for is charged and reported."""
+        """Count the next token; one beyond those that were charged is charged too, and reported."""
         mu2, _, replaced = self._cost(self._seq)
         again = Draw(secrets.token_hex(16), self._run_id, query.stage, mu2 / query.k, replaced / query.k)
         if self._account is not None and self._account.draw_token(name, text, query.k, again):

@@ -110,9 +110,9 @@ def _add_what_some_have(body: dict[str, Any], facts: Facts, performed: Performed
 
 
 def new_free(commitment: Commitment | None, extensions: Sequence[Mapping[str, str]] = ()) -> Free:
-    """The free facts of a new ledger: a random id, and the program.
+    """The free facts of a new ledger: a random id, the code, and the commitment.
 
-    This is the version of RPSG, and the ``extensions`` of other packages that the run used, if there are any.
+    The code is the version of RPSG and the ``extensions`` of other packages that the run used, if any.
     """
     told = None if commitment is None else commitment.to_json()
     code = {**code_facts(), **({"extensions": list(extensions)} if extensions else {})}

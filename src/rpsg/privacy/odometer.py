@@ -5,9 +5,9 @@ are public. No total, refusal or exit code depends on the data. Whether the same
 account is shown to the operator only, and stays in ``Private``.
 
 Each draw of noise has a random 128-bit id, which the book records before the noise exists. The files of a run
-folder are not trusted: a folder that was copied or restored draws under new ids and pays again. A run
+folder are not trusted: a folder that was copied or restored draws under new ids and is charged again. A run
 reserves the cost of its whole plan when it begins, so that concurrent runs cannot spend the same budget; its
-draws are paid from the reservation, and the rest is returned when it ends. Charges and records of reads
+draws are charged to the reservation, and the rest is returned when the run ends. Charges and records of reads
 without a bound are never deleted.
 """
 
@@ -25,8 +25,7 @@ from rpsg.privacy.units import Entry, Statement, Unit, totals
 if TYPE_CHECKING:
     import sqlite3
 
-#: How the name of an account of a comparison of public texts begins: each cell has one, "comparison DATA:
-#: CELL".
+#: The prefix of the accounts of a comparison of public texts. Each cell has one, "comparison DATA: CELL".
 COMPARISON = "comparison "
 
 _OLD_CHARGES = (
@@ -46,7 +45,7 @@ def state_folder() -> Path:
 def account_name(declared: str, path: str | Path) -> str:
     """The name of the account: as declared, or the real path of the data.
 
-    Names are equal up to surrounding blanks and Unicode composition.
+    Blanks around a name and the way its accents are encoded make no difference.
     """
     if name := unicodedata.normalize("NFC", declared).strip():
         return name

@@ -1,4 +1,4 @@
-"""An audit that is published on purpose: an entry of the ledger, whose figures fit together.
+"""An audit that is published on purpose, as an entry of the ledger, and the checks of its figures.
 
 Its counts were read from private texts without noise. A verifier cannot count again, but it recomputes every
 bound from the counts and every verdict from the bounds, and checks that the claim is that of the ledger.
@@ -55,7 +55,7 @@ CANNOT_SHOW_LIKE_IT = (
 OF_CANARIES = "exposure"
 _TOLERANCE = 1e-6
 _NAMED = ("units", "members", "guesses", "right")
-#: What the bound of an attack follows from, if it does not name people.
+#: The figures that decide the bound of an attack, if the attack does not name people.
 _FIGURES = {"extraction": ("planted", "chance", "right"), "noise": ("entries", "squares", "added")}
 
 
@@ -92,8 +92,7 @@ def published(found: Mapping[str, Any], *, of: str) -> dict[str, Any]:
             "members": counts["members"],
             "held_out": counts["held out"],
             "share_held_out": about["held out"],
-            # Otherwise an audit in which many texts are equal would seem to be about fewer, and other,
-            # people.
+            # With many equal texts, members are left out, and the audit would seem to be about other people.
             **({"left_out": counts["members left out"]} if counts.get("members left out") else {}),
         },
         "verdict": found["verdict"],
@@ -269,7 +268,7 @@ def _answered(line: Line, delta: float, level: float) -> Iterator[str]:
 
 
 def _left(line: Line, delta: float, level: float) -> Iterator[str]:
-    """``level`` is that of one answer, and all answers are tests."""
+    """The figures of ``noise-left``: each answer is a test, and ``level`` is the error rate of one test."""
     answers = [line[name] for name in _FIGURES["noise"]]
     if {len(each) for each in answers} != {line["tests"]}:
         yield "its answers cannot be"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.private import Private
     from rpsg.privacy.token_sampling import References
 
-#: The public tokens that can come next in a text, from its number and what is written of it.
+#: The public tokens that can come next in a text, from its number and its tokens so far.
 NextTokens = Callable[[int, Sequence[Token]], Choices]
 
 

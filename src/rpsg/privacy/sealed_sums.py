@@ -2,7 +2,7 @@
 
 The content is encrypted with AES-256-GCM under a key that only the holder of an X25519 private key (RFC 7748)
 can compute: by HKDF-SHA256 from the secret shared with a new key pair for each file, and both public keys.
-Whoever computes a sum needs no secret, and cannot open what another one sealed.
+A machine that computes a sum needs no secret, and cannot open a file that another one sealed.
 
     mark, SHA-256 of the question (32), number of the shard (4), of how many (4), public key (32)
     encrypted: SHA-256 of the rows in the shard's file (32), the sums (8 bytes for each entry)
@@ -48,7 +48,7 @@ class ShardAddress:
 
     @classmethod
     def of(cls, content: bytes) -> Self:
-        """The address of a sealed file; DataError if it is none."""
+        """The address of a sealed file; DataError if it is no sealed file."""
         if not content.startswith(MARK) or len(content) < len(MARK) + _HEAD.size:
             raise DataError(
                 "A file was not written by rpsg count.", hint="Name only the files of this run's shards."
@@ -105,12 +105,13 @@ def sealed_sums(address: ShardAddress, held: ShardSums, recipient: bytes) -> byt
 def opened_sums(content: bytes, key: bytes, queries: Sequence[Query]) -> ShardSums:
     """The sums in a file that was sealed for this private key, one for each query.
 
-    Each file is judged alone, whatever the others hold, and no accepted file can make the total too large to
-    be added. Otherwise somebody who made up one file could learn from an error what the others counted.
+    Each file is checked by itself, whatever the others contain, and no accepted file can make the total too
+    large to be added. Otherwise somebody who made up one file could learn from an error what the others
+    counted.
 
     Raises:
         DataError: the file was changed, cut off, or sealed for another key or other queries, or it holds
-            numbers that nobody can have counted.
+            numbers that are too large to be counts.
     """
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM

@@ -1,9 +1,9 @@
 """``rpsg verify --second-opinion``: recomputes every epsilon with an independent library.
 
 The mechanisms are composed by dp-accounting's privacy-loss distributions (extra "verify"); drawn tokens count
-as the Gaussian noise that costs at least as much. Their epsilon is
-an upper bound on a grid, slightly above the closed form; a figure that differs by more than ``TOLERANCE`` is
-not confirmed. What the thresholds add to delta is computed with scipy, a dependency of dp-accounting.
+as the Gaussian noise that costs at least as much. Their epsilon is an upper bound, computed on a grid and
+slightly above the closed form; a figure that differs by more than ``TOLERANCE`` is not confirmed. What the
+thresholds add to delta is computed with scipy, a dependency of dp-accounting.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from rpsg.privacy.sources import noisy_answers
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-#: Relative; above the error of the grid, and far below the effect of any other noise multiplier.
+#: The largest relative difference: above the error of the grid, and far below the effect of another noise
+#: multiplier.
 TOLERANCE = 1e-3
 
 

@@ -40,7 +40,7 @@ Adjacency = Literal["add_remove", "replace_one"]
 RULES: tuple[Rule, ...] = get_args(Rule)
 ADJACENCIES: tuple[Adjacency, ...] = get_args(Adjacency)
 
-#: The longest vector of S6, and what w * c may be: sums and squares of such vectors fit 64 bits.
+#: The largest length of a vector of S6, and the largest w * c: sums and squares of such vectors fit 64 bits.
 LONGEST, LONGEST_SUM = 1 << 15, 1 << 20
 #: The rules with contributions of either sign.
 SIGNED = frozenset({"S6_bounded_vector", "S7_token_scores"})

@@ -34,7 +34,7 @@ _LARGEST_KEY = 1 << 16
 
 
 def entry_sha256(ledger: Mapping[str, Any]) -> str:
-    """The hash of a ledger without its chain, with the hash of the previous one if there is one."""
+    """The hash of a ledger without its chain, but with the hash of the previous ledger if there is one."""
     body = {k: v for k, v in ledger.items() if k != "chain"}
     previous = ledger.get("chain", {}).get("prev_sha256")
     if previous is not None:
@@ -50,7 +50,7 @@ def seal(body: Mapping[str, Any], previous_sha256: str | None = None) -> dict[st
 
 
 def make_pair(private: Path, public: Path) -> str:
-    """A new pair of keys as PEM files, the private one of mode 0600; gives the fingerprint.
+    """Make a pair of keys as PEM files, the private one of mode 0600; returns the fingerprint.
 
     The private key is encrypted when ``RPSG_KEY_PASSPHRASE`` is set.
 

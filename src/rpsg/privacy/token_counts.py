@@ -44,12 +44,12 @@ _CHARGED = (
     "AND mu2 >= ? AND replaced_mu2 >= ?"
 )
 _BEGUN = "SELECT 1 FROM token WHERE account = ? AND draw = ?"
-_EXTRA = -1  # in place of a text: how many tokens of each text were paid for on top
+_EXTRA = -1  # in place of a text: the number of additional charges
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """A draw to be charged: its id, whose it is, and its price."""
+    """A draw to be charged: its id, its run and stage, and its cost."""
 
     draw: str
     run_id: str
@@ -59,11 +59,11 @@ class Draw:
 
 
 def count_token(rows: sqlite3.Connection, account: int, draw: str, text: int, most: int, again: str) -> bool:
-    """Count a token of a text. True if the token is paid for neither by the charge ``draw``, which pays for
-    ``most`` tokens of each text, nor by an additional charge. Then one more token of every text counts as
-    paid, and the caller has to charge it in the same transaction, as the draw ``again``. That draw counts as
-    begun, so it cannot pay for a division of its own, not even if texts have one token and it costs as much
-    as ``draw``.
+    """Count a token of a text. Returns whether it needs another charge: ``draw`` covers ``most`` tokens of
+    each text, and each additional charge covers one more token of every text. If it does, the caller has to
+    charge one more token in the same transaction, as the draw ``again``. That draw counts as begun, so it
+    cannot cover another division of people, not even if texts have one token and it costs as much as
+    ``draw``.
     """
     rows.execute(_TABLE)
     (number,) = rows.execute(_COUNT, (account, draw, text)).fetchone()
@@ -78,12 +78,11 @@ def count_token(rows: sqlite3.Connection, account: int, draw: str, text: int, mo
 def require_same_division(book: Book, account: int, paid: Draw, division: Private[bytes]) -> None:
     """Check that people are divided as they were when the first token was drawn under the charge ``paid``.
 
-    The first division is written down. Earlier versions wrote none down, so their tokens never fit.
+    The first division is stored. Earlier versions stored none, so their tokens never fit.
 
     Raises:
-        RunError: people are divided in another way, or the book has no such charge. (A run folder may claim
-        that
-            its tokens were begun under a charge of another stage or run, or of a smaller budget.)
+        RunError: people are divided in another way, or the book has no such charge (a run folder may claim
+            a charge of another stage or run, or of a smaller budget).
     """
     mark = book.mark(b"division", open_private(division))
     draw = (account, paid.draw)

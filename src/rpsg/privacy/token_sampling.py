@@ -10,13 +10,14 @@ divided among the texts; all rows of a unit, at most c, are in one text, so a un
 by at most c w at each token.
 
 What a draw costs. Removing the unit multiplies the odds of every pair of tokens by a factor between e^-x and
-e^x with x = 2 c w / SCALE: the draw has bounded range x (Durfee and Rogers, 2019), and whoever sees it learns
-no more than from one coin with the chances p and q whose log odds differ by x. Such a coin is mu-GDP for mu =
-Phi^-1(p) - Phi^-1(q), because the trade-off curve of a coin consists of two straight lines, which are above
-the convex Gaussian curve if their common corner is above it. With g(t) = Phi^-1(1 / (1 + e^-t)), mu is at
-most x times the largest slope of g, which is F (1 - F) / phi for F = Phi(z). The square [-z, z]^2 holds the
-disc of radius z, so (2 F - 1)^2 >= 1 - e^(-z^2/2), that is F (1 - F) <= e^(-z^2/2) / 4, and the slope is at
-most sqrt(2 pi) / 4. So mu <= c w sqrt(pi / 2) / SCALE: a token costs no more than Gaussian noise of deviation
+e^x with x = 2 c w / SCALE: the draw has bounded range x (Durfee and Rogers, 2019), and anybody who sees it
+learns no more than from one coin with the chances p and q whose log odds differ by x. Such a coin is mu-GDP
+for mu = Phi^-1(p) - Phi^-1(q), because the trade-off curve of a coin consists of two straight lines, which
+are above the convex Gaussian curve if their common corner is above it. With g(t) = Phi^-1(1 / (1 + e^-t)), mu
+is at most x times the largest slope of g, which is F (1 - F) / phi for F = Phi(z). The square [-z, z]^2 holds
+the disc of radius z, so (2 F - 1)^2 >= 1 - e^(-z^2/2), that is F (1 - F) <= e^(-z^2/2) / 4, and the slope is
+at most sqrt(2 pi) / 4. So mu <= c w sqrt(pi / 2) / SCALE: a token costs no more than Gaussian noise of
+deviation
 
     TOKEN_SIGMA = SCALE sqrt(2 / pi)
 
@@ -79,9 +80,9 @@ class References:
     takes part.
 
     ``tags`` names the person of each row, so that two rows of one person, now or in a later process, have the
-    same tag. ``scores`` takes the number of a text, what is written of it, and the choices, and returns
-    float64 of shape (rows of that text, tokens), in logits. For a claim to hold, each row of it must be a
-    function of its own row and public parameters alone, bit for bit.
+    same tag. ``scores`` takes the number of a text, its tokens so far, and the choices, and returns float64
+    of shape (rows of that text, tokens), in logits. For a claim to hold, each row of it must be a function of
+    its own row and public parameters alone, bit for bit.
     """
 
     units: IntArray

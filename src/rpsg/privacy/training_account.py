@@ -1,10 +1,11 @@
 """The privacy cost of DP-SGD as an accountant computes it: a figure for research, on which no claim of a
 release is built.
 
-A step takes each person with the same probability (Poisson sampling), and adds up clipped gradients and
-noise. Steps are composed by privacy-loss distributions (Koskela et al., 2020; Doroshenko et al., 2022), which
-dp-accounting computes, for adding or removing one person. The figure holds for exact Gaussian noise of a
-secure source, and for a number of people that is public; training on floating-point numbers has neither.
+In each step every person takes part with the same probability (Poisson sampling), and clipped gradients and
+noise are added up. Steps are composed by privacy-loss distributions (Koskela et al., 2020; Doroshenko et al.,
+2022), which dp-accounting computes, for adding or removing one person. The figure holds for exact Gaussian
+noise of a secure source, and for a number of people that is public; training on floating-point numbers has
+neither.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ up whatever their ``c``.
 Other charges do not add up: ten charges for single rows do not bound the loss of a person, another column
 groups rows differently, and charges of an earlier version have no unit. Of the two neighbouring relations one
 contains the other: replacing a unit is removing one and adding one. So every charge under ``add_remove`` also
-has a price under ``replace_one``, which is stored with it. There mu squared is twice as large for counts,
+has a cost under ``replace_one``, which is stored with it. There mu squared is twice as large for counts,
 which are never negative, and four times as large for sums of vectors (the largest possible factor). The
 converse does not hold: a charge under ``replace_one`` bounds nothing under ``add_remove``.
 """
@@ -71,7 +71,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What an account has paid for one unit, and what unfinished runs have reserved on top."""
+    """What was charged to an account for one unit, and what unfinished runs have reserved in addition."""
 
     unit: Unit
     mu2: float = 0.0

@@ -30,7 +30,7 @@ MOST_ENTRIES = 1 << 20
 _CACHED = 1 << 16  # numbers worked on at a time, so that they stay in the processor's cache
 _FINE = 20  # bits after the point of a row before its length is taken
 _ROOT = 10  # bits after the point of the length of an integer row
-#: Entries of one block: 8 MiB of whole numbers. A unit with more entries is a block of its own.
+#: Entries of one block: 8 MiB of whole numbers. A unit with more entries is a separate block.
 BLOCK = 1 << 20
 
 

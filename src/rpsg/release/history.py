@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def write_history(path: Path, pool: Pool) -> str:
-    """Write one line for each candidate, in the order of their ids; gives the file's SHA-256."""
+    """Write one line for each candidate, in the order of their ids; returns the file's SHA-256."""
     return write_chunks(path, (canonical_json(_line(c)) + b"\n" for c in pool), PUBLIC_MODE)
 
 

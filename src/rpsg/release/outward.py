@@ -43,7 +43,7 @@ def to_arrow(records: Sequence[Mapping[str, Any]]) -> Any:
 def push(
     release: Path, claim: str, repository: str, *, private: bool, token: str | None, without_guarantee: bool
 ) -> str:
-    """Upload a release folder as a data set ``OWNER/NAME`` of the Hugging Face hub; gives its address.
+    """Upload a release folder as a data set ``OWNER/NAME`` of the Hugging Face hub; returns its address.
 
     The files of the release are uploaded unchanged, so that ``rpsg verify`` of a download checks the same
     bytes.
@@ -61,7 +61,7 @@ def push(
             hint="If all of them agree that it is published: run.push(..., without_guarantee=True)",
         )
     hub = _needed("hf", "huggingface_hub")
-    # Somebody may have put notes or an evaluation beside the corpus, so only a copy of checked files is
+    # Somebody may have put notes or an evaluation next to the corpus, so only a copy of checked files is
     # uploaded.
     try:
         with copied(release) as copy:
@@ -75,7 +75,7 @@ def push(
             )
     except RpsgError:
         raise
-    except Exception as error:  # noqa: BLE001  # of which library, differs by version
+    except Exception as error:  # noqa: BLE001  # its class depends on the version
         status = getattr(getattr(error, "response", None), "status_code", None)
         if status is None and re.search("Connect|Timeout|Unreachable", type(error).__name__):
             raise ModelError(

@@ -121,7 +121,7 @@ def _host_of(base_url: str) -> str:
 def without_place(name: str) -> str:
     """A model's name. Only the last part of a path is kept, with the prefix of its form.
 
-    ``OWNER/REPO`` of a hub stays as it is, unless a folder of that name is here.
+    ``OWNER/REPO`` of a hub is not changed, unless there is a folder of that name.
     """
     if formed := _FORM.fullmatch(name):
         form, rest = formed.groups()

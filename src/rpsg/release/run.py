@@ -1,4 +1,4 @@
-"""What commands return: a finished run, its bill, a verification. Plain data."""
+"""What commands return: a finished run, what a run used, a verification. Plain data."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Bill:
     """What a run has used so far. ``cost`` is None if no price is known.
 
     ``lost`` requests were in flight when a process died. Their tokens were not counted, nor those of some
-    replies; ``unsure_tokens`` is the most that these may be. ``seconds`` of writing are None if prompts
-    held private text.
+    replies; ``unsure_tokens`` is the largest possible number of these tokens. ``seconds`` of writing are None
+    if prompts held private text.
     """
 
     requests: int
@@ -100,7 +100,7 @@ class Run(Shown):
         token: str | None = None,
         without_guarantee: bool = False,
     ) -> str:
-        """Upload the release as the data set ``OWNER/NAME`` of the Hugging Face hub; gives its address.
+        """Upload the release as the data set ``OWNER/NAME`` of the Hugging Face hub; returns its address.
 
         The release is uploaded unchanged, with its ledger, evidence and data card, and nothing else. Raises a
         PrivacyError for a release that does not protect everybody, unless ``without_guarantee`` is set, and a

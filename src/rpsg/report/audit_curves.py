@@ -65,8 +65,8 @@ def curves_of(found: Mapping[str, Any]) -> Html | None:
     words = (
         f"The clearest line: {drawn[0]['name']}{f'; fainter: {fainter}' if fainter else ''}. "
         f"{limit if claim['is_made'] else ''}Dashed: guessing. A curve above "
-        f"{'the claim' if claim['is_made'] else 'guessing'} refutes nothing by itself; the epsilon of the "
-        "table does."
+        f"{'the claim' if claim['is_made'] else 'guessing'} refutes nothing by itself; the epsilon in "
+        "the table does."
     )
     return block(
         "Who is found",
@@ -75,7 +75,7 @@ def curves_of(found: Mapping[str, Any]) -> Html | None:
 
 
 def _on_log(share: float) -> float:
-    """A share of LEAST to 1 as a place on a log axis, 0 to 1."""
+    """A share from LEAST to 1 as a position on a log axis, 0 to 1."""
     return 1 - math.log10(max(share, LEAST)) / math.log10(LEAST)
 
 

@@ -45,15 +45,15 @@ WRONGLY = "Found at 1 % is the share of members found if 1 % of the people held 
 TITLE = "Does the corpus reveal who was in its data?"
 MARK = "PRIVATE: never share this page. An audit reads private texts without noise, and no budget covers it."
 PROOF = (
-    "An audit can refute a claim, but never prove one. Each figure here is an answer to a question about "
-    "private texts: publishing one is a release of its own."
+    "An audit can refute a claim, but never prove one. Each figure here answers a question about private "
+    "texts, so anybody who publishes it releases something about these texts."
 )
 
 
 def audit_page(found: str, matches: Sequence[Found] = ()) -> str:
     """The page of an audit that is not part of the report of a run; ``found`` is the text of ``audit.json``.
 
-    ``matches`` are those of ``audit_part``; without them the page shows nobody's text.
+    ``matches`` are those of ``audit_part``; without them the page shows no text.
     """
     body = joined(
         tag("a", "To the report", href="#main", class_="skip"),
@@ -108,7 +108,7 @@ def _attacks(found: Found) -> Html:
     columns = (
         *("attack", "verdict", "epsilon at least", "right guesses", "AUC"),
         *(f"found at {100 * rate:g}\u00a0%" for rate in rates),
-        "sees a leak of",
+        "detects a leak of",
     )
     figures = ("guesses", "auc", "epsilon_lower")
     tried = [each for each in found["findings"] if any(each[name] is not None for name in figures)]
@@ -200,8 +200,8 @@ def _canaries(found: Found) -> Html | None:
     ]
     rows = [(side, joined(strip(hits, count), f"{hits:,} of {count:,}")) for side, count, hits in sides]
     told = (
-        "A canary is a made-up text that ends in words drawn at random. Coins decided which of them went "
-        "into the data. One that was planted and is in the corpus cannot have got there by chance."
+        "A canary is a made-up text that ends in words drawn at random. Coins decided which canaries were "
+        "planted in the data. If a planted one is in the corpus, this cannot be by chance."
     )
     zero = about.get("at most, if none is found")
     bound = (

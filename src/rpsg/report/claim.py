@@ -1,4 +1,4 @@
-"""For the privacy officer: the claim, what it means, what it rests on, and what it does not cover."""
+"""For the privacy officer: the claim, what it means, what it assumes, and what it does not cover."""
 
 from __future__ import annotations
 

@@ -175,6 +175,6 @@ def _field(name: str, kind: str, told: str, path: str = "") -> dict[str, Any]:
 
 
 def write_croissant(folder: Path, metadata: Mapping[str, Any]) -> str:
-    """Write the metadata into the release; gives the file's SHA-256."""
+    """Write the metadata into the release; returns the file's SHA-256."""
     body = json.dumps(metadata, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     return write_atomic(folder / CROISSANT, body.encode(), PUBLIC_MODE)

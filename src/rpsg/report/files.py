@@ -45,7 +45,7 @@ MONTHS = (
 
 
 def write_release_report(release: Release) -> str:
-    """Write the report of a release that is being built; gives the file's SHA-256."""
+    """Write the report of a release that is being built; returns the file's SHA-256."""
     page = first_report(release) if has_first_form(release) else report(release)
     return write_atomic(release.path / REPORT, page.encode(), PUBLIC_MODE)
 
@@ -61,7 +61,7 @@ def day_in_words(moment: datetime) -> str:
 
 
 def write_public(release: Release, out: Path | None) -> tuple[Path, Report | None]:
-    """Write the public report beside the release, or to ``out``, with the public metrics of its evaluation.
+    """Write the public report next to the release, or to ``out``, with the public metrics of its evaluation.
 
     Returns the file, and the evaluation that it shows.
 

@@ -45,7 +45,7 @@ NOT_FOR = "Not a source of rates, rare events or facts."
 
 
 def headline(release: Release) -> Html:
-    """What this is: the number of texts, their subject, and how they came about."""
+    """What this is: the number of texts, their subject, and how they were made."""
     plan = release.plan
     asked = "" if len(release.texts) >= plan.corpus.size else f" ({plan.corpus.size:,} were asked for)"
     return joined(

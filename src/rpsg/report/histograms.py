@@ -28,7 +28,8 @@ Bin = tuple[int, int, int]
 def bins_of(words: Sequence[int]) -> list[Bin]:
     """A histogram of whole numbers, with adjacent bins of equal width (1, 2, 5, 10, 20, ...).
 
-    At most twice the cube root of the number of values (Rice's rule), clipped to 6 to 20.
+    The number of bins is at most twice the cube root of the number of values (Rice's rule), clipped to 6 to
+    20.
     """
     most = min(max(round(2 * len(words) ** (1 / 3)), FEWEST_BINS), MOST_BINS)
     widths = (step * 10**power for power in count() for step in (1, 2, 5))

@@ -76,8 +76,8 @@ def nearness(real: Floats, synthetic: Floats) -> Html:
         ],
         title="How near the corpus comes to each real text",
         desc="The solid curve is the share of real texts that have a synthetic text at least as similar as "
-        "the axis says, the dashed curve the share that have such another real text. Where the solid curve "
-        "is far below the dashed one, real texts have no counterpart.",
+        "the axis says. The dashed curve is the share that have another real text as similar. Where the "
+        "solid curve is far below the dashed one, many real texts have no counterpart in the corpus.",
         axes=("cosine of the nearest text", "real texts"),
         ticks=(ticks, [(0.0, "0 %"), (0.5, "50 %"), (1.0, "100 %")]),
     )
@@ -91,6 +91,6 @@ def nearness(real: Floats, synthetic: Floats) -> Html:
     rows = [
         (f"{at[i]:.2f}", percent(mine[i]), percent(theirs[i])) for i in range(0, STEPS + 1, STEPS // READ_AT)
     ]
-    columns = ("cosine at least", "have such a synthetic text", "have such another real text")
+    columns = ("cosine at least", "have such a synthetic text", "have such a real text")
     title = "Share of real texts that have a similar text"
     return figure(picture, words, table(title, columns, rows, columns))

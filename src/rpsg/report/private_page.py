@@ -52,7 +52,7 @@ def private_part(private: PrivateExtras) -> Html:
     return part(
         "private",
         "Only for the owner of the data",
-        "Private. The release contains nothing of this part.",
+        "Private. Nothing in this part is in the release.",
         _scores(private),
         _lengths(private),
         _sentiments(private),
@@ -69,7 +69,7 @@ def _scores(private: PrivateExtras) -> Html:
 
 
 def _lengths(private: PrivateExtras) -> Html | None:
-    """Two histograms of words a text, side by side."""
+    """Two histograms of words per text, side by side."""
     found = {} if private.scores is None else details(private.scores, "length_distance")
     if not {"up to words", "corpus", "real"} <= found.keys():
         return None
@@ -95,7 +95,7 @@ def _side_by_side(title: str, what: str, rows: list[tuple[str, float, float]]) -
         for name, mine, real in rows
     ]
     columns = (what, "synthetic texts", "real texts")
-    told = "Bar: share of the synthetic texts. Upright mark: share of the real ones."
+    told = "The bar is the share of the synthetic texts, the upright mark that of the real texts."
     return block(title, paragraph(told), table(f"{title}, as measured", columns, cells, columns[1:]))
 
 

@@ -109,7 +109,7 @@ def answer(lines: Iterable[Line]) -> QualityAnswer:
     if len(ways) > 1 and _share(ways[0]) == _share(ways[-1]):
         said += f": {len(ways)} measures agree"
     elif len(ways) > 1:
-        said += f": the middle of {len(ways)} measures, from {_share(ways[0])} to {_share(ways[-1])}"
+        said += f": the median of {len(ways)} measures, from {_share(ways[0])} to {_share(ways[-1])}"
     else:
         said += ", by one measure"
     return QualityAnswer(word, f"{said}.", counted)
@@ -124,7 +124,7 @@ def counts(line: Line) -> bool:
 
 
 def way_of(line: Line) -> float | None:
-    """How far the corpus has come from texts made without private data (0) to real texts (1).
+    """Where the corpus is between texts made without private data (0) and real texts (1).
 
     If higher (or lower) is better, a corpus that is better than real texts gets 1. Otherwise only the
     distance to the value of real texts matters, not its direction.

@@ -36,7 +36,7 @@ SPELT = {
     "bleu": "BLEU",
     "auc": "AUC",
 }
-ARROWS = {True: "higher is better", False: "lower is better", None: "nearer to real texts is better"}
+ARROWS = {True: "higher is better", False: "lower is better", None: "closer to real texts is better"}
 
 
 def gained(scores: Report) -> Iterator[str]:

@@ -176,7 +176,7 @@ def chart(  # two arguments by position, the rest by keyword
 
 
 def _free(x: float, y: float, taken: Sequence[Point]) -> Point:
-    """A place for a letter near a point, inside the picture and not on another letter."""
+    """A position for a letter near a point, inside the picture and not on another letter."""
     for away in range(12):
         for side, up in ((6.0, 4.0), (6.0, -7.0), (6.0, 15.0), (-13.0, 4.0), (-13.0, -7.0), (-13.0, 15.0)):
             shift = 11.0 * away * (1 if up >= 0 else -1)

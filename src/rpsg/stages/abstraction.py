@@ -167,7 +167,7 @@ class Summarizer(Model, Protocol):
     def summarize(
         self, texts: Sequence[str], *, count: int, least: int, most: int, sampled: bool, seed: int
     ) -> list[list[str]]:
-        """By diverse beam search, or by sampling if ``sampled``; lengths in tokens of the model."""
+        """Summaries by diverse beam search, or by sampling if ``sampled``; lengths in tokens of the model."""
         ...
 
 

@@ -1,10 +1,10 @@
 """The prompts of the method rupta and how their replies are read: one object of JSON, or nothing.
 
-Three roles are played by one writer. The rewriter edits a private text; the privacy evaluator guesses what
-the text reveals about its writer; the utility evaluator says how certain the text's label still is. The roles
-follow RUPTA (Yang et al., *Robust Utility-Preserving Text Anonymization Based on Large Language Models*, ACL
-2025); the words of the prompts are ours. Each prompt holds one record only, between two lines with a mark
-that its author cannot know.
+One writer has three roles. The rewriter edits a private text; the privacy evaluator guesses what the text
+reveals about its writer; the utility evaluator says how certain the text's label still is. The roles follow
+RUPTA (Yang et al., *Robust Utility-Preserving Text Anonymization Based on Large Language Models*, ACL 2025);
+the words of the prompts are ours. Each prompt holds one record only, between two lines with a mark that its
+author cannot know.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from rpsg.protocols import Reply
     from rpsg.stages.abstraction import Seed
 
-#: The published temperature; a prompt that is asked again needs another reply.
+#: The published temperature, and the one for a prompt that is asked again and needs another reply.
 FIRST_TEMPERATURE, NEXT_TEMPERATURE = 0.0, 0.7
 MOST_PERCENT, LONGEST_VALUE, MOST_CLUES = 100, 80, 12
-#: English has about four characters in a token, and a language with fewer gets room too.
+#: English has about four characters per token. The number is smaller, to allow for languages with fewer.
 CHARACTERS_A_TOKEN, TOKENS_BESIDE = 2, 64
 _OPENS, _CLOSES = re.compile(r"\A```(?:json)?\s*", re.IGNORECASE), re.compile(r"\s*```\Z")
 #: What models write if a text does not say something.
@@ -54,7 +54,7 @@ _FIRST = (
 _BLUR = "Put wider words in the place of what gives it away."
 _SPECIFY = "Say only what the first text says, and no more about the person."
 _KEEP = "Keep everything else and invent nothing."
-#: What a reply may not repeat.
+#: Instructions of the prompts: a reply that repeats one is unusable.
 _INSTRUCTIONS = (_SYSTEM, f"Rewrite this {_FIRST}", _BLUR, _SPECIFY, _KEEP)
 
 

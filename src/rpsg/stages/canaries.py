@@ -1,4 +1,4 @@
-"""Canaries: made-up texts of which a coin decides whether they go into the data.
+"""Canaries: made-up texts. For each, the toss of a coin decides whether it is put into the data.
 
 A canary begins like the texts around it, or a generator would ignore it, and ends in words that nobody would
 write (Meeus et al. 2025): six words drawn from a list of 8,192 and a code of 60 bits. So the probability that
@@ -100,7 +100,7 @@ def make_canaries(count: int, beginnings: Sequence[str], *, least: int = 12, mos
 def extracted(canaries: Canaries, texts: Iterable[str]) -> tuple[bool, ...]:
     """For each canary, planted or not, whether four words in a row of its end, or its code, are in a text.
 
-    Nothing of the texts is kept but the hits.
+    Only the hits are kept, and nothing else of the texts.
     """
     runs = [{c.end[i : i + HIT_WORDS] for i in range(END_WORDS - HIT_WORDS + 1)} for c in canaries.canaries]
     codes = [c.code.lower() for c in canaries.canaries]

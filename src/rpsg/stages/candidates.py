@@ -78,7 +78,7 @@ def _write_in_parts(
     progress: Progress,
     processes: Processes,
 ) -> list[Candidate] | None:
-    """What ``_write`` gives; None if it raises an error (which error depends on the order of requests)."""
+    """What ``_write`` returns, or None after an error: which error it is depends on the order of requests."""
     written = list[Candidate]()
     try:
         for texts, asked, tokens in processes.map(partial(_write_part, pack, plan, writer), in_parts(cards)):
@@ -88,7 +88,7 @@ def _write_in_parts(
             progress.advance(len(texts), tokens=tokens)
     except LostProcessError:
         raise
-    except Exception:  # noqa: BLE001 -- the caller does it again in this process, and then it is raised
+    except Exception:  # noqa: BLE001 -- the caller repeats the work in this process, which raises it
         return None
     return written
 
@@ -113,7 +113,7 @@ def write_variants(
     writer: Writer,
     progress: Progress,
 ) -> Pool:
-    """The pool with ``count`` variants, of each winner in turn; each variant has its winner as parent."""
+    """The pool with ``count`` variants of the winners, in turn; each variant has its winner as parent."""
     parents = [winners[i % len(winners)] for i in range(count)] if winners else []
     first = len(pool)
     requests = [

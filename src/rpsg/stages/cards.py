@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rpsg.stages.annotate import Codes, Traits
 
 Floats = npt.NDArray[np.float64]
-#: Follows the name of an attribute that is counted by groups of its values.
+#: The suffix of an attribute's name if the attribute is counted by groups of its values.
 _IN_GROUPS = " groups"
 
 
@@ -119,7 +119,7 @@ class CardModel:
             n: the (estimated) number of rows counted.
             sigma: the standard deviation of the noise in each cell.
             uniform_mix: the share of the mass explained by noise that is spread evenly over all cells. It
-            keeps values possible whose noisy count fell to zero; later selection decides about them.
+                keeps values possible whose noisy count fell to zero; later selection decides about them.
         """
         tables, offset = [], 0
         for index, (group, shape) in enumerate(zip(pack.marginals, shapes(pack), strict=True)):

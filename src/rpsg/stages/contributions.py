@@ -45,9 +45,9 @@ T = TypeVar("T")
 class People:
     """The private corpus with bounded contributions. Nothing is read before it is needed.
 
-    ``max_records`` is the bound; None, for a method without a claim, keeps every row. With ``passage_words``
-    long rows are split into passages of about that many words, and the bound applies to these. A job that
-    must not use private data gets a ``read`` that raises PrivacyError: each use is then an error.
+    ``max_records`` is the bound; None, for a method without a claim, keeps every row. If ``passage_words`` is
+    set, long rows are split into passages of about that many words, and the bound applies to the passages. A
+    job that must not use private data gets a ``read`` that raises PrivacyError: each use is then an error.
     """
 
     def __init__(
@@ -170,7 +170,7 @@ def bound(
     owners = unit_numbers(rows)
     pieces = np.fromiter((len(passages(row.text, passage_words)) for row in rows), np.int64, len(rows))
     held = np.bincount(np.maximum(owners, 0), np.where(owners < 0, 0, pieces))[np.maximum(owners, 0)]
-    # A person with few rows keeps them all: their order need not be drawn, which is most of the work.
+    # A person with few rows keeps them all, so no order is drawn for them, which would be most of the work.
     whole = np.where(owners < 0, pieces == 1, held <= max_records)
     if whole.all() and (pieces == 1).all():
         return rows
@@ -217,7 +217,7 @@ def unit_numbers(rows: tuple[Document, ...]) -> npt.NDArray[np.int64]:
     """The index of each row's person; a row without a user counts as a separate person."""
     users = [row.user for row in rows]
     # Hashes are numbered far faster than a million strings are looked up. If a row has another user than the
-    # first row with its hash, two people share one, and the strings decide.
+    # first row with its hash, two people share a hash, and the strings decide.
     numbers, first = numbered(np.fromiter(map(hash, users), np.int64, len(users)))
     first_of = first[numbers]
     again = np.flatnonzero(first_of != np.arange(len(users)))
@@ -239,8 +239,8 @@ def _of_nobody(users: Sequence[str | None], numbers: npt.NDArray[np.int64]) -> n
 
 
 def passages(text: str, words: int) -> tuple[str, ...]:
-    """A text in passages of about ``words`` words, in order; a text up to one and a half times as long stays
-    whole.
+    """A text in passages of about ``words`` words, in order; a text up to one and a half times as long is not
+    cut.
 
     With ``words`` 0 nothing is cut. Every word is in exactly one passage.
     """
@@ -267,7 +267,7 @@ def _sentence_ends(text: str, spans: list[tuple[int, int]]) -> list[int]:
 
 
 def _cut(ends: list[int], wanted: int, reach: int) -> int:
-    """The sentence end nearest to ``wanted`` (ties: the first); ``wanted`` itself if none is in reach."""
+    """The sentence end nearest to ``wanted`` (ties: the first); ``wanted`` itself if none is close enough."""
     at = bisect_left(ends, wanted)
     near = [end for end in ends[max(at - 1, 0) : at + 1] if abs(end - wanted) < reach]
     return min(near, key=lambda end: (abs(end - wanted), end), default=wanted)

@@ -19,9 +19,9 @@ class EditScore:
 
     Attributes:
         privacy: the rank of the right guess, 1 for the most likely. If no guess was right, or the evaluator
-        does not confirm it, the number of guesses plus one. Of several attributes, the worst value counts.
+            does not confirm it, the number of guesses plus one. Of several attributes, the worst counts.
         confidence: how certain the utility evaluator is of the label, 0 to 100.
-        told: the attributes that the text reveals, each with the words that give it away.
+        told: the attributes that the text reveals, each with the words that reveal it.
     """
 
     privacy: int

@@ -1,7 +1,7 @@
 """The guard after every abstraction: drops candidates that copy their source or instruct a model.
 
 It compares a candidate with the record it came from. It is a rule and not a DP mechanism: it stops copies and
-known identities, and proves nothing about other information of the record.
+known identities, and guarantees nothing about other information in the record.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""In how much detail the schema is counted: by values or by groups of values, jointly or separately.
+"""Decides how detailed the counts of the schema are: of values or groups of values, joint or separate.
 
 Attributes are counted jointly if there are enough people for every combination of their values; otherwise
 each is counted separately, by its values if there are enough people for those, else by its groups. A column
@@ -96,7 +96,9 @@ def _of_column(pack: Pack, group: tuple[str, ...], people: float) -> tuple[str, 
 
 
 def fewest_people(pack: Pack, sigma: float) -> int:
-    """With fewer people than this the noise of a group of topics exceeds the average count of a group."""
+    """The number of people below which the noise of a group of topics exceeds the average count of a
+    group.
+    """
     root = pack.attribute(pack.marginals[0][0])
     groups = len(root.groups) if root.has_levels else len(root.values)
     return math.ceil(sigma * min(max(groups, LEAST_GROUPS), MOST_GROUPS))

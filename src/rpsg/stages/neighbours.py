@@ -32,8 +32,8 @@ MOST_COMPARED = 10_000
 CELL = 512
 #: The number of cells that are searched for near-duplicates of a text.
 PROBES = 6
-#: The number of rows that are compared with each other, the size of a part of them, and the number of such
-#: blocks between two looks at all cells.
+#: The number of rows in a block, whose rows are compared with each other; the size of a part of a block; and
+#: the number of blocks between two searches of all cells.
 BLOCK, PART, BLOCKS = 2_048, 256, 8
 
 
@@ -75,7 +75,10 @@ def distinct(vectors: npt.NDArray[np.float32] | TextRows, limit: float) -> Kept:
 def _distinct_in_cells(
     rows: npt.NDArray[np.float32], nearest: npt.NDArray[np.int64], near: Kept, cells: Cells, limit: float
 ) -> Kept:
-    """Which rows are neither ``near`` to a row kept earlier, nor to a kept row before them in their cells."""
+    """Which rows are kept.
+
+    A row is dropped if ``near`` marks it, or if a kept row before it in its cells is near it.
+    """
     own = np.zeros(len(rows), np.bool_)
     for start in range(0, len(rows), BLOCK):
         block = slice(start, start + BLOCK)
@@ -96,7 +99,10 @@ def _nearest(products: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
 
 
 def _distinct_inside(block: npt.NDArray[np.float32], near: Kept, limit: float) -> Kept:
-    """Which rows are neither ``near`` to a row kept earlier, nor to a kept row before them in the block."""
+    """Which rows of the block are kept.
+
+    A row is dropped if ``near`` marks it, or if a kept row before it in the block is near it.
+    """
     own = np.zeros(len(block), np.bool_)
     for start in range(0, len(block), PART):  # a row is compared only with rows before it
         part = slice(start, start + PART)
@@ -124,7 +130,7 @@ class Cells:
         for cell, start, end in zip(some, starts, np.append(starts, len(order))[1:], strict=True):
             new, held = whole[start:end], self.held[cell]
             self.held[cell] += len(new)
-            if self.held[cell] > len(self._rows[cell]):  # room for more, so that few rows are copied often
+            if self.held[cell] > len(self._rows[cell]):  # spare space, so that rows are rarely copied
                 room = np.empty((self.held[cell] + held // 2, rows.shape[1]), new.dtype)
                 room[:held] = self._rows[cell][:held]
                 self._rows[cell] = room
@@ -137,7 +143,7 @@ class Cells:
         cells, starts = np.unique(nearest.ravel()[order], return_index=True)
         for cell, places in zip(cells, np.split(order, starts[1:]), strict=True):
             rows = places // PROBES
-            for start in range(0, self.held[cell], BLOCK):  # a cell may hold all rows, if they are odd enough
+            for start in range(0, self.held[cell], BLOCK):  # in the worst case one cell holds all rows
                 rows = rows[~near[rows]]
                 if not len(rows):
                     break

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 NominalEpsilon = NewType("NominalEpsilon", float)
 Sigma = NewType("Sigma", float)
 
-#: The noise is drawn in whole steps of sigma divided by this.
+#: The number of steps in one sigma; the noise is drawn in whole steps.
 STEPS_A_SIGMA = 128
 NO_TARGET = 0.5
 
@@ -92,7 +92,7 @@ def noisy_argmax(all_scores: Sequence[Sequence[float]], sigma: Sigma, noise: Noi
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the choice reads of a candidate."""
+    """What the choice knows about a candidate."""
 
     similarity: float
     agreement: float

@@ -1,4 +1,4 @@
-"""Divides people into donors of seeds, voters, and people held out, each person alone, before data are used.
+"""Divides people into donors of seeds, voters, and people held out, before the data are used.
 
 A keyed hash of the user (of the row, if it names no user) decides who is a donor and who is held out. Its key
 comes from the operating system's generator, for this run. A list may name donors. Nobody is both donor and

@@ -1,4 +1,4 @@
-"""From a card to a prompt, made of the pack's templates and invented examples; nothing in it is private."""
+"""Turns a card into a prompt, with the pack's templates and invented examples; nothing in it is private."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def _example_buckets(pack: Pack) -> list[int]:
     return [bisect_right(attribute.edges, _word_count(example.text)) for example in pack.examples]
 
 
-#: Kept for a while: every prompt asks how long each of the examples is.
+#: Cached, because every prompt needs the length of each example.
 _word_count = lru_cache(maxsize=1024)(word_count)
 
 

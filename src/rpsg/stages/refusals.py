@@ -54,7 +54,7 @@ _REFUSAL = re.compile(
     r"|(?<=decline)(?:\W*\Z| (?:this|that|your|the) (?:request|task|prompt)\b))"
     r"|\A\W*(?:sorry\W{1,3})?(?:that|this)(?: is|['\u2019]s) (?:not )?something"
     r" i (?:can|cannot|can['\u2019]t) (?:help|assist)(?: you)? with\W*\Z"
-    # People write of insurance policies too, so it must be a policy about content, or end the sentence.
+    # People write about insurance policies too. So "policy" must be about content or end the sentence.
     r"|\A[^.!?\n]{0,80}\b(?:against|violates?) my (?:(?:content|usage|safety) (?:guidelines|polic(?:y|ies))\b"
     r"|(?:guidelines|programming|policies)(?=[.!]|\Z))"
     r"|\A[^.!?\n]{0,40}\bmy (?:guidelines|programming|(?:content|usage|safety) polic(?:y|ies)) "
@@ -63,7 +63,7 @@ _REFUSAL = re.compile(
     r"(?=\W*\Z|[^.!?\n]{0,40}\b(?:guidelines|moderation|filter|(?:content|usage|safety) polic(?:y|ies))\b)",
     re.IGNORECASE,
 )
-#: With packs in other languages writers decline in these.
+#: With packs in other languages, writers decline in those languages.
 _REGRETS = (
     r"\A\W*(?:[^.!?\n]{0,30}\b(?:tut mir (?:wirklich )?leid|entschuldigung|leider"
     r"|mi dispiace|desculpe|sinto muito|lamento|het spijt me|sorry"
@@ -101,7 +101,7 @@ _DECLINES_ELSEWHERE = (
     r"[^.!?\n]{0,15}\b(?:этом|этот|этим|эту|этого|такой|такого|такие|ваш\w{0,3}) ?"
     r"(?:запрос|просьб|вопрос|задани|текст|отзыв)"
 )
-#: In Chinese, Japanese and Korean, where no blank marks off the words that decline.
+#: In Chinese, Japanese and Korean, in which no space separates the words that decline from others.
 _DECLINES_WITHOUT_BLANKS = (
     r"\A\W*[^\u3002\uff01\uff1f\n]{0,20}(?:\u62b1\u6b49|\u5bf9\u4e0d\u8d77|\u5c0d\u4e0d\u8d77)"
     r"[^\u3002\uff01\uff1f\n]{0,10}(?:\u65e0\u6cd5|\u4e0d\u80fd|\u7121\u6cd5)"

@@ -1,4 +1,4 @@
-"""What noisy counts can show: which values are significant. Report and evaluation take this from here."""
+"""What noisy counts can show: which values are significant. The report and the evaluation both use it."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ delimiters that its author cannot guess, without the characters and tokens that 
 must have a fixed form and pass a guard (``abstraction``, ``leak_guard``), or it is dropped.
 
 Source and summary are compared as a person reads them: a soft hyphen in a name, a full-width letter, a
-combining accent or stars around a word do not matter.
+combining accent or asterisks around a word make no difference.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def _may_be_phone(found: str) -> bool:
 #: repetition is bounded or possessive, so that none takes quadratic time on a long run of letters.
 PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ("[EMAIL]", re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)++"), bool),
-    (  # as people write it so that no program finds it
+    (  # written so that programs do not recognize it
         "[EMAIL]",
         re.compile(r"(?<![\w.+-])[\w.+-]++ ?[(\[]at[)\]] ?[\w-]++(?:\.[\w-]++)++", re.IGNORECASE),
         bool,
@@ -222,7 +222,7 @@ def _scrubbed(text: str) -> str:
 
 
 def scrub(pool: Pool, language: str = "", processes: Processes = HERE) -> Pool:
-    """The pool with every living text scrubbed; ``language`` is that of the texts, as for ``scrub_text``."""
+    """The pool with every text scrubbed that is not dropped; ``language`` as for ``scrub_text``."""
     parts = in_parts([c.text for c in pool.alive()])
     return _with_texts(pool, list(chain(*processes.map(partial(_scrub_all, language), parts))))
 
@@ -232,7 +232,7 @@ def _scrub_all(language: str, texts: Sequence[str]) -> list[str]:
 
 
 def scrub_identities(pool: Pool, recognizer: Recognizer | None = None, language: str = "") -> Pool:
-    """The pool with every living text scrubbed of all identities that patterns and recognizer find."""
+    """The pool without identities in its texts, as far as patterns and recognizer find them."""
     texts = [c.text for c in pool.alive()]
     if recognizer is not None:
         texts = [cut(t, spans) for t, spans in zip(texts, recognizer.find(texts), strict=True)]

@@ -1,4 +1,4 @@
-"""From noisy counts to distributions, by shrinkage that depends on the noise.
+"""Estimates distributions from noisy counts, by shrinkage that depends on the noise.
 
 Two estimates of a table are mixed. One is the noisy table projected onto possible counts, with most of its
 noise. The other is simpler and has less noise: the coarse level for a list of values, equal counts for a list
@@ -87,7 +87,9 @@ def _table(noisy: Floats, total: float, sigma: float, groups: Sequence[Codes | N
 
 
 def _line(noisy: Floats, total: float, sigma: float, groups: Codes | None) -> _Estimate:
-    """For one attribute; the simpler estimate is its coarse level, fitted alike, or equal counts."""
+    """For one attribute; the simpler estimate is its coarse level, fitted in the same way, or equal
+    counts.
+    """
     even = np.full(len(noisy), total / len(noisy))
     if groups is None:
         return _mixed(noisy, _Estimate(even, 0.0, 1.0), total, sigma)

@@ -29,7 +29,7 @@ def survivors(
     With "rank" they are the ``count`` with most votes; ties go to the first. With "sample" each is drawn with
     probability max(votes, threshold) - threshold, divided by the sum of these. A text may be drawn several
     times, and then gets that number of variations. The ``last`` draw is the release, so each text is drawn at
-    most once; if too few texts have votes above the threshold, those with most votes fill up the rest.
+    most once; if too few texts have votes above the threshold, those with the most votes are added.
     """
     best = np.argsort(-votes, kind="stable")
     weights = np.maximum(votes - threshold, 0.0)

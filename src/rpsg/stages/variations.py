@@ -138,7 +138,8 @@ def longest(pack: Pack) -> int:
 def blanked(text: str, share: float, draw: np.random.Generator) -> str:
     """The text with about a ``share`` of its words replaced by blanks.
 
-    Line breaks and names before a colon stay. At least one word becomes a blank, if any word may become one.
+    Line breaks and names before a colon are kept. At least one word becomes a blank, if any word may become
+    one.
     """
     spans = [match.span() for match in _WORD.finditer(text.strip()) if not match.group().endswith(":")]
     gone = draw.random(len(spans)) < share
@@ -213,7 +214,7 @@ def look_ahead(
 
     Without lookahead this is the text's own embedding. With lookahead, it is the mean embedding of
     ``plan.augpe.lookahead`` further variations, brought to unit length. Without a usable variation it is the
-    text's own. Rows in ``known`` are taken over, so that a text which stays is not varied again.
+    text's own. Rows in ``known`` are reused, so that a text which is kept is not varied again.
     """
     new = [text for text in texts if text.id not in known]
     ahead = plan.augpe.lookahead

@@ -142,9 +142,9 @@ def select(pool: Pool, voted: Sequence[Candidate], size: int, label: str | None 
     """The pool with only the ``size`` best of the candidates in the vote.
 
     Each candidate has its noisy count as the score ``votes``. Candidates at or below the vote floor are
-    dropped, unless this would drop all of them (with very few people). With a label each label gets a number
-    of texts in proportion to its noisy votes, so that the release keeps the private label shares. Ties: the
-    lower id.
+    dropped, unless this would drop all of them (with very few people). If there are labels, each gets a
+    number of texts in proportion to its noisy votes, so that the release keeps the private label shares.
+    Ties: the lower id.
     """
     supported = [c for c in voted if c.scores["votes"] > VOTE_FLOOR] or list(voted)
     winners: set[int] = set()

@@ -38,9 +38,9 @@ class CachedWriter:
     Args:
         writer: receives the requests whose replies are not in the store.
         store: the cache.
-        meter: limits the requests; a batch that does not fit is sent in parts, each so large that it fits for
-            certain. LimitError if nothing more fits; replies that arrived are kept.
-        stage: returns the name of the current stage, for the bill.
+        meter: limits the requests; a batch that may not fit is sent in smaller parts that certainly fit.
+            LimitError if nothing more fits; replies that arrived are kept.
+        stage: returns the name of the current stage, for the report of what was used.
         sending: called before a batch is sent, with the stage and the number of requests (None if the
             store is private).
         at_once: the most requests that a writer on another machine has in flight, if the writer does not say.
@@ -197,7 +197,7 @@ class ReplayWriter:
 
 
 def write_replies(path: Path, replies: Iterable[tuple[str, Reply]]) -> str:
-    """Write replies, in the order of their keys, as ``read_replies`` reads them; gives the file's SHA-256."""
+    """Write a file that ``read_replies`` can read, in the order of the keys; returns its SHA-256."""
     return write_chunks(path, map(reply_line, replies))
 
 
@@ -205,7 +205,7 @@ def read_replies(path: Path) -> Iterator[tuple[str, Reply]]:
     """The (key, reply) pairs of a file that ``write_replies`` wrote.
 
     Raises:
-        VerificationError: the file cannot be read, or a line is not as it was written; the error names it.
+        VerificationError: the file cannot be read, or a line was changed; the error names the line.
     """
     previous = ""
     for number, line in enumerate(_lines(path), start=1):

@@ -154,7 +154,7 @@ def _reading(path: Path, *, idle: bool = False) -> Iterator[sqlite3.Connection]:
         raise RunError(
             f"{path.name} is a link, and RPSG does not follow it.", hint="Name the folder that holds the run."
         )
-    # SQLite writes a file beside the database even to read it, unless it is told that the database never
+    # Even to read a database, SQLite writes a file next to it, unless a flag says that the database never
     # changes.
     waiting = path.with_name(f"{path.name}-wal")
     is_fixed = (idle or not os.access(path.parent, os.W_OK)) and not waiting.exists()

@@ -75,7 +75,7 @@ class CallStore:
         # The date is taken before private records are read, because the date of a call could reveal how long
         # reading took.
         self._day = "" if self.is_private else datetime.now(UTC).date().isoformat()
-        ensure_private(path)  # SQLite would make the file with the mode of the umask, and would follow a link
+        ensure_private(path)  # otherwise SQLite would use the mode of the umask, and follow a link
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             self._prepare()
@@ -172,7 +172,7 @@ class CallStore:
             ) from None
 
     def begin(self, batch: Batch) -> int:
-        """Record a batch before its first request is sent; gives its number."""
+        """Record a batch before its first request is sent; returns the number of the batch."""
         with self._database() as connection:
             cursor = connection.execute(
                 BEGIN,
@@ -195,8 +195,8 @@ class CallStore:
     ) -> None:
         """Record that a request of a batch returned ``seconds`` after its beginning, and store the reply.
 
-        One transaction, so that no reply is missing from the bill. If the reply does not say how many tokens
-        it used, ``most`` is charged: the prompt tokens and the completion tokens.
+        This is one transaction, so that every stored reply is counted. If the reply does not say how many
+        tokens it used, ``most`` is charged: the prompt tokens and the completion tokens.
         """
         shown = ("", "", "") if self.is_private else _shown(request, reply, self._day)
         counts = (reply.prompt_tokens, reply.completion_tokens)

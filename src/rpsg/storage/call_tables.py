@@ -53,7 +53,7 @@ CREATE TABLE IF NOT EXISTS calls (
 ) STRICT
 """,
 )
-#: Replies that an earlier version stored without a call were paid for by this run too.
+#: Replies that an earlier version stored without a call count as used by this run too.
 FROM_VERSION_1 = """
 INSERT INTO calls (batch, key, finish, reason, prompt_tokens, completion_tokens, most_prompt, most_completion,
     at, prompt)

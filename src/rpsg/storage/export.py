@@ -51,7 +51,8 @@ class SyntheticText:
 def write_corpus(
     folder: Path, rows: Sequence[SyntheticText], formats: Collection[ExportFormat] = ("jsonl", "csv")
 ) -> dict[str, str]:
-    """Write ``corpus.jsonl``, ``corpus.csv``, ``corpus.parquet`` as asked; gives SHA-256 in hex by file name.
+    """Write ``corpus.jsonl``, ``corpus.csv``, ``corpus.parquet`` as asked; returns each file's SHA-256 in
+    hex.
 
     Raises:
         RunError: the files cannot be written.
@@ -70,7 +71,9 @@ def write_corpus(
 
 
 def write_jsonl(path: Path, rows: Sequence[SyntheticText]) -> str:
-    """One canonical JSON object a line (id, text, attributes; label, columns, turns); gives its SHA-256."""
+    """One canonical JSON object per row (id, text, attributes; label, columns, turns); returns the file's
+    SHA-256.
+    """
     return write_chunks(path, (canonical_json(_object(row)) + b"\n" for row in rows))
 
 
@@ -86,7 +89,7 @@ def _object(row: SyntheticText) -> dict[str, Any]:
 
 
 def write_csv(path: Path, rows: Sequence[SyntheticText], *, raw: bool = False) -> str:
-    """RFC 4180 CSV in UTF-8 with every field quoted; gives its SHA-256.
+    """RFC 4180 CSV in UTF-8 with every field quoted; returns its SHA-256.
 
     A cell that a spreadsheet would take for a formula gets a leading apostrophe, unless ``raw``.
     """
@@ -135,7 +138,7 @@ def neutral(cell: str) -> str:
 
 
 def write_parquet(path: Path, rows: Sequence[SyntheticText]) -> str:
-    """The same columns as the CSV, with unchanged texts and the turns of conversations; gives its SHA-256.
+    """The same columns as the CSV, with unchanged texts and the turns of conversations; returns the SHA-256.
 
     The bytes are the same for the same rows and the same version of pyarrow, which writes its name into the
     file.
@@ -236,7 +239,7 @@ def _table(values: Mapping[str, Sequence[Any]], rows: Sequence[SyntheticText], *
 
 
 class _Pieces(io.RawIOBase):
-    """A file of which only what was written last is in memory."""
+    """A file that keeps in memory only what was written since ``taken`` was called."""
 
     def __init__(self) -> None:
         self._new: list[bytes] = []

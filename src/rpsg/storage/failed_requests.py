@@ -1,7 +1,7 @@
 """A writer whose failures are final: a request that failed once in a run is not sent again.
 
 Failed candidates take no part in the vote. If a resume or a replay sent the request again and got a text, the
-list of candidates would no longer be the one that was voted on.
+list of candidates would differ from the one that was voted on.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """The names of the files of a run folder, of a release and of a comparison.
 
     RUN/                 the run folder: only its owner can open it
-        run.json         whose run this is; the plan as it was resolved is beside it
+        run.json         the id of the run; next to it is the resolved plan
         journal.jsonl    what happened in each stage, without private text
         private/         the vault: rows, embeddings, keys, private calls
-        evidence/        noisy answers and the pack, while the run works
+        evidence/        noisy answers and the pack, until they are released
         release/         what may be shared
-            evidence/    what lets anyone make the release again
+            evidence/    what anybody needs to rebuild the release
 
 No other module has such names, except for files that the privacy package writes by itself, because it may not
 import this one: noisy answers (``privacy.evidence``) and the signature. Names inside a pack are in
@@ -21,7 +21,7 @@ JOURNAL = "journal.jsonl"
 PRIVATE = "private"
 EVIDENCE = "evidence"
 RELEASE = "release"
-#: What the shards of a run are asked, by the number of the question.
+#: The questions that the shards of a run answer, by number.
 QUESTION = "question-{}.json"
 
 # -- in a release -----------------------------------------------------------------------------------------
@@ -65,7 +65,7 @@ SEEDS_TAG = "seeds"
 DONORS_TAG = "donors"
 #: The run of the floor, made with the same plan.
 FLOOR_RUN = "floor"
-#: The nonce of the commitment, and what the account has paid.
+#: The nonce of the commitment, and what was charged to the account.
 PRIVATE_LEDGER = "ledger.private.json"
 ANSWERS = "releases.jsonl"
 STAGE_TABLE = "stages.md"
@@ -87,14 +87,14 @@ UNRELEASED = "unreleased.json"
 MATCHES = "audit-matches.json"
 #: A canary was in the corpus of this run, so it has no release and never gets one.
 BLOCKED = "blocked-by-canary"
-#: Embeddings of the records that vote, and of the records that are seeds; and the endings of their files: for
-#: numbers of 16 bits, or of 32 bits in a run that an earlier version began.
+#: Embeddings of the records that vote, and of the records that are seeds; and the suffixes of their files,
+#: for numbers of 16 bits, or of 32 bits in a run that an earlier version began.
 EMBEDDINGS = "embeddings"
 DONORS = "donors"
 HALVES, SINGLES = ".f16", ".f32"
 
 # -- in the folder of a comparison ------------------------------------------------------------------------
-#: The comparison as it was read, the outcome of one cell, and everything together.
+#: The comparison as it was read, the outcome of one cell, and the outcomes of all cells.
 MATRIX = "matrix.json"
 CELL = "cell.json"
 COMPARISON = "comparison.json"

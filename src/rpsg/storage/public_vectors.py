@@ -40,7 +40,7 @@ AT_ONCE = 16_384
 class PublicVectors:
     """An embedder whose rows are multiples of 1/STEPS, and which remembers them.
 
-    Rows in ``kept``, by the SHA-256 of their text, are returned as they are.
+    Rows in ``kept``, by the SHA-256 of their text, are returned unchanged.
     """
 
     def __init__(self, embedder: Embedder, kept: dict[bytes, Row] | None = None) -> None:

@@ -20,7 +20,7 @@ class ReplayedWriter(SettledWriter):
     It can be sent to another process, which reads the files itself, once.
 
     Raises:
-        VerificationError: a file cannot be read, or a line is not as it was written.
+        VerificationError: a file cannot be read, or a line was changed.
     """
 
     def __init__(self, evidence: Path, name: str) -> None:

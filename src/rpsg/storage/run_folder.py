@@ -207,7 +207,7 @@ def run_id_of(folder: Path) -> str:
 
 
 def way_to_finish(folder: Path) -> str:
-    """What to do with a run that has no release, in a sentence."""
+    """A sentence that says what to do with a run that has no release."""
     if is_own(folder) and purpose_of(folder) == AUDIT_RUN:
         return "An audit run has no release: see its private folder."
     if (folder / PRIVATE / PURGED).is_file():
@@ -269,7 +269,7 @@ def open_vault(run: Path) -> Vault:
 
 
 def _layout(folder: Path, plan_toml: str, key: VaultKey) -> Vault | None:
-    """Make missing folders and files. Gives the vault, or None for a released run, which may have none."""
+    """Make missing folders and files. Returns the vault, or None for a released run, which may have none."""
     is_begun = (folder / JOURNAL).exists()
     for part in (folder, private_dir(folder / PRIVATE), private_dir(folder / EVIDENCE)):
         remove_parts(part)

@@ -1,7 +1,8 @@
 """Which plan a run folder belongs to, and what happens to the run when the plan changes.
 
     nothing charged, only trial prompts sent             starts over, as another run, and the first one's
-                                                         reservation ends; embeddings stay if the questions do
+                                                         reservation ends; embeddings are kept if the
+                                                         questions are the same
     charged, no question about texts, same questions     continues with the noisy answers already paid for
     a sketch, votes or tokens charged, other questions   refused
 
@@ -60,7 +61,7 @@ _CHANGED_FORMAT = "rpsg-changed/1"
 
 
 def make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str, purpose: str) -> tuple[str, ...]:
-    """Check that the folder can be used for a run of this plan, and set aside files of a changed plan.
+    """Check that the folder can be used for a run of this plan, and delete what an earlier plan made there.
 
     Returns the stages that were charged before the writer or its prompts were changed.
 
@@ -157,7 +158,7 @@ def charged(folder: Path) -> tuple[str, ...]:
 
 
 def only_tried(folder: Path) -> bool:
-    """Whether the prompts of the trial are all that writers were sent in this run."""
+    """Whether writers were sent only the prompts of the trial in this run."""
     with file_errors("read the journal"):
         file = folder / JOURNAL
         lines = file.read_bytes().splitlines() if file.exists() else []
@@ -175,9 +176,10 @@ def _sends_more(line: bytes) -> bool:
 def begin_anew(folder: Path, *, keep_embeddings: bool) -> None:
     """Remove all files of the run but its id, which is replaced afterwards.
 
-    With ``keep_embeddings`` the embeddings of the private texts stay, with their vault and the hash of their
-    rows. They do not stay if there are canaries, because these are embedded too, and the new run draws other
-    canaries; nor if some people give seeds, because the new run may have another list of them.
+    With ``keep_embeddings`` the embeddings of the private texts are kept, with their vault and the hash of
+    their rows. They are removed if there are canaries, because these are embedded too, and the new run draws
+    other canaries. They are also removed if some people give seeds, because the new run may have another list
+    of these people.
     """
     with file_errors("begin the run anew"):
         (folder / JOURNAL).unlink(missing_ok=True)
@@ -202,9 +204,9 @@ def changed_after(stages: Sequence[str]) -> bytes:
 
 
 def change_generation(folder: Path, after: Sequence[str]) -> None:
-    """Set aside what was made with the earlier writer or prompts, and record that they were changed.
+    """Delete what was made with the earlier writer or prompts, and record that they were changed.
 
-    Replies stay in the call store, for the bill; they are used again only for equal requests.
+    Replies are kept in the call store, because their usage counts; only equal requests use them again.
     """
     write_atomic(folder / EVIDENCE / CHANGED, changed_after(after))
     with file_errors("set aside what the earlier writer wrote"):

@@ -73,7 +73,7 @@ class SealedFile:
     ``size`` bytes of content together.
 
     Raises:
-        SealBroken: it has no head of a sealed file.
+        SealBroken: it does not begin like a sealed file.
     """
 
     def __init__(self, data_key: bytes, name: str, file: BinaryIO) -> None:

@@ -153,7 +153,7 @@ def _copy_file(folder: int, name: str, full: str, into: Path) -> None:
             raise _refused(f"{_shown(full)} is not a plain file.")
         if facts.st_size > most:
             raise _refused(f"{_shown(full)} is larger than {most} bytes.")
-        # Otherwise a small archive could fill the disk. In an empty file there is nothing to seek.
+        # The copy of a sparse file could fill the disk. An empty file has no hole to look for.
         if facts.st_size and os.lseek(source, 0, os.SEEK_HOLE) < facts.st_size:
             raise _refused(f"{_shown(full)} is a sparse file, and no file of a release is one.")
         os.lseek(source, 0, os.SEEK_SET)

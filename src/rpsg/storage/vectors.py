@@ -122,7 +122,7 @@ class Vectors:
             return self._decrypted(name, shape, kind)
         for _ in self._vault.pieces(
             name
-        ):  # to the end, so that a change is noticed before anything is counted
+        ):  # read to the end, so that a change is found before anything is counted
             pass
         if self._vault.is_sealed:
             return SealedRows(self._vault, name, self._dim)
@@ -162,7 +162,9 @@ class Vectors:
         self._vault.write(_part(self._name, number), about + rows.astype(_ROW).tobytes())
 
     def forget_parts(self) -> None:
-        """Delete the parts, since all rows are stored now; the last one first, so that none is forgotten."""
+        """Delete the parts, since all rows are stored now; the last one first, so that all are found even
+        after an interruption.
+        """
         for name in (self._name, self._before):
             parts = next(number for number in count() if not self._vault.exists(_part(name, number)))
             for number in reversed(range(parts)):

@@ -32,5 +32,5 @@ class FixedNoise:
         self._values = np.array(values, dtype=np.int64)
 
     def draw(self, sigma: float, size: int) -> npt.NDArray[np.int64]:
-        del sigma  # the values are what they are
+        del sigma  # the values are given
         return np.resize(self._values, size)

@@ -1,4 +1,4 @@
-"""In which language a text is written, by its script and its function words; nothing is learnt or looked up.
+"""Recognizes the language of a text by its script and its function words, without a trained model.
 
 It is meant for whole texts, and gives no answer if it is not certain, as for a line of key words, for names,
 or for a language that it does not know. So it can find a corpus in the wrong language, and drop a text in
@@ -84,7 +84,7 @@ def name_of(code: str) -> str:
 
 
 def language_of(text: str) -> str:
-    """The ISO 639 code of the language of a text, empty if it cannot be told."""
+    """The ISO 639 code of the language of a text; empty if it is not certain."""
     if not text.isascii():
         letters = len(_LETTER.findall(text))
         for code, script in _SCRIPTS:
@@ -100,15 +100,15 @@ def language_of(text: str) -> str:
 
 
 def is_in_another(language: str, text: str) -> bool:
-    """Whether a text is in a language other than this one; False if its language cannot be told."""
+    """Whether a text is in a language other than this one; False if its language is not certain."""
     return language_of(text) not in {"", language}
 
 
 def languages_of(texts: Iterable[str]) -> dict[str, int]:
-    """The number of texts in each language, commonest first; empty if none can be told.
+    """The number of texts in each language, commonest first; empty if no language is certain.
 
-    Texts that cannot be told, because they are short or in a language without a list here, are not counted.
-    So compute shares from the sum of these numbers, not from the number of all texts.
+    Texts whose language is not certain, because they are short or in a language without a list here, are not
+    counted. So compute shares from the sum of these numbers, not from the number of all texts.
     """
     counted = Counter(filter(None, map(language_of, texts)))
     return dict(counted.most_common())

@@ -2,7 +2,7 @@
 
 Texts in ASCII have words between spaces and marks. In others a letter keeps its combining marks, composed and
 decomposed forms of a word are one word, and in scripts without spaces (Chinese, Japanese, Thai, Khmer, ...)
-each letter is one: this needs no dictionary, and runs of words become runs of letters.
+each letter counts as a word: this needs no dictionary, and runs of words become runs of letters.
 """
 
 from __future__ import annotations
@@ -91,7 +91,9 @@ class _Patterns:
 
 @cache
 def _patterns() -> _Patterns:
-    """Made when the first text needs them: finding all combining marks takes a moment."""
+    """The patterns are made when the first text needs them, because finding all combining marks takes a
+    moment.
+    """
     marks = "".join(
         sign
         for sign in map(chr, range(0x300, 0x10000))

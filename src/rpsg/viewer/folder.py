@@ -120,4 +120,4 @@ def require_inside(root: Path, path: Path) -> Path:
             return path
     except OSError:
         pass
-    raise RunError("The folder has nothing of that name.", hint="Go back to the list of all runs.")
+    raise RunError("The folder contains nothing with that name.", hint="Go back to the list of all runs.")

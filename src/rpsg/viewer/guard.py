@@ -39,10 +39,11 @@ TOKEN, COOKIE = "token", "rpsg-view"
 #: The name of the only script, below the path of the viewer.
 SCRIPT, STYLE = "follow.js", "style.css"
 CLOSED = "Open the address that rpsg view has printed: it holds the token of this viewer."
-NOT_HERE = "This address is not served here."
-READ_ONLY = "The viewer only shows things: it accepts no data."
+NOT_HERE = "There is no page at this address."
+READ_ONLY = "The viewer is read-only: it accepts no data."
 FAILED = "This page could not be made. The other pages still work."
-#: A page of another address led here. Its cookie arrives with the next request, which this page makes.
+#: For a browser that followed a link from another address: it sends its cookie only with the next request,
+#: which this page makes.
 _ONCE_MORE = '<!DOCTYPE html><meta http-equiv="refresh" content="0;url={home}/?once=more"><title>...</title>'
 
 

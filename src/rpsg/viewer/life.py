@@ -1,4 +1,4 @@
-"""The life of one text: its request to the writer, the filters that it passed, and the drafts beside it.
+"""The life of one text: its request to the writer, the filters that it passed, and similar drafts.
 
 Everything is taken from what the release publishes. The prompt is made again from the card, as ``rpsg
 verify`` does, and is shown only if the published replies include a reply to exactly this request.
@@ -73,7 +73,7 @@ def _requests(opened: OpenRelease, pack: Pack, text: Candidate) -> Iterator[Requ
             yield variant_request(pack, plan, text.card, parent, text.id)
     except RpsgError:
         return  # a pack and a plan that do not belong together
-    except (LookupError, ValueError) as error:  # here too, unless it is a mistake in this program
+    except (LookupError, ValueError) as error:  # as above, or a mistake in this program
         log_failure("A request could not be made again", error)
 
 
@@ -158,11 +158,10 @@ def filters_part(opened: OpenRelease) -> Html | None:
 
 
 def drafts_part(opened: OpenRelease, text: Candidate, home: str) -> Html | None:
-    """The block with the drafts of the same kind, and what became of them; None if there are none.
+    """The block with the drafts of the same kind, each kept or dropped; None if there are none.
 
     Variants are of the same kind if they are of one text; other drafts, if they have the same value of the
-    first attribute.
-    ``home`` is the address of the texts of the release.
+    first attribute. ``home`` is the address of the texts of the release.
     """
     release = opened.release
     if not release.is_whole:
@@ -178,7 +177,7 @@ def drafts_part(opened: OpenRelease, text: Candidate, home: str) -> Html | None:
     return tag(
         "div",
         tag("h3", "Other drafts of the same kind"),
-        table(name, ("draft", "what became of it", "as it was written"), rows),
+        table(name, ("draft", "outcome", "as it was written"), rows),
         paragraph(f"... and {more:,} more.") if more > 0 else None,
         class_="block wide",
     )

@@ -1,7 +1,7 @@
 """Releases that are open. Each is copied first, under the rules for somebody else's release.
 
 So nothing outside its folder is ever read: a release with a link in it is refused, and later changes of its
-files have no effect. Private folders cannot be found, because the copy has none beside it.
+files have no effect. Private folders cannot be found, because there is none next to the copy.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rpsg.viewer.folder import FolderEntry
     from rpsg.viewer.lines import ListLine
 
-GONE = "The folder has nothing of that name."
+GONE = "The folder contains nothing with that name."
 SEE_LIST = "See the list of all runs."
 #: What is shown in place of the page of a comparison that read private texts.
 NOT_SHOWN = "Its page is a file in its folder. It is not shown here: only the owner of the texts may see it."
@@ -98,7 +98,7 @@ class Pages:
         )
 
     def text(self, name: str, number: int) -> str:
-        """How one released text came about."""
+        """How one released text was made."""
         found = self._found(name, "run", "release")
         opened = self._releases.open(found)
         text = opened.by_id.get(number)

@@ -1,6 +1,6 @@
 """Coherence of texts: how much their beginning helps a language model to predict their end.
 
-The likelihood of a text does not measure this: real texts surprise a model as much as nonsense. Two
+The likelihood of a text does not measure this: to a model, real texts are as unlikely as nonsense. Two
 comparisons of a text with itself do measure it; both are zero for incoherent text:
 
 ``coherence``: log p(second half | own first half) - log p(second half | first half of another text), over

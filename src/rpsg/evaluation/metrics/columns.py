@@ -1,7 +1,7 @@
 """Columns beside the text: their joint shares in the corpus against those of real texts.
 
-Each value of a column can be as frequent as it should be and still be combined with the wrong values of
-another column. So pairs of columns are compared, and a single column only if a run has no other.
+Even if each value of a column has the right frequency, it may be combined with the wrong values of another
+column. So pairs of columns are compared, and a single column only if a run has no other.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 def column_distance(inputs: Inputs) -> Measure:
     """Total variation between the joint shares of two columns, in [0, 1]; mean over all pairs of columns.
 
-    The details hold it for each pair. Real texts with an undeclared value are left out if the run left such
-    rows out.
+    The details have the distance of each pair. Real texts with an undeclared value are left out if the run
+    left such rows out.
     """
     ours, theirs = ([row for row in side.beside or () if row] for side in (inputs.corpus, inputs.real))
     if not ours or not theirs:

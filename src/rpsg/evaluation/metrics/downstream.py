@@ -28,7 +28,9 @@ MODEL = "logistic regression (C = 1) on {}"
 
 
 def downstream_accuracy(inputs: Inputs) -> Measure:
-    """Share of labelled real texts whose label is predicted correctly; the interval is for other samples."""
+    """Share of labelled real texts whose label is predicted correctly; the interval is over samples of
+    these.
+    """
     told, truth, names = _tested(inputs)
     value, interval = of_share((told == truth).astype(np.float64))
     return inputs.measured(

@@ -2,8 +2,8 @@
 
 Settings of the AUG-PE and RPSG evaluations: a small model (theirs is ``prajjwal1/bert-small``) is trained as
 a causal language model on the corpus, three epochs, learning rate 3e-4, weight decay .01, batches of 32, and
-tested on real texts. Accuracy counts all positions that are not padding. Only its mask makes a BERT causal:
-before training it is checked that changing a word does not change the predictions before it.
+tested on real texts. Accuracy counts all positions that are not padding. A BERT is causal only through its
+mask, so a check before training makes sure that changing a word does not change the predictions before it.
 """
 
 from __future__ import annotations

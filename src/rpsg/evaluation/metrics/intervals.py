@@ -66,8 +66,8 @@ def of_share(values: Floats) -> tuple[float, Interval]:
 def around_share(value: float, error: float, texts: int, normal: float = NORMAL) -> Interval:
     """The interval of a value in [0, 1] with a standard error: Wilson 1927, which never has width zero.
 
-    ``value`` is treated as a share of n texts. A share of n texts has this error, unless that n is
-    larger than ``texts``: then n is ``texts``.
+    ``value`` is treated as a share of n texts. n is the number for which a share has this error, but at most
+    ``texts``.
     """
     own = value * (1 - value)
     n = max(1.0, min(float(texts), own / error**2)) if error > 0 and own > 0 else float(texts)

@@ -3,9 +3,9 @@
 The ball of a row has the radius of its k-th nearest other row in the same corpus. Precision and recall:
 Kynkaanniemi et al. 2019; density and coverage: Naeem et al. 2020. Distances are computed in blocks of rows to
 save memory, and larger corpora are sampled (``some_rows``). Intervals come from a jackknife over ten groups
-of each corpus, with all balls recomputed. It doubles the variance of whatever depends on pairs of texts, as
-balls do (Efron & Stein 1981). So the variance is halved, but never to less than that of a mean over the texts
-that are counted.
+of each corpus, with all balls recomputed. The jackknife doubles the variance of anything that depends on
+pairs of texts, as balls do (Efron & Stein 1981). So the variance is halved, but never to less than that of a
+mean over the texts that are counted.
 """
 
 from __future__ import annotations

@@ -170,6 +170,6 @@ def foretell(model: tuple[Order, ...], test: Tokens) -> tuple[Floats, Ints]:
 
 
 def _look_up(sorted_keys: Ints, wanted: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
-    """The place of each wanted key, and whether it is there."""
+    """The index of each wanted key, and whether the key is there."""
     index = np.minimum(np.searchsorted(sorted_keys, wanted), len(sorted_keys) - 1)
     return index, sorted_keys[index] == wanted

@@ -250,7 +250,7 @@ _MOMENT = 1.0
 
 
 def start(parameters: Any, failed: Callable[[Exception], ModelError]) -> Any:
-    """A server with these parameters; raises what ``failed`` makes of an error in loading its weights."""
+    """A server with these parameters. An error in loading the weights is raised as ``failed`` makes it."""
     import xllamacpp
 
     try:
@@ -263,7 +263,9 @@ def start(parameters: Any, failed: Callable[[Exception], ModelError]) -> Any:
 
 
 def stop(server: Any) -> None:
-    """Let go of a server, so that its weights are freed with the caller's own reference."""
+    """Remove this module's reference to a server, so that its weights are freed when the caller drops its
+    own.
+    """
     started = _OPEN.pop(server, 0.0)
     time.sleep(max(0.0, started + _MOMENT - time.monotonic()))
 

@@ -44,7 +44,7 @@ Told_co = TypeVar("Told_co", covariant=True)
 class UnusableError(Exception):
     """An answer without a usable text. The reason never quotes the answer.
 
-    ``decided``: the server or the model decided against a text, so that asking again is useless.
+    ``decided``: the server or the model refused to give a text, so asking again is useless.
     """
 
     def __init__(self, reason: str, *, decided: bool = False) -> None:
@@ -149,7 +149,7 @@ class ContinuationProbe(Questions[bool]):
     def __init__(self, model: str) -> None:
         self._model = model
 
-    def ask(self, index: int) -> dict[str, Any]:  # noqa: ARG002 - there is one
+    def ask(self, index: int) -> dict[str, Any]:  # noqa: ARG002 - the only request
         return {
             "model": self._model,
             "messages": [{"role": "user", "content": "Hello."}, {"role": "assistant", "content": "Good"}],
@@ -161,13 +161,13 @@ class ContinuationProbe(Questions[bool]):
     def read(self, index: int, answer: dict[str, Any], changes: frozenset[str]) -> bool:  # noqa: ARG002 - any answer says no
         return False
 
-    def declined(self, index: int, refusal: bytes) -> bool | None:  # noqa: ARG002 - there is one
+    def declined(self, index: int, refusal: bytes) -> bool | None:  # noqa: ARG002 - the only request
         """True when the server knows both options; None if the refusal was about something else."""
         words = json.dumps(refusal.decode(errors="replace")).lower()
         known = all(word in words for word in ("add_generation_prompt", "continue_final_message", "both"))
         return True if known else None
 
-    def is_public(self, index: int) -> bool:  # noqa: ARG002 - there is one
+    def is_public(self, index: int) -> bool:  # noqa: ARG002 - the only request
         return True
 
 
@@ -233,7 +233,7 @@ def _choice(answer: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(choice, dict):
         raise UnusableError(_MALFORMED)
     finish = str(choice.get("finish_reason")).lower()
-    if choice.get("error") or finish == "error":  # so a gateway reports a failed server
+    if choice.get("error") or finish == "error":  # a gateway reports a failed server like this
         raise UnusableError(AN_ERROR)
     if finish in _FILTERED:
         raise UnusableError("the server's content filter", decided=True)

@@ -2,7 +2,7 @@
 
 The limit grows with every answer and shrinks when answers do not come in time. A refusal (429 or 503) lowers
 the requests per second instead, see ``rate_limit``.
-After several failures in a row nothing is sent for a while, then one request, which decides.
+After several failures in a row nothing is sent for a while. Then one request tests whether to continue.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ class ConcurrencyLimiter:
         return max(0.0, self._paused_until - now, self._closed.ready(now), self._rate.ready(now))
 
     def send(self) -> Ticket:
-        """A request goes out."""
+        """Record that a request is sent."""
         now = self._clock()
         self.under_way += 1
         number = self._rate.send(now)

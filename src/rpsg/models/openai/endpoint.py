@@ -98,7 +98,7 @@ def address_of(kind: Kind, server: ServerSection) -> Address:
     """The address of the server in the plan; UsageError if it is required and missing."""
     if server.base_url:
         base_url = server.base_url
-        if kind == "azure":  # whichever of the resource's endpoints was named
+        if kind == "azure":  # the plan may name any endpoint of the resource
             base_url = base_url.strip().rstrip("/").removesuffix("/v1").removesuffix("/openai") + "/openai"
         found = parse_address(base_url, plain_http=server.plain_http)
         return replace(found, declared=server.this_machine)

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from rpsg.models.openai.transport import Connection, Destination
 
 _CONNECT_SECONDS = 15.0
-# A request is overdue after this many times the duration of the slowest of the last answers, if there were
-# enough of them, and never before this many seconds. A request for a longer answer gets proportionally more
-# time.
+# A request is overdue after ``_LONGER`` times the duration of the slowest of the last ``_ANSWERS`` answers,
+# if there were at least ``_ENOUGH``, but never before ``_SOONEST`` seconds. A request for a longer answer
+# gets proportionally more time.
 _LONGER, _ANSWERS, _ENOUGH, _SOONEST = 4.0, 100, 20, 3.0
 # A smaller factor for the end of a batch, when at most this share of the connections is in use: then
 # everything waits for the last requests.
 _LONGER_AT_THE_END, _END = 2.0, 0.25
-# How often to look whether a request is overdue, in seconds.
+# Seconds between two checks whether a request is overdue.
 _LOOK_SECONDS = 1.0
 # If later requests get no answer either, the server may just be slow, so a request is then not overdue. The
 # exception is when at most this many requests are under way.
@@ -114,7 +114,7 @@ class HttpClient:
         Raises:
             LostError: no complete answer came.
             ModelError: the certificate of the server is not trusted, or the server does not accept the
-            certificate of this client.
+                certificate of this client.
         """
         connection = self._free.pop() if self._free else self._connect()
         try:

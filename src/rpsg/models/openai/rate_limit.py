@@ -69,7 +69,8 @@ class _Dry:
 
 @dataclass(slots=True)
 class _RateTrial:
-    """Requests with a number above ``after``, and what became of them. They are sent at ``rate`` per second;
+    """Requests with a number above ``after``, and how many were accepted or refused. They are sent at
+    ``rate`` per second;
     None: as fast as possible, to see what the first refusals mean.
     """
 

@@ -27,7 +27,9 @@ _before = 1
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Inside, torch uses one thread for each operation; the setting applies to the whole process."""
+    """Within this context torch uses one thread for each operation; the setting applies to the whole
+    process.
+    """
     global _busy, _before  # noqa: PLW0603 - the setting is the process's, so its owner is too
     torch = import_torch()
     with _lock:

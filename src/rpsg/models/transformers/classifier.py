@@ -81,7 +81,7 @@ class TransformersSentiment:
         said = "".join(f":{label}={value}" for label, value in sorted(self._labels.items()))
         return f"transformers:{self._weights.identity}:{self._certainty}{said}"
 
-    def classify(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[str]:  # noqa: ARG002  # the protocol's face; this one reads the text
+    def classify(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[str]:  # noqa: ARG002  # the protocol's signature; this one reads the text
         """The value of each text; ``embeddings`` are ignored."""
         return [value for value, _ in self._judged(texts)]
 

@@ -41,7 +41,7 @@ class ClippedGradients:
         self._hooked = import_opacus().GradSampleModule(model, loss_reduction="sum")
 
     def close(self) -> None:
-        """Give the model back without hooks."""
+        """Remove the hooks from the model."""
         self._hooked.to_standard_module()
         for weight in self._weights:
             weight.grad = None

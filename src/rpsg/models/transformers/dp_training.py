@@ -1,9 +1,8 @@
 """A causal language model trained by DP-SGD (Abadi et al., 2016), with whole people in place of examples.
 
 In each step every person takes part with the same probability, decided by the operating system's random
-numbers. The gradients of a person's texts are added up and clipped. The sums over people get Gaussian noise
-and are divided by the expected number of people, never by the real one. A step without anybody is noise
-alone.
+numbers. The gradients of a person's texts are added up and clipped. The sum over people gets Gaussian noise
+and is divided by the expected number of people, never by the real one. A step without anybody is noise alone.
 
 The noise is floating point, from a generator of torch with a secret seed. No privacy claim can rest on such
 noise.
@@ -152,7 +151,7 @@ class Trainer:
                 "one.",
                 hint="Use another --writer.",
             )
-        model.requires_grad_(True)  # noqa: FBT003  # torch's own face
+        model.requires_grad_(True)  # noqa: FBT003  # torch's own signature
         if self._recipe.tuning == "lora":
             add_adapters(model, self._recipe.rank, self._recipe.seed)
         return model, tokenizer
@@ -215,7 +214,7 @@ def _codes(tokenizer: Any, codes: str) -> list[int]:
 
 @contextmanager
 def using(threads: int | None) -> Iterator[None]:
-    """Inside, torch uses this number of cores for a step; None leaves it as it is."""
+    """Within this context torch uses this number of cores for a step; None changes nothing."""
     torch = import_torch()
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)

@@ -1,4 +1,4 @@
-"""From prompts to texts: sampling, and batched generation steps.
+"""Writes the texts of prompts: sampling, and batched generation steps.
 
 A request must give the same text alone and in any batch. The sums of a matrix product depend on its shape and
 not on the content of other rows (measured: the bits are the same for every order of the rows, and differ

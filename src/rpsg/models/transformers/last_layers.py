@@ -100,7 +100,7 @@ class LastLayers:
     def _load(self) -> DividedModel:
         tokenizer = load_tokenizer(self._weights)
         model = load_model(self._weights, "causal", "float32", best_device())
-        model.requires_grad_(False)  # noqa: FBT003  # torch's own face
+        model.requires_grad_(False)  # noqa: FBT003  # torch's own signature
         refused = ModelError(
             f"{self._weights.label} cannot be divided between its layers.",
             hint="Use a causal model built like Llama, for example: smollm2-135m",
@@ -124,7 +124,7 @@ class LastLayers:
         told: Told,
     ) -> None:
         torch = import_torch()
-        upper.layers.requires_grad_(True)  # noqa: FBT003  # torch's own face
+        upper.layers.requires_grad_(True)  # noqa: FBT003  # torch's own signature
         optimiser = torch.optim.AdamW(upper.layers.parameters(), lr=self._rate, weight_decay=0.0)
         order = torch.Generator().manual_seed(seed)
         # The softmax of training has only the words of the corpus. Over all words it would be half of the
@@ -147,7 +147,7 @@ class LastLayers:
                 told((own + (start + len(part)) / len(rows)) / passes)
             if total / len(rows) < KNOWN:
                 break
-        upper.layers.requires_grad_(False)  # noqa: FBT003  # torch's own face
+        upper.layers.requires_grad_(False)  # noqa: FBT003  # torch's own signature
 
 
 @dataclass

@@ -1,9 +1,9 @@
 """Logits of weights by transformers, for many prompts that are continued by the same tokens.
 
-The logits of a prompt must not depend, even in their last bits, on the prompts beside it. The sums of a
-matrix product depend on its shape and not on the content of other rows. So every step has the same number of
-rows and the same width, whatever the prompts are: texts are padded on the left to the longest that the
-caller's bounds allow, and unused rows hold empty texts. ``_require_alone`` checks this on this machine
+The logits of a prompt must not depend, even in their last bits, on the other prompts of its batch. The sums
+of a matrix product depend on its shape and not on the content of other rows. So every step has the same
+number of rows and the same width, whatever the prompts are: texts are padded on the left to the longest that
+the caller's bounds allow, and unused rows hold empty texts. ``_require_alone`` checks this on this machine
 before the first text of a shape is read. The words before all texts are computed once, in one row.
 """
 
@@ -46,7 +46,7 @@ _CLOSE = {"float32": 1e-4, "bfloat16": 2e-2}
 class TransformersLogits:
     """Logits from weights: a name as for ``find_weights``, or ``transformers:NAME``.
 
-    It takes the place of the writer, but writes nothing itself. The weights are loaded at the first use.
+    It replaces the writer, but writes nothing itself. The weights are loaded at the first use.
 
     Raises:
         MissingExtraError: torch or transformers is not installed.
@@ -207,7 +207,7 @@ class _CachedPrompts:
     def _step(self, ids: Any) -> Any:
         torch, start, stop = self._torch, self._at, self._at + ids.shape[1]
         self._at = stop
-        # Position i attends to what is neither padding nor after position i.
+        # Position i attends to positions up to i that are not padding.
         causal = torch.arange(self._mask.shape[1])[None, :] <= torch.arange(start, stop)[:, None]
         seen = self._mask[:, None, None, :] & causal[None, None]
         # Padding attends to itself; otherwise its row of the attention would be NaN.

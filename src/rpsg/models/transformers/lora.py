@@ -27,8 +27,8 @@ SCALE = 2.0
 def _adapter_class() -> Any:
     torch = import_torch()
 
-    class Adapted(torch.nn.Module):  # type: ignore[misc, name-defined]  # torch is not looked into
-        """A matrix with an adapter beside it. ``down`` and ``up`` are layers, so that each is hooked."""
+    class Adapted(torch.nn.Module):  # type: ignore[misc, name-defined]  # mypy does not read torch
+        """A matrix with an adapter. ``down`` and ``up`` are layers, so that Opacus can hook each of them."""
 
         def __init__(self, base: Any, rank: int, generator: Any) -> None:
             super().__init__()
@@ -61,13 +61,13 @@ def is_transposed(layer: Any) -> bool:
 
 
 def add_adapters(model: Any, rank: int, seed: int) -> None:
-    """Put an adapter beside each attention matrix; nothing else of the model can be trained afterwards.
+    """Add an adapter to each attention matrix; nothing else of the model can be trained afterwards.
 
     Raises:
         ModelError: none of the model's matrices has a name that is known here.
     """
     generator = import_torch().Generator().manual_seed(seed)
-    model.requires_grad_(False)  # noqa: FBT003  # torch's own face
+    model.requires_grad_(False)  # noqa: FBT003  # torch's own signature
     found = [(name, layer) for name, layer in model.named_modules() if name.rpartition(".")[2] in ADAPTED]
     for name, layer in found:
         _put(model, name, _adapter_class()(layer, rank, generator))

@@ -1,4 +1,4 @@
-"""From requests to tokens, and which of them are written together.
+"""Turns requests into tokens, and groups those that are written together.
 
 Requests that show the same examples share a batch, and these examples are computed once for all of them. What
 is shared depends on the request alone: it is all messages but the last. The rest is padded on the left to a

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 _WINDOW = 1024
 _STEP = 32
-# Windows per batch. One on a CPU: this is as fast as more (measured), and needs no padding.
+# Windows per batch. One window on a CPU: several are no faster (measured), and need padding.
 _ROWS = {"cpu": 1, "cuda": 16}
 
 

@@ -286,7 +286,7 @@ def as_model_errors(weights: Weights) -> Iterator[None]:
 
 @contextmanager
 def quietly(transformers: Any) -> Iterator[None]:
-    """Without progress bars and messages of transformers; the previous settings are restored."""
+    """Within this context transformers shows no progress bars and messages."""
     logging = transformers.utils.logging
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()

@@ -1,1 +1,1 @@
-"""A run whose private texts are counted in shards: what they are asked, one shard's answer, and the merge."""
+"""A run whose private texts are counted in shards: questions to the shards, their answers, and the merge."""

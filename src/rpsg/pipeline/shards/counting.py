@@ -68,7 +68,7 @@ def count(
         embedder: the path of the plan's embedder on this machine, if the embedder has no name.
         fingerprint: what the run's machine printed for the question; if empty, it is not compared.
         here: settings of ``[data]`` that differ at this site: encoding, text, user.
-        progress: is told how much has been read, in per cent.
+        progress: receives how much has been read, in per cent.
         models: replace the plan's embedder and sentiment classifier, for tests.
 
     Raises:

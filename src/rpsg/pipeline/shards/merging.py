@@ -179,7 +179,8 @@ def _opened(answers: Answers, key: bytes) -> tuple[dict[Query, Private[ExactSum]
 def _note_rows(
     plan: Plan, folder: RunFolder, readings: Private[list[RowsRead]], digests: Private[list[bytes]]
 ) -> None:
-    """Note for the operator whether shards read the right rows, and which other accounts paid for them.
+    """Note for the operator whether shards read the right rows, and to which other accounts these were
+    charged.
 
     The account book is always asked twice for each shard, about the first reading and the latest, so that the
     number of look-ups reveals nothing.

@@ -92,7 +92,7 @@ def run(plan: Plan, out: Path, *, progress: Progress | None = None, noise: Noise
     tools = load_tools(plan, RayWriter(plan, workers))
     found = begin(plan, out, progress=progress, tools=tools, noise=noise)
     while isinstance(found, Waiting):
-        # Before the nodes read anything, so that it is noted even if they fail.
+        # This is noted before the nodes read anything, so that it is noted even if they fail.
         note_counting(Journal(out / JOURNAL), nodes=True)
         with tempfile.TemporaryDirectory(prefix="rpsg-sums-") as folder:
             files = _counted(workers, found.task.content, data, plan.data.shards, Path(folder))

@@ -1,8 +1,8 @@
 """Which machines read the private texts of a run that is counted in shards, in the words of its release.
 
 Where shards were counted is noted in the run's journal when they are merged. A release can only say what its
-public plan allows. The plan says nothing of a cluster that the run starts itself, so its workers are called
-the machines that counted the shards, like any others.
+public plan allows. The plan says nothing about a cluster that the run starts itself, so its workers are
+called the machines that counted the shards, like any others.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 def kept_readings(vault: Vault, question: int, digests: Private[list[bytes]]) -> Private[list[RowsRead]]:
     """All readings of this run, with the one for ``question`` that is now merged, kept in the vault.
 
-    The same files merged again add no reading. A reading of other rows is kept beside the first one, because
-    noise may have been drawn for either.
+    The same files merged again add no reading. A reading of other rows is kept in addition to the first one,
+    because noise may have been drawn for either.
     """
 
     def add(found: list[bytes]) -> list[RowsRead]:
@@ -51,8 +51,8 @@ def _read(vault: Vault) -> list[RowsRead]:
 
 
 def notes_on(readings: Sequence[RowsRead], divided_by: str, account: str, others: list[str]) -> str:
-    """The note, made from what all shards have read, and from ``others``: other accounts that paid for one of
-    these files.
+    """The note, made from what all shards have read, and from ``others``: other accounts to which one of
+    these files was charged.
     """
     told = _of_sites if divided_by == "site" else _of_one_file
     parts = [f"Question {each.question}: {told(each.rows)}\n\n" for each in readings]

@@ -1,8 +1,8 @@
 """Whether a published audit can be one of its release: what anybody can compare without the private texts.
 
 Only the operator can count again, and anybody who has a release can put any counts into it. But an audit of a
-few invented rows, of another plan or of another corpus does not fit the sizes of the release, and is found
-out.
+few invented rows, of another plan or of another corpus does not fit the sizes of the release, and is
+detected.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ LIKE = "the corpus of the published audit had about as many texts, and as long, 
 PEOPLE = "the people of the published audit are about as many as the release counted"
 CANARIES = "the canaries of the published audit are those that the plan drew"
 CHANCE = "how often a canary is in the corpus by chance"
-#: How many standard deviations a count may be off; by chance fewer than one honest audit in a hundred million
-#: is off by more.
+#: How many standard deviations a count may be off. By chance, fewer than one honest audit in a hundred
+#: million is off by more.
 SPREAD = 6.0
-#: How many times larger or smaller another corpus of the same plan may be, and how many times fewer people an
-#: audit may have had than were counted, which leaves room for those who wrote no word.
+#: The largest ratio between the sizes of two corpora of the same plan. An audit may also have this many times
+#: fewer people than were counted, because some people may have written no word.
 FACTOR = 2.0
 
 

@@ -41,9 +41,10 @@ if TYPE_CHECKING:
     from rpsg.privacy.accounting import Budget
     from rpsg.protocols import Endpoint
 
-#: More cells than any schema that people can fill; a larger schema would only exhaust memory.
+#: More cells than a schema has that people can fill; a larger schema would only exhaust memory.
 MOST_CELLS = 1_000_000
-#: The limit for texts times values of an attribute: drawing cards holds a number in memory for each.
+#: The limit for the number of texts times the values of an attribute: drawing cards needs memory for each
+#: pair.
 MOST_DRAWN = 300_000_000
 #: The length of a message that quotes an untrusted file.
 MOST_QUOTED = 400
@@ -204,7 +205,7 @@ def check_amount(claimed: Claimed, texts: int) -> None:
     plan = claimed.plan
     writes_pool = claimed.budget is not None and "method.oversample" not in claimed.method.untold
     wanted = max(plan.corpus.size, pool_size(plan)) if writes_pool else plan.corpus.size
-    # How many texts a method of another package writes is its own affair, and the caller allowed it by name.
+    # The number of texts is not checked for a method of another package, which the caller allowed by name.
     if claimed.method.name in registry.built_in("methods") and wanted > texts:
         raise VerificationError("The plan asks for more texts than the evidence has replies for.")
     widest = max((len(a.values) for a in claimed.pack.attributes), default=0)

@@ -1,4 +1,4 @@
-"""A release compared with one that was made again: which files differ, and where."""
+"""A release compared with the rebuilt one: which files differ, and where."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def compared(claimed: Claimed, made: Made, processes: Processes = HERE) -> Iterator[Check]:
-    """Each file of the release compared to the one that is made here, in both directions."""
+    """Each file of the release compared with the rebuilt one, in both directions."""
     with tempfile.TemporaryDirectory(prefix="rpsg-verify-") as scratch:
         again = Path(scratch) / RELEASE
         again.mkdir()

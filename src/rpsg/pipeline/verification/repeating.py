@@ -1,4 +1,4 @@
-"""A finished run is repeated with its private rows, its noisy answers and its replies; nothing is kept of it.
+"""Repeats a finished run with its private rows, its noisy answers and its replies; nothing of it is kept.
 
 The writer is not asked again, and no noise is drawn. What depends on private rows goes to the kernel alone.
 """
@@ -43,7 +43,9 @@ if TYPE_CHECKING:
 
 
 class WritesNothing:
-    """A writer that refuses, where every text is stored: a new text would not be the run's."""
+    """A writer that refuses every request: all texts of the run are stored, and a new text would not be the
+    run's.
+    """
 
     endpoint: Endpoint = "local_model"
 

@@ -1,4 +1,4 @@
-"""Makes a release again, from the release alone: noisy answers, plan, pack, replies and public models.
+"""Rebuilds a release from the release alone: noisy answers, plan, pack, replies and public models.
 
 There is no private data: the people of a replay have none, and reading them is an error. The result must
 equal the release, byte for byte. If texts were made from private records, only the operator can derive
@@ -70,7 +70,7 @@ def made_again(
     progress: Progress | None,
     processes: Processes = HERE,
 ) -> Made:
-    """What the release was made from, derived except for what only its ledger can say.
+    """What the release was made from. All of it is derived, except for what only its ledger can say.
 
     Args:
         claimed: the release.
@@ -265,7 +265,7 @@ def load_known(
     """
     opened = [role for role in ROLES if role != "writer" or writer is None]
     check_known(plan, opened, models, plugins)
-    # On this machine: a release that is checked leads to no cluster.
+    # Loaded on this machine, because checking a release must not connect to a cluster.
     here = {"models": plan.models.model_copy(update=dict(models)), "engine": EngineSection()}
     plan = plan.model_copy(update=here)
     try:

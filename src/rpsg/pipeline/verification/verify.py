@@ -1,4 +1,4 @@
-"""``rpsg verify``: copies a release, makes it again from its evidence, and compares byte for byte."""
+"""``rpsg verify``: copies a release, rebuilds it from its evidence, and compares byte for byte."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def verify(
     Nothing that the release names is opened: no model except those known here by digest and those that the
     caller names by role in ``models``, no server, no path outside its folder, no plug-in except ``plugins``.
     The first error in the form of the release ends the check. ``workers`` processes share the work; None: one
-    for each core if the release is large. With ``key`` the release must be signed by that
+    for each core if the release is large. With ``key`` the release must have a signature that fits this
     public key; with ``second_opinion`` another accountant computes every epsilon again.
 
     Raises:
@@ -239,7 +239,7 @@ def _made_again(
             detail = "byte for byte" if same else f"what it writes differs from {CORPUS}"
             checks.append(Check(REGENERATE, ok=same, detail=detail))
     except LostProcessError:
-        raise  # that says nothing about the release
+        raise  # such an error says nothing about the release
     except RpsgError as error:
         return [Check(FOLLOWS, ok=False, detail=error.sentences)]
     except _BROKEN as error:

@@ -2,8 +2,8 @@
 
 A single row never stops a run: a row that cannot be used is left out by a rule that depends on that row
 alone, and the number of such rows stays in the private folder. A file that is missing, lacks a column or has
-no usable row does stop the run. The message, which only the operator sees, names a place and no content, and
-every claim mentions this.
+no usable row does stop the run, and every claim mentions this. Only the operator sees the message, which says
+where the fault is and quotes nothing.
 """
 
 from __future__ import annotations
@@ -94,8 +94,8 @@ def check_readable(path: Path | str, format: Format | None = None) -> None:  # n
 def check_columns(data: DataSection) -> None:
     """Check that a run can read the file: its header, and that the bytes are text of its encoding.
 
-    No row is parsed, except in JSON Lines, which has the names of columns only in its rows. What is refused
-    here, a run refuses with the same words.
+    No row is parsed, except in JSON Lines, which has the names of columns only in its rows. The errors are
+    the same as those of a run.
 
     Raises:
         DataError: there is no such file or column, or its bytes are not text.
@@ -219,7 +219,7 @@ def _read(
 
 @contextmanager
 def _no_search_for_cycles() -> Iterator[None]:
-    """Rows have no reference cycles, and a search for some would take a fifth of the time: switch it off."""
+    """Switch off the search for reference cycles: rows have none, and it would take a fifth of the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -28,7 +28,8 @@ _DATE = re.compile(
     r"(?:[T ][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?"
     r"(?: ?(?:Z|UTC|[AP]M|[+-][0-9]{2}:?[0-9]{2}))?)?"
 )
-#: Longer numbers are read as names, because Python needs hours to convert some of them.
+#: The most digits of a number. Longer ones are read as names, because Python needs hours to convert some of
+#: them.
 _LONGEST_NUMBER = 40
 
 

@@ -103,8 +103,8 @@ def _missing(
 def is_below_title(
     above: Iterable[Sequence[str]], header: Sequence[str], below: Iterable[Sequence[str]]
 ) -> bool:
-    """Whether the rows above ``header`` are a title. Each of them has one field. The header has several, and
-    so have at least half of the rows below it, but no more than the header.
+    """Whether the rows above ``header`` are a title: each of them has one field, the header has several, and
+    at least half of the rows below it have several too, but no more than the header.
 
     Rows of a table have as many fields as their header, so they are never taken for a title. In a table with
     one column, the rows below show that ``header`` is a row too. Otherwise one row that happens to contain

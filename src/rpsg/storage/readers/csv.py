@@ -165,8 +165,8 @@ class _PhysicalLines:
         self.texts = self._read()
         #: The number of lines that the parser never sees.
         self.lines_before = 0
-        #: The line, counted from 1, in which the parser's current row begins, and the row's bytes before the
-        #: block of lines that is being read, or more.
+        #: The line, counted from 1, in which the parser's current row begins; and an upper bound on the row's
+        #: bytes in earlier blocks of lines.
         self.begins, self.size = 1, 0
 
     @property
@@ -181,7 +181,7 @@ class _PhysicalLines:
         return next(self.texts)
 
     def _read(self) -> Iterator[str]:
-        """This is a generator, because that costs less per line than calling a method for each line."""
+        """The lines for the parser. A generator takes less time per line than a method."""
         number = at = 0
         has_utf8 = False
         for block in lines.line_blocks(self._source, self._skeleton):
@@ -258,7 +258,7 @@ def _numbered(path: str, reader: Reader, source: _PhysicalLines) -> Iterator[tup
                 yield source.begins, fields
             source.begins, source.size = reader.line_num + first, 0
     except csv.Error:
-        is_broken = True  # the error contains a piece of the row, so it must not become the cause of another
+        is_broken = True  # the error contains a piece of the row, so no other error may be chained to it
     if is_broken:
         raise _broken(path, source.begins, is_header=source.begins == first)
 

@@ -57,7 +57,7 @@ def header_of(source: Source, columns: Columns | None = None) -> list[str]:
 
 
 def _chosen(source: Source, columns: Columns) -> tuple[list[list[Any]], int, list[int | None]]:
-    """The rows of the sheet with the columns, the place of its header, and the positions of the columns."""
+    """The rows of the sheet with the columns, the index of its header, and the positions of the columns."""
     found = _of_sheet(_sheets(source), columns)
     having = sum(has_all for _, _, has_all in found)
     if having > 1:
@@ -74,7 +74,7 @@ def _chosen(source: Source, columns: Columns) -> tuple[list[list[Any]], int, lis
 def _of_sheet(
     sheets: dict[str, list[list[Any]]], columns: Columns
 ) -> list[tuple[list[list[Any]], int, bool]]:
-    """The rows of each sheet, the place of its header, and whether it has the columns; sheets that have them
+    """The rows of each sheet, the index of its header, and whether it has the columns; sheets that have them
     come first.
     """
     wanted, found = set(columns.wanted()), list[tuple[list[list[Any]], int, bool]]()
@@ -85,7 +85,7 @@ def _of_sheet(
 
 
 def _without_title(rows: list[list[Any]], wanted: set[str]) -> int:
-    """The place of the header among the rows."""
+    """The index of the header among the rows."""
     top = [n for n, cells in enumerate(rows) if not _is_blank(cells)][: 2 * _TITLE]
     names = [_header([rows[n]]) for n in top]
     index = next((i for i, found in enumerate(names[:_TITLE]) if wanted <= set(found)), 0)

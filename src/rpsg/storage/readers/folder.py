@@ -1,4 +1,4 @@
-"""A folder of .txt files: one document a file, in the order of their names.
+"""A folder of .txt files: one document per file, in the order of their names.
 
 A file's name may be a person's, so messages give its number in that order and not its name. A file that
 cannot be read does not affect the others.
@@ -24,7 +24,7 @@ NOT_TEXT = "it is not text of the declared encoding (UTF-8 if none is declared)"
 
 
 def read_rows(path: Path, encoding: str = "") -> Iterator[Row | Fault]:
-    """One row a file, numbered from 1.
+    """One row per file, numbered from 1.
 
     Raises:
         DataError: the folder cannot be read, or holds no such file.

@@ -1,4 +1,5 @@
-"""Files that are not read here, by their first bytes: what such a file is, and what to do with it.
+"""Files that RPSG does not read, recognized by their first bytes: what such a file is, and what to do with
+it.
 
 A byte that is not UTF-8 suggests another encoding, but trying one would only hide what such a file is.
 """
@@ -12,7 +13,7 @@ _PAGE = (
     "If it is a table for Excel, open it there and save it as .xlsx or .csv. If not, download the file "
     "again: a page to sign in may have come in its place."
 )
-#: The first bytes of files that are not read here, in small letters, what such a file is, and what to do.
+#: The first bytes of files that RPSG does not read, in lower case, what such a file is, and what to do.
 _OTHERS: tuple[tuple[bytes, str, str], ...] = (
     (b"%pdf-", "a PDF file", _TABLE),
     (b"{\\rtf", "a document of a word processor", _TABLE),

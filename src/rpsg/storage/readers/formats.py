@@ -62,7 +62,7 @@ def kind_of(source: Source, chosen: Format | None) -> Kind:
 
 
 def _check_other(source: Source) -> None:
-    """Raise DataError for a file that begins like one that is not read here."""
+    """Raise DataError for a file whose first bytes show a kind of file that RPSG does not read."""
     try:
         found = source.is_other()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""JSON Lines: one object a line. NaN reads as missing.
+"""JSON Lines: one object per line. NaN is read as a missing value.
 
 Every line is one row, and one that cannot be parsed does not affect the others. The keys of a row are
 private; the columns that the plan names are not. So an error may say that no row has a certain key, but not
@@ -68,7 +68,7 @@ def read_rows(
         if missing:
             missing = {name: None for name in missing if name not in values}
         row = list(map(values.get, names))
-        if "\\" in line and "\\u" in line:  # looking for one sign first is faster
+        if "\\" in line and "\\u" in line:  # it is faster to look for a single character first
             # Only such an escape can stand for half of a surrogate pair.
             row = [whole(value) if isinstance(value, str) else value for value in row]
         yield (number, row) if text in values else _no_key(path, number, text)
@@ -97,7 +97,7 @@ def _check_kind(source: Source) -> None:
 
 
 def _is_array(begins: str, objects: int) -> bool:
-    """Whether a file that begins like this is one array; at most the last line of such a file is an object
+    """Whether a file that begins like this is one array. In such a file, only the last line may be an object
     too.
     """
     return begins == "[" and objects <= 1

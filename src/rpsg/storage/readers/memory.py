@@ -82,7 +82,7 @@ def header_of(path: Path) -> list[str]:
 
 
 def check_columns(path: Path, columns: Columns) -> None:
-    """Raise DataError unless every wanted column is there, once; keys of rows are not named."""
+    """Raise DataError if a wanted column is missing or occurs twice. The message quotes no key of a row."""
     table = _HELD[str(path)]
     if not table.is_rows:
         check_header(CALLED, table.names, columns)

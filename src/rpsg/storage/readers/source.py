@@ -51,7 +51,7 @@ _PACKINGS: tuple[tuple[bytes, Callable[[bytes], bytes], Callable[[BinaryIO], Bin
     ),
 )
 _SIGN = 512
-_NO_TEXT = frozenset(range(9))  # control characters: no text has them, packed bytes soon do
+_NO_TEXT = frozenset(range(9))  # control characters: no text has any, packed data have many
 _BROKEN_PACKING = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error)
 _EXCEL = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _PARQUET = b"PAR1"
@@ -168,7 +168,7 @@ class Source:
                 try:
                     start = opened(file).read(_SIGN)
                 except _BROKEN_PACKING:
-                    return None  # whoever reads it says so
+                    return None  # damaged: the reader reports it
             if _opener(start) is not None or start.startswith((_PARQUET, *_EXCEL)):
                 return "compressed more than once", "Unpack it until a table is there, and give that."
         return named_by_start(start)
@@ -276,7 +276,7 @@ class _Recoded(io.RawIOBase):
         try:
             return self._decoder.decode(piece, final=self._done).encode("utf-8", "surrogateescape")
         except UnicodeError:
-            pass  # the error contains a piece of the file, so it must not become the cause of another
+            pass  # the error contains a piece of the file, so no other error may be chained to it
         raise DataError(
             f"{self._called} is not in the encoding {self._codec}.",
             hint="Name the right one with --encoding. To guess it: file --mime-encoding FILE",

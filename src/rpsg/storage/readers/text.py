@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from rpsg.storage.readers.source import Source
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
-#: The number of bytes that are read at a time; at most as many more are read up to the end of the last line.
+#: The number of bytes that are read at a time. Up to the same number again is read to the end of the last
+#: line.
 BLOCK = 1 << 18
 #: The positions in a block where a line ends: after a line feed, or after a return without a line feed.
 _AFTER_LINE = re.compile(rb"(?<=\n)(?!\Z)|(?<=\r)(?![\r\n]|\Z)")
@@ -75,7 +76,7 @@ class LineBlock(NamedTuple):
 
 
 def line_blocks(source: Source, squeezed: Callable[[bytes], bytes]) -> Iterator[LineBlock]:
-    """The lines in blocks; of a line over 64 MiB, only what ``squeezed`` keeps of its pieces.
+    """The lines in blocks. From a line over 64 MiB, only what ``squeezed`` keeps of its pieces remains.
 
     A line also ends at each return without a line feed, which is how some programs end lines. How other lines
     end does not matter, because no single row may decide how all rows are read.
@@ -135,7 +136,7 @@ def _pieces(block: bytes) -> list[bytes]:
 def _texts(block: bytes, pieces: list[bytes]) -> list[str] | None:
     """The lines of a block as text; None if one is not UTF-8 or has a byte order mark.
 
-    Without a call of our own for each line, this takes half the time.
+    Lines are converted together, because calling a function for each line takes twice as long.
     """
     if codecs.BOM_UTF8 in block:
         return None
@@ -198,7 +199,7 @@ def decoded(source: Source, line: bytes, *, number: int, offset: int, mixed: boo
     try:
         return line.decode()
     except UnicodeDecodeError as error:
-        wrong_byte = error.start  # the error contains the line, so it must not become the cause of another
+        wrong_byte = error.start  # the error contains the line, so no other error may be chained to it
     if source.encoding:
         return Problem(
             NOT_ENCODED,

@@ -1,4 +1,4 @@
-"""Conversations that a file holds as lists of turns, as text with one turn a line."""
+"""Conversations that a file holds as lists of turns, as text with one turn per line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SAID = ("text", "content", "value", "utterance", "message")
 
 
 def in_one_text(value: object) -> str | None:
-    """The turns in one text, such as "Doctor: Where does it hurt?", one a line; None for anything else.
+    """The turns in one text, such as "Doctor: Where does it hurt?", one per line; None for anything else.
 
     A turn is an object with one of the keys in ``SPEAKER`` and one of those in ``SAID``. Every line break
     within a turn becomes a space. An empty list has no text.
