@@ -281,6 +281,25 @@ def test_a_setting_that_the_method_refuses_is_found(rpsg: Rpsg, monkeypatch: pyt
     assert findings(rpsg)["settings"]["status"] == "fail"
 
 
+def test_the_file_and_its_columns_are_looked_at_as_a_run_would(rpsg: Rpsg, tmp_path: Path) -> None:
+    file = tmp_path / "notes.csv"
+    file.write_text("note,patient\nprivate words,1\n")
+    assert findings(rpsg, str(file), "--text", "note", "--user", "patient")["data"]["status"] == "ok"
+    wrong = findings(rpsg, str(file), "--text", "notes")["data"]
+    assert wrong["status"] == "fail"
+    assert "no column 'notes'" in wrong["detail"]
+    assert "--text 'note'" in wrong["fix"]
+    assert "does not exist" in findings(rpsg, str(tmp_path / "nothing.csv"))["data"]["detail"]
+    assert rpsg(*FAKES, str(tmp_path / "nothing.csv")).code == 1
+
+
+def test_a_server_that_only_asks_to_wait_is_not_waited_for_longer_than_a_minute(rpsg: Rpsg) -> None:
+    with FaultyServer(lambda _: (429, {}, "Retry-After: 120")) as server:
+        found = findings(rpsg, "--writer", "openai:m", "--base-url", server.url)["writer"]
+    assert found["status"] == "fail"
+    assert "asks for a wait of 2 minutes" in found["detail"]
+
+
 def test_it_takes_the_options_of_models_and_servers_that_a_run_takes(
     rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,24 @@ def test_a_plan_without_data_is_not_approved(rpsg: Rpsg) -> None:
     assert "a run would stop before it spends anything" in shown.out
     assert "No data is named" in shown.out
     assert "Nothing was spent. Run it with" not in shown.out
+
+
+def test_a_run_without_a_state_folder_ends_in_7_and_names_the_variable(
+    rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("notes.jsonl").write_text('{"text": "some words"}\n' * 200)
+    monkeypatch.setenv("RPSG_HOME", "/proc/nowhere")
+    shown = rpsg("run", "notes.jsonl", *FAKES, "--epsilon", "8", "--size", "8", "-o", "run")
+    assert shown.code == 7, shown.err
+    assert "RPSG_HOME" in shown.err
+    assert "bug" not in shown.err
+
+
+def test_a_full_disk_of_the_state_folder_is_an_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = shutil.disk_usage("/")._replace(free=4096)
+    assert "is full" not in obstacles()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    assert "is full. Free some space: df -h" in obstacles()
 
 
 def test_a_missing_key_is_an_obstacle_and_a_local_server_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from rpsg.testing.lab import plugged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from importlib.metadata import EntryPoint
     from pathlib import Path
 
     from tests.conftest import Lab
@@ -51,7 +52,12 @@ def test_a_dry_run_does_not_list_installed_packages_for_each_cell(
 ) -> None:
     """Reading the metadata of all packages took most of the time of a forecast, and each cell has one."""
     file, listed = matrix_file(seeds=[0, 1, 2]), list[str]()
-    monkeypatch.setattr("rpsg.registry.entry_points", lambda group: listed.append(group) or [])
+
+    def installed(*, group: str) -> list[EntryPoint]:
+        listed.append(group)
+        return []
+
+    monkeypatch.setattr("rpsg.registry.entry_points", installed)
     assert main(["compare", str(file), "--dry-run"]) == 0
     assert len(listed) <= 2  # those of metrics, and those of embedders for the evaluation
 

@@ -91,7 +91,7 @@ def test_a_cell_that_holds_all_rows_is_compared_in_parts() -> None:
 
 def test_a_near_duplicate_is_found_in_each_part_of_a_cell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neighbours, "BLOCK", 4)
-    rows = neighbours._with_rest(quantized(np.eye(10, dtype=np.float32)))
+    rows = neighbours.with_rest(quantized(np.eye(10, dtype=np.float32)))
     cells = neighbours.Cells(neighbours.PROBES, 11)
     cells.add(rows[:9], np.zeros(9, np.int64))
     nearest = np.tile(np.arange(neighbours.PROBES), (10, 1))
@@ -110,7 +110,7 @@ def test_the_number_of_comparisons_does_not_grow_with_the_square_of_the_texts(
 def compared(monkeypatch: pytest.MonkeyPatch, count: int) -> int:
     """The number of pairs that are compared for so many rows without duplicates."""
     pairs = count * max(neighbours.PROBES, count // neighbours.CELL)  # with the centres
-    compares = neighbours._near
+    compares = neighbours.near_pairs
 
     def counts(rows: Any, some: Any, others: Any, among: Any, limit: float) -> Any:
         nonlocal pairs
@@ -118,7 +118,7 @@ def compared(monkeypatch: pytest.MonkeyPatch, count: int) -> int:
         return compares(rows, some, others, among, limit)
 
     with monkeypatch.context() as patched:
-        patched.setattr(neighbours, "_near", counts)
+        patched.setattr(neighbours, "near_pairs", counts)
         distinct(unit(np.random.default_rng(1).normal(size=(count, 16))), LIMIT)
     return pairs
 

@@ -23,6 +23,7 @@ from rpsg.privacy.private import open_private
 from rpsg.storage.readers import read_by_rule
 from rpsg.storage.readers.columns import Columns
 from rpsg.storage.readers.csv import _PhysicalLines
+from rpsg.storage.readers.memory import held
 from rpsg.storage.readers.rows import DocumentMaker
 from rpsg.storage.readers.spelling import MISSING, clean, spelled
 
@@ -134,11 +135,10 @@ def test_people_are_told_apart_whatever_type_the_column_has(tmp_path: Path, user
     assert len({row.user for row in read(path, user="user")}) == 2
 
 
-def test_lists_and_objects_are_nobody(tmp_path: Path) -> None:
-    path = tmp_path / "a.parquet"
+def test_lists_and_objects_are_nobody() -> None:
     days = pa.array([[2**31 - 1], None], pa.list_(pa.date32()))
-    pq.write_table(pa.table({"text": ["tea", "oil"], "user": days}), path)
-    reading = open_private(read_by_rule(DataSection(path=str(path), user="user"), tells=True))
+    with held(pa.table({"text": ["tea", "oil"], "user": days})) as path:
+        reading = open_private(read_by_rule(DataSection(path=str(path), user="user"), tells=True))
     assert {reason: places.first for reason, places in reading.left_out.items()} == {
         "the user is a list or an object": [1],
         "the user is missing": [2],

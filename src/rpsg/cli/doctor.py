@@ -18,27 +18,32 @@ if TYPE_CHECKING:
 _SIGNS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")}
 
 
-@functools.partial(
-    takes_settings, settings=tuple(s for s in SETTINGS if s.key.startswith(("models.", "server.", "engine.")))
-)
+@functools.partial(takes_settings, settings=tuple(s for s in SETTINGS if s.key != "data.path"))
 def doctor(
     given: dict[str, Any],
-    run: Annotated[
+    where: Annotated[
         Path | None,
-        typer.Argument(metavar="RUN", help="A run folder whose file permissions are checked too."),
+        typer.Argument(
+            metavar="DATA|RUN",
+            help="The private texts, whose header is checked; or a run folder, whose permissions are.",
+        ),
     ] = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Check this machine: packages, weights, keys, file permissions, randomness, and that the writer works.
 
-    Each problem comes with what to do about it; if there is a problem, the exit code is 1. No private text is
-    read.
+    It takes the options of rpsg run. Each problem comes with what to do about it; if there is a problem, the
+    exit code is 1. No private row is used.
     """
     from rpsg import api
     from rpsg.cli.console import Screen, print_json
     from rpsg.cli.settings import gather, make_plan
+    from rpsg.storage.layout import RUN
 
+    run = where if where is not None and (where / RUN).is_file() else None
+    if where is not None and run is None:
+        given["data.path"] = str(where)
     plan = make_plan(gather(given, config, os.environ))
     screen, found = Screen.stdout(), []
     for finding in api.examine(plan, run):

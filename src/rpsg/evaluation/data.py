@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 CORPUS, CEILING, REAL = "corpus", "ceiling", "real"
 _OPTIONS = re.compile(r"(?<= )--(text|label)\b")
-_ENCODING = re.compile(r"add: --encoding \S+")
+_ENCODING = re.compile(r"add: --encoding .*")
 OWN_DATA = (
     "The corpus was made from these texts, so the figures also reflect how much it copies. Hold "
     "some texts back before a run, and name those with --real."

@@ -66,7 +66,7 @@ _HINTS: tuple[tuple[str, str], ...] = (
         "The model gives empty answers: test it without RPSG, or use another --writer.",
     ),
 )
-_OTHER = "Test the server with: rpsg doctor; or use another --writer."
+_OTHER = "Test the server with: rpsg doctor; read its log; or use another --writer."
 
 
 def hint_for(reason: str) -> str:

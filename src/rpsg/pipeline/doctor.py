@@ -1,4 +1,4 @@
-"""What works on this machine and what does not, each with the fix. No private text is read.
+"""What works on this machine and what does not, each with the fix. No private row is used.
 
 The checks are independent: if one fails or breaks, all others are still shown.
 """
@@ -28,6 +28,8 @@ from rpsg.pipeline.doctor_models import model_checks
 from rpsg.privacy.odometer import state_folder
 from rpsg.release.run import Diagnosis
 from rpsg.storage.layout import EVIDENCE, PRIVATE, RUN
+from rpsg.storage.readers import check_columns
+from rpsg.storage.readers.source import STDIN
 from rpsg.version import VERSION
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ def examine(plan: Plan, run: Path | None = None) -> Iterator[Diagnosis]:
         ("noise", _noise),
         ("keys", lambda: _keys(plan)),
         ("settings", lambda: _settings(plan)),
+        *((("data", lambda: _data(plan)),) if plan.data.path not in {"", STDIN} else ()),
         *((("ray", lambda: _ray(plan)),) if plan.engine.kind == "ray" else ()),
         *model_checks(plan),
     )
@@ -253,6 +256,12 @@ def _ray(plan: Plan) -> Diagnosis:
     there, nodes = ray.cluster_resources(), sum(bool(node["Alive"]) for node in ray.nodes())
     detail = f"{counted(nodes, 'node')}, {there.get('CPU', 0):g} processors, {there.get('GPU', 0):g} GPUs"
     return Diagnosis("ray", "ok", f"{here}; the cluster has {detail}")
+
+
+def _data(plan: Plan) -> Diagnosis:
+    """Whether a run can read the file, as ``rpsg plan`` finds out: no row is used."""
+    check_columns(plan.data)
+    return Diagnosis("data", "ok", "the file is there and has the columns that the plan names")
 
 
 def _settings(plan: Plan) -> Diagnosis:

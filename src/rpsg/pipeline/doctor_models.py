@@ -11,6 +11,7 @@ from rpsg.methods.named import method_of
 from rpsg.models import download as assets
 from rpsg.models.build import EMBEDDER_WEIGHTS
 from rpsg.models.catalog import CATALOGUE
+from rpsg.models.openai.writer import ServerWriter
 from rpsg.models.scorer_check import check_scorer
 from rpsg.models.server_hints import hint_for
 from rpsg.pipeline.forecast import SERVED
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from rpsg.protocols import Embedder, Model
 
 _SENTENCES = ("The tea was warm and sweet.", "A cup of hot tea.", "The engine lost its oil.")
+#: How long a server may refuse the one request; a run waits longer.
+_MOST_SECONDS = 60.0
 _GLAD, _ANGRY = "I love it, it is wonderful.", "I hate it, it is terrible."
 
 
@@ -110,6 +113,8 @@ def _writer(plan: Plan) -> Diagnosis:
     writer = registry.writer(
         models.writer, slots=1, threads=1, context=models.context, form=models.form, server=plan.server
     )
+    if isinstance(writer, ServerWriter):
+        writer.hurry(_MOST_SECONDS)
     prompt = (Message("system", "You answer with one word."), Message("user", "Say yes."))
     request = Request(prompt, max_tokens=32 if models.writer.partition(":")[0] in SERVED else 1, seed=1)
     (reply,) = writer.write([request])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from rpsg import registry
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
 
 
+#: The keys and the account book of a first run need less.
+_LEAST_DISK = 1 << 20
+
+
 def obstacles(plan: Plan) -> Iterator[str]:
     """Each sentence says what is wrong, and what to do."""
     if method_of(plan).reads_private:
@@ -35,6 +41,8 @@ def obstacles(plan: Plan) -> Iterator[str]:
         above = nearest(state_folder())
         if not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
             yield f"{state_folder()} cannot be written. Name another folder: export RPSG_HOME=FOLDER"
+        elif shutil.disk_usage(above).free < _LEAST_DISK:
+            yield f"The disk of {state_folder()} is full. Free some space: df -h {quote(str(above))}"
     yield from packages.missing(plan)
     yield from _models(plan)
 

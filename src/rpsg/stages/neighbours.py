@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rpsg.stages.text_rows import TextRows
 
     Kept = npt.NDArray[np.bool_]
-    #: Whole rows, after the length of what is not in their head (``_with_rest``).
+    #: Whole rows, after the length of what is not in their head (``with_rest``).
     Rows = npt.NDArray[np.float32]
     AnyRows = Rows | npt.NDArray[np.int16]
     Indices = npt.NDArray[np.int64]
@@ -55,14 +55,14 @@ def distinct_of_all(vectors: npt.NDArray[np.float32], limit: float) -> Kept:
     """Which rows are not nearer than ``limit`` (in steps squared) to any earlier row that is kept; shape
     (rows,).
     """
-    rows = _with_rest(quantized(vectors))
+    rows = with_rest(quantized(vectors))
     stays = np.zeros(len(rows), np.bool_)
     for start in range(0, len(rows), BLOCK):
         block = np.arange(start, min(start + BLOCK, len(rows)))
         near = np.zeros(len(block), np.bool_)
         before = np.flatnonzero(stays[:start])
         for part in range(0, len(before), BLOCK):
-            near[_near(rows, block, rows, before[part : part + BLOCK], limit)[0] - start] = True
+            near[near_pairs(rows, block, rows, before[part : part + BLOCK], limit)[0] - start] = True
         stays[block] = _first_ones(near, _in_blocks(rows[start : start + BLOCK], near, limit))
     return stays
 
@@ -79,7 +79,7 @@ def distinct(vectors: npt.NDArray[np.float32] | TextRows, limit: float) -> Kept:
         nearest = np.concatenate(
             [_nearest(whole[at : at + BLOCK] @ centres.T) for at in range(0, len(whole), BLOCK)]
         )
-        rows = _with_rest(whole)
+        rows = with_rest(whole)
         near = cells.has_near(rows, nearest, limit)
         pairs = chain(_in_blocks(rows, near, limit), _in_cells(rows, nearest, near, limit))
         own = _first_ones(near, pairs)
@@ -88,7 +88,7 @@ def distinct(vectors: npt.NDArray[np.float32] | TextRows, limit: float) -> Kept:
     return stays
 
 
-def _with_rest(whole: npt.NDArray[np.float32]) -> Rows:
+def with_rest(whole: npt.NDArray[np.float32]) -> Rows:
     """Quantized rows, each after the length of its numbers beyond the head, rounded up to whole steps."""
     rest = whole[:, whole.shape[1] // HEAD :]
     length = np.ceil(np.sqrt(np.einsum("ri,ri->r", rest, rest)))
@@ -105,7 +105,7 @@ def _nearest(products: npt.NDArray[np.float32]) -> Indices:
     return found
 
 
-def _near(rows: Rows, some: Indices, others: AnyRows, among: Indices, limit: float) -> Near:
+def near_pairs(rows: Rows, some: Indices, others: AnyRows, among: Indices, limit: float) -> Near:
     """The rows in ``some`` that are nearer than ``limit`` to one in ``among``, the ones that may be near, and
     which are near to which. If ``others`` are the same rows, only earlier ones count.
     """
@@ -128,7 +128,7 @@ def _in_blocks(rows: Rows, near: Kept, limit: float) -> Iterator[Near]:
     for first in range(0, len(rows), BLOCK):
         block = left[slice(*np.searchsorted(left, [first, first + BLOCK]))]
         for start in range(0, len(block), PART):
-            yield _near(rows, block[start : start + PART], rows, block[: start + PART], limit)
+            yield near_pairs(rows, block[start : start + PART], rows, block[: start + PART], limit)
 
 
 def _in_cells(rows: Rows, nearest: Indices, near: Kept, limit: float) -> Iterator[Near]:
@@ -140,7 +140,7 @@ def _in_cells(rows: Rows, nearest: Indices, near: Kept, limit: float) -> Iterato
         visitors, members = places // PROBES, places[places % PROBES == 0] // PROBES
         for start in range(0, len(visitors), PART):
             some = visitors[start : start + PART]
-            yield _near(rows, some, rows, members[: np.searchsorted(members, some[-1])], limit)
+            yield near_pairs(rows, some, rows, members[: np.searchsorted(members, some[-1])], limit)
 
 
 def _by_cell(nearest: Indices) -> Iterator[tuple[int, Indices]]:
@@ -193,5 +193,5 @@ class Cells:
                 if not len(some):
                     break
                 held = np.arange(start, min(start + BLOCK, self.held[cell]))
-                near[_near(rows, some, self._rows[cell], held, limit)[0]] = True
+                near[near_pairs(rows, some, self._rows[cell], held, limit)[0]] = True
         return near

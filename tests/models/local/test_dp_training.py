@@ -10,7 +10,7 @@ from tests.models.local.tiny import causal_folder
 
 from rpsg.errors import ModelError, RunError
 from rpsg.models.transformers.batching import one_thread_each
-from rpsg.models.transformers.clipped_gradients import ClippedGradients, TokenSequence
+from rpsg.models.transformers.clipped_gradients import MOST_TOKENS, ClippedGradients, TokenSequence
 from rpsg.models.transformers.dp_training import (
     Recipe,
     Trainer,
@@ -77,10 +77,10 @@ def loss_of(model: Any, row: TokenSequence) -> Any:
     return -own[row.start - 1 :].mean()
 
 
-def by_hand(model: Any, weights: list[Any], clip: float) -> list[Any]:
+def by_hand(model: Any, weights: list[Any], clip: float, people: Any = PEOPLE) -> list[Any]:
     """The sum of clipped gradients, person after person and text after text."""
     sums = [torch.zeros_like(weight) for weight in weights]
-    for rows in PEOPLE:
+    for rows in people:
         found = torch.autograd.grad(sum(loss_of(model, row) for row in rows), weights)
         length = torch.sqrt(sum(part.square().sum() for part in found))
         for total, part in zip(sums, found, strict=True):
@@ -105,6 +105,47 @@ def test_each_person_is_clipped_alone_with_all_of_its_texts(folder: Path, kind: 
     assert length_of(expected) > 0.1
     for one, other in zip(found, expected, strict=True):
         assert torch.allclose(one, other, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["lora", "full"])
+@pytest.mark.parametrize("tokens", [1, 30, 1024])
+def test_batches_of_texts_of_similar_length_add_up_to_the_same(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, kind: str, tokens: int
+) -> None:
+    """However few tokens fit, also if the texts of one person take several batches."""
+    monkeypatch.setitem(MOST_TOKENS, "cpu", tokens)
+    lengths = [(3,), (17, 2, 9), (9,), (4, 30), (12,), (31,), (8,)]
+    people = [
+        [TokenSequence([(7 * person + 3 * i) % 90 + 5 for i in range(1 + n)], 1 + n % 2) for n in own]
+        for person, own in enumerate(lengths)
+    ]
+    model = model_of(folder, kind)
+    weights = [p for p in model.parameters() if p.requires_grad]
+    expected = by_hand(model, weights, 0.5, people)
+    with without_dropout(model):
+        gradients = ClippedGradients(model, weights, 0.5)
+        found = gradients.of(people)
+        gradients.close()
+    assert length_of(expected) > 0.1
+    for one, other in zip(found, expected, strict=True):
+        assert torch.allclose(one, other, rtol=1e-3, atol=1e-4)
+
+
+def test_little_is_computed_for_padding(folder: Path) -> None:
+    """Short and long texts take turns, and the model still sees hardly more tokens than there are."""
+    people = [[TokenSequence([*range(5, 5 + (90 if n % 2 else 10))], 1)] for n in range(24)]
+    shapes = list[tuple[int, ...]]()
+    model = model_of(folder, "lora")
+    model.register_forward_pre_hook(
+        lambda _, given, named: shapes.append(tuple(named["input_ids"].shape)), with_kwargs=True
+    )
+    with without_dropout(model):
+        gradients = ClippedGradients(model, [p for p in model.parameters() if p.requires_grad], 1.0)
+        gradients.of(people)
+        gradients.close()
+    real = sum(len(row.ids) for (row,) in people)
+    assert real <= sum(rows * width for rows, width in shapes) < 1.2 * real
+    assert max(rows * width for rows, width in shapes) <= MOST_TOKENS["cpu"]
 
 
 def test_one_person_never_moves_the_sum_by_more_than_the_clipping_length(folder: Path) -> None:

@@ -16,8 +16,10 @@ from tests.models.local.tiny import causal_folder, character_tokenizer
 
 from rpsg import registry
 from rpsg.errors import ModelError, UsageError
+from rpsg.models.transformers import prompts
 from rpsg.models.transformers import writer as module
-from rpsg.models.transformers.generation import draw, prompt_of, tiles_of, write_tile
+from rpsg.models.transformers.generation import draw, write_tile
+from rpsg.models.transformers.prompts import prompt_of, tiles_of
 from rpsg.models.transformers.weights import find_weights
 from rpsg.models.transformers.writer import TransformersWriter
 from rpsg.protocols import Message, Reply, Request
@@ -44,6 +46,43 @@ def test_neither_slots_nor_cores_change_a_text(writer: TransformersWriter, folde
     asks = [replace(ASK, seed=seed, max_tokens=10 + seed) for seed in range(20)]
     assert narrow.write(asks) == writer.write(asks)
     assert narrow.name == writer.name
+
+
+def shown(last: str, seed: int = 4, examples: int = 3) -> Request:
+    """A request with examples, which are the same for each."""
+    pairs = [(f"Product: tea {k}\nReview:", "We drink it each day. " * (k + 1)) for k in range(examples)]
+    turns = [m for ask, text in pairs for m in (Message("user", ask), Message("assistant", text))]
+    return Request((*turns, Message("user", f"Product: {last}\nReview:")), max_tokens=20, seed=seed)
+
+
+@pytest.mark.parametrize("chat", [True, False])
+def test_requests_with_the_same_examples_share_their_tokens_and_a_batch(*, chat: bool) -> None:
+    tokenizer = character_tokenizer(chat=chat)
+    asks = [shown("figs"), shown("oats", examples=4), shown("dates, two boxes of them"), shown("nuts")]
+    made = [prompt_of(k, ask, tokenizer) for k, ask in enumerate(asks)]
+    assert made[0].beginning == made[3].beginning
+    assert tokenizer.decode(made[0].beginning).count("We drink it each day.") == 6
+    assert tokenizer.decode(made[0].ids[made[0].shared :]).lstrip().startswith("Product: figs")
+    assert {frozenset(p.index for p in tile) for tile in tiles_of(made, rows=8)} >= {frozenset({1})}
+    assert any({0, 3} <= {p.index for p in tile} for tile in tiles_of(made, rows=8))
+
+
+def test_examples_computed_once_give_each_text_that_they_give_alone(writer: TransformersWriter) -> None:
+    asks = [shown("figs" + "s" * k, seed=k) for k in range(11)]
+    together = writer.write([*asks, ASK])
+    assert together == [writer.write([ask])[0] for ask in [*asks, ASK]]
+    assert len({reply.text for reply in together}) > 6
+
+
+def test_examples_computed_apart_say_the_same_as_a_whole_prompt(
+    writer: TransformersWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Positions and masks are right: the likeliest tokens do not depend on where a prompt is divided."""
+    asks = [replace(shown("figs" + "s" * k), temperature=0.0) for k in range(5)]
+    divided = writer.write(asks)
+    monkeypatch.setattr(prompts, "_WORTH_SHARING", 10**9)
+    assert prompt_of(0, asks[0], character_tokenizer()).shared == 0
+    assert writer.write(asks) == divided
 
 
 def test_a_text_ends_before_its_stop(writer: TransformersWriter) -> None:
@@ -169,7 +208,7 @@ def test_prompts_of_one_width_stand_together_longest_answers_first() -> None:
     tiles = tiles_of([prompt_of(k, ask, tokenizer) for k, ask in enumerate(asks)], rows=2)
     assert [[prompt.index for prompt in tile] for tile in tiles] == [[3, 1], [2, 4], [0]]
     assert all(len({prompt.width for prompt in tile}) == 1 for tile in tiles)
-    assert all(prompt.width > len(prompt.ids) for tile in tiles for prompt in tile)
+    assert all(prompt.width >= len(prompt.ids) - 1 for tile in tiles for prompt in tile)
 
 
 def test_tokens_are_drawn_as_often_as_the_model_says() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socketserver
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -130,6 +131,17 @@ def test_what_is_no_text_has_its_cause_and_a_hint_for_it(what: str) -> None:
     assert (reply.finish, reply.text) == ("error", "")
     assert reason in reply.error
     assert hint in hint_for(reply.error)
+
+
+@pytest.mark.parametrize("begins", ["", "My order"])
+def test_a_text_far_beyond_the_maximum_of_tokens_is_cut_after_as_many_words(begins: str) -> None:
+    """Some servers ignore max_tokens, so that a card for a short text got one of thousands of words."""
+    words = [f"word{n}" for n in range(3_000)]
+    most = ASK.max_tokens + len(begins.split())
+    reply = says(answer(" ".join(words)), replace(ASK, begins=begins))
+    assert (reply.text, reply.finish) == (" ".join(words[:most]), "length")
+    reply = says(answer(" ".join(words[:most])), replace(ASK, begins=begins))
+    assert (reply.text, reply.finish) == (" ".join(words[:most]), "stop")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

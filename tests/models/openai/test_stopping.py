@@ -53,6 +53,10 @@ def test_a_wait_of_hours_is_told_and_not_waited() -> None:
         says((429, {}, "Retry-After: 3600"))
     with pytest.raises(ModelError, match="asks for a wait of 24 hours"):
         says((429, {}, "Retry-After: 86400"))
+    with pytest.raises(ModelError, match="asks for a wait of 31 days"):
+        says((429, {}, f"Retry-After: {86400 * 31}"))
+    with pytest.raises(ModelError, match="asks for a wait of more than a year"):
+        says((429, {}, "Retry-After: " + "9" * 400))
 
 
 def test_a_server_that_gives_nobody_a_text_is_not_asked_forever() -> None:

@@ -129,6 +129,10 @@ SENT: dict[str, tuple[Talk, str]] = {
     "parts of a text": (answers(head(body=TEXT_AS_PARTS), TEXT_AS_PARTS), "A text."),
     "a late first byte": (answers(head(), GOOD, after=0.3), "A text."),
     "chunks without an end": (answers(CHUNKED, b'5\r\n{"cho\r\n'), "the connection was cut"),
+    "an end in the middle that looks like the end": (
+        answers(head("200 OK", body=None), GOOD[:30]),
+        "the connection was cut",
+    ),
     "a reset in the middle": (answers(head(), GOOD[:20], reset=True), "the connection was cut"),
     "nothing at all": (answers(b""), "the connection was cut"),
     "an empty body": (answers(head(body=b"")), "the answer is not JSON"),

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from rpsg.models.documents import document_of
@@ -32,6 +34,7 @@ _THOUGHTS = frozenset({"thinking", "reasoning"})
 _FILTERED = frozenset({"content_filter", "safety", "recitation", "prohibited_content", "blocklist"})
 # What every server accepts as a seed: a positive 32-bit number.
 _SEEDS = 2**31 - 1
+_WORD = re.compile(r"\S+")
 # OpenAI refuses a request with more stop sequences than this; RPSG applies the rest to the answer itself.
 _MAX_STOPS = 4
 # The number of answers remembered to detect repeated ones.
@@ -193,7 +196,8 @@ def read_reply(answer: dict[str, Any], request: Request, *, continues: bool, cut
     """The reply in an answer of either API; UnusableError if there is none.
 
     ``continues``: the server was to continue ``request.begins``; some servers repeat these words, but the
-    reply has them once. ``cuts``: the server has no stop sequences, so they are applied here.
+    reply has them once. ``cuts``: the server has no stop sequences, so they are applied here. A server may
+    also ignore the maximum of tokens: then the text is cut after as many words.
     """
     choice = _choice(answer)
     finish = choice.get("finish_reason")
@@ -211,6 +215,9 @@ def read_reply(answer: dict[str, Any], request: Request, *, continues: bool, cut
     stops = [at for mark in request.stop if cuts and mark and (at := text.find(mark, start)) >= 0]
     if stops:
         text, ended = text[: min(stops)], "stop"
+    most = request.max_tokens + len(request.begins.split())
+    if (end := next(islice(_WORD.finditer(text), most, None), None)) is not None:
+        text, ended = text[: end.start()].rstrip(), "length"  # a word is at least one token
     usage = answer.get("usage")
     counts = (
         (usage.get(name) for name in ("prompt_tokens", "completion_tokens"))

@@ -11,6 +11,7 @@ import asyncio
 import heapq
 import threading
 import time
+from dataclasses import replace
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -66,6 +67,10 @@ class ServerClient:
     def tell_trouble(self, note: Callable[[str], None]) -> None:
         """Call ``note`` once, at the first failure of a server that has not answered yet."""
         self._state.note = note
+
+    def hurry(self, seconds: float) -> None:
+        """Give up after ``seconds`` without a text, however the server asks to wait."""
+        self._config = replace(self._config, patience=seconds)
 
     def batch(self, questions: Questions[Read], task: str, count: int) -> BatchClient[Read]:
         """A batch of ``count`` requests for ``task``, such as "chat/completions"."""

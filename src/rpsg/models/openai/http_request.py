@@ -139,7 +139,11 @@ class HttpClient:
         if status == 200:
             self._took.append((asyncio.get_running_loop().time() - began, size))
             self._newest = max(self._newest, began)
-        return HttpResponse(status, self._unpacked(received, headers), _wait(headers))
+        unpacked = self._unpacked(received, headers)
+        if status == 200 and unpacked.lstrip().startswith(b"{") and not unpacked.rstrip().endswith(b"}"):
+            # Some proxies end an answer in the middle as if that were its end.
+            raise LostError("the connection was cut")
+        return HttpResponse(status, unpacked, _wait(headers))
 
     @asynccontextmanager
     async def _deadline(self, patience: float, size: float) -> AsyncIterator[None]:
@@ -219,7 +223,11 @@ def _wait(headers: Mapping[str, str]) -> float | None:
 
 
 def wait_in_words(seconds: float) -> str:
-    """``seconds`` as minutes, or as hours from two hours on."""
+    """``seconds`` as minutes, as hours from two hours on, or as days from two days on."""
+    if seconds > 86400 * 366:
+        return "more than a year"
+    if seconds >= 86400 * 2:
+        return f"{seconds / 86400:.0f} days"
     return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.0f} hours"
 
 

@@ -42,6 +42,10 @@ class ServerWriter(ServerModel):
         """As ``rpsg.protocols.TellsTrouble`` says; ``note`` is called from another thread."""
         self._client.tell_trouble(note)
 
+    def hurry(self, seconds: float) -> None:
+        """Give up after ``seconds`` without a text, even if the server only asks to wait."""
+        self._client.hurry(seconds)
+
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
         """Replies in the order of the requests; ``on_reply`` runs in the calling thread as each is done.
 

@@ -11,16 +11,22 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from rpsg.errors import needed
 from rpsg.models.transformers.weights import BYTES, import_torch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    #: Some texts, each with the number of its person.
+    Batch = list[tuple[int, "TokenSequence"]]
 
 #: At most this many bytes for gradients of single examples, and this many examples at once.
 GRADIENTS, MOST_ROWS = 512 << 20, 32
+#: Marks a token whose successor is not learnt.
+NOT_LEARNT = -100
+#: At most this many tokens at once, with padding, by the kind of device. Larger batches have more padding and
+#: need more memory: a number for each token and each word of the vocabulary.
+MOST_TOKENS = {"cpu": 384, "cuda": 6144}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,7 @@ class ClippedGradients:
         self._torch, self._model, self._weights, self._clip = import_torch(), model, weights, clip
         size = sum(w.numel() for w in weights) * BYTES["float32"]
         self._most = max(1, min(MOST_ROWS, GRADIENTS // size))
+        self._most_tokens = MOST_TOKENS.get(model.device.type, MOST_TOKENS["cpu"])
         self._hooked = import_opacus().GradSampleModule(model, loss_reduction="sum")
 
     def close(self) -> None:
@@ -49,30 +56,36 @@ class ClippedGradients:
     def of(self, people: Sequence[Sequence[TokenSequence]]) -> list[Any]:
         """For each weight the sum over people of their clipped gradients; zeros without people."""
         sums = [self._torch.zeros_like(weight) for weight in self._weights]
-        waiting: list[tuple[int, TokenSequence]] = []
-        for person, rows in enumerate(people):
-            if waiting and len(waiting) + len(rows) > self._most:
-                self._add(waiting, sums)
-                waiting = []
-            waiting += [(person, row) for row in rows]
-        if waiting:
-            self._add(waiting, sums)
+        texts = [[(person, row) for row in rows] for person, rows in enumerate(people) if rows]
+        for batch in self._joined(texts):
+            self._add(batch, sums)
         return sums
 
-    def _add(self, rows: Sequence[tuple[int, TokenSequence]], sums: Sequence[Any]) -> None:
+    def _joined(self, groups: Iterable[Batch]) -> Iterator[Batch]:
+        """Batches of whole groups, the shortest first, so that each batch has little padding."""
+        batch: Batch = []
+        for group in sorted(groups, key=_width):
+            rows = len(batch) + len(group)
+            if batch and (rows > self._most or rows * _width(group) > self._most_tokens):
+                yield batch
+                batch = []
+            batch = [*batch, *group]
+        if batch:
+            yield batch
+
+    def _add(self, batch: Batch, sums: Sequence[Any]) -> None:
         """Add the clipped gradients of some people, each with all of its rows, to ``sums``."""
         torch = self._torch
-        owners = torch.tensor(np.unique([person for person, _ in rows], return_inverse=True)[1])
-        count = int(owners.max()) + 1
+        places = {person: place for place, person in enumerate(dict.fromkeys(person for person, _ in batch))}
         each = [
-            torch.zeros(count, *weight.shape, device=weight.device, dtype=weight.dtype)
+            torch.zeros(len(places), *weight.shape, device=weight.device, dtype=weight.dtype)
             for weight in self._weights
         ]
-        for start in range(0, len(rows), self._most):  # a person with more rows than fit takes several parts
-            part = slice(start, start + self._most)
-            self._backward([row for _, row in rows[part]])
+        for part in self._joined([text] for text in batch):  # a person with many texts takes several parts
+            owners = torch.tensor([places[person] for person, _ in part])
+            self._backward([row for _, row in part])
             for weight, total in zip(self._weights, each, strict=True):
-                total.index_add_(0, owners[part].to(total.device), weight.grad_sample)
+                total.index_add_(0, owners.to(total.device), weight.grad_sample)
                 weight.grad_sample = weight.grad = None
         squares = sum(total.flatten(1).square().sum(dim=1) for total in each)
         lengths = squares.sqrt()
@@ -84,28 +97,40 @@ class ClippedGradients:
     def _backward(self, rows: Sequence[TokenSequence]) -> None:
         """Per-example gradients of the mean loss of each row's own text."""
         torch, device = self._torch, self._model.device
-        width = max(len(row.ids) for row in rows)
+        width, first = max(len(row.ids) for row in rows), max(0, min(row.start for row in rows) - 1)
         ids = torch.zeros(len(rows), width, dtype=torch.long)
-        mask, learnt = torch.zeros_like(ids), torch.zeros_like(ids)
+        mask, following = torch.zeros_like(ids), torch.full_like(ids, NOT_LEARNT)
         for index, row in enumerate(rows):
-            ids[index, : len(row.ids)] = torch.tensor(row.ids)
-            mask[index, : len(row.ids)] = 1
-            learnt[index, row.start : len(row.ids)] = 1
+            own = torch.tensor(row.ids)
+            ids[index, : len(own)] = own
+            mask[index, : len(own)] = 1
+            learnt = max(row.start, 1)
+            following[index, learnt - 1 : len(own) - 1] = own[learnt:]
         # One row of positions per text: if texts shared a row, its gradients would be those of all of them
         # together.
         positions = torch.arange(width).expand(len(rows), width)
         given = {"input_ids": ids, "attention_mask": mask, "position_ids": positions.contiguous()}
-        out = self._hooked(**{name: value.to(device) for name, value in given.items()}, use_cache=False)
-        losses = torch.nn.functional.cross_entropy(
-            out.logits[:, :-1].float().transpose(1, 2), ids[:, 1:].to(device), reduction="none"
+        out = self._hooked(
+            **{name: value.to(device) for name, value in given.items()},
+            use_cache=False,
+            logits_to_keep=width - first,  # what comes before the first token that is learnt is not needed
         )
-        wanted = learnt[:, 1:].to(device)
-        means = (losses * wanted).sum(dim=1) / wanted.sum(dim=1).clamp(min=1)
+        following = following[:, first:].to(device)
+        losses = torch.nn.functional.cross_entropy(
+            out.logits.float().flatten(0, 1), following.flatten(), ignore_index=NOT_LEARNT, reduction="none"
+        )
+        wanted = (following != NOT_LEARNT).sum(dim=1)
+        means = losses.view_as(following).sum(dim=1) / wanted.clamp(min=1)
         with warnings.catch_warnings():
             # torch warns about the first layers, whose inputs need no gradient. Their hooks work all the
             # same.
             warnings.filterwarnings("ignore", "Full backward hook is firing")
             means.sum().backward()
+
+
+def _width(batch: Batch) -> int:
+    """The length of the longest of these texts."""
+    return max(len(row.ids) for _, row in batch)
 
 
 def import_opacus() -> Any:

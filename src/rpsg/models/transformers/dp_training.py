@@ -24,8 +24,9 @@ from rpsg.models.transformers.clipped_gradients import (
     TokenSequence,
     import_opacus,
 )
-from rpsg.models.transformers.generation import GrowingText, Prompt, tiles_of, write_tile
+from rpsg.models.transformers.generation import GrowingText, write_tile
 from rpsg.models.transformers.lora import add_adapters, merge, set_state, state_of
+from rpsg.models.transformers.prompts import Prompt, tiles_of
 from rpsg.models.transformers.weights import (
     BYTES,
     best_device,

@@ -1,98 +1,33 @@
-"""Turns requests into texts: prompt tokens, sampling, and batched generation steps.
+"""Writes the texts of prompts: sampling, and batched generation steps.
 
 A request must give the same text alone and in any batch. The sums of a matrix product depend on its shape and
 not on the content of other rows (measured: the bits are the same for every order of the rows, and differ
 between one row and two). So a step always has the same number of rows: unused rows repeat the first text and
-are ignored. A prompt is padded on the left to a width that depends on its length only, and only prompts of
-one width share a batch.
+are ignored. In a step as wide as a prompt the number of rows does not affect the cache, but it affects the
+scores of the last token, so the last token of a prompt is a step of its own, with the fixed number of rows.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rpsg.models.documents import document_of, is_document
 from rpsg.models.transformers.batching import padded
 from rpsg.models.transformers.weights import import_torch, state_name
-from rpsg.protocols import Message, Reply
+from rpsg.protocols import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import numpy.typing as npt
 
-    from rpsg.protocols import Request
+    from rpsg.models.transformers.prompts import Prompt
 
-# Prompts are padded to the next multiple, so that there are few different shapes.
-_STEP = 64
 # Top-k before top-p, as for llama.cpp.
 TOP_K = 1000
 # Tokens before a text that are decoded with it, because they affect how its first token is spelt.
 _LEAD = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """The tokens of one request. ``index`` is the request's index in the caller's list.
-
-    ``width`` is its padded length: always more than its own length, and a function of that alone.
-    """
-
-    index: int
-    request: Request
-    ids: list[int]
-
-    @property
-    def width(self) -> int:
-        return (len(self.ids) // _STEP + 1) * _STEP
-
-
-def has_template(tokenizer: Any) -> bool:
-    """Whether the weights have a chat template."""
-    return bool(getattr(tokenizer, "chat_template", None))
-
-
-def prompt_of(index: int, request: Request, tokenizer: Any, *, documents: bool = False) -> Prompt:
-    """The request in the model's chat template; for a model without one, text to continue.
-
-    ``documents``: a request that is a document is text to continue even if there is a template. The prefilled
-    words of the answer follow the template's start of an answer, so that the model continues after them.
-    """
-    if has_template(tokenizer) and not (documents and is_document(request)):
-        text = _rendered(request.messages, tokenizer) + request.begins
-    else:
-        document = document_of(request)
-        request = replace(request, stop=document.stop)
-        text = f"{tokenizer.bos_token or ''}{document.messages[0].content}"
-    return Prompt(index, request, tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
-
-
-def _rendered(messages: tuple[Message, ...], tokenizer: Any) -> str:
-    from jinja2 import TemplateError
-
-    try:
-        return _apply(messages, tokenizer)
-    except TemplateError:  # some templates refuse system messages
-        return _apply(_without_system(messages), tokenizer)
-
-
-def _apply(messages: tuple[Message, ...], tokenizer: Any) -> str:
-    said = [{"role": message.role, "content": message.content} for message in messages]
-    text: str = tokenizer.apply_chat_template(
-        said, tokenize=False, add_generation_prompt=True, enable_thinking=False
-    )
-    return text
-
-
-def _without_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """The same messages, with the system message at the head of the first user message."""
-    if len(messages) < 2 or messages[0].role != "system":
-        return messages
-    first = Message(messages[1].role, f"{messages[0].content}\n\n{messages[1].content}")
-    return (first, *messages[2:])
 
 
 class GrowingText:
@@ -166,18 +101,6 @@ def draw(values: npt.NDArray[np.float32], request: Any, random: np.random.Genera
     return min(int(np.searchsorted(kept, random.random() * kept[-1], side="right")), len(kept) - 1)
 
 
-def tiles_of(prompts: Sequence[Prompt], rows: int) -> list[list[Prompt]]:
-    """The prompts in groups of at most ``rows`` and of one width, the longest possible texts first."""
-    ordered = sorted(prompts, key=lambda prompt: (-prompt.width, -prompt.request.max_tokens))
-    tiles: list[list[Prompt]] = []
-    for prompt in ordered:
-        if tiles and len(tiles[-1]) < rows and tiles[-1][0].width == prompt.width:
-            tiles[-1].append(prompt)
-        else:
-            tiles.append([prompt])
-    return tiles
-
-
 def write_tile(
     model: Any,
     texts: Sequence[GrowingText],
@@ -211,19 +134,38 @@ class _Tile:
         self._model = model
         self._fill = [*range(len(texts)), *([0] * (rows - len(texts)))]
         prompts = [text.prompt for text in texts]
-        ids, mask = padded([p.ids for p in prompts], prompts[0].width, model.device, left=True)
-        positions = (mask.cumsum(1) - 1).clamp(min=0)
-        out = model(
-            input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True, logits_to_keep=1
-        )
-        # In a step as wide as a prompt the number of rows does not affect results, so only later steps are
-        # filled up to the fixed number.
+        self._name, self._cache = state_name(model), None
+        self._cache, seen = self._begin(prompts[0].beginning, len(prompts))
+        rest = [prompt.ids[prompt.shared : -1] for prompt in prompts]
+        ids, mask = padded(rest, prompts[0].width, model.device, left=True)
+        positions = seen.shape[1] + mask.cumsum(1) - 1
+        mask = torch.cat([seen, mask], dim=1)
+        self._cache = self._forward(ids, mask, positions.clamp(min=0))[self._name]
         index = torch.tensor(self._fill, device=model.device)
-        self._name = state_name(model)
-        self._cache = out[self._name]
         self._cache.batch_select_indices(index)
         self._mask, self._positions = mask[index], positions[index][:, -1:]
-        self._scores = out.logits[:, -1][index]
+        self.step([prompt.ids[-1] for prompt in prompts])
+
+    def _begin(self, tokens: tuple[int, ...], rows: int) -> tuple[Any, Any]:
+        """The cache of the model after ``tokens`` for each of ``rows``, and the mask of these tokens."""
+        torch = self._torch
+        seen = torch.ones((rows, len(tokens)), dtype=torch.long, device=self._model.device)
+        if not tokens:
+            return None, seen
+        ids = torch.tensor([tokens], device=self._model.device)
+        cache = self._forward(ids, seen[:1], seen[:1].cumsum(1) - 1)[self._name]
+        cache.batch_repeat_interleave(rows)
+        return cache, seen
+
+    def _forward(self, ids: Any, mask: Any, positions: Any) -> Any:
+        return self._model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=positions,
+            use_cache=True,
+            logits_to_keep=1,
+            **{self._name: self._cache},
+        )
 
     def best(self) -> list[tuple[Any, Any]]:
         """For each row the highest scores in descending order, and their tokens."""
@@ -236,11 +178,5 @@ class _Tile:
         ids = torch.tensor([[chosen[row]] for row in self._fill], device=self._mask.device)
         self._mask = torch.cat([self._mask, torch.ones_like(ids)], dim=1)
         self._positions = self._positions + 1
-        out = self._model(
-            input_ids=ids,
-            attention_mask=self._mask,
-            position_ids=self._positions,
-            use_cache=True,
-            **{self._name: self._cache},
-        )
-        self._scores = out.logits[:, -1]
+        out = self._forward(ids, self._mask, self._positions)
+        self._cache, self._scores = out[self._name], out.logits[:, -1]

@@ -13,14 +13,8 @@ from rpsg.errors import ModelError
 from rpsg.models.documents import MARK
 from rpsg.models.hardware import cores
 from rpsg.models.transformers.batching import one_thread_each
-from rpsg.models.transformers.generation import (
-    GrowingText,
-    Prompt,
-    has_template,
-    prompt_of,
-    tiles_of,
-    write_tile,
-)
+from rpsg.models.transformers.generation import GrowingText, write_tile
+from rpsg.models.transformers.prompts import Prompt, has_template, prompt_of, tiles_of
 from rpsg.models.transformers.weights import (
     BYTES,
     Precision,

@@ -124,6 +124,8 @@ def _opened(
     reader = csv.reader(chain(first, source.texts), delimiter=separator, strict=True)
     source.lines_before = before
     header = [name.strip() for _, names in islice(_numbered(path, reader, source), 1) for name in names]
+    if not any(header):
+        raise lines.no_content(path)
     return reader, separator, header
 
 
@@ -276,10 +278,7 @@ def _long_fields() -> Iterator[None]:
 
 
 def _broken(path: str, number: int, *, is_header: bool) -> DataError:
-    other = (
-        " If another character separates the columns, name it in a line before the header, such as: sep=:"
-        * is_header
-    )
+    other = " If another sign separates the columns, name it in a line above the header: sep=:" * is_header
     return DataError(
         f"{path}: the row that begins on line {number} is not valid CSV.",
         hint="A quote is opened and never closed, or something follows a closing quote. Inside a quoted text "

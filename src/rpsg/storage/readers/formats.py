@@ -56,6 +56,9 @@ def kind_of(source: Source, chosen: Format | None) -> Kind:
             "--format tsv (or csv, or jsonl).",
         )
     kind = chosen or _told(source)
+    if chosen in {"csv", "tsv"} and (shows := _shown(source)) is not None:
+        what = {"parquet": "a Parquet file", "excel": "an Excel workbook"}[shows]
+        raise DataError(f"{source.called} is {what}, not {chosen}.", hint="Leave --format out.")
     if kind not in {"jsonl", "txt"}:  # they begin with a row
         _check_other(source)
     return kind
@@ -71,6 +74,13 @@ def _check_other(source: Source) -> None:
         raise DataError(f"{source.called} is {found[0]}.", hint=found[1])
 
 
+def _shown(source: Source) -> str | None:
+    try:
+        return source.kind()
+    except OSError as error:
+        raise cannot_open(source.called, error) from error
+
+
 def _told(source: Source) -> Format:
     """The format that the first bytes show; else that of the name; else JSON Lines if any line is
     an object.
@@ -79,11 +89,8 @@ def _told(source: Source) -> Format:
     if suffixes and suffixes[-1] in PACKED_SUFFIXES:
         suffixes.pop()
     named = _SUFFIXES.get(suffixes[-1]) if suffixes else None
-    try:
-        shows = source.kind()
-        packed = source.is_packed()
-    except OSError as error:
-        raise cannot_open(source.called, error) from error
+    shows = _shown(source)
+    packed = source.is_packed()
     file = quote(source.path.name)
     if packed and named in {"parquet", "excel"}:
         raise DataError(f"{source.called} is compressed.", hint=f"Unpack it first: gunzip -k {file}")

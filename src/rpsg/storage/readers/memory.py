@@ -141,9 +141,9 @@ def _table(data: object) -> _Table:
         case "pyarrow", "Table" | "RecordBatch":
             return _made(list(frame.schema.names), lambda name: _of_arrow(frame, name))
         case "datasets", "Dataset":
-            return _made(list(frame.column_names), lambda name: list(frame[name]))
+            return _of_dataset(frame.with_format(None))
     if whole := _WHOLE.get((package, kind)):
-        return _table(getattr(frame, whole)())
+        return _table(_computed(getattr(frame, whole), kind))
     if (package, kind) == ("datasets", "DatasetDict"):
         hint = f"Give one of its splits: {', '.join(map(str, frame))}."
         raise UsageError("This dataset has several splits. Nothing was read.", hint=hint)
@@ -151,6 +151,32 @@ def _table(data: object) -> _Table:
     if isinstance(data, list | tuple):
         given += " without dicts" if data else " without rows"
     raise UsageError(f"Rows cannot be read from {given}. Nothing was read.", hint=_hint(data))
+
+
+def _computed(whole: Callable[[], object], kind: str) -> object:
+    """A table that is computed now. The error of its package may quote a value, so it is not passed on."""
+    failed = ""
+    try:
+        return whole()
+    except Exception as error:  # noqa: BLE001  # packages raise whatever they like
+        failed = type(error).__name__
+    raise DataError(
+        f"The {kind} cannot be computed ({failed}). Nothing was read.",
+        hint=f"Compute it yourself to see why, and give the result: data.{whole.__name__}().",
+    )
+
+
+def _of_dataset(frame: Any) -> _Table:
+    """A data set of ``datasets``, which keeps names of labels apart and -1 for a missing label."""
+    names = {name: getattr(kind, "names", ()) for name, kind in frame.features.items()}
+
+    def values(name: Any) -> list[Any]:
+        if not names[name]:
+            return list(frame[name])
+        labels = dict(enumerate(names[name]))
+        return [labels.get(number) for number in frame[name]]
+
+    return _made(list(frame.column_names), values)
 
 
 def _hint(data: object) -> str:

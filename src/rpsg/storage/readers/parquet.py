@@ -74,6 +74,12 @@ def _open(path: Path) -> Any:
 def _check_text_type(path: Path, file: Any, columns: Columns) -> None:
     import pyarrow.types as kinds
 
+    for name in (columns.label, columns.user, *columns.beside):
+        if name is not None and kinds.is_nested(file.schema_arrow.field(name).type):
+            raise DataError(
+                f"{path}: the column {name!r} for --{columns.option(name)} holds lists or objects.",
+                hint="Give another column, or write the wanted part of this one into a column of its own.",
+            )
     kind = file.schema_arrow.field(columns.text).type
     inner = kind.value_type if kinds.is_dictionary(kind) else kind
     if is_turns(kind):
@@ -126,6 +132,10 @@ def values_of(column: Any) -> list[Any]:
 
     if kinds.is_dictionary(column.type):
         column = column.dictionary_decode()
+    if kinds.is_run_end_encoded(column.type):
+        import pyarrow.compute as pc
+
+        column = pc.run_end_decode(column)
     if is_turns(column.type):
         return [_listed(value) for value in column]
     if kinds.is_nested(column.type) or kinds.is_interval(column.type):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from rpsg.errors import DataError
 from rpsg.records import OTHER, Document
 from rpsg.storage.readers import text as lines
-from rpsg.storage.readers.spelling import MISSING, clean, decoded, spelled, spelled_text
+from rpsg.storage.readers.spelling import MISSING, clean, decoded, is_compound, spelled, spelled_text
 from rpsg.storage.readers.turns import in_one_text
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ class DocumentMaker:
         return text
 
     def _no_user(self, number: int, given: object) -> Fault:
-        reason = NO_USER if not isinstance(given, list | dict | tuple) else USER_IS_NONE
+        reason = USER_IS_NONE if is_compound(given) else NO_USER
         hint = (
             f"Fill in {self.columns.user!r} in every row. Or leave --user out: then single rows are "
             f"protected instead of whole people."
@@ -238,7 +238,7 @@ class DocumentMaker:
             hint = f"Declared: {some}. Correct the row or the list ({_QUOTED}){_OTHER_LABEL}."
             return self._fault(number, UNLISTED, hint)._replace(unlisted=True)
         column = self.columns.label
-        if isinstance(given, list | dict | tuple):
+        if is_compound(given):
             hint = f"{column!r} must hold one short name in every row."
             return self._fault(number, LABEL_IS_NONE, hint)._replace(unlisted=True)
         other = _OTHER_LABEL if self.labels else ""

@@ -26,7 +26,15 @@ BLOCK = 1 << 18
 _AFTER_LINE = re.compile(rb"(?<=\n)(?!\Z)|(?<=\r)(?![\r\n]|\Z)")
 TOO_LONG = "the line is too long"
 NOT_UTF8 = "the line is not UTF-8 text"
+#: A wrong encoding of one byte per character gives wrong letters and no error.
+OF_WINDOWS = (
+    "If it came from Windows, add: --encoding cp1252 for Western Europe, cp1250 for Central Europe, cp1251 "
+    "for Cyrillic, cp932 for Japanese, gb18030 for Chinese, cp949 for Korean"
+)
 NOT_ENCODED = "the line is not text of the declared encoding"
+
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9]+:/", re.IGNORECASE)
 
 
 class Problem(NamedTuple):
@@ -167,7 +175,11 @@ def no_usable_row(called: object, path: Path | None) -> DataError:
 def no_file(path: Path) -> DataError:
     """The error for a path that does not lead to a file."""
     hint = "Check the path (ls -l shows what is there)."
-    if "\\" in str(path):
+    if _ADDRESS.match(str(path)):
+        hint = "RPSG reads files of this machine: download it first, and give the path."
+    elif path.parts[:1] == ("~",):
+        hint = f"The sign ~ is not read here. Write the whole path: {quote(str(path.expanduser()))}"
+    elif "\\" in str(path):
         hint = (
             "On this system, folders are separated by a slash (/), as "
             f"in {quote(str(path).replace(chr(92), '/'))}."
@@ -218,9 +230,8 @@ def decoded(source: Source, line: bytes, *, number: int, offset: int, mixed: boo
             "UTF-8.",
         )
     wide = wide_encoding(line) if number == 1 else ""
-    guess = f"It looks like {wide.upper()}" if wide else "If it came from Windows"
     return Problem(
         NOT_UTF8,
         f"the byte at offset {offset + wrong_byte} of the file is not UTF-8",
-        f"{guess}, add: --encoding {wide or 'cp1252'}",
+        f"It looks like {wide.upper()}, add: --encoding {wide}" if wide else OF_WINDOWS,
     )
