@@ -80,7 +80,7 @@ def test_examples_computed_apart_say_the_same_as_a_whole_prompt(
     """Positions and masks are right: the likeliest tokens do not depend on where a prompt is divided."""
     asks = [replace(shown("figs" + "s" * k), temperature=0.0) for k in range(5)]
     divided = writer.write(asks)
-    monkeypatch.setattr(prompts, "_WORTH_SHARING", 10**9)
+    monkeypatch.setattr(prompts, "WORTH_SHARING", 10**9)
     assert prompt_of(0, asks[0], character_tokenizer()).shared == 0
     assert writer.write(asks) == divided
 

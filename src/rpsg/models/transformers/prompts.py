@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # What is not shared of a prompt is padded to the next multiple, so that there are few different shapes.
 _STEP = 32
 # With fewer tokens in common it is faster to compute the whole prompt in one step.
-_WORTH_SHARING = 64
+WORTH_SHARING = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def prompt_of(index: int, request: Request, tokenizer: Any, *, documents: bool =
         without_last = replace(request, messages=(*examples, replace(last, content="")), begins="")
         shared = _in_common(ids[:-1], _tokens(without_last, tokenizer, chat=chat))
     request = request if chat else replace(request, stop=document_of(request).stop)
-    return Prompt(index, request, ids, shared if shared >= _WORTH_SHARING else 0)
+    return Prompt(index, request, ids, shared if shared >= WORTH_SHARING else 0)
 
 
 def _tokens(request: Request, tokenizer: Any, *, chat: bool) -> list[int]:
