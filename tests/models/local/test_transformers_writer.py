@@ -42,8 +42,8 @@ def writer(folder: Path) -> TransformersWriter:
 
 def test_neither_slots_nor_cores_change_a_text(writer: TransformersWriter, folder: Path) -> None:
     narrow = TransformersWriter(folder, slots=1, threads=1)
-    assert (narrow.slots, writer.slots) == (8, 16)
-    asks = [replace(ASK, seed=seed, max_tokens=10 + seed) for seed in range(20)]
+    assert (narrow.slots, writer.slots) == (16, 32)
+    asks = [replace(ASK, seed=seed, max_tokens=10 + seed) for seed in range(40)]
     assert narrow.write(asks) == writer.write(asks)
     assert narrow.name == writer.name
 
@@ -151,7 +151,7 @@ def test_a_prompt_near_the_end_of_the_context_gets_what_room_is_left(folder: Pat
 def test_when_memory_runs_out_the_texts_are_written_in_halves(
     writer: TransformersWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asks = [replace(ASK, seed=seed) for seed in range(8)]
+    asks = [replace(ASK, seed=seed) for seed in range(16)]
     usual = writer.write(asks)
     widths: list[int] = []
     real = write_tile
@@ -164,7 +164,7 @@ def test_when_memory_runs_out_the_texts_are_written_in_halves(
 
     monkeypatch.setattr(module, "write_tile", greedy)
     assert [r.finish for r in writer.write(asks)] == [r.finish for r in usual]
-    assert sorted(widths) == [2, 2, 2, 2, 4, 4, 8]
+    assert sorted(widths) == [2] * 8 + [4] * 4 + [8, 8, 16]
 
 
 def test_when_memory_does_not_suffice_for_one_text_it_fails(

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from rpsg.protocols import Endpoint, OnReply, Request
 
 # The batch size of a step. Not a setting: the last bits of a step, and so texts, may depend on it.
-ROWS = {"cpu": 8, "cuda": 32}
+ROWS = {"cpu": 16, "cuda": 32}
 _CONTEXT = 2048
 
 Landed = SimpleQueue[tuple[int, Reply] | BaseException]
@@ -46,7 +46,7 @@ class TransformersWriter:
     """Texts from weights by transformers; the same request gives the same text, alone or in any batch.
 
     name: a folder of weights, a GGUF file, or OWNER/REPO of a hub that was downloaded before.
-    slots: the maximum of texts written at once (default: 8 for each core; on an accelerator, 32).
+    slots: the maximum of texts written at once (default: 16 for each core; on an accelerator, 32).
     threads: the number of cores to use (default: all this process may use).
     context: tokens of prompt and text together (default: 2048, or the context of the model).
     form: as for ``LlamaCppWriter``.
