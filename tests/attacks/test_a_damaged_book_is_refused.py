@@ -257,7 +257,7 @@ def test_charges_of_the_first_version_are_kept_for_a_unit_that_nobody_wrote_down
         (total,) = told.totals
         assert total.unit.kind == "unknown"
         assert (total.mu2, total.delta_fail) == pytest.approx((0.5, 2e-7))
-        with pytest.raises(BudgetError, match=r"did not write down.*cannot be added") as caught:
+        with pytest.raises(BudgetError, match=r"did not record.*cannot be added") as caught:
             opened(old, place).reserve("new run", 0.01, 0.0)
         assert "--account" in caught.value.hint
     opened(old, "named on purpose").reserve("new run", 0.01, 0.0)

@@ -265,7 +265,7 @@ def test_distances_are_those_of_all_pairs(monkeypatch: pytest.MonkeyPatch) -> No
     "name", [name for name, need in NEEDS.items() if need not in {"canaries", "answers"}]
 )
 def test_an_attack_without_its_aid_says_so(name: str) -> None:
-    with pytest.raises(NotRunError, match=r"It needs an? .*: `aids`\.$"):
+    with pytest.raises(NotRunError, match=r"This attack needs an? .*: `aids`\.$"):
         find_attacks([name])[name](subject())
 
 

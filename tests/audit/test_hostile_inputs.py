@@ -11,11 +11,12 @@ import pytest
 
 from rpsg.audit.blind import blind_baseline
 from rpsg.audit.claim import Claim
-from rpsg.audit.control import is_in_other_words
+from rpsg.audit.control import is_in_another_language
 from rpsg.audit.copies import copied_of_few
 from rpsg.audit.finding import Finding, Match, of_people, of_scores
 from rpsg.audit.run import audit, audit_subject, find_attacks
 from rpsg.audit.subject import Subject, subject_of
+from rpsg.domains import find_pack
 from rpsg.errors import DataError
 from rpsg.stages.canaries import word_list
 from rpsg.testing.planted import subject, texts
@@ -212,7 +213,7 @@ def test_nor_by_nearly_the_same_texts_of_both_sides() -> None:
     used, nearly = ([f"{a} {b.split()[0]}" for a, b in zip(leaked, ends[k:], strict=False)] for k in (0, 40))
     report = audit([*leaked, *corpus], [*used, *own], [*nearly, *held], attacks=["refer", "copies"])
     assert report.verdict == "not run"
-    assert "a few others wrote too" in report.reason
+    assert "a few others wrote nearly the same text" in report.reason
 
 
 def test_phrases_of_a_few_people_do_not_make_an_audit_void() -> None:
@@ -325,20 +326,34 @@ def test_a_corpus_of_one_text_refutes_nothing() -> None:
         assert audit([one] * 100, rows[:60], rows[60:120]).verdict != "refuted"
 
 
-def test_a_corpus_in_another_language_has_no_verdict_unless_it_copies_texts() -> None:
+def in_the_language_of(pack: str, count: int) -> list[str]:
+    """Texts of which each also has words that no other has."""
+    shown = [example.text for example in find_pack(pack).examples]
+    own = texts(count, 4)
+    return [f"{shown[i % len(shown)]} {shown[i // len(shown)]} {own[i]}" for i in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("private", "corpus"),
+    [("survey-fr", "support-es"), ("support-es", "clinical"), ("clinical", "clinical-de")],
+)
+def test_a_corpus_in_another_language_has_no_verdict(private: str, corpus: str) -> None:
     """A planted copy stands out in it. A translation, which is what would leak, is found by no attack."""
-    rows, foreign = texts(400, 4), texts(400, 4, OTHERS)
+    rows, foreign = in_the_language_of(private, 400), in_the_language_of(corpus, 300)
+    assert is_in_another_language(subject_of(foreign, rows[:200], rows[200:]))
     report = audit(foreign, rows[:200], rows[200:], attacks=SOME)
-    assert {each.outcome for each in report.controls["leaky"]} == {"caught"}
     assert report.verdict == "not run"
-    assert "another language" in report.reason
-    assert audit([*foreign, *rows[:40]], rows[:200], rows[200:], attacks=SOME).verdict == "refuted"
 
 
 @pytest.mark.parametrize("count", [1, 20])
 def test_a_few_texts_in_the_same_language_are_recognized(count: int) -> None:
-    rows = texts(600, 4)
-    assert not is_in_other_words(subject_of(rows[:count], rows[100:300], rows[300:500]))
+    rows, others = in_the_language_of("clinical", 200), in_the_language_of("food-reviews", count)
+    assert not is_in_another_language(subject_of(others, rows[:100], rows[100:]))
+
+
+def test_texts_of_no_known_language_are_audited() -> None:
+    rows, others = texts(400, 4), texts(200, 4, OTHERS)
+    assert not is_in_another_language(subject_of(others, rows[:200], rows[200:]))
 
 
 def test_texts_without_a_word_in_common_are_audited_too() -> None:

@@ -57,7 +57,7 @@ def test_what_only_devalues_silence_takes_no_refutation_away(leak: Control, asid
     assert verdict_of([REFUTED], ALIKE, [leak], aside=aside)[0] == "refuted"
 
 
-@pytest.mark.parametrize("what", ["is_of_few", "is_in_other_words"])
+@pytest.mark.parametrize("what", ["is_of_few", "is_in_another_language"])
 def test_nor_does_a_corpus_in_which_no_attack_could_find_the_leak(what: str) -> None:
     assert verdict_of([QUIET], ALIKE, [CAUGHT], **{what: True})[0] == "not run"
     assert verdict_of([REFUTED], ALIKE, [CAUGHT], **{what: True})[0] == "refuted"

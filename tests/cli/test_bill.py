@@ -107,7 +107,7 @@ def test_requests_that_were_lost_with_a_process_are_told_apart(rpsg: Rpsg, lab: 
         lab.run(lab.plan(lab.file(lab.rows(300))), writer=Dying())
     bill = rpsg("calls", str(lab.folder / "run"), "--json").json["bill"]
     assert (bill["requests"], bill["lost"]) == (8 + 9, 4)
-    assert "4 requests were unanswered" in rpsg("calls", str(lab.folder / "run")).out.replace("\n", " ")
+    assert "4 requests had no answer" in rpsg("calls", str(lab.folder / "run")).out.replace("\n", " ")
 
 
 def test_a_folder_without_calls_is_a_sentence(rpsg: Rpsg, tmp_path: Path) -> None:

@@ -78,6 +78,6 @@ def test_what_was_sent_is_added_up_over_all_stores_and_taken_off_the_limit(
     assert shared.spent().requests == 5
     assert shared.spent(but_in=shared.file(plans[0])).requests == 2
     assert shared.left(shared.spent()).requests == 5
-    with pytest.raises(LimitError, match="10 \\(requests\\): 10 are used") as caught:
+    with pytest.raises(LimitError, match="limit of 10 \\(requests\\), of which 10 are used") as caught:
         shared.left(shared.spent() + shared.spent())
     assert "--max-requests 20" in caught.value.hint

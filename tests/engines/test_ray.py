@@ -130,7 +130,8 @@ def test_a_worker_that_is_killed_takes_with_it_only_what_it_had_not_answered(
     run = run_in(lab.folder / "run", plan_of(lab, nodes))
     assert "".join(capfd.readouterr()) == "", "Ray reports nothing on its own"
     again = [times - 1 for times in sent(nodes).values() if times > 1]
-    assert again in ([1], [1, 1]), "the request in flight, and perhaps one whose reply was on its way"
+    assert set(again) == {1}
+    assert len(again) <= 3, "the request in flight, and perhaps a few whose replies were on their way"
     check(run, nodes, local)
 
 

@@ -40,7 +40,7 @@ ONE_LABEL: dict[str, tuple[str, Cells, str, Cells]] = {
     "a blank that does not break": ("csv", ("food", "drink"), "jsonl", ("\u00a0food", "drink\u00a0")),
     "bytes and text": ("jsonl", ("food", "drink"), "parquet", (b"food", b"drink")),
 }
-CASE = "differ in case"
+CASE = "only in case, blanks or punctuation"
 REASONS: dict[str, tuple[str, Cells, str, Cells, str]] = {
     "capitals": ("jsonl", ("food", "drink"), "csv", ("FOOD", "Drink"), CASE),
     "quotes around a label": ("jsonl", ("food", "drink"), "csv", ("'food'", "\u201cdrink\u201d"), CASE),
@@ -48,9 +48,9 @@ REASONS: dict[str, tuple[str, Cells, str, Cells, str]] = {
     "an invisible character": ("csv", ("food", "drink"), "jsonl", ("\u200bfood", "drink\u200b"), CASE),
     "digits of full width": ("jsonl", (1, 0), "csv", ("\uff11", "\uff10"), CASE),
     "a ligature": ("jsonl", ("office", "drink"), "parquet", ("o\ufb03ce", "drink"), CASE),
-    "a number and a boolean": ("jsonl", (1, 0), "csv", ("TRUE", "FALSE"), "such as 0 and false"),
-    "a boolean and a word": ("jsonl", (True, False), "parquet", ("yes", "no"), "such as false and no"),
-    "a word without its accent": ("csv", ("p\u00e2te", "t\u00e9"), "jsonl", ("pate", "te"), "such as"),
+    "a number and a boolean": ("jsonl", (1, 0), "csv", ("TRUE", "FALSE"), "for example, 0 and false"),
+    "a boolean and a word": ("jsonl", (True, False), "parquet", ("yes", "no"), "for example, false and no"),
+    "a word without its accent": ("csv", ("p\u00e2te", "t\u00e9"), "jsonl", ("pate", "te"), "for example"),
 }  # fmt: skip
 
 

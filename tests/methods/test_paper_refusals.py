@@ -94,7 +94,7 @@ def test_an_embedder_elsewhere_is_refused(lab: Lab) -> None:
 
 def test_a_summarizer_that_is_asked_for_must_be_there(lab: Lab) -> None:
     plan = lab.plan(lab.file(lab.rows(40)), method={"name": "paper"}, paper={"abstracter": "summariser"})
-    with pytest.raises(UsageError, match="summariser"):
+    with pytest.raises(UsageError, match="summarizer"):
         lab.run(plan)
 
 

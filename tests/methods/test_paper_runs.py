@@ -300,7 +300,7 @@ def test_a_corpus_without_a_text_is_no_success_and_tells_no_count(
 def test_a_writer_that_writes_nothing_stops_the_run(lab: Lab, about: str) -> None:
     plan = lab.plan(lab.file(lab.rows(40)), method={"name": "paper"})
     with pytest.raises(
-        ModelError, match=r"None of the written texts can be used|gave no usable text"
+        ModelError, match=r"None of the written texts can be used|wrote no usable text"
     ) as caught:
         lab.run(plan, writer=SaysNothing(about))
     assert "--writer" in caught.value.hint

@@ -115,7 +115,7 @@ def test_the_help_teaches_the_way(command: str, typed: Any) -> None:
     flat = " ".join(said.split())
     for word in {
         "shards": ("rpsg count RUN/question-1.json DATA --shard K/N -o FILE", "No private text is read"),
-        "count": ("No noise is added here", "Get this value by another route than the file"),
+        "count": ("No noise is added here", "Get this value by a different route from the file"),
         "merge": ("noise is drawn once", "nothing is drawn or charged again"),
     }[command]:
         assert word in flat

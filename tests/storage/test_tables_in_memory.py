@@ -326,8 +326,8 @@ def test_the_release_is_pushed_as_it_is_and_private_by_default(made: Run, hub: H
         ("UnreachableError", "cannot be reached", "Check the network"),
         ("ConnectError", "cannot be reached", "Check the network"),
         ("ReadTimeout", "cannot be reached", "Check the network"),
-        ("HfHubHTTPError", "did not take ward/notes", "hf auth login"),
-        ("HFValidationError", "did not take ward/notes", "OWNER/NAME"),
+        ("HfHubHTTPError", "did not accept ward/notes", "hf auth login"),
+        ("HFValidationError", "did not accept ward/notes", "OWNER/NAME"),
     ],
 )
 def test_a_hub_that_refuses_is_a_sentence(made: Run, hub: Hub, kind: str, says: str, hint: str) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from rpsg.stages.rng import stream
-from rpsg.textstats.words import words
+from rpsg.textstats.languages import languages_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +27,8 @@ LEAKED, DROPPED = 0.05, 0.2
 BARE = 0.01
 #: The AUC that an attack must reach on a corpus that is the members' own texts.
 LEAST_AUC = 0.8
-#: If the corpus has less than this share of the words of the first ``FIRST`` private texts, it is in another
-#: language or in other letters. A single review in the same language has a fifth of the words of others.
+#: A language is one of the private texts if this share of the first ``FIRST`` of them is in it. If less than
+#: this share of the corpus is in one of these languages, the corpus is in another.
 COMMON, FIRST = 0.1, 1000
 Outcome = Literal["caught", "missed", "not tried"]
 
@@ -80,15 +80,16 @@ def leaky(subject: Subject) -> Subject:
     return subject.with_synthetic([*(subject.synthetic[i] for i in np.sort(kept)), *leaked])
 
 
-def is_in_other_words(subject: Subject) -> bool:
-    """Whether the corpus is in another language than the private texts, or in other letters.
+def is_in_another_language(subject: Subject) -> bool:
+    """Whether the corpus is in another language than the private texts; False if a language is not certain.
 
     A copied text stands out in such a corpus. So the control of a leaky generator shows nothing about what
     would really leak: translations.
     """
-    known = {word for text in subject.synthetic for word in words(text)}
-    private = [word in known for text in subject.texts[:FIRST] for word in words(text)]
-    return sum(private) < COMMON * len(private)
+    private, corpus = languages_of(subject.texts[:FIRST]), languages_of(subject.synthetic)
+    known = {code for code, count in private.items() if count >= COMMON * sum(private.values())}
+    same = sum(count for code, count in corpus.items() if code in known)
+    return bool(private) and same < COMMON * sum(corpus.values())
 
 
 def _with_new_sides(subject: Subject) -> Subject:

@@ -13,14 +13,14 @@ from rpsg.audit.attacks import ATTACKS, NEEDS
 from rpsg.audit.blind import blind_baseline
 from rpsg.audit.canaries import found_held_out
 from rpsg.audit.claim import Claim
-from rpsg.audit.control import fitted_on_members, is_in_other_words, leaky, outcome_of
+from rpsg.audit.control import fitted_on_members, is_in_another_language, leaky, outcome_of
 from rpsg.audit.copies import copied_aside, copied_of_few
 from rpsg.audit.finding import Finding, judged, not_run
 from rpsg.audit.inputs import read_synthetic, read_texts
 from rpsg.audit.report import AuditReport, Closest, plain_number
 from rpsg.audit.roc import Rate
 from rpsg.audit.subject import subject_of
-from rpsg.audit.verdict import is_many, of_void_audit, verdict_of, with_power
+from rpsg.audit.verdict import FEW_COPIES, of_void_audit, verdict_of, with_power
 from rpsg.errors import RpsgError
 from rpsg.pipeline.logs import logged
 from rpsg.privacy.attack_bounds import LARGEST_EPSILON
@@ -158,9 +158,9 @@ def audit_subject(
         baseline,
         controls["leaky"],
         aside=copied_aside(subject),
-        is_of_few=is_many(copied_of_few(subject), subject.people),
+        is_of_few=copied_of_few(subject) >= FEW_COPIES,
         canaries_held_out=found_held_out(subject),
-        is_in_other_words=is_in_other_words(subject),
+        is_in_another_language=is_in_another_language(subject),
     )
     told = powered if verdict != "not run" else tuple(map(of_void_audit, powered))
     told = tuple(_with_rows(found, subject) for found in told)

@@ -32,11 +32,6 @@ def with_power(finding: Finding, control: Control) -> Finding:
     )
 
 
-def is_many(copied: int, people: int) -> bool:
-    """Whether a corpus repeats passages of more of these people than chance would."""
-    return copied >= max(FEW_COPIES, COPIED * people)
-
-
 def of_void_audit(finding: Finding) -> Finding:
     """The finding in an audit without a verdict, in which no attack has an outcome."""
     if finding.verdict == "not run":
@@ -51,7 +46,7 @@ def verdict_of(
     *,
     aside: int = 0,
     is_of_few: bool = False,
-    is_in_other_words: bool = False,
+    is_in_another_language: bool = False,
     canaries_held_out: int = 0,
 ) -> tuple[Verdict, str]:
     """The verdict on the corpus and its reason.
@@ -60,8 +55,8 @@ def verdict_of(
     an attack found. Otherwise a refutation is valid even if the controls fail: they only show whether finding
     nothing means anything. ``aside`` is how many texts that the audit leaves out are in the corpus, and
     ``canaries_held_out`` how many of the canaries that were held out.
-    ``is_of_few``: the corpus repeats texts of many people whose text a few others wrote too.
-    ``is_in_other_words``: it has hardly any word of the private texts.
+    ``is_of_few``: the corpus repeats texts of several people whose text a few others wrote too.
+    ``is_in_another_language``: it is in another language than the private texts.
     """
     if why := _why_void(findings, baseline, canaries_held_out):
         return "not run", why
@@ -69,7 +64,9 @@ def verdict_of(
     if refuted:
         best = max(refuted, key=lambda found: found.epsilon_lower or 0.0)
         return "refuted", f"The attack {best.name}: {best.reason}"
-    silence = _why_silent(findings, leak, aside, is_of_few=is_of_few, is_in_other_words=is_in_other_words)
+    silence = _why_silent(
+        findings, leak, aside, is_of_few=is_of_few, is_in_another_language=is_in_another_language
+    )
     if silence:
         return "not run", silence
     return "no violation seen", "No attack named more members than chance would explain if the claim holds."
@@ -81,7 +78,7 @@ def _why_silent(
     aside: int,
     *,
     is_of_few: bool,
-    is_in_other_words: bool,
+    is_in_another_language: bool,
 ) -> str | None:
     """The reason why it shows nothing that no attack found a leak; None if it shows something."""
     quiet = {found.name for found in findings if found.verdict == "no violation seen"}
@@ -95,15 +92,14 @@ def _why_silent(
         )
     if is_of_few:
         return (
-            "The corpus repeats most of a text of too many people whose text a few others wrote too, nearly "
-            "the same. Such texts may have leaked. If they are public, give texts that have them as the "
+            "The corpus repeats most of a text of several people, and a few others wrote nearly the same "
+            "text. Such texts may have leaked. If they are public, give texts that have them as the "
             "reference. If one person wrote them, name the person of each text."
         )
-    if is_in_other_words:
+    if is_in_another_language:
         return (
-            "The corpus has hardly any word of the private texts: it is in another language, or in other "
-            "letters. No attack would find a translation. Name the right file, or audit a corpus in the "
-            "language of the private texts."
+            "The corpus is in another language than the private texts. No attack would find a translation. "
+            "Name the right file, or audit a corpus in the language of the private texts."
         )
     if not any(control.outcome == "caught" for control in leak if control.name in quiet):
         return (
@@ -147,4 +143,4 @@ def _repeats_held_out(finding: Finding) -> bool:
     if finding.name != "copies" or finding.guesses is None or finding.right is None:
         return False
     held_out = finding.basis.get("units", 0) - finding.basis.get("members", 0)
-    return is_many(finding.guesses - finding.right, held_out)
+    return bool(finding.guesses - finding.right >= max(FEW_COPIES, COPIED * held_out))

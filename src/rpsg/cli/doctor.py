@@ -41,7 +41,7 @@ def doctor(
     from rpsg.cli.settings import gather, make_plan
     from rpsg.storage.layout import RUN
 
-    run = where if where is not None and (where / RUN).is_file() else None
+    run = where if where is not None and _is_file(where / RUN) else None
     if where is not None and run is None:
         given["data.path"] = str(where)
     plan = make_plan(gather(given, config, os.environ))
@@ -61,6 +61,13 @@ def doctor(
             screen.line("A run can start.", "green")
     if broken:
         raise typer.Exit(1)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # the name is too long, or the folder cannot be searched
+        return False
 
 
 def _show(screen: Screen, finding: Diagnosis) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.errors import UsageError
 from rpsg.records import PrivateCorpus
+from rpsg.storage.readers.spelling import spelled_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -77,7 +78,7 @@ def listed(plan: Plan) -> frozenset[str]:
         lines = Path(plan.split.donor_list).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         raise UsageError("The list of donors cannot be read.", hint="See [split] donor_list.") from None
-    return frozenset(line.strip() for line in lines if line.strip())
+    return frozenset(user for line in lines if (user := spelled_text(line)) is not None)
 
 
 def by_list(users: Collection[str]) -> Callable[[Document], bool]:

@@ -67,6 +67,35 @@ def test_requests_with_the_same_examples_share_their_tokens_and_a_batch(*, chat:
     assert any({0, 3} <= {p.index for p in tile} for tile in tiles_of(made, rows=8))
 
 
+def test_a_batch_always_has_some_padding() -> None:
+    """Without any, torch computes a batch in another way, and a text would not be the same alone and in it."""
+    tokenizer = character_tokenizer()
+    made = [
+        prompt_of(0, ask, tokenizer)
+        for k in range(70)
+        for ask in (shown("x" * k), shown("x" * k, examples=0))
+    ]
+    assert {prompt.shared > 0 for prompt in made} == {True, False}
+    assert all(prompt.width > len(prompt.ids) - 1 - prompt.shared for prompt in made)
+
+
+def test_a_prompt_that_could_reach_beyond_the_window_of_a_model_is_computed_in_one_piece() -> None:
+    prompt = prompt_of(0, shown("figs"), character_tokenizer())
+    length = len(prompt.ids) + prompt.width + prompt.request.max_tokens
+    assert prompt.shared > 0
+    assert module.undivided(prompt, length) == module.undivided(prompt, None) == prompt
+    assert module.undivided(prompt, length - 1).shared == 0
+
+
+def test_an_empty_prompt_fails_alone(tmp_path: Path) -> None:
+    folder = causal_folder(tmp_path, chat=False)
+    tokenizer = (folder / "tokenizer_config.json").read_text(encoding="utf-8")
+    (folder / "tokenizer_config.json").write_text(tokenizer.replace('"<s>"', '""'), encoding="utf-8")
+    empty, full = TransformersWriter(folder).write([replace(ASK, messages=(Message("user", ""),)), ASK])
+    assert full.finish != "error"
+    assert empty.finish == "error" or empty.prompt_tokens > 0
+
+
 def test_examples_computed_once_give_each_text_that_they_give_alone(writer: TransformersWriter) -> None:
     asks = [shown("figs" + "s" * k, seed=k) for k in range(11)]
     together = writer.write([*asks, ASK])
@@ -203,12 +232,11 @@ def test_leaving_early_stops_all_texts_at_their_next_token(folder: Path) -> None
 
 def test_prompts_of_one_width_stand_together_longest_answers_first() -> None:
     tokenizer = character_tokenizer()
-    lengths = [(10, 5), (90, 5), (12, 9), (91, 7), (11, 7)]
+    lengths = [(20, 5), (100, 5), (22, 9), (101, 7), (21, 7)]
     asks = [Request((Message("user", "x" * n),), max_tokens=m, seed=0) for n, m in lengths]
     tiles = tiles_of([prompt_of(k, ask, tokenizer) for k, ask in enumerate(asks)], rows=2)
     assert [[prompt.index for prompt in tile] for tile in tiles] == [[3, 1], [2, 4], [0]]
     assert all(len({prompt.width for prompt in tile}) == 1 for tile in tiles)
-    assert all(prompt.width >= len(prompt.ids) - 1 for tile in tiles for prompt in tile)
 
 
 def test_tokens_are_drawn_as_often_as_the_model_says() -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         (403, "rpsg doctor"),
         (404, "no model m at this address"),
         (402, "payment first"),
-        (501, "cannot"),
+        (501, "does not support"),
     ],
 )
 @pytest.mark.parametrize("private", [False, True], ids=["public", "private"])

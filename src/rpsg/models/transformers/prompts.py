@@ -29,7 +29,8 @@ class Prompt:
     """The tokens of one request. ``index`` is the request's index in the caller's list.
 
     ``shared`` is how many of the tokens are those of the examples. ``width`` is the padded length of the rest
-    but for the last token.
+    but for the last token. It is always more than the rest's own length, because a batch without any padding
+    is computed in another way, which rounds differently.
     """
 
     index: int
@@ -39,7 +40,7 @@ class Prompt:
 
     @property
     def width(self) -> int:
-        return max(1, -(-(len(self.ids) - 1 - self.shared) // _STEP)) * _STEP
+        return ((len(self.ids) - 1 - self.shared) // _STEP + 1) * _STEP
 
     @property
     def beginning(self) -> tuple[int, ...]:
@@ -60,13 +61,22 @@ def prompt_of(index: int, request: Request, tokenizer: Any, *, documents: bool =
     """
     chat = has_template(tokenizer) and not (documents and is_document(request))
     ids = _tokens(request, tokenizer, chat=chat)
-    shared = 0
-    if any(message.role == "assistant" for message in request.messages):
-        *examples, last = request.messages
-        without_last = replace(request, messages=(*examples, replace(last, content="")), begins="")
-        shared = _in_common(ids[:-1], _tokens(without_last, tokenizer, chat=chat))
+    shared = _shared(request, ids, tokenizer, chat=chat)
     request = request if chat else replace(request, stop=document_of(request).stop)
     return Prompt(index, request, ids, shared if shared >= WORTH_SHARING else 0)
+
+
+def _shared(request: Request, ids: Sequence[int], tokenizer: Any, *, chat: bool) -> int:
+    """How many tokens the prompt has in common with one whose last message is empty."""
+    *examples, last = request.messages
+    if not any(message.role == "assistant" for message in examples):
+        return 0
+    without_last = replace(request, messages=(*examples, replace(last, content="")), begins="")
+    try:
+        others = _tokens(without_last, tokenizer, chat=chat)
+    except ValueError:  # some templates refuse an empty message
+        return 0
+    return _in_common(ids[:-1], others)
 
 
 def _tokens(request: Request, tokenizer: Any, *, chat: bool) -> list[int]:
@@ -85,12 +95,17 @@ def _in_common(ids: Sequence[int], others: Sequence[int]) -> int:
 
 
 def _rendered(messages: tuple[Message, ...], tokenizer: Any) -> str:
+    """Raises ValueError if the template refuses the messages."""
     from jinja2 import TemplateError
 
     try:
         return _apply(messages, tokenizer)
     except TemplateError:  # some templates refuse system messages
+        pass
+    try:
         return _apply(_without_system(messages), tokenizer)
+    except TemplateError as error:
+        raise ValueError(str(error)) from error
 
 
 def _apply(messages: tuple[Message, ...], tokenizer: Any) -> str:

@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,8 @@ class TransformersWriter:
     """Texts from weights by transformers; the same request gives the same text, alone or in any batch.
 
     name: a folder of weights, a GGUF file, or OWNER/REPO of a hub that was downloaded before.
-    slots: the maximum of texts written at once (default: 16 for each core; on an accelerator, 32).
+    slots: the number of texts written at once, rounded up to whole steps of 16 (on an accelerator, of 32); by
+        default one step for each core, or fewer if memory does not suffice.
     threads: the number of cores to use (default: all this process may use).
     context: tokens of prompt and text together (default: 2048, or the context of the model).
     form: as for ``LlamaCppWriter``.
@@ -80,10 +82,19 @@ class TransformersWriter:
         self._rows = ROWS.get(self._device, ROWS["cpu"])
         self._lanes = _lanes(self._device, threads or cores(), slots, self._rows)
         self._context = context
-        cache = self._weights.cache_bytes_per_token(BYTES[precision]) * (context or _CONTEXT)
-        refuse_too_large(self._weights, BYTES[precision], cache * self.slots)
+        self._reserve(self._weights.cache_bytes_per_token(BYTES[precision]) * (context or _CONTEXT))
         self._loaded: tuple[Any, Any] | None = None
         self._loading = threading.Lock()
+
+    def _reserve(self, cache: int) -> None:
+        """Use fewer cores until the weights and ``cache`` bytes for each text fit; ModelError if none do."""
+        while True:
+            try:
+                return refuse_too_large(self._weights, BYTES[self._precision], cache * self.slots)
+            except ModelError:
+                if self._lanes == 1:
+                    raise
+                self._lanes -= 1
 
     @property
     def name(self) -> str:
@@ -132,11 +143,14 @@ class TransformersWriter:
         landed: Landed = SimpleQueue()
         documents = self._form == "text"
         prompts = [
-            prompt_of(i, request, tokenizer, documents=documents) for i, request in enumerate(requests)
+            undivided(prompt_of(i, request, tokenizer, documents=documents), _window(model))
+            for i, request in enumerate(requests)
         ]
-        fitting = [prompt for prompt in prompts if len(prompt.ids) < self._room(model)]
+        fitting = [prompt for prompt in prompts if 0 < len(prompt.ids) < self._room(model)]
         for prompt in prompts:
-            if len(prompt.ids) >= self._room(model):
+            if not prompt.ids:
+                landed.put((prompt.index, Reply("", "error", error="transformers: the prompt is empty")))
+            elif len(prompt.ids) >= self._room(model):
                 landed.put((prompt.index, _too_long(self._room(model))))
         line = deque(tiles_of(fitting, self._rows))
         stopped = threading.Event()
@@ -198,6 +212,22 @@ class TransformersWriter:
         return min(self._context or _CONTEXT, made_for)
 
 
+def _window(model: Any) -> int | None:
+    """How many earlier tokens some layers of the model see; None if there is no limit."""
+    found = getattr(model.config.get_text_config(), "sliding_window", None)
+    return found if isinstance(found, int) else None
+
+
+def undivided(prompt: Prompt, window: int | None) -> Prompt:
+    """The prompt; computed in one piece if its text could reach beyond the window.
+
+    Between the pieces of a prompt is padding, which would use up places of the window.
+    """
+    if window is None or len(prompt.ids) + prompt.width + prompt.request.max_tokens <= window:
+        return prompt
+    return replace(prompt, shared=0)
+
+
 def _too_long(context: int) -> Reply:
     return Reply(
         "", "error", error=f"transformers: the prompt does not fit into a context of {context} tokens"
@@ -207,7 +237,7 @@ def _too_long(context: int) -> Reply:
 def _lanes(device: str, threads: int, slots: int | None, rows: int) -> int:
     if device != "cpu":
         return 1
-    return threads if slots is None else max(1, min(threads, slots // rows))
+    return threads if slots is None else min(threads, -(-slots // rows))
 
 
 def ends_of(model: Any, tokenizer: Any) -> frozenset[int]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.errors import UsageError
 from rpsg.plan.columns import period_of, range_of
-from rpsg.storage.readers.spelling import spelled
+from rpsg.storage.readers.spelling import is_compound, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -58,7 +58,7 @@ class ColumnReader:
 
     def problem(self, value: object) -> str:
         """Why a row has no declared value: the same words for all such rows of this column."""
-        if isinstance(value, list | dict | tuple):
+        if is_compound(value):
             return f"the value of {self.name!r} is a list or an object"
         if spelled(value) is None:
             return f"the value of {self.name!r} is missing"
