@@ -68,7 +68,7 @@ def test_requests_with_the_same_examples_share_their_tokens_and_a_batch(*, chat:
 
 
 def test_a_batch_always_has_some_padding() -> None:
-    """Without any, torch computes a batch in another way, and a text would not be the same alone and in it."""
+    """Without any, torch computes a batch in another way, and a text would not be the same in it."""
     tokenizer = character_tokenizer()
     made = [
         prompt_of(0, ask, tokenizer)
@@ -88,12 +88,11 @@ def test_a_prompt_that_could_reach_beyond_the_window_of_a_model_is_computed_in_o
 
 
 def test_an_empty_prompt_fails_alone(writer: TransformersWriter, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = prompt_of
-    monkeypatch.setattr(
-        module,
-        "prompt_of",
-        lambda i, *rest, **more: replace(real(i, *rest, **more), **({} if i else {"ids": []})),
-    )
+    def first_is_empty(index: int, request: Request, tokenizer: Any, *, documents: bool) -> prompts.Prompt:
+        made = prompt_of(index, request, tokenizer, documents=documents)
+        return made if index else replace(made, ids=[])
+
+    monkeypatch.setattr(module, "prompt_of", first_is_empty)
     empty, full = writer.write([ASK, ASK])
     assert (empty.finish, empty.error) == ("error", "transformers: the prompt is empty")
     assert full.finish != "error"
