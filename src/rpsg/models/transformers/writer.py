@@ -53,9 +53,9 @@ class TransformersWriter:
     context: tokens of prompt and text together (default: 2048, or the context of the model).
     form: as for ``LlamaCppWriter``.
 
-    That a text does not depend on its batch was measured for float32 on x86 processors, bit for bit. There is
-    one exception: when memory runs out, a batch is written again in two halves, and a step of another shape
-    may round the last bit differently.
+    That a text does not depend on its batch was measured for float32 on x86 processors, bit for bit, with
+    models of the families Llama, Mistral and Gemma. The last bit of a step may differ in two cases: with
+    GPT-2, and when memory runs out, because the batch is then written again in two halves.
 
     Sampling is temperature, then top_p, over the 1000 most likely tokens. The weights are loaded at the first
     ``write``. Raises MissingExtraError without the packages; ModelError when weights are missing, damaged, in
