@@ -351,6 +351,16 @@ def test_a_few_texts_in_the_same_language_are_recognized(count: int) -> None:
     assert not is_in_another_language(subject_of(others, rows[:100], rows[100:]))
 
 
+def test_a_corpus_in_other_letters_has_no_verdict() -> None:
+    rows = texts(400, 4)
+    wide = [
+        row.translate({code: code + 0xFEE0 for code in range(0x21, 0x7F)}) for row in texts(200, 4, OTHERS)
+    ]
+    assert is_in_another_language(subject_of(wide, rows[:200], rows[200:]))
+    capitals = [row.upper() for row in rows[:100]]
+    assert not is_in_another_language(subject_of(capitals, rows[:200], rows[200:]))
+
+
 def test_texts_of_no_known_language_are_audited() -> None:
     rows, others = texts(400, 4), texts(200, 4, OTHERS)
     assert not is_in_another_language(subject_of(others, rows[:200], rows[200:]))

@@ -81,12 +81,18 @@ def leaky(subject: Subject) -> Subject:
 
 
 def is_in_another_language(subject: Subject) -> bool:
-    """Whether the corpus is in another language than the private texts; False if a language is not certain.
+    """Whether the corpus is in another language than the private texts, or in other letters.
 
     A copied text stands out in such a corpus. So the control of a leaky generator shows nothing about what
-    would really leak: translations.
+    would really leak: translations. A language that is not certain counts as the same.
     """
     private, corpus = languages_of(subject.texts[:FIRST]), languages_of(subject.synthetic)
+    letters = set[str]().union(*map(str.casefold, subject.synthetic))
+    used = [
+        letter in letters for text in subject.texts[:FIRST] for letter in text.casefold() if letter.isalpha()
+    ]
+    if sum(used) < COMMON * len(used):
+        return True
     known = {code for code, count in private.items() if count >= COMMON * sum(private.values())}
     same = sum(count for code, count in corpus.items() if code in known)
     return bool(private) and same < COMMON * sum(corpus.values())
