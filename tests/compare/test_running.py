@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -184,7 +185,8 @@ def test_runs_that_hold_people_out_are_attacked(matrix: Callable[..., Matrix], l
     assert 0.3 < found_out["attacks"]["refer"]["auc"] < 0.7
     # So few texts are too few for an audit that counts, and one that does not has a reason and no bound.
     assert found_out["verdict"] == "not run"
-    assert "No attack would have detected" in found_out["reason"]
+    # One audit in twenty finds by chance that too many of the people held out were named.
+    assert re.search("No attack would have detected|than chance explains", found_out["reason"])
     assert found_out["epsilon_lower"] is None
     floor = cell_of(found, "floor")
     assert floor.figures is not None
