@@ -173,8 +173,8 @@ def test_of_a_hundred_runs_with_the_stated_noise_five_at_most_are_refuted(asked:
 
 
 def test_of_a_hundred_runs_whose_answers_say_nothing_few_have_a_bound(asked: Subject) -> None:
-    """Its canaries are drawn anew for each test. If one run in twenty has a bound, more than 13 of 100 have one
-    about once in two thousand tests.
+    """Its canaries are new in each test. If one run in twenty has a bound, more than 13 of 100 have one about
+    once in two thousand tests.
     """
     found = [noisy_answers(redrawn(asked, 100.0, seed)) for seed in range(100)]
     assert sum(bool(each.epsilon_lower) for each in found) <= 13
