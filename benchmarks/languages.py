@@ -3,6 +3,8 @@
     python benchmarks/languages.py --out benchmarks/results/languages.json
     python benchmarks/languages.py --embedders st:FOLDER --packs clinical-de
     python benchmarks/languages.py --writers gemma-3-270m,smollm2-135m
+    rpsg preview --domain survey-fr --count 24 --seed 1 --json > drafts.json
+    python benchmarks/languages.py --packs survey-fr --drafts drafts.json
 
 The topics of the invented examples of a pack are known. For each pack it prints the share of examples whose
 nearest topic is the right one, and the share whose nearest topic is at least in the right group. The examples
@@ -11,12 +13,16 @@ divided by the number of topics or groups.
 
 With --writers it prints into how many tokens writers divide a word of the same examples: this decides how
 many tokens a text is allowed. A word is what ``rpsg`` counts as one.
+
+With --drafts it prints the share of the words of drafts that a run would keep which the pack wrote, as the
+given beginning of each draft.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +106,21 @@ def table(lines: list[dict[str, Any]]) -> str:
     return "\n".join(rows)
 
 
+def given_share(pack: Pack, samples: list[dict[str, Any]]) -> float:
+    """The share of the words of all drafts that a run would keep that are their given beginnings."""
+    given = total = 0
+    for sample in samples:
+        if sample["reason"]:
+            continue
+        begins = first_words(pack.begins, fields_of(pack, sample["card"], pack.about))
+        words = sample["text"].split()
+        given += sum(
+            1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(begins.split(), words, strict=False))
+        )
+        total += len(words)
+    return given / total
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
@@ -108,11 +129,16 @@ def main() -> None:
     parser.add_argument("--embedders", default="minilm,static,letters,e5-small")
     parser.add_argument("--packs", default="clinical,clinical-de,survey-fr,support-es")
     parser.add_argument("--writers", default="")
+    parser.add_argument("--drafts", type=Path, help="what rpsg preview --json printed for the pack")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     packs = [find_pack(name) for name in args.packs.split(",")]
     if args.writers:
         print(table_of_tokens(packs, args.writers.split(",")))
+        return
+    if args.drafts:
+        share = given_share(packs[0], json.loads(args.drafts.read_text(encoding="utf-8"))["samples"])
+        print(f"{share:.0%} of the words of these drafts come from the pack {packs[0].name}.")
         return
     lines = [measure(pack, name) for pack in packs for name in args.embedders.split(",")]
     print(table(lines))

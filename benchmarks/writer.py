@@ -1,12 +1,16 @@
 """How much of llama.cpp's own speed the local writer keeps: tokens per second, side by side.
 
     python benchmarks/writer.py [--model FILE.gguf] [--requests 64] [--repeats 3] [--json]
+    python benchmarks/writer.py --pytorch [--model FILE.gguf] [--requests 64]
 
 The same requests go through ``LlamaCppWriter.write`` and straight to llama.cpp (same settings, same number of
 servers and slots, as many threads as slots, plain calls), in turn, several times. A ratio of 1 means that
 nothing is lost. Above 1, the writer gains more than streaming costs, because it orders the requests and
 computes their shared beginning once. Ratios are taken within a repeat, so that other work on the machine
 affects both sides.
+
+With --pytorch, the same requests go through ``TransformersWriter`` on one core instead, and only its tokens
+per second of processor time are printed.
 """
 
 # ruff: noqa: SLF001 - the writer is compared with the bare server behind it
@@ -127,6 +131,16 @@ def compare_once(model: Path, asked: Sequence[Request], *, writer_first: bool) -
     return speeds["writer"], speeds["raw"]
 
 
+def with_pytorch(model: str, asked: Sequence[Request]) -> float:
+    """Tokens written per second of processor time, on one core and with loaded weights."""
+    from rpsg.models.transformers.writer import TransformersWriter  # noqa: PLC0415 - needs the extra hf
+
+    writer = TransformersWriter(model, threads=1)
+    writer.write([Request((Message("user", "Hello."),), max_tokens=2, seed=1)])
+    began = time.process_time()
+    return sum(reply.completion_tokens for reply in writer.write(asked)) / (time.process_time() - began)
+
+
 def summary(values: Sequence[float]) -> dict[str, float]:
     return {
         "median": round(statistics.median(values), 3),
@@ -141,8 +155,12 @@ def main() -> None:
     options.add_argument("--requests", type=int, default=64)
     options.add_argument("--repeats", type=int, default=3)
     options.add_argument("--json", action="store_true")
+    options.add_argument("--pytorch", action="store_true")
     chosen = options.parse_args()
     model, asked = locate(chosen.model), requests(chosen.requests)
+    if chosen.pytorch:
+        print(f"tokens per second of processor time: {with_pytorch(chosen.model, asked):.1f}")
+        return
     runs = [compare_once(model, asked, writer_first=n % 2 == 0) for n in range(chosen.repeats)]
     facts = {
         "writer_tokens_per_second": summary([ours.per_second for ours, _ in runs]),

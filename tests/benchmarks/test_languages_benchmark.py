@@ -34,6 +34,14 @@ def test_the_table_of_the_page_is_that_of_the_result_file(languages: ModuleType)
     assert languages.table(result()) in (ROOT / "docs" / "languages.md").read_text("utf-8")
 
 
+def test_words_that_the_pack_gave_are_told_from_those_of_the_writer(languages: ModuleType) -> None:
+    pack = find_pack("survey-fr").model_copy(update={"begins": "{opening} {topic}."})
+    card = {**find_pack("survey-fr").examples[0].card, "opening": "Rien sur", "topic": "le bruit"}
+    kept = {"text": "Rien sur le bruit. Merci, vraiment merci !", "card": card, "reason": ""}
+    dropped = {**kept, "text": "Rien sur le bruit.", "reason": "repeats its prompt"}
+    assert languages.given_share(pack, [kept, dropped]) == 0.5
+
+
 @pytest.mark.parametrize("name", ["clinical", "clinical-de", "survey-fr", "support-es"])
 def test_the_figures_without_weights_are_those_that_the_benchmark_measures_now(
     languages: ModuleType, name: str

@@ -56,6 +56,12 @@ CHECKS = [
 ]
 
 
+def test_a_name_too_long_for_a_file_is_refused_in_a_sentence(rpsg: Rpsg) -> None:
+    error = rpsg(*FAKES, "x" * 300, "--json").json["error"]
+    assert error["exit_code"] == 2
+    assert "must be a path" in error["message"]
+
+
 def findings(rpsg: Rpsg, *options: str) -> dict[str, dict[str, Any]]:
     return {f["name"]: f for f in rpsg(*FAKES, *options, "--json").json["doctor"]["findings"]}
 

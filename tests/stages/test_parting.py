@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rpsg.plan import resolve
 from rpsg.records import Document, PrivateCorpus
-from rpsg.stages.partition import by_draw, by_list, content_tag, in_shard, parted
+from rpsg.stages.partition import by_draw, by_list, content_tag, in_shard, listed, parted
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from uuid import UUID
 
 ROWS = st.lists(
@@ -51,6 +53,14 @@ def test_who_somebody_is_depends_on_nobody_else_and_not_on_the_order(
     found = {(row.text, row.label, row.user) for row in donors}
     assert all(alone[row] == (row in found) for row in alone)
     assert not found & {(row.text, row.label, row.user) for row in voters}
+
+
+def test_a_list_of_donors_may_spell_a_name_as_the_data_do(tmp_path: Path) -> None:
+    """The readers of data give 12.0 and a time of midnight one spelling each."""
+    names = tmp_path / "donors.txt"
+    names.write_text(" anna \n12.0\n\n2024-01-02T00:00:00\n", encoding="utf-8")
+    plan = resolve({"method": {"name": "split"}, "split": {"donor_list": str(names)}})
+    assert listed(plan) == {"anna", "12", "2024-01-02"}
 
 
 def test_the_share_of_donors_is_the_one_asked_for() -> None:

@@ -67,6 +67,23 @@ def test_requests_with_the_same_examples_share_their_tokens_and_a_batch(*, chat:
     assert any({0, 3} <= {p.index for p in tile} for tile in tiles_of(made, rows=8))
 
 
+def test_fewer_cores_write_if_memory_does_not_suffice_for_all(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_weights: Any, _bytes: int, extra: int) -> None:
+        reserved.append(extra)
+        if extra > reserved[0] / 2:
+            raise ModelError("too large")
+
+    reserved: list[int] = []
+    monkeypatch.setattr(module, "refuse_too_large", full)
+    assert TransformersWriter(folder, threads=4).slots == 32
+    reserved.clear()
+    monkeypatch.setattr(module, "refuse_too_large", lambda *_: full(None, 0, 1))
+    with pytest.raises(ModelError, match="too large"):
+        TransformersWriter(folder, threads=4)
+
+
 def test_a_batch_always_has_some_padding() -> None:
     """Without any, torch computes a batch in another way, and a text would not be the same in it."""
     tokenizer = character_tokenizer()
