@@ -243,7 +243,7 @@ def test_a_cut_text_has_no_end_and_codes_are_not_learnt(folder: Path) -> None:
 
 
 def test_nothing_is_written_before_the_training(folder: Path) -> None:
-    with pytest.raises(RunError, match="was not"):
+    with pytest.raises(RunError, match="has not been"):
         trainer(folder).write([])
 
 

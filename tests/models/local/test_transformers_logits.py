@@ -162,7 +162,7 @@ def test_a_machine_on_which_rows_depend_on_each_other_is_refused(
         return found + found.mean() * 1e-7 * np.arange(len(found))[:, None]
 
     monkeypatch.setattr(module._CachedPrompts, "scores", leaking)
-    with pytest.raises(ModelError, match="depend on the other texts"):
+    with pytest.raises(ModelError, match="depend on its batch"):
         scores(TransformersLogits(str(folder), threads=1), TEXTS[:1], [], least=ROWS)
 
 
