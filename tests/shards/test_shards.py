@@ -86,7 +86,7 @@ def test_a_release_of_sites_says_that_nobody_may_be_at_two(lab: Lab, shards: Sha
     run = shards.whole(shards.plan(data={"divided_by": "site"}), sites(lab, lab.rows(300)))
     assert rpsg.verify(run).ok
     (told,) = [a["text"] for a in run.ledger["assumptions"] if a["id"] == "A4"]
-    assert "would count k times" in told
+    assert "is counted k times" in told
     assert any("counted once at each site" in caution for caution in run.ledger["cautions"])
     assert "counted once at each site" in run.summary
 
