@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.models.openai.faulty import FaultyServer, answer
 
 from rpsg.domains import find_pack, pack_folder, pack_names, read_pack
 from rpsg.errors import ModelError
@@ -122,6 +123,22 @@ def test_a_pack_whose_topics_cannot_be_replaced_is_refused(
     assert seen.code == 2
     assert fault in seen.err
     assert "--like" in seen.err
+
+
+def test_the_writer_may_be_on_a_server(rpsg: Rpsg, tmp_path: Path) -> None:
+    out = tmp_path / "railway"
+    with FaultyServer(lambda _: answer("; ".join(NAMES))) as server:
+        models = ("--writer", "openai:m", "--embedder", "fake", "--base-url", server.url)
+        seen = rpsg(
+            "propose", "--about", "messages to a railway", "--like", "support", *models, "-o", str(out)
+        )
+    assert seen.code == 0, seen.err
+    assert f"rpsg preview --domain {out}" in seen.out.replace("\n", "")
+    assert "those of the pack support." in " ".join(seen.out.split())
+    pack = read_pack(out)
+    assert set(NAMES) <= set(pack.attribute("topic").values)
+    assert len(pack.attribute("topic").groups) > 1
+    assert pack.examples == find_pack("support").examples
 
 
 def test_each_topic_has_one_heading_and_similar_topics_share_it() -> None:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path  # noqa: TC003  # typer reads it at run time
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from rpsg.cli.options import SETTINGS, Config, takes_settings
 from rpsg.errors import UsageError
 
 
+@functools.partial(
+    takes_settings, settings=tuple(s for s in SETTINGS if s.key.startswith(("models.", "server.")))
+)
 def propose(
+    given: dict[str, Any],
     about: Annotated[
         str, typer.Option("--about", help="What the texts are, in one line that will be public.")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="PACK", help="New folder for the pack.")],
+    config: Config = None,
     like: Annotated[
         str,
         typer.Option(
@@ -25,15 +32,6 @@ def propose(
             "English pack for the most similar texts, or generic.",
         ),
     ] = "",
-    writer: Annotated[
-        str,
-        typer.Option(
-            "--writer", help="The model that proposes: a name, a GGUF file, or hf:OWNER/REPO/FILE.gguf."
-        ),
-    ] = "gemma-3-270m",
-    embedder: Annotated[
-        str, typer.Option("--embedder", help="The model that recognizes topics with the same meaning.")
-    ] = "minilm",
     size: Annotated[
         int, typer.Option("--size", min=8, max=200, help="Maximum number of topics to propose.")
     ] = 60,
@@ -48,10 +46,10 @@ def propose(
     folder as --domain.
     """
     from rpsg.cli.console import Screen
+    from rpsg.cli.settings import gather, make_plan
     from rpsg.disk.files import nearest
     from rpsg.domains import find_pack, pack_folder, pack_names, read_pack
     from rpsg.pipeline.models_of_run import load_tools
-    from rpsg.plan import resolve
     from rpsg.stages.propose_schema import (
         check_replaceable,
         headings,
@@ -67,7 +65,7 @@ def propose(
     folder = pack_folder(like) if like else None
     if folder:
         check_replaceable(read_pack(folder))
-    tools = load_tools(resolve({"models": {"writer": writer, "embedder": embedder}}))
+    tools = load_tools(make_plan(gather(given, config, os.environ)))
     if folder is None:
         english = [pack for pack in map(find_pack, pack_names()) if pack.language == "en"]
         found = similar_pack(about, english, tools.embedder)
