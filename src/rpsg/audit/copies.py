@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.audit.finding import Match, of_hits, of_scores
-from rpsg.audit.phantom import holders_of, is_among, word_runs
+from rpsg.audit.phantom import holders_of, is_among, seen, word_runs
 from rpsg.audit.surrogate import numbered, numbers_of
 from rpsg.privacy.attack_bounds import clopper_pearson
 from rpsg.textstats.words import words
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rpsg.audit.finding import Finding
+    from rpsg.audit.phantom import Runs
     from rpsg.audit.subject import Subject
 
 Hashes = npt.NDArray[np.uint64]
@@ -26,8 +27,6 @@ BLOCK = 1000
 #: How many characters in a row make a copy, and how many words in a row count in the share that is shown with
 #: it.
 CHARACTERS, WORDS = 50, 8
-#: A passage that at most so many people wrote is no form that everybody uses.
-FEW_HOLDERS = 5
 #: The number of words in a row by which near copies are found, and the number of matches kept for the owner.
 SHINGLE, WORST = 3, 20
 _MIX, _STEP = np.uint64(0x9E3779B97F4A7C15), np.uint64(0x243F6A8885A308D3)
@@ -62,14 +61,26 @@ def _passages(subject: Subject) -> tuple[Hashes, Ints, Ints]:
     """The runs of fifty characters of private texts that are in the corpus, as ``holders_of`` counts them."""
 
     def found() -> tuple[Hashes, Ints, Ints]:
-        known = np.unique(character_runs(subject.synthetic)[0])
-        if subject.reference:
-            known = np.setdiff1d(known, character_runs(subject.reference)[0])
-        starts = range(0, len(subject.texts), BLOCK)
-        blocks = ((start, *character_runs(subject.texts[start : start + BLOCK])) for start in starts)
-        return holders_of(subject, known, blocks)
+        known = _runs_of_corpus(subject)
+        known = known[~seen(known, (runs for _, runs, _ in _blocks(subject.reference)))]
+        return holders_of(subject, known, _blocks(subject.texts))
 
     return subject.memory.once("passages", found)
+
+
+def _runs_of_corpus(subject: Subject) -> Hashes:
+    """The runs of fifty characters of the synthetic texts, sorted."""
+
+    def found() -> Hashes:
+        return np.unique(np.concatenate([np.unique(runs) for _, runs, _ in _blocks(subject.synthetic)]))
+
+    return subject.memory.once("runs of corpus", found)
+
+
+def _blocks(texts: Sequence[str]) -> Runs:
+    """The runs of fifty characters, a block of texts at a time."""
+    starts = range(0, len(texts), BLOCK)
+    return ((start, *character_runs(texts[start : start + BLOCK])) for start in starts)
 
 
 def copied_of_few(subject: Subject) -> int:
@@ -79,7 +90,7 @@ def copied_of_few(subject: Subject) -> int:
     texts to the other side. What more people wrote is a form or a common phrase.
     """
     runs, people, holders = _passages(subject)
-    few = (holders > 1) & (holders <= FEW_HOLDERS)
+    few = holders > 1
     theirs = np.flatnonzero(np.isin(subject.owner, people[few]))
     known, repeated = np.unique(runs[few]), []
     for start in range(0, len(theirs), BLOCK):
@@ -97,12 +108,12 @@ def copied_aside(subject: Subject) -> int:
     needed because leaked texts could be hidden: if somebody adds them to the other side, or to the reference,
     the audit leaves them out.
     """
-    runs, owner = character_runs(subject.aside)
-    known = np.intersect1d(runs, character_runs(subject.synthetic)[0])
+    known = _runs_of_corpus(subject) if subject.aside else np.zeros(0, np.uint64)
+    known = known[seen(known, (runs for _, runs, _ in _blocks(subject.aside)))]
     for others in (subject.texts, subject.reference):
-        for start in range(0, len(others) if len(known) else 0, BLOCK):
-            known = np.setdiff1d(known, character_runs(others[start : start + BLOCK])[0])
-    return len(np.unique(owner[np.isin(runs, known)]))
+        known = known[~seen(known, (runs for _, runs, _ in _blocks(others)))]
+    texts = (len(np.unique(owner[is_among(runs, known)])) for _, runs, owner in _blocks(subject.aside))
+    return sum(texts) if len(known) else 0
 
 
 def character_runs(texts: Sequence[str], length: int = CHARACTERS) -> tuple[Hashes, Ints]:
