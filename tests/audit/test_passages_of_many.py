@@ -8,7 +8,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from rpsg.audit import phantom
+from rpsg.audit import audit, phantom
 from rpsg.audit.copies import character_runs, copied_aside, copied_of_few
 from rpsg.audit.phantom import FEW_HOLDERS, holders_of
 from rpsg.audit.subject import Subject, subject_of
@@ -95,3 +95,20 @@ def test_a_passage_of_the_reference_or_of_a_text_that_is_used_does_not_count(
     public = subject_of(corpus, [*both, *used], [*both, *held], reference=[*nearly, *rows[220:300]])
     assert copied_aside(public) == 6
     assert copied_of_few(public) == 0
+
+
+def test_the_report_says_what_of_the_corpus_was_not_judged() -> None:
+    """A text of forty characters is too short for a passage; near copies in the reference make all public."""
+    rows = texts(1000, 4)
+    used, held, corpus = rows[:300], rows[300:600], rows[600:]
+    short = [" ".join(row.split()[:5]) for row in rows[700:708]]
+    assert max(map(len, short)) < 50
+    report = audit([*short, *corpus], [*short, *used], [*short, *held], attacks=["refer", "copies"])
+    assert report.verdict == "no violation seen"
+    assert any(note.startswith("The corpus has 8 of the texts that were left out") for note in report.words())
+    nearly = [f"{row} {other}" for row, other in zip(used[:20], short * 3, strict=False)]
+    report = audit([*used[:20], *corpus], used, held, reference=[*nearly, *texts(300, 9)], attacks=["copies"])
+    assert report.verdict == "no violation seen"
+    assert any("by 20 of the people" in note for note in report.words())
+    report = audit(corpus, used, held, reference=texts(300, 9), attacks=["copies"])
+    assert not any("not tested" in note for note in report.words())
