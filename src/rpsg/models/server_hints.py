@@ -40,6 +40,10 @@ _HINTS: tuple[tuple[str, str], ...] = (
         ),
     ),
     (
+        "through the proxy",
+        "Check the address in HTTPS_PROXY. If this server needs no proxy, name its host in NO_PROXY.",
+    ),
+    (
         "no TLS connection",
         (
             "Nothing at this address answers over https. Most servers on the same machine need http in "
