@@ -41,6 +41,13 @@ WAYS: dict[str, tuple[str, bytes, dict[str, str]]] = {
     "a title above the header": ("a.csv", ("Complaints 2024,,\n,,\n" + table(",")).encode(), {}),
     "a title with another separator": ("a.csv", ("Complaints, 2024\n" + table(";")).encode(), {}),
     "a title with one quote": ("a.csv", ('Pipes of 5" and more\n' + table(",")).encode(), {}),
+    "a space after each separator": ("a.csv", table(", ").encode(), {}),
+    "a space after each separator of a header without quotes": (
+        "a.csv",
+        table(", ").replace('"text", "user"', "text, user").encode(),
+        {},
+    ),
+    "a title, and a space after each separator": ("a.csv", ("Complaints\n" + table("; ")).encode(), {}),
     "a separator at the end of each row": (
         "a.csv",
         table(",").replace("\n", ",\n").replace("user,", "user").encode(),

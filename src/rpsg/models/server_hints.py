@@ -50,6 +50,10 @@ _HINTS: tuple[tuple[str, str], ...] = (
             "--base-url."
         ),
     ),
+    (
+        "is compressed in a way",
+        "The server or a gateway compresses its answers, although RPSG asks for none: switch that off.",
+    ),
     ("HTTP 405|HTTP 410", _ENDS),
     (
         "HTTP 413|request entity too large|payload too large",

@@ -116,6 +116,11 @@ CAUSES: dict[str, tuple[Any, str, str]] = {
         "cut while thinking",
         "thinking off",
     ),
+    "an unknown compression": (
+        (200, {}, "Content-Encoding: br"),
+        "compressed in a way that RPSG does not read",
+        "switch that off",
+    ),
     "no choices": ("no-choices", "without choices", "OpenAI-compatible"),
     "a refusal": (answer("", refusal="I cannot."), "the model refused", "--about"),
 }

@@ -42,7 +42,7 @@ class CutError(Exception):
 
 
 class UnreachableError(Exception):
-    """No connection. ``distrusted``: why the server's certificate is not trusted. ``plain``: it speaks no TLS."""
+    """No connection. ``distrusted``: what is wrong with the server's certificate. ``plain``: no TLS there."""
 
     def __init__(self, *, distrusted: str = "", plain: bool = False) -> None:
         super().__init__("no connection")
