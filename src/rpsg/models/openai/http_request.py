@@ -261,5 +261,6 @@ def _unidentified(host: str, *, shown: bool) -> ModelError:
     return ModelError(
         f"{host} requires a client certificate, but got none that it accepts.",
         hint="Set an environment variable to the path of a PEM file with your certificate and its key, and "
-        'name that variable in the plan: [server] certificate_env = "CLIENT_PEM".',
+        'name that variable in the plan: [server] certificate_env = "CLIENT_PEM". (A server whose encryption '
+        "is too old for this machine may give the same answer.)",
     )

@@ -26,9 +26,11 @@ MOST_BYTES = 10_000_000
 # Many servers close a connection after five idle seconds.
 _KEPT_SECONDS = 4.0
 _PIECE = 1 << 16
-#: OpenSSL's names for the alerts by which a server rejects the client's certificate.
-_UNIDENTIFIED = ("ALERT_CERTIFICATE_", "ALERT_BAD_CERTIFICATE", "ALERTUNKNOWN_CA")
-
+#: OpenSSL's names for the alerts by which a server rejects the client's certificate. With TLS 1.2 a server
+#: that got none sends the last one.
+_UNIDENTIFIED = tuple(
+    f"ALERT_{name}" for name in ("CERTIFICATE_", "BAD_CERTIFICATE", "UNKNOWN_CA", "HANDSHAKE_FAILURE")
+)
 #: OpenSSL's numbers for what is wrong with a server's certificate.
 _DISTRUST = {10: "has expired", 9: "is not valid yet", 62: "is for another host", 64: "is for another host"}
 
