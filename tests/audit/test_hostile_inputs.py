@@ -11,21 +11,17 @@ import pytest
 
 from rpsg.audit.blind import blind_baseline
 from rpsg.audit.claim import Claim
-from rpsg.audit.control import is_in_another_language
-from rpsg.audit.copies import copied_of_few
+from rpsg.audit.copies import copied_of_few, repeats_held_out
 from rpsg.audit.finding import Finding, Match, of_people, of_scores
 from rpsg.audit.run import audit, audit_subject, find_attacks
 from rpsg.audit.subject import Subject, subject_of
-from rpsg.domains import find_pack
 from rpsg.errors import DataError
-from rpsg.stages.canaries import word_list
 from rpsg.testing.planted import subject, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 SOME = ("refer", "near-copies", "copies")
-OTHERS = word_list()[1500:3000]
 FIGURES: dict[str, Any] = {"epsilon_lower": 0.0, "epsilon_most": 3.0}
 
 
@@ -320,50 +316,38 @@ def test_where_people_held_out_are_copied_too_nothing_was_held_out() -> None:
     assert "people held out" in report.reason
 
 
+@pytest.mark.parametrize("leak", ["word for word", "paraphrased"])
+def test_nor_if_no_attack_that_was_chosen_looks_for_copies(leak: str) -> None:
+    """Paraphrases have no fifty characters in a row of a text, but half of its runs of three words."""
+    rows, others = texts(1100, 4), texts(100, 9)
+    used, held, corpus = rows[:400], rows[400:800], rows[800:]
+    copied = [*used[:30], *held[:30]]
+    if leak == "paraphrased":
+        copied = [_paraphrased(text, other.split()) for text, other in zip(copied, others, strict=False)]
+    report = audit([*copied, *corpus], used, held, attacks=["refer", "lira"])
+    assert report.verdict == "not run"
+    assert "people held out" in report.reason
+
+
+def _paraphrased(text: str, others: Sequence[str]) -> str:
+    """Every sixth word is exchanged."""
+    return " ".join(others[i % len(others)] if i % 6 == 5 else word for i, word in enumerate(text.split()))
+
+
+def test_what_is_as_near_to_the_reference_or_to_a_member_is_not_that_of_people_held_out() -> None:
+    rows, others = texts(1100, 4), texts(100, 9)
+    used, held, corpus = rows[:400], rows[400:800], rows[800:]
+    near = [_paraphrased(text, other.split()) for text, other in zip(held[:30], others, strict=False)]
+    assert repeats_held_out(subject_of([*near, *corpus], used, held))
+    again = [_paraphrased(text, other.split()) for text, other in zip(near, others[40:], strict=False)]
+    assert not repeats_held_out(subject_of([*near, *corpus], [*again, *used], held))
+    assert not repeats_held_out(subject_of([*near, *corpus], used, held, reference=again))
+
+
 def test_a_corpus_of_one_text_refutes_nothing() -> None:
     rows = texts(400, 4)
     for one in (rows[0], "a"):
         assert audit([one] * 100, rows[:60], rows[60:120]).verdict != "refuted"
-
-
-def in_the_language_of(pack: str, count: int) -> list[str]:
-    """Texts of which each also has words that no other has."""
-    shown = [example.text for example in find_pack(pack).examples]
-    own = texts(count, 4)
-    return [f"{shown[i % len(shown)]} {shown[i // len(shown)]} {own[i]}" for i in range(count)]
-
-
-@pytest.mark.parametrize(
-    ("private", "corpus"),
-    [("survey-fr", "support-es"), ("support-es", "clinical"), ("clinical", "clinical-de")],
-)
-def test_a_corpus_in_another_language_has_no_verdict(private: str, corpus: str) -> None:
-    """A planted copy stands out in it. A translation, which is what would leak, is found by no attack."""
-    rows, foreign = in_the_language_of(private, 400), in_the_language_of(corpus, 300)
-    assert is_in_another_language(subject_of(foreign, rows[:200], rows[200:]))
-    report = audit(foreign, rows[:200], rows[200:], attacks=SOME)
-    assert report.verdict == "not run"
-
-
-@pytest.mark.parametrize("count", [1, 20])
-def test_a_few_texts_in_the_same_language_are_recognized(count: int) -> None:
-    rows, others = in_the_language_of("clinical", 200), in_the_language_of("food-reviews", count)
-    assert not is_in_another_language(subject_of(others, rows[:100], rows[100:]))
-
-
-def test_a_corpus_in_other_letters_has_no_verdict() -> None:
-    rows = texts(400, 4)
-    wide = [
-        row.translate({code: code + 0xFEE0 for code in range(0x21, 0x7F)}) for row in texts(200, 4, OTHERS)
-    ]
-    assert is_in_another_language(subject_of(wide, rows[:200], rows[200:]))
-    capitals = [row.upper() for row in rows[:100]]
-    assert not is_in_another_language(subject_of(capitals, rows[:200], rows[200:]))
-
-
-def test_texts_of_no_known_language_are_audited() -> None:
-    rows, others = texts(400, 4), texts(200, 4, OTHERS)
-    assert not is_in_another_language(subject_of(others, rows[:200], rows[200:]))
 
 
 def test_texts_without_a_word_in_common_are_audited_too() -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.audit.publishing import FEW, Published, counted_run, kept, pair, plan_of, rows
 
 from rpsg import api
-from rpsg.audit import audit_run
+from rpsg.audit import audit, audit_run
 from rpsg.cli import main
 from rpsg.disk.json_text import strict_json
 from rpsg.errors import UsageError
@@ -32,7 +32,8 @@ from rpsg.privacy.published_audit import (
 from rpsg.privacy.published_audit import published as block_of
 from rpsg.privacy.signing import seal
 from rpsg.release.reader import Release
-from rpsg.stages.canaries import chance_of_hit
+from rpsg.stages.canaries import chance_of_hit, make_canaries
+from rpsg.testing.planted import texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -351,6 +352,23 @@ def test_an_audit_of_a_few_invented_rows_is_no_audit_like_a_release_of_thousands
     found = {**found, "attacks": [{**found["attacks"][0], "chance": chance_of_hit(rows)}]}
     checks = audited.audit_fits(found, ledger, plan, Release(published.run).pack, rows, tmp_path)
     assert {check.name for check in checks if not check.ok} - {audited.PLAN} == wrong
+
+
+def test_characters_that_nobody_sees_do_not_make_another_corpus_of_it(
+    published: Published,
+) -> None:
+    """Writers use them, as in an emoji of several people; an audit does not compare them."""
+    seen = texts(300, 1)
+    corpus = [f"{text} \U0001f469\u200d\U0001f373 cafe\u0301" for text in seen[:100]]
+    made = audit(corpus, seen[100:200], seen[200:], canaries=make_canaries(40, seen), attacks=["extraction"])
+    chance = made.finding("extraction").basis["chance"]
+    found = {**published.ledger["published_audit"], "attacks": [{"name": "extraction", "kind": "extraction"}]}
+    found["attacks"][0] |= {"planted": 20, "chance": chance}
+    release = Release(published.run)
+    fitted = audited.audit_fits(
+        found, published.ledger, release.plan, release.pack, corpus, release.path / "evidence"
+    )
+    assert {check.name: check.ok for check in fitted}[audited.CHANCE]
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"about": {"ledger_id": 3}, "verdict": "refuted"}'])

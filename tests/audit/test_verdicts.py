@@ -25,28 +25,20 @@ EXCHANGED = Finding("lira", "no violation seen", epsilon_lower=0.0, epsilon_if_s
 CAUGHT, MISSED = Control("refer", "caught"), Control("refer", "missed")
 
 
-def copied(held_out: int, verdict: Any = "no violation seen") -> Finding:
-    """The attack ``copies`` on 200 people of each side, which names 80 members."""
-    sizes = {"units": 400, "members": 200}
-    return Finding("copies", verdict, "It names.", guesses=80 + held_out, right=80, basis=sizes)
-
-
 @pytest.mark.parametrize("found", [QUIET, REFUTED])
 @pytest.mark.parametrize(
-    ("others", "baseline", "canaries", "said"),
+    ("others", "baseline", "more", "said"),
     [
-        ([], APART, 0, "without the corpus"),
-        ([], ALIKE, 1, "canary that was held out"),
-        ([EXCHANGED], ALIKE, 0, "may have been swapped"),
-        ([copied(20)], ALIKE, 0, "fifty characters"),
-        ([copied(5, "refuted")], ALIKE, 0, "fifty characters"),
-        ([copied(5, "not run")], ALIKE, 0, "fifty characters"),
+        ([], APART, {}, "without the corpus"),
+        ([], ALIKE, {"canaries_held_out": 1}, "canary that was held out"),
+        ([EXCHANGED], ALIKE, {}, "may have been swapped"),
+        ([], ALIKE, {"repeats_held_out": True}, "fifty characters"),
     ],
 )
 def test_where_what_was_held_out_is_in_doubt_nothing_follows(
-    found: Finding, others: list[Finding], baseline: Baseline, canaries: int, said: str
+    found: Finding, others: list[Finding], baseline: Baseline, more: dict[str, Any], said: str
 ) -> None:
-    verdict, reason = verdict_of([found, *others], baseline, [CAUGHT], canaries_held_out=canaries)
+    verdict, reason = verdict_of([found, *others], baseline, [CAUGHT], **more)
     assert verdict == "not run"
     assert said in reason
 
@@ -63,9 +55,12 @@ def test_nor_does_a_corpus_in_which_no_attack_could_find_the_leak(what: str) -> 
     assert verdict_of([REFUTED], ALIKE, [CAUGHT], **{what: True})[0] == "refuted"
 
 
-def test_a_few_copies_of_people_held_out_are_chance() -> None:
-    assert verdict_of([copied(4, "refuted")], ALIKE, [CAUGHT])[0] == "refuted"
-    assert verdict_of([QUIET, copied(4)], ALIKE, [CAUGHT])[0] == "no violation seen"
+@pytest.mark.parametrize(("held_out", "verdict"), [(3, "refuted"), (5, "not run")])
+def test_a_few_copies_of_people_held_out_are_chance(held_out: int, verdict: str) -> None:
+    rows = texts(700, 4)
+    used, held = rows[:200], rows[200:400]
+    corpus = [*used[:80], *held[:held_out], *rows[400:]]
+    assert audit(corpus, used, held, attacks=["copies"]).verdict == verdict
 
 
 def test_a_corpus_that_copies_a_tenth_of_those_held_out_refutes_nothing() -> None:

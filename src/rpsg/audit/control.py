@@ -5,7 +5,10 @@ audited corpus, this shows nothing.
 
 from __future__ import annotations
 
+import unicodedata
+from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,7 +17,7 @@ from rpsg.stages.rng import stream
 from rpsg.textstats.languages import languages_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rpsg.audit.finding import Finding
     from rpsg.audit.subject import Subject
@@ -27,9 +30,9 @@ LEAKED, DROPPED = 0.05, 0.2
 BARE = 0.01
 #: The AUC that an attack must reach on a corpus that is the members' own texts.
 LEAST_AUC = 0.8
-#: A language is one of the private texts if this share of the first ``FIRST`` of them is in it. If less than
-#: this share of the corpus is in one of these languages, the corpus is in another.
-COMMON, FIRST = 0.1, 1000
+#: A language is one of the private texts if a share of ``COMMON`` of the first ``FIRST`` of them is in it. If
+#: less than ``MOST`` of the corpus is in these languages, the corpus is in another. The same for alphabets.
+COMMON, MOST, FIRST = 0.1, 0.5, 1000
 Outcome = Literal["caught", "missed", "not tried"]
 
 
@@ -81,22 +84,36 @@ def leaky(subject: Subject) -> Subject:
 
 
 def is_in_another_language(subject: Subject) -> bool:
-    """Whether the corpus is in another language than the private texts, or in other letters.
+    """Whether most of the corpus is in another language than the private texts, or in other letters.
 
     A copied text stands out in such a corpus. So the control of a leaky generator shows nothing about what
     would really leak: translations. A language that is not certain counts as the same.
     """
-    some = subject.synthetic[:: len(subject.synthetic) // FIRST + 1]
-    private, corpus = languages_of(subject.texts[:FIRST]), languages_of(some)
-    letters = set[str]().union(*map(str.casefold, subject.synthetic))
-    used = [
-        letter in letters for text in subject.texts[:FIRST] for letter in text.casefold() if letter.isalpha()
-    ]
-    if sum(used) < COMMON * len(used):
-        return True
-    known = {code for code, count in private.items() if count >= COMMON * sum(private.values())}
-    same = sum(count for code, count in corpus.items() if code in known)
-    return bool(private) and same < COMMON * sum(corpus.values())
+    private = subject.texts[:FIRST]
+    corpus = subject.synthetic[:: len(subject.synthetic) // FIRST + 1]
+    return any(
+        _mostly_other(own, others)
+        for own, others in (
+            (languages_of(private), languages_of(corpus)),
+            (_alphabets(private), _alphabets(corpus)),
+        )
+    )
+
+
+def _mostly_other(private: Mapping[str, int], corpus: Mapping[str, int]) -> bool:
+    """Whether most of what is counted in the corpus is of no kind that is common in the private texts."""
+    known = {kind for kind, count in private.items() if count >= COMMON * sum(private.values())}
+    same = sum(count for kind, count in corpus.items() if kind in known)
+    return bool(known) and same < MOST * sum(corpus.values())
+
+
+def _alphabets(texts: Iterable[str]) -> Counter[str]:
+    """The number of letters of each alphabet, by the first word of their names: LATIN, CYRILLIC, CJK, ..."""
+    counted: Counter[str] = Counter()
+    for letter, count in Counter(chain.from_iterable(texts)).items():
+        if letter.isalpha():
+            counted[unicodedata.name(letter, "").partition(" ")[0]] += count
+    return counted
 
 
 def _with_new_sides(subject: Subject) -> Subject:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.audit.finding import Match, of_hits, of_scores
-from rpsg.audit.phantom import holders_of, is_among, word_runs
+from rpsg.audit.phantom import holders_of, is_among, seen, word_runs
 from rpsg.audit.surrogate import numbered, numbers_of
 from rpsg.privacy.attack_bounds import clopper_pearson
 from rpsg.textstats.words import words
@@ -17,19 +17,25 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rpsg.audit.finding import Finding
+    from rpsg.audit.phantom import Runs
     from rpsg.audit.subject import Subject
 
 Hashes = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 #: The runs of characters of this many texts are in memory at once: several numbers for each character.
 BLOCK = 1000
 #: How many characters in a row make a copy, and how many words in a row count in the share that is shown with
 #: it.
 CHARACTERS, WORDS = 50, 8
-#: A passage that at most so many people wrote is no form that everybody uses.
-FEW_HOLDERS = 5
 #: The number of words in a row by which near copies are found, and the number of matches kept for the owner.
 SHINGLE, WORST = 3, 20
+#: Texts are alike from this similarity and number of runs. Between public reviews and corpora that never saw
+#: them the largest similarity was 0.11.
+ALIKE, ALIKE_RUNS = 0.2, 8
+#: By chance a corpus can repeat texts of at most this number, or this share, of the people held out. With
+#: public reviews it repeats passages of at most one in 500.
+FEW_COPIES, COPIED = 5, 0.02
 _MIX, _STEP = np.uint64(0x9E3779B97F4A7C15), np.uint64(0x243F6A8885A308D3)
 
 
@@ -62,14 +68,26 @@ def _passages(subject: Subject) -> tuple[Hashes, Ints, Ints]:
     """The runs of fifty characters of private texts that are in the corpus, as ``holders_of`` counts them."""
 
     def found() -> tuple[Hashes, Ints, Ints]:
-        known = np.unique(character_runs(subject.synthetic)[0])
-        if subject.reference:
-            known = np.setdiff1d(known, character_runs(subject.reference)[0])
-        starts = range(0, len(subject.texts), BLOCK)
-        blocks = ((start, *character_runs(subject.texts[start : start + BLOCK])) for start in starts)
-        return holders_of(subject, known, blocks)
+        known = runs_of_corpus(subject)
+        known = known[~seen(known, (runs for _, runs, _ in blocks_of(subject.reference)))]
+        return holders_of(subject, known, blocks_of(subject.texts))
 
     return subject.memory.once("passages", found)
+
+
+def runs_of_corpus(subject: Subject) -> Hashes:
+    """The runs of fifty characters of the synthetic texts, sorted."""
+
+    def found() -> Hashes:
+        return np.unique(np.concatenate([np.unique(runs) for _, runs, _ in blocks_of(subject.synthetic)]))
+
+    return subject.memory.once("runs of corpus", found)
+
+
+def blocks_of(texts: Sequence[str]) -> Runs:
+    """The runs of fifty characters, a block of texts at a time."""
+    starts = range(0, len(texts), BLOCK)
+    return ((start, *character_runs(texts[start : start + BLOCK])) for start in starts)
 
 
 def copied_of_few(subject: Subject) -> int:
@@ -79,7 +97,7 @@ def copied_of_few(subject: Subject) -> int:
     texts to the other side. What more people wrote is a form or a common phrase.
     """
     runs, people, holders = _passages(subject)
-    few = (holders > 1) & (holders <= FEW_HOLDERS)
+    few = holders > 1
     theirs = np.flatnonzero(np.isin(subject.owner, people[few]))
     known, repeated = np.unique(runs[few]), []
     for start in range(0, len(theirs), BLOCK):
@@ -97,12 +115,12 @@ def copied_aside(subject: Subject) -> int:
     needed because leaked texts could be hidden: if somebody adds them to the other side, or to the reference,
     the audit leaves them out.
     """
-    runs, owner = character_runs(subject.aside)
-    known = np.intersect1d(runs, character_runs(subject.synthetic)[0])
+    known = runs_of_corpus(subject) if subject.aside else np.zeros(0, np.uint64)
+    known = known[seen(known, (runs for _, runs, _ in blocks_of(subject.aside)))]
     for others in (subject.texts, subject.reference):
-        for start in range(0, len(others) if len(known) else 0, BLOCK):
-            known = np.setdiff1d(known, character_runs(others[start : start + BLOCK])[0])
-    return len(np.unique(owner[np.isin(runs, known)]))
+        known = known[~seen(known, (runs for _, runs, _ in blocks_of(others)))]
+    texts = (len(np.unique(owner[is_among(runs, known)])) for _, runs, owner in blocks_of(subject.aside))
+    return sum(texts) if len(known) else 0
 
 
 def character_runs(texts: Sequence[str], length: int = CHARACTERS) -> tuple[Hashes, Ints]:
@@ -136,30 +154,74 @@ def _joined(first: npt.NDArray[np.uint64], second: npt.NDArray[np.uint64]) -> np
 def near_copies(subject: Subject) -> Finding:
     """Each text by its largest similarity to a synthetic text: Jaccard, of runs of three words.
 
-    Exact and without a matrix of all pairs: each text is compared only with those synthetic texts that share
-    a run with it. The twenty most similar pairs of members are kept for the owner's eyes.
+    The twenty most similar pairs of members are kept for the owner's eyes.
     """
-    rows = [words(text) for text in subject.synthetic]
-    shingles = [_shingles(row) for row in rows]
-    numbers = numbers_of(sorted(own) for own in shingles)
-    known = numbered([sorted(own) for own in shingles], numbers)
-    order = np.argsort(known.codes, kind="stable")
-    holders = known.owner[order]
-    ends = np.searchsorted(known.codes[order], np.arange(known.size), side="right")
-    starts = np.concatenate([[0], ends[:-1]])
-    scores = np.zeros(len(subject.texts))
-    nearest = np.full(len(subject.texts), -1)
-    for index, text in enumerate(subject.texts):
-        own = _shingles(words(text))
-        held = [holders[starts[code] : ends[code]] for code in map(numbers.get, own) if code is not None]
-        if held:
-            found, shared = np.unique(np.concatenate(held), return_counts=True)
-            similar = shared / (known.lengths[found] + len(own) - shared)
-            best = int(similar.argmax())
-            scores[index], nearest[index] = similar[best], found[best]
+    scores, nearest, _ = _nearest(subject)
     worst = np.argsort(-np.where(subject.is_in[subject.owner], scores, -1.0), kind="stable")[:WORST]
     matches = tuple(Match(int(nearest[i]), int(i), float(scores[i])) for i in worst if scores[i] > 0)
     return of_scores("near-copies", subject, scores, matches=matches)
+
+
+def repeats_held_out(subject: Subject) -> bool:
+    """Whether so many people held out have copies in the corpus that copies of members prove no leak.
+
+    A copy is a passage as in ``copies``, or a text that is ``ALIKE`` a synthetic one. A synthetic text that
+    is also alike a text of a member or of the reference does not count.
+    """
+    _, people, holders = _passages(subject)
+    copied = np.zeros(subject.people, np.bool_)
+    copied[people[holders == 1]] = True
+    inside, nearest = subject.is_in[subject.owner], _alike(*_nearest(subject))
+    public = _alike(*_nearest_of(subject, subject.reference))
+    not_their_own = np.concatenate([nearest[inside], public, [-1]])
+    copied[subject.owner[~np.isin(nearest, not_their_own)]] = True
+    held_out = ~subject.is_in
+    return bool((copied & held_out).sum() >= max(FEW_COPIES, COPIED * held_out.sum()))
+
+
+def _alike(scores: Floats, nearest: Ints, shared: Ints) -> Ints:
+    """The nearest synthetic text of each text if they are alike, else -1."""
+    return np.where((scores >= ALIKE) & (shared >= ALIKE_RUNS), nearest, -1)
+
+
+def _nearest(subject: Subject) -> tuple[Floats, Ints, Ints]:
+    """As ``_nearest_of``, for the private texts; kept, because an attack and a rule need it."""
+    return subject.memory.once("nearest", lambda: _nearest_of(subject, subject.texts))
+
+
+def _nearest_of(subject: Subject, texts: Sequence[str]) -> tuple[Floats, Ints, Ints]:
+    """For each text its similarity to the most similar synthetic text, that text (-1 if none shares a run of
+    three words), and the number of runs that both have.
+
+    Exact and without a matrix of all pairs: each text is compared only with those synthetic texts that share
+    a run with it.
+    """
+    numbers, lengths, holders, begins = subject.memory.once("shingles", lambda: _holders(subject.synthetic))
+    scores = np.zeros(len(texts))
+    nearest, runs = np.full(len(texts), -1), np.zeros(len(texts), np.int64)
+    for index, text in enumerate(texts):
+        own = _shingles(words(text))
+        held = [
+            holders[begins[code] : begins[code + 1]] for code in map(numbers.get, own) if code is not None
+        ]
+        if held:
+            found, shared = np.unique(np.concatenate(held), return_counts=True)
+            similar = shared / (lengths[found] + len(own) - shared)
+            best = int(similar.argmax())
+            scores[index], nearest[index], runs[index] = similar[best], found[best], shared[best]
+    return scores, nearest, runs
+
+
+def _holders(texts: Sequence[str]) -> tuple[dict[str, int], Ints, Ints, Ints]:
+    """A number for each run of three words, how many runs each text has, the texts that have each run, one
+    run after the other, and where those of each run begin.
+    """
+    shingles = [sorted(_shingles(words(text))) for text in texts]
+    numbers = numbers_of(shingles)
+    known = numbered(shingles, numbers)
+    order = np.argsort(known.codes, kind="stable")
+    begins = np.searchsorted(known.codes[order], np.arange(known.size + 1))
+    return numbers, known.lengths, known.owner[order], begins
 
 
 def _shingles(row: Sequence[str]) -> set[str]:

@@ -16,11 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.audit.finding import of_hits
-from rpsg.audit.surrogate import Words, numbered, numbers_of
+from rpsg.audit.surrogate import BLOCK, Words, numbered, numbers_of
 from rpsg.textstats.repeats import hashed_runs
 from rpsg.textstats.words import words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rpsg.audit.finding import Finding
     from rpsg.audit.subject import Subject
 
@@ -32,6 +34,10 @@ Runs = Iterable[tuple[int, Hashes, Ints]]
 #: Consecutive words; each length is a separate test.
 LENGTHS = (8, 6)
 FILTER_BITS = 23
+#: A passage that more people wrote is a form that everybody uses, or a common phrase.
+FEW_HOLDERS = 5
+#: Pairs of a run and a person that are sorted at a time, at least.
+AT_ONCE = 1 << 20
 
 
 def phantom(subject: Subject) -> Finding:
@@ -51,9 +57,10 @@ def word_runs(subject: Subject, length: int, *, with_public: bool = False) -> tu
     rows = [words(text) for text in subject.synthetic]
     numbers = numbers_of(rows)
     known = np.unique(hashed_runs(numbered(rows, numbers), length)[0])
-    if subject.reference and not with_public:
-        public = hashed_runs(numbered([words(text) for text in subject.reference], numbers), length)[0]
-        known = np.setdiff1d(known, public[is_among(public, known)])
+    if not with_public:
+        starts = range(0, len(subject.reference), BLOCK)
+        public = ([words(text) for text in subject.reference[start : start + BLOCK]] for start in starts)
+        known = known[~seen(known, (hashed_runs(numbered(each, numbers), length)[0] for each in public))]
     blocks = Words.of(subject, words).tokens(numbers)
     return known, ((part.start, *hashed_runs(tokens, length)) for part, (tokens,) in blocks)
 
@@ -69,17 +76,42 @@ def hit_by_own_runs(subject: Subject, known: Hashes, private: Runs) -> npt.NDArr
 def holders_of(subject: Subject, known: Hashes, private: Runs) -> tuple[Hashes, Ints, Ints]:
     """For each person and each known run of theirs: the run, the person, and how many people have the run.
 
-    Of the private runs, only those in ``known`` are kept, so memory grows with the corpus.
+    Runs that more than ``FEW_HOLDERS`` people have are left out: no rule looks at them. They are dropped as
+    soon as so many people were seen, so memory grows with the corpus and not with the private texts.
     """
-    held = []
+    held: tuple[Hashes, Ints, Ints] = (np.zeros(0, np.uint64), np.zeros(0, np.int64), np.zeros(0, np.int64))
+    waiting: list[tuple[Hashes, Ints]] = []
     for start, runs, owner in private:
         kept = is_among(runs, known)
-        held.append((runs[kept], subject.owner[start + owner[kept]]))
-    runs, people = (np.concatenate(column) for column in zip(*held, strict=True))
-    pairs = np.unique(np.stack([runs, people.astype(np.uint64)], axis=1), axis=0)
-    different, counts = np.unique(pairs[:, 0], return_counts=True)
-    runs, people = pairs.T
-    return runs, people.astype(np.int64), counts[np.searchsorted(different, runs)]
+        waiting.append((runs[kept], subject.owner[start + owner[kept]]))
+        if sum(len(runs) for runs, _ in waiting) > AT_ONCE + len(held[0]):
+            known, held = _merged(known, [held[:2], *waiting])
+            waiting = []
+    return _merged(known, [held[:2], *waiting])[1]
+
+
+def _merged(known: Hashes, found: Sequence[tuple[Hashes, Ints]]) -> tuple[Hashes, tuple[Hashes, Ints, Ints]]:
+    """The runs and people, each pair once, with the number of people of each run, and the runs that are still
+    looked for.
+    """
+    runs, people = (np.concatenate(column) for column in zip(*found, strict=True))
+    order = np.lexsort((people, runs))
+    runs, people = runs[order], people[order]
+    first = np.append(True, (runs[1:] != runs[:-1]) | (people[1:] != people[:-1]))[: len(runs)]
+    runs, people = runs[first], people[first]
+    different, index, counts = np.unique(runs, return_inverse=True, return_counts=True)
+    few = counts[index] <= FEW_HOLDERS
+    known = np.setdiff1d(known, different[counts > FEW_HOLDERS], assume_unique=True)
+    return known, (runs[few], people[few], counts[index][few])
+
+
+def seen(known: Hashes, found: Iterable[Hashes]) -> npt.NDArray[np.bool_]:
+    """Which of the runs in ``known``, which is sorted, are among those found."""
+    were = np.zeros(len(known), np.bool_)
+    if len(known):
+        for runs in found:
+            were[np.searchsorted(known, runs[is_among(runs, known)])] = True
+    return were
 
 
 def is_among(runs: Hashes, known: Hashes) -> npt.NDArray[np.bool_]:

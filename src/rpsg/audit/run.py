@@ -14,13 +14,14 @@ from rpsg.audit.blind import blind_baseline
 from rpsg.audit.canaries import found_held_out
 from rpsg.audit.claim import Claim
 from rpsg.audit.control import fitted_on_members, is_in_another_language, leaky, outcome_of
-from rpsg.audit.copies import copied_aside, copied_of_few
+from rpsg.audit.copies import FEW_COPIES, copied_aside, copied_of_few, repeats_held_out
 from rpsg.audit.finding import Finding, judged, not_run
 from rpsg.audit.inputs import read_synthetic, read_texts
 from rpsg.audit.report import AuditReport, Closest, plain_number
 from rpsg.audit.roc import Rate
 from rpsg.audit.subject import subject_of
-from rpsg.audit.verdict import FEW_COPIES, of_void_audit, verdict_of, with_power
+from rpsg.audit.unjudged import unjudged
+from rpsg.audit.verdict import of_void_audit, verdict_of, with_power
 from rpsg.errors import RpsgError
 from rpsg.pipeline.logs import logged
 from rpsg.privacy.attack_bounds import LARGEST_EPSILON
@@ -159,6 +160,7 @@ def audit_subject(
         controls["leaky"],
         aside=copied_aside(subject),
         is_of_few=copied_of_few(subject) >= FEW_COPIES,
+        repeats_held_out=repeats_held_out(subject),
         canaries_held_out=found_held_out(subject),
         is_in_another_language=is_in_another_language(subject),
     )
@@ -182,7 +184,7 @@ def audit_subject(
             **{name: count for name, count in subject.left_out.items() if count},
         },
         subject.seed,
-        subject.notes,
+        (*subject.notes, *unjudged(subject)),
         closest=_closest(subject, powered),
     )
 

@@ -22,7 +22,7 @@ from rpsg.errors import DataError, RpsgError, UsageError
 from rpsg.evaluation.inputs import Memory
 from rpsg.protocols import Silent
 from rpsg.stages.rng import stream
-from rpsg.stages.sanitize import visible
+from rpsg.stages.sanitize import as_shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -173,9 +173,8 @@ def subject_of(
     the same side. If only texts on both sides were left out, this would reveal who is in the data. A text
     that is private and in the reference is left out of both: one side may have more of these than the other.
 
-    Characters that nobody sees are removed from all texts: one in each word would hide a copy. Texts are put
-    in random order. If the texts kept the order in which they were given, an attack that breaks ties by
-    position would name members first.
+    All texts are compared ``as_shown``: an invisible character in each word would hide a copy. They are put
+    in random order: in the order given, an attack that breaks ties by position would name members first.
 
     Raises:
         DataError: a side is empty or too small, or somebody is on both.
@@ -185,9 +184,9 @@ def subject_of(
             "Only one of the two files has a column that names the person.",
             hint="Name such a column for both files, or for neither.",
         )
-    texts = tuple(map(visible, (*members, *nonmembers)))
-    reference = None if reference is None else tuple(map(visible, reference))
-    synthetic = tuple(map(visible, synthetic))
+    texts = tuple(map(as_shown, (*members, *nonmembers)))
+    reference = None if reference is None else tuple(map(as_shown, reference))
+    synthetic = tuple(map(as_shown, synthetic))
     if not any(map(str.strip, synthetic)):
         raise DataError("The synthetic corpus has no text.", hint="Name the file that was released.")
     units = _units(members, nonmembers, member_units, nonmember_units)
@@ -263,7 +262,7 @@ def _notes(left_out: int, public: int) -> tuple[str, ...]:
 
 
 def _hashes(texts: Sequence[str]) -> Ints:
-    return np.fromiter(map(_hashed, texts), np.int64, len(texts))
+    return np.fromiter(map(hashed, texts), np.int64, len(texts))
 
 
 def _is_empty_or_shared(texts: Sequence[str], hashes: Ints, units: Ints) -> Flags:
@@ -287,7 +286,7 @@ def _in_order(units: Ints) -> tuple[Ints, Ints]:
     return numbers[index], first[order]
 
 
-def _hashed(text: str) -> int:
+def hashed(text: str) -> int:
     """A number that is the same for texts which differ only in case and white space."""
     return hash(" ".join(text.lower().split()))
 
@@ -296,5 +295,6 @@ def _check_sides(members: int, nonmembers: int) -> None:
     if min(members, nonmembers) < FEWEST:
         raise DataError(
             f"An audit needs at least {FEWEST} people on each side who have texts that nobody else has.",
-            hint="Hold more people out. Texts that two people or the reference have do not count.",
+            hint="Hold more people out, or name the right files: texts that are in both files or in the "
+            "reference, or that two people wrote, do not count.",
         )

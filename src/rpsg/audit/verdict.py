@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rpsg.audit.canaries import NOT_HELD_OUT
+from rpsg.audit.copies import FEW_COPIES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
 #: The reason given for each attack when the audit as a whole has no verdict.
 VOID = "The audit as a whole has no verdict."
-#: By chance a corpus can repeat passages of at most this number, or this share, of the people held out. With
-#: public reviews it repeats those of at most one in 500.
-FEW_COPIES, COPIED = 5, 0.02
 
 
 def with_power(finding: Finding, control: Control) -> Finding:
@@ -47,6 +45,7 @@ def verdict_of(
     aside: int = 0,
     is_of_few: bool = False,
     is_in_another_language: bool = False,
+    repeats_held_out: bool = False,
     canaries_held_out: int = 0,
 ) -> tuple[Verdict, str]:
     """The verdict on the corpus and its reason.
@@ -56,9 +55,10 @@ def verdict_of(
     nothing means anything. ``aside`` is how many texts that the audit leaves out are in the corpus, and
     ``canaries_held_out`` how many of the canaries that were held out.
     ``is_of_few``: the corpus repeats texts of several people whose text a few others wrote too.
-    ``is_in_another_language``: it is in another language than the private texts.
+    ``is_in_another_language``: it is in another language than the private texts. ``repeats_held_out``: it
+    repeats texts of too many of the people held out.
     """
-    if why := _why_void(findings, baseline, canaries_held_out):
+    if why := _why_void(findings, baseline, canaries_held_out, repeats_held_out=repeats_held_out):
         return "not run", why
     refuted = [found for found in findings if found.verdict == "refuted"]
     if refuted:
@@ -110,7 +110,9 @@ def _why_silent(
     return None
 
 
-def _why_void(findings: Sequence[Finding], baseline: Baseline, canaries_held_out: int) -> str | None:
+def _why_void(
+    findings: Sequence[Finding], baseline: Baseline, canaries_held_out: int, *, repeats_held_out: bool
+) -> str | None:
     """The reason why no attack proves anything: the sides differ without the corpus, or what was held out
     seems to be in the data.
     """
@@ -128,19 +130,11 @@ def _why_void(findings: Sequence[Finding], baseline: Baseline, canaries_held_out
             f"{', '.join(swapped)} named more of the people held out than chance explains. The two files may "
             "have been swapped, or people were not held out at random."
         )
-    if any(map(_repeats_held_out, findings)):
+    if repeats_held_out:
         return (
-            "The corpus repeats passages of fifty characters from too many of the people held out. Perhaps "
-            "these people were in its data. Perhaps the passages are public: then give texts that contain "
-            "them as the reference. Or the texts are forms, so similar that a corpus repeats them by "
-            "chance: then only canaries can show a leak."
+            "The corpus repeats passages of fifty characters, or much of the text, of too many of the people "
+            "held out. Perhaps these people were in its data. Perhaps the passages are public: then give "
+            "texts that contain them as the reference. Or the texts are forms, so similar that a corpus "
+            "repeats them by chance: then only canaries can show a leak."
         )
     return None
-
-
-def _repeats_held_out(finding: Finding) -> bool:
-    """Whether so many people held out have copies in the corpus that copies of members prove no leak."""
-    if finding.name != "copies" or finding.guesses is None or finding.right is None:
-        return False
-    held_out = finding.basis.get("units", 0) - finding.basis.get("members", 0)
-    return bool(finding.guesses - finding.right >= max(FEW_COPIES, COPIED * held_out))

@@ -84,9 +84,11 @@ def _refuse_read(whole: Path, read: Path, out: Path, what: Reading) -> None:
     source = read.resolve()
     same = whole == source or (whole.exists() and source.exists() and whole.samefile(source))
     if same or (source.is_dir() and source in whole.parents):
-        where = "is" if same else "lies inside"
+        where = f"{'is' if same else 'lies inside'} {read}, which"
+        if str(out) == str(read):
+            where = "is a file that"
         raise UsageError(
-            f"{out} {where} {read}, which this {what} reads and must not change.",
+            f"{out} {where} this {what} reads and must not change.",
             hint="Name another file with --out, in a folder that is not read.",
         )
 

@@ -16,7 +16,7 @@ import html
 import re
 import unicodedata
 
-from rpsg.textstats.words import SPACELESS
+from rpsg.textstats.words import SPACELESS, composed
 
 #: Tokens that separate turns in the chat templates of the known families of models.
 TEMPLATE = re.compile(
@@ -67,6 +67,13 @@ def visible(text: str) -> str:
     return "".join(map(_readable, text.replace("\r\n", "\n")))
 
 
+def as_shown(text: str) -> str:
+    """The ``visible`` characters, with a letter and its accent as one: the same for texts that are written
+    differently but look the same, whichever tool stored them.
+    """
+    return composed(visible(text))
+
+
 def _readable(character: str) -> str:
     if character in KEPT_CONTROLS:
         return character
@@ -112,8 +119,7 @@ def words_in(reading: str) -> list[str]:
 def _compatible(text: str) -> str:
     bare = _without_marks(plain(_ENTITY.sub(lambda entity: html.unescape(entity.group()), text)))
     # Combining marks are removed first, because normalisation sorts a long run of them in quadratic time.
-    composed = unicodedata.normalize("NFC", _without_marks(unicodedata.normalize("NFKD", bare)))
-    return plain(composed).replace("\u2019", "'")
+    return plain(composed(_without_marks(unicodedata.normalize("NFKD", bare)))).replace("\u2019", "'")
 
 
 def _without_marks(text: str) -> str:

@@ -15,6 +15,7 @@ from rpsg.privacy.evidence import evidence_file, parse_evidence
 from rpsg.privacy.published_audit import THIS, texts_digest
 from rpsg.privacy.verify import Check
 from rpsg.stages.canaries import chance_of_hit
+from rpsg.stages.sanitize import as_shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -82,7 +83,7 @@ def _chance(found: Line, texts: Sequence[str]) -> Iterator[Check]:
     told = _extraction(found, "chance")
     if told is None:
         return
-    here = chance_of_hit(texts)
+    here = chance_of_hit([as_shown(text) for text in texts])  # the texts as the audit compares them
     if found["of"] == THIS:
         yield Check(CHANCE, ok=math.isclose(told, here, rel_tol=1e-9), detail="from the texts of the corpus")
     else:

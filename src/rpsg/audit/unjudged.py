@@ -1,0 +1,52 @@
+"""What the corpus repeats but the audit does not judge, in sentences of the report.
+
+Passages of the reference count as public, and texts that several people wrote are left out. Somebody could
+hide a leak in this way, so the report says how much there is of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rpsg.audit.copies import blocks_of, runs_of_corpus
+from rpsg.audit.phantom import is_among, seen
+from rpsg.audit.subject import hashed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rpsg.audit.subject import Subject
+
+
+def unjudged(subject: Subject) -> Iterator[str]:
+    """A sentence for each kind of text that is in the corpus and was not judged."""
+    if count := _of_reference(subject):
+        yield (
+            f"The corpus and the reference both have passages of fifty characters by {count:,} of the "
+            "people. These count as public: whether the corpus has them from these people was not tested."
+        )
+    if count := _left_out(subject):
+        yield (
+            f"The corpus has {count:,} of the texts that were left out, word for word. Whether they leaked "
+            "was not tested."
+        )
+
+
+def _of_reference(subject: Subject) -> int:
+    """How many people have a passage of fifty characters that both the corpus and the reference have."""
+    if not subject.reference:
+        return 0
+    known = runs_of_corpus(subject)
+    known = known[seen(known, (runs for _, runs, _ in blocks_of(subject.reference)))]
+    if not len(known):
+        return 0
+    found = (start + owner[is_among(runs, known)] for start, runs, owner in blocks_of(subject.texts))
+    return len(np.unique(subject.owner[np.concatenate(list(map(np.unique, found)))]))
+
+
+def _left_out(subject: Subject) -> int:
+    """How many of the texts that the audit leaves out are whole texts of the corpus, of any length."""
+    corpus = set(map(hashed, subject.synthetic))
+    return sum(bool(text.strip()) and hashed(text) in corpus for text in subject.aside)
