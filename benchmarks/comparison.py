@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rpsg.compare.duels import duel
 from rpsg.compare.export import note_of, to_markdown
 from rpsg.compare.matrix import read_matrix
 from rpsg.compare.outcome import read_comparison
@@ -27,7 +28,9 @@ from rpsg.compare.winners import all_together, standings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rpsg.compare.duels import Lead
     from rpsg.compare.outcome import Comparison
+    from rpsg.compare.winners import Standing
 
 HERE = Path(__file__).resolve().parent
 #: Comparisons of time, for which the page does not say which method is better.
@@ -40,10 +43,15 @@ This page is written by `python benchmarks/comparison.py` from `benchmarks/resul
 methods](comparison-files.md) explains how the figures are made and what is held equal.
 """
 WHO = """\
-**Who wins where.** In each comparison the method that is best in most metrics is compared with the others,
-and with the floor (texts of the same writer without private data). *More than chance* means: for each seed
-the difference between both methods was computed, and the 95 % interval of these differences does not contain
-zero.
+**Who wins where.** In how many metrics strict mode is better than another method with the same epsilon, data,
+writer and number of texts, and in how many it is worse. The *floor* has texts of the same writer without
+private data. Only metrics count in which real texts are better than the floor. *More than chance* means: for
+each seed the difference between both methods was computed, and the 95 % interval of these differences does
+not contain zero.
+"""
+DETAILS = """\
+**In detail.** In each comparison the method that is best in most metrics is compared with the others, and
+with the floor.
 """
 NOTHING = """\
 **There is no comparison yet**: no result is committed, so nothing can be said about which method is better.
@@ -74,7 +82,7 @@ def page(found: Sequence[tuple[str, Comparison]]) -> str:
     """The whole page; who wins where comes first."""
     if not found:
         return f"{HEAD}\n{NOTHING}"
-    parts = [HEAD, WHO]
+    parts = [HEAD, WHO, _summary(found), DETAILS]
     parts += [line for name, comparison in found if name not in OF_TIME for line in _wins(comparison)]
     for name, comparison in found:
         parts += [
@@ -85,6 +93,35 @@ def page(found: Sequence[tuple[str, Comparison]]) -> str:
             *_left(comparison),
         ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _summary(found: Sequence[tuple[str, Comparison]]) -> str:
+    """A table: strict compared with each other method of the same epsilon, and with the floor."""
+    head = "| | compared with | strict is better | strict is worse | tokens of strict / of the other |"
+    tables = [each for name, one in found if name not in OF_TIME for each in standings(one)]
+    rows = [row for standing in tables for row in _rows(standing)]
+    return "\n".join([head, "|---|---|---|---|---|", *rows])
+
+
+def _rows(standing: Standing) -> Iterator[str]:
+    strict = next((row for row in standing.able if row.method == "strict"), None)
+    if strict is None:
+        return
+    floor = [row for row in standing.table.rows if row.reads == "nothing" and row.cells]
+    for other in (*standing.able, *floor):
+        each = duel(strict, other, standing.losses)
+        if other is not strict and each.compared:
+            cells = (_number(each.better), _number(each.worse), _ratio(*each.tokens))
+            yield f"| {standing.table.title} | {other.method} | {' | '.join(cells)} |"
+
+
+def _number(leads: Sequence[Lead]) -> str:
+    sure = sum(lead.beyond_chance is True for lead in leads)
+    return f"{len(leads)} ({sure} by more than chance)" if sure else str(len(leads))
+
+
+def _ratio(one: float | None, other: float | None) -> str:
+    return f"{one / other:.2g}" if one and other else "not counted"
 
 
 def _wins(comparison: Comparison) -> Iterator[str]:

@@ -123,25 +123,28 @@ def test_a_page_says_in_its_first_lines_who_wins_where(tmp_path: Path) -> None:
     (kept.parent / "comparison.py").write_text(SCRIPT.read_text(encoding="utf-8"), encoding="utf-8")
     found = comparison(
         outcome("floor", 0.5, reads="nothing"),
-        outcome("ours", 1.0),
+        outcome("strict", 1.0),
         outcome("theirs", 2.0),
         outcome("third", state="failed", reason="It failed."),
     )
     result = tmp_path / "comparison.json"
     result.write_text(found.to_json(), encoding="utf-8")
     command = [sys.executable, str(kept.parent / "comparison.py")]
-    (kept / "compare-mine.md").write_text("Ours is only luck.\n", encoding="utf-8")
+    (kept / "compare-mine.md").write_text("It is only luck.\n", encoding="utf-8")
     subprocess.run([*command, "--add", str(result), "--name", "mine"], check=True)
     page = (tmp_path / "docs" / "comparison.md").read_text(encoding="utf-8")
-    first = page.splitlines()[5:20]
+    first = page.splitlines()[5:30]
     assert first[0].startswith("**Who wins where.**")
+    setting = "| reviews, a writer, 300 people, 100 texts, ε = 2"
+    assert f"{setting} | theirs | 1 | 0 | not counted |" in first
+    assert f"{setting} | floor | 0 | 1 | not counted |" in first
     assert f"**{found.title}:**" in first
     assert "- reviews, a writer, 300 people, 100 texts, ε = 2:" in first
-    assert any("ours is better than theirs in FID; theirs is better in none." in line for line in first)
+    assert any("strict is better than theirs in FID; theirs is better in none." in line for line in first)
     assert any("better than floor (no private data) in no metric; floor is better" in line for line in first)
     assert "  - Not compared: third: failed (It failed.)" in first
-    assert "| ours |" in page
-    assert "Ours is only luck." in page
+    assert "| strict |" in page
+    assert "It is only luck." in page
     assert "It failed." in page
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +20,10 @@ from rpsg.models.sentiment import NearestSentiment
 from rpsg.pipeline import doctor
 from rpsg.plan import resolve
 from rpsg.privacy.noise import RoundedGaussian
+from rpsg.storage.readers import source
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.cli.conftest import Rpsg
@@ -297,6 +301,23 @@ def test_the_file_and_its_columns_are_looked_at_as_a_run_would(rpsg: Rpsg, tmp_p
     assert "--text 'note'" in wrong["fix"]
     assert "does not exist" in findings(rpsg, str(tmp_path / "nothing.csv"))["data"]["detail"]
     assert rpsg(*FAKES, str(tmp_path / "nothing.csv")).code == 1
+
+
+@pytest.mark.usefixtures("empty_input")
+def test_standard_input_is_looked_at_as_a_run_would(rpsg: Rpsg) -> None:
+    nameless = findings(rpsg, "-", "--text", "note")["data"]
+    assert (nameless["status"], "--account" in nameless["fix"]) == ("fail", True)
+    assert (
+        "standard input is empty" in findings(rpsg, "-", "--text", "note", "--account", "a")["data"]["detail"]
+    )
+
+
+@pytest.fixture
+def empty_input(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    source._standard_input.cache_clear()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+    yield
+    source._standard_input.cache_clear()
 
 
 def test_a_server_that_only_asks_to_wait_is_not_waited_for_longer_than_a_minute(rpsg: Rpsg) -> None:

@@ -41,6 +41,13 @@ WAYS: dict[str, tuple[str, bytes, dict[str, str]]] = {
     "a title above the header": ("a.csv", ("Complaints 2024,,\n,,\n" + table(",")).encode(), {}),
     "a title with another separator": ("a.csv", ("Complaints, 2024\n" + table(";")).encode(), {}),
     "a title with one quote": ("a.csv", ('Pipes of 5" and more\n' + table(",")).encode(), {}),
+    "a space after each separator": ("a.csv", table(", ").encode(), {}),
+    "a space after each separator of a header without quotes": (
+        "a.csv",
+        table(", ").replace('"text", "user"', "text, user").encode(),
+        {},
+    ),
+    "a title, and a space after each separator": ("a.csv", ("Complaints\n" + table("; ")).encode(), {}),
     "a separator at the end of each row": (
         "a.csv",
         table(",").replace("\n", ",\n").replace("user,", "user").encode(),
@@ -129,8 +136,37 @@ def test_a_table_on_standard_input_needs_its_format(piped: Callable[[bytes], Non
     piped(table(",").encode())
     with pytest.raises(DataError, match="standard input: neither the name nor the content") as refused:
         pairs("-")
-    assert "--format" in refused.value.hint
+    assert "--format csv" in refused.value.hint
+    assert "give its path" in refused.value.hint, "rpsg evaluate and rpsg audit have no --format"
     assert pairs("-", format="csv") == ROWS
+
+
+@pytest.mark.parametrize("kind", ["txt", "parquet"])
+def test_what_cannot_come_from_standard_input_is_not_looked_for_as_a_file(
+    piped: Callable[[bytes], None], kind: str
+) -> None:
+    piped(table(",").encode())
+    with pytest.raises(DataError, match="cannot be read from standard input") as refused:
+        pairs("-", format=kind)
+    assert refused.value.hint == "Give its path."
+
+
+def test_the_command_that_splits_an_array_names_a_file_if_there_is_none(
+    piped: Callable[[bytes], None],
+) -> None:
+    piped(b'[{"text": "a"},\n{"text": "b"}]')
+    with pytest.raises(DataError, match="one JSON array") as refused:
+        pairs("-")
+    assert refused.value.hint.endswith("FILE > FILE-lines.jsonl")
+
+
+def test_closed_standard_input_is_called_closed(
+    piped: Callable[[bytes], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    piped(b"")
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(DataError, match="Standard input is closed"):
+        pairs("-")
 
 
 EXCEL = pytest.mark.skipif(

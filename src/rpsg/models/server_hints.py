@@ -40,11 +40,19 @@ _HINTS: tuple[tuple[str, str], ...] = (
         ),
     ),
     (
+        "through the proxy",
+        "Check the address in HTTPS_PROXY. If this server needs no proxy, name its host in NO_PROXY.",
+    ),
+    (
         "no TLS connection",
         (
             "Nothing at this address answers over https. Most servers on the same machine need http in "
             "--base-url."
         ),
+    ),
+    (
+        "is compressed in a way",
+        "The server or a gateway compresses its answers, although RPSG asks for none: switch that off.",
     ),
     ("HTTP 405|HTTP 410", _ENDS),
     (

@@ -11,6 +11,7 @@ import platform
 import shutil
 import socket
 import stat
+import sys
 import tempfile
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -25,6 +26,7 @@ from rpsg.methods.named import method_of
 from rpsg.models.hardware import available_memory, cores
 from rpsg.pipeline import forecast
 from rpsg.pipeline.doctor_models import model_checks
+from rpsg.pipeline.private_data import check_data
 from rpsg.privacy.odometer import state_folder
 from rpsg.release.run import Diagnosis
 from rpsg.storage.layout import EVIDENCE, PRIVATE, RUN
@@ -61,7 +63,7 @@ def examine(plan: Plan, run: Path | None = None) -> Iterator[Diagnosis]:
         ("noise", _noise),
         ("keys", lambda: _keys(plan)),
         ("settings", lambda: _settings(plan)),
-        *((("data", lambda: _data(plan)),) if plan.data.path not in {"", STDIN} else ()),
+        *((("data", lambda: _data(plan)),) if plan.data.path else ()),
         *((("ray", lambda: _ray(plan)),) if plan.engine.kind == "ray" else ()),
         *model_checks(plan),
     )
@@ -260,6 +262,10 @@ def _ray(plan: Plan) -> Diagnosis:
 
 def _data(plan: Plan) -> Diagnosis:
     """Whether a run can read the file, as ``rpsg plan`` finds out: no row is used."""
+    check_data(plan)
+    if plan.data.path == STDIN and sys.stdin is not None and sys.stdin.isatty():
+        detail = "the plan reads standard input, which is a terminal now; its columns were not checked"
+        return Diagnosis("data", "warn", detail, "Pipe the file in, as for rpsg run.")
     check_columns(plan.data)
     return Diagnosis("data", "ok", "the file is there and has the columns that the plan names")
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
+from rpsg.disk.json_text import strict_json
 from rpsg.plan.setting import Name, Section, setting
 
 #: What RPSG itself puts into every request, in lower case: headers, and fields of the body.
@@ -171,17 +171,21 @@ class ServerSection(Section):
                 raise ValueError(
                     "one of the headers is one that RPSG itself puts into every request; leave it out"
                 )
+        if len({header.partition("=")[0].lower() for header in value}) < len(value):
+            raise ValueError("a header is named twice")
         return value
 
     @field_validator("body")
     @classmethod
     def _body_is_an_object(cls, value: str) -> str:
         try:
-            fields = json.loads(value or "{}")
-        except (ValueError, RecursionError):
+            fields = strict_json(value or "{}")
+        except ValueError:
             fields = None
         if not isinstance(fields, dict):
-            raise ValueError('it must be one JSON object, such as {"top_k": 20}')  # noqa: TRY004  # pydantic wants it
+            raise ValueError(  # noqa: TRY004  # pydantic wants it
+                'it must be one JSON object, such as {"top_k": 20}, with each key once and without NaN'
+            )
         if own := OWN_FIELDS & fields.keys():
             raise ValueError(
                 f"{', '.join(sorted(own))}: set by the plan or the pack, so it cannot be set here"

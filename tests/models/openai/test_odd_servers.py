@@ -116,6 +116,11 @@ CAUSES: dict[str, tuple[Any, str, str]] = {
         "cut while thinking",
         "thinking off",
     ),
+    "an unknown compression": (
+        (200, {}, "Content-Encoding: br"),
+        "compressed in a way that RPSG does not read",
+        "switch that off",
+    ),
     "no choices": ("no-choices", "without choices", "OpenAI-compatible"),
     "a refusal": (answer("", refusal="I cannot."), "the model refused", "--about"),
 }
@@ -237,6 +242,11 @@ def test_a_header_is_never_a_value(header: str) -> None:
     assert "sk-1" not in str(refused.value)
 
 
+def test_a_header_named_twice_is_refused() -> None:
+    with pytest.raises(UsageError, match="a header is named twice"):
+        resolve({"server": {"headers": ["X-Team=A", "x-team=B"]}})
+
+
 def test_fields_of_the_plan_are_in_each_request() -> None:
     with FaultyServer() as server:
         written(server, body='{"top_k": 20, "provider": {"order": ["a"]}}')
@@ -245,7 +255,19 @@ def test_fields_of_the_plan_are_in_each_request() -> None:
     assert sent["model"] == "m"
 
 
-@pytest.mark.parametrize("body", ["[]", "{", "20", '{"seed": 1}', '{"messages": []}', '{"stream": true}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[]",
+        "{",
+        '{"a": NaN}',
+        '{"a": 1, "a": 2}',
+        "20",
+        '{"seed": 1}',
+        '{"messages": []}',
+        '{"stream": true}',
+    ],
+)
 def test_fields_that_the_plan_decides_are_refused(body: str) -> None:
     with pytest.raises(UsageError):
         resolve({"server": {"body": body}})
@@ -342,6 +364,10 @@ def test_a_server_that_asks_for_a_certificate_gets_it(
         with pytest.raises(ModelError, match=cause) as refused:
             ServerWriter("m", without, first_pause=0.01).write([ASK])
         assert "certificate_env" in refused.value.hint
+        both.write_bytes(its.read_bytes() + its_key.read_bytes())
+        cause = r"does not accept the certificate of this client|the connection was cut"
+        with pytest.raises(ModelError, match=cause) as refused:
+            ServerWriter("m", settings.model_copy(update={"retries": 8}), first_pause=0.01).write([ASK])
     finally:
         server.shutdown()
         server.server_close()

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.models.openai.asks import ASK
+from tests.models.openai.faulty import FaultyServer, answer
 
 from rpsg.errors import ModelError
 from rpsg.models.openai.endpoint import Address
 from rpsg.models.openai.http_request import HttpClient, LostError, _wait
+from rpsg.models.openai.proxy import Proxy
 from rpsg.models.openai.transport import target
 from rpsg.models.openai.writer import ServerWriter
 from rpsg.plan import ServerSection
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
+NAMES = {"host": "localhost"}
 GOOD = b'{"choices": [{"message": {"content": "A text."}, "finish_reason": "stop"}]}'
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(GOOD) + GOOD
 
@@ -37,7 +40,7 @@ def posted(talk: Talk, *, url: str = "http", secure: ssl.SSLContext | None = Non
         server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=secure)
         port = server.sockets[0].getsockname()[1]
         address = Address("", f"localhost:{port}", is_local=True)
-        async with server, HttpClient(f"{url}://localhost:{port}/v1", {}, address, timeout=5) as client:
+        async with server, HttpClient(f"{url}://{NAMES['host']}:{port}/v1", {}, address, timeout=5) as client:
             return (await client.post(b"{}")).body
 
     return asyncio.run(run())
@@ -177,6 +180,22 @@ def test_a_wait_is_read_in_every_form() -> None:
     assert [_wait({}), _wait({"retry-after": "soon"}), _wait({"retry-after": "-1"})] == [None] * 3
 
 
+@pytest.mark.parametrize("status", [200, 201, 203])
+def test_an_answer_of_another_successful_status_is_an_answer(status: int) -> None:
+    said = answer("A text.")
+    with FaultyServer(lambda _: (status, said)) as server:
+        assert ServerWriter("m", server.settings(retries=0)).write([ASK])[0].text == "A text."
+
+
+def test_a_certificate_for_another_host_is_not_called_untrusted(
+    secure: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    monkeypatch.setitem(NAMES, "host", "127.0.0.1")
+    with pytest.raises(ModelError, match=r"certificate of localhost:\d+ is for another host"):
+        posted(says(WHOLE), url="https", secure=secure)
+
+
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
     """A certificate for localhost that no authority has signed; with its key in the same file."""
@@ -249,7 +268,8 @@ def proxy(secure: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> Iterator[l
 
 def test_a_proxy_is_asked_for_a_way_through_and_told_nothing_else(proxy: list[str]) -> None:
     server = ServerSection(base_url="https://api.example.org/v1", retries=0)
-    assert ServerWriter("m", server).write([ASK])[0].error == "no connection"
+    with pytest.raises(ModelError, match="proxy"):
+        ServerWriter("m", server).write([ASK])
     assert proxy[0] == "CONNECT api.example.org:443 HTTP/1.1"
     assert not [line for line in proxy if "Authorization: Bearer" in line]
 
@@ -266,5 +286,5 @@ def test_a_proxy_of_the_environment_hears_nothing_of_a_secure_server_on_this_mac
 
 def test_nothing_on_this_machine_goes_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    assert target("https://localhost:1/v1", {}, proxies=False).proxy == ""
-    assert target("https://api.example.org/v1", {}, proxies=True).proxy == "http://127.0.0.1:9"
+    assert target("https://localhost:1/v1", {}, proxies=False).proxy is None
+    assert target("https://api.example.org/v1", {}, proxies=True).proxy == Proxy("127.0.0.1", 9)

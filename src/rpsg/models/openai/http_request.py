@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from rpsg.models.openai.endpoint import Address
     from rpsg.models.openai.transport import Connection, Destination
 
+#: Statuses of an answer. Some gateways answer every POST with "created" (201), or say that they have changed
+#: the answer of the server behind them (203).
+ANSWERED = frozenset({200, 201, 203})
 _CONNECT_SECONDS = 15.0
 # A request is overdue after ``_LONGER`` times the duration of the slowest of the last ``_ANSWERS`` answers,
 # if there were at least ``_ENOUGH``, but never before ``_SOONEST`` seconds. A request for a longer answer
@@ -86,8 +89,11 @@ class HttpClient:
         except OSError:  # an SSLError too
             raise ModelError(
                 "The certificate of this client cannot be used.",
-                hint="It must be a PEM file with the certificate and its key, which is not encrypted.",
+                hint="The variable that certificate_env names must hold the path of a PEM file with the "
+                "certificate and its key. The key must have no passphrase; to remove it: openssl pkey -in "
+                "KEY.pem -out PLAIN.pem",
             ) from None
+        self._shows_certificate = bool(certificate)
         self._host = address.host
         self._timeout = timeout
         self._connections: list[Connection] = []
@@ -125,22 +131,25 @@ class HttpClient:
             raise LostError("no answer in time", overload="late") from None
         except self._library.UnreachableError as error:
             if error.distrusted:
-                raise _distrusted(self._host) from None
+                raise _distrusted(self._host, error.distrusted) from None
             reason = "no TLS connection" if error.plain else "no connection"
+            if self._target.proxy is not None:
+                reason += " through the proxy that HTTPS_PROXY names"
             raise LostError(reason, overload="late") from None
         except self._library.UnidentifiedError:
-            raise _unidentified(self._host) from None
+            raise _unidentified(self._host, shown=self._shows_certificate) from None
         except self._library.CutError:
             raise LostError("the connection was cut") from None
         except self._library.TooLongError:
             raise LostError(_too_long(self._library.MOST_BYTES), final=True) from None
         finally:
             self._free.append(connection)
-        if status == 200:
+        answered = status in ANSWERED
+        if answered:
             self._took.append((asyncio.get_running_loop().time() - began, size))
             self._newest = max(self._newest, began)
         unpacked = self._unpacked(received, headers)
-        if status == 200 and unpacked.lstrip().startswith(b"{") and not unpacked.rstrip().endswith(b"}"):
+        if answered and unpacked.lstrip().startswith(b"{") and not unpacked.rstrip().endswith(b"}"):
             # Some proxies end an answer in the middle as if that were its end.
             raise LostError("the connection was cut")
         return HttpResponse(status, unpacked, _wait(headers))
@@ -231,15 +240,24 @@ def wait_in_words(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.0f} hours"
 
 
-def _distrusted(host: str) -> ModelError:
+def _distrusted(host: str, why: str) -> ModelError:
     return ModelError(
-        f"The certificate of {host} is not trusted by this machine.",
+        f"The certificate of {host} {why}.",
         hint="Check base_url. If the server has its own certificate authority, set SSL_CERT_FILE to the "
-        "path of the authority's certificate.",
+        "path of the authority's certificate."
+        if "trusted" in why
+        else "Check base_url and the clock of this machine; the server may need a new certificate.",
     )
 
 
-def _unidentified(host: str) -> ModelError:
+def _unidentified(host: str, *, shown: bool) -> ModelError:
+    """``shown``: whether the server was shown a certificate."""
+    if shown:
+        return ModelError(
+            f"{host} does not accept the certificate of this client.",
+            hint="It may have expired, or be from an authority that this server does not trust. To look at "
+            "it: openssl x509 -in FILE -noout -subject -issuer -enddate",
+        )
     return ModelError(
         f"{host} requires a client certificate, but got none that it accepts.",
         hint="Set an environment variable to the path of a PEM file with your certificate and its key, and "

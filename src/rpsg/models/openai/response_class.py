@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.display import printable
 from rpsg.errors import ModelError
+from rpsg.models.openai.http_request import ANSWERED
 
 if TYPE_CHECKING:
     from rpsg.models.openai.concurrency import Overload
@@ -85,7 +86,7 @@ def classify_response(answer: HttpResponse, context: RequestContext, said: str =
     """
     status = answer.status
     reason = with_words(f"the server answered with HTTP {status}", said)
-    if status == 200:
+    if status in ANSWERED:
         return ResponseClass("answered")
     if 300 <= status < 400:
         raise ModelError(

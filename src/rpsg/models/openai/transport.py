@@ -7,20 +7,19 @@ times as long for a request; at hundreds of requests per second that would be a 
 from __future__ import annotations
 
 import asyncio
-import base64
 import ssl
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import urlsplit
 
 import h11
 import truststore
 
+from rpsg.models.openai.proxy import NoTunnelError, Proxy, pass_through, proxy_for
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from urllib.parse import SplitResult
+    from collections.abc import Mapping
 
 #: Longer answers are abandoned while they arrive.
 MOST_BYTES = 10_000_000
@@ -28,7 +27,10 @@ MOST_BYTES = 10_000_000
 _KEPT_SECONDS = 4.0
 _PIECE = 1 << 16
 #: OpenSSL's names for the alerts by which a server rejects the client's certificate.
-_UNIDENTIFIED = ("ALERT_CERTIFICATE_", "ALERT_BAD_CERTIFICATE", "ALERT_UNKNOWN_CA")
+_UNIDENTIFIED = ("ALERT_CERTIFICATE_", "ALERT_BAD_CERTIFICATE", "ALERTUNKNOWN_CA")
+
+#: OpenSSL's numbers for what is wrong with a server's certificate.
+_DISTRUST = {10: "has expired", 9: "is not valid yet", 62: "is for another host", 64: "is for another host"}
 
 
 class TooLongError(Exception):
@@ -40,9 +42,9 @@ class CutError(Exception):
 
 
 class UnreachableError(Exception):
-    """No connection. ``distrusted``: the server's certificate is not trusted. ``plain``: it speaks no TLS."""
+    """No connection. ``distrusted``: what is wrong with the server's certificate. ``plain``: no TLS there."""
 
-    def __init__(self, *, distrusted: bool = False, plain: bool = False) -> None:
+    def __init__(self, *, distrusted: str = "", plain: bool = False) -> None:
         super().__init__("no connection")
         self.distrusted = distrusted
         self.plain = plain
@@ -61,13 +63,17 @@ class Destination:
     path: str
     headers: tuple[tuple[str, str], ...]
     secure: ssl.SSLContext | None
-    proxy: str = ""
+    proxy: Proxy | None = None
 
 
 def target(url: str, headers: Mapping[str, str], *, proxies: bool, certificate: str = "") -> Destination:
     """The target for ``url``; ``proxies``: whether to use a proxy from the environment.
 
-    ``certificate`` is the path of the client's own, for https. OSError: it cannot be used.
+    ``certificate`` is the path of the client's own, for https.
+
+    Raises:
+        OSError: the certificate cannot be used.
+        ModelError: the proxy cannot be used.
     """
     parts = urlsplit(url)
     secure = parts.scheme == "https"
@@ -75,14 +81,14 @@ def target(url: str, headers: Mapping[str, str], *, proxies: bool, certificate: 
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path
     # Uncompressed, so that a small body cannot expand to a large one.
     always = {"Host": parts.netloc, "Content-Type": "application/json", "Accept-Encoding": "identity"}
-    named = proxies and secure and not proxy_bypass(host)
+    port = parts.port or (443 if secure else 80)
     return Destination(
         host,
-        parts.port or (443 if secure else 80),
+        port,
         path,
         tuple({**always, **headers}.items()),
         _trusting(certificate) if secure else None,
-        getproxies().get("https", "") if named else "",
+        proxy_for(host, port) if proxies and secure else None,
     )
 
 
@@ -115,6 +121,7 @@ class Connection:
         Raises:
             UnreachableError: there is no connection, or none that can be trusted.
             UnidentifiedError: the server does not accept the certificate of this client, or there is none.
+            ModelError: the proxy refuses to connect to this server.
             CutError: it ended before the answer did.
             TooLongError: the answer is too long.
         """
@@ -150,29 +157,30 @@ class Connection:
             try:
                 async with asyncio.timeout(self._connect_seconds):
                     await self._open()
-            except ssl.SSLCertVerificationError:
-                raise UnreachableError(distrusted=True) from None
+            except ssl.SSLCertVerificationError as error:
+                raise UnreachableError(
+                    distrusted=_DISTRUST.get(error.verify_code, "is not trusted by this machine")
+                ) from None
             except ssl.SSLError as error:
                 if _is_about_this_client(error):
                     raise UnidentifiedError from None
                 raise UnreachableError(plain=True) from None
-            except (OSError, h11.ProtocolError):
+            except (OSError, h11.ProtocolError, NoTunnelError):
                 raise UnreachableError from None
             self._http = h11.Connection(h11.CLIENT)
         return self._http
 
     async def _open(self) -> None:
         where = self._where
-        if not where.proxy:
+        if where.proxy is None:
             self._reader, self._writer = await asyncio.open_connection(
                 where.host, where.port, ssl=where.secure, limit=_PIECE
             )
             return
-        proxy = urlsplit(where.proxy if "//" in where.proxy else f"//{where.proxy}")
-        reader, writer = await asyncio.open_connection(proxy.hostname, proxy.port or 80, limit=_PIECE)
+        reader, writer = await asyncio.open_connection(where.proxy.host, where.proxy.port, limit=_PIECE)
         self._reader, self._writer = reader, writer
         try:
-            await _pass_through(reader, writer, f"{where.host}:{where.port}", _credentials(proxy))
+            await pass_through(where.proxy, reader, writer, where.host, where.port)
             if where.secure is not None:
                 await writer.start_tls(where.secure, server_hostname=where.host)
         except BaseException:
@@ -201,25 +209,3 @@ class Connection:
             elif isinstance(event, h11.ConnectionClosed):
                 raise CutError
         return status, headers, bytes(received)
-
-
-async def _pass_through(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, to: str, more: Sequence[tuple[str, str]]
-) -> None:
-    """Ask a proxy for a tunnel to the server. The TLS connection through the tunnel is with the server
-    itself.
-    """
-    http = h11.Connection(h11.CLIENT)
-    head = h11.Request(method="CONNECT", target=to, headers=[("Host", to), *more])
-    writer.write(http.send(head) or b"")
-    while (event := http.next_event()) is h11.NEED_DATA or isinstance(event, h11.InformationalResponse):
-        http.receive_data(await reader.read(_PIECE))
-    if not isinstance(event, h11.Response) or event.status_code != 200:
-        raise UnreachableError
-
-
-def _credentials(proxy: SplitResult) -> list[tuple[str, str]]:
-    if not proxy.username:
-        return []
-    pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-    return [("Proxy-Authorization", f"Basic {base64.b64encode(pair.encode()).decode()}")]

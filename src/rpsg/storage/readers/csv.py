@@ -4,7 +4,8 @@ If none of these separates the wanted columns, rarer signs are tried. A first li
 spreadsheets write, overrides the header. A title above the header is skipped if each of its lines has one
 field, a line below it has the wanted columns, and at least half of the rows below have several. A row that
 repeats the header, as in a file that was joined from several, is left out. Empty fields after the last
-column, which a separator at the end of a row makes, do not count.
+column, which a separator at the end of a row makes, do not count. If a space follows each separator of the
+header, spaces after separators are not part of a field, so that ``, "a text"`` is a quoted field.
 
 A row with too many or too few fields, or a huge row, does not affect other rows. If a quote is not closed, or
 something follows a closing quote, nobody knows where the next row starts. That is an error of the whole file,
@@ -121,7 +122,12 @@ def _opened(
         for _ in range(_title(file, columns, sign, separator)):
             before, first = before + len(first), next(rows)
     separator = sign or _separator(first, columns, separator)
-    reader = csv.reader(chain(first, source.texts), delimiter=separator, strict=True)
+    reader = csv.reader(
+        chain(first, source.texts),
+        delimiter=separator,
+        skipinitialspace=_is_spaced(first, separator),
+        strict=True,
+    )
     source.lines_before = before
     header = [name.strip() for _, names in islice(_numbered(path, reader, source), 1) for name in names]
     if not any(header):
@@ -244,10 +250,22 @@ def _has_all(line: list[str], separator: str, columns: Columns) -> bool:
 
 
 def _names(line: list[str], separator: str) -> list[str]:
+    spaced = _is_spaced(line, separator)
     try:
-        return [name_in_header(name) for name in next(csv.reader(line, delimiter=separator), [])]
+        names = next(csv.reader(line, delimiter=separator, skipinitialspace=spaced), [])
     except csv.Error:
         return []
+    return [name_in_header(name) for name in names]
+
+
+def _is_spaced(header: list[str], separator: str) -> bool:
+    """Whether a space follows each separator. Only the header decides, because rows are private."""
+    try:
+        names = next(csv.reader(header, delimiter=separator), [])
+    except csv.Error:
+        return False
+    spaced = [name.startswith(" ") for name in names[1:] if name.strip()]
+    return bool(spaced) and all(spaced)
 
 
 def _numbered(path: str, reader: Reader, source: _PhysicalLines) -> Iterator[tuple[int, list[str]]]:

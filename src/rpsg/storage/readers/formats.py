@@ -49,6 +49,8 @@ def kind_of(source: Source, chosen: Format | None) -> Kind:
         return "txt"
     if not source.is_stdin and not path.is_file():
         raise no_file(path)
+    if source.is_stdin and chosen in {"txt", "parquet"}:
+        raise _not_from_standard_input(chosen)
     if chosen == "txt" or (chosen is None and path.suffix.lower() == ".txt"):
         raise DataError(
             f"{path} is a single .txt file, but a folder of .txt files was expected.",
@@ -95,16 +97,36 @@ def _told(source: Source) -> Format:
     if packed and named in {"parquet", "excel"}:
         raise DataError(f"{source.called} is compressed.", hint=f"Unpack it first: gunzip -k {file}")
     if shows == "parquet" and source.is_stdin:
-        raise DataError("A Parquet file cannot be read from standard input.", hint="Give its path.")
+        raise _not_from_standard_input("parquet")
     if shows in {"parquet", "excel"}:
         if suffixes[-1:] == [".zip"]:
             raise DataError(f"{source.called} is an archive.", hint=f"Unpack it first: unzip {file}")
         return cast("Format", shows)
     if named is None and not jsonl.has_objects(source):
         _check_other(source)
-        known = f"Name its format: --format {'|'.join(get_args(Format))}."
         raise DataError(
             f"{source.called}: neither the name nor the content says what kind of file it is.",
-            hint=f"If it is a plan, give it with --config {file}" if suffixes[-1:] == [".toml"] else known,
+            hint=f"If it is a plan, give it with --config {file}"
+            if suffixes[-1:] == [".toml"]
+            else _name_its_format(source),
         )
     return named or "jsonl"
+
+
+def _name_its_format(source: Source) -> str:
+    """What to do about a file of an unknown kind. Not every command has the option --format."""
+    if source.is_stdin:
+        return (
+            "If it is a table, name its format: --format csv (or tsv). rpsg evaluate and rpsg audit have no "
+            "such option: save it as a file with the right ending, such as .csv, and give its path."
+        )
+    return (
+        "Give the file a name with the right ending (.jsonl, .csv, .tsv, .parquet or .xlsx), or name its "
+        "format for rpsg plan, check and run: --format jsonl|csv|tsv|parquet|excel"
+    )
+
+
+def _not_from_standard_input(chosen: Format) -> DataError:
+    if chosen == "txt":
+        return DataError("A folder of .txt files cannot be read from standard input.", hint="Give its path.")
+    return DataError("A Parquet file cannot be read from standard input.", hint="Give its path.")

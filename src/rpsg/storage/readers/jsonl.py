@@ -202,6 +202,8 @@ def _no_object(source: Source, number: int, line: str | Problem, value: object) 
 
 def _named(source: Source) -> str:
     """The arguments of a command that reads the file and writes a new one."""
+    if source.is_stdin:
+        return "FILE > FILE-lines.jsonl"
     return f"{quote(source.path.name)} > {quote(source.path.stem + '-lines.jsonl')}"
 
 

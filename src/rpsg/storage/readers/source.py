@@ -219,7 +219,7 @@ def _standard_input() -> bytes:
     """All of standard input, read once: a command may look at the header before it reads the rows."""
     if sys.stdin is None or sys.stdin.isatty():
         raise DataError(
-            "Standard input is a terminal, but a file was expected.",
+            f"Standard input is {'closed' if sys.stdin is None else 'a terminal'}, but a file was expected.",
             hint="Pipe the file in: zcat reviews.jsonl.gz | rpsg check - --text review",
         )
     return sys.stdin.buffer.read()

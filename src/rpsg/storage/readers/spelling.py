@@ -2,7 +2,8 @@
 
 12, 12.0, "12" and "12.0" are the same label and the same person in every file format, and so are true, "true"
 and "True". A day is the same with and without a time of midnight, which most programs add to a date. NaN is a
-missing value in every format, also as the text "nan".
+missing value in every format, also as the text "nan". The form ``="00123"``, in which exports for Excel keep
+leading zeros, is 00123.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ _TIME = re.compile(
     r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})[ T](?P<time>[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.(?P<part>[0-9]{1,9}))?"
     r" ?(?P<zone>Z|UTC|[+-][0-9]{2}:?[0-9]{2})?"
 )
+#: A formula of Excel whose result is the text between the quotes.
+_FORMULA = re.compile(r'="([^"]*)"')
 _TRUTHS = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
 #: How a missing number is written when a column of numbers is turned into text.
 MISSING = frozenset({"nan", "NaN"})
@@ -51,6 +54,8 @@ def spelled(value: object) -> str | None:
 
 def spelled_text(value: str) -> str | None:
     """``spelled`` of a text."""
+    if (formula := _FORMULA.fullmatch(value.strip())) is not None:
+        value = formula[1]
     plain = "." not in value and "+" not in value and ":" not in value
     if plain and value.isascii() and value.isprintable():  # most names
         name = value.strip()
