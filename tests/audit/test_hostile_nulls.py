@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rpsg.audit.subject import Subject
 
 CHEAP = ("ppl", "refer", "lira", "passage", "zlib", "echo-pairs", "phantom", "copies", "near-copies")
-CASES, MOST = 100, 5
+CASES, MOST = 120, 6
 
 
 def _sides(draw: np.random.Generator, rows: list[str], units: list[int], corpus: list[str]) -> Subject:
@@ -38,10 +38,10 @@ def _sides(draw: np.random.Generator, rows: list[str], units: list[int], corpus:
 
 
 def heavy_tails(draw: np.random.Generator) -> Subject:
-    """Most texts have a few words, and some have thousands; the corpus too."""
+    """Most texts have a few words, and some have hundreds; the corpus too."""
 
     def some(count: int) -> list[str]:
-        lengths = np.minimum(1 + draw.pareto(1.0, count) * 8, 2000).astype(int)
+        lengths = np.minimum(1 + draw.pareto(1.0, count) * 8, 600).astype(int)
         return [" ".join(np.array(WORDS)[draw.zipf(1.3, n) % len(WORDS)]) for n in lengths]
 
     rows = some(120)
@@ -56,25 +56,25 @@ def forms(draw: np.random.Generator) -> Subject:
         blanks = draw.integers(1000, size=(count, 2))
         return [f"{begins[a % 4]} value {a} of {b}" for a, b in blanks.tolist()]
 
-    return _sides(draw, some(160), list(range(160)), some(40))
+    return _sides(draw, some(120), list(range(120)), some(30))
 
 
 def prolific(draw: np.random.Generator) -> Subject:
-    """Some people wrote thirty texts in words of their own, most wrote one; the corpus has such words."""
-    counts = np.minimum(draw.zipf(1.5, 90), 30)
-    own = [draw.permutation(len(WORDS))[:40] for _ in range(90)]
+    """Some people wrote a dozen texts in words of their own, most wrote one; the corpus has such words."""
+    counts = np.minimum(draw.zipf(1.5, 60), 12)
+    own = [draw.permutation(len(WORDS))[:40] for _ in range(60)]
 
     def of(person: int) -> str:
         return " ".join(np.array(WORDS)[draw.choice(own[person], 25)])
 
-    units = np.repeat(np.arange(90), counts).tolist()
-    return _sides(draw, [of(u) for u in units], units, [of(int(u)) for u in draw.integers(90, size=40)])
+    units = np.repeat(np.arange(60), counts).tolist()
+    return _sides(draw, [of(u) for u in units], units, [of(int(u)) for u in draw.integers(60, size=30)])
 
 
 def of_people_held_out(draw: np.random.Generator) -> Subject:
     """The corpus copies people at random, whether they are members or not: a public source has both."""
-    rows = texts(200, int(draw.integers(1 << 30)))
-    return _sides(draw, rows[:160], list(range(160)), [*rows[160:], *rows[:20]])
+    rows = texts(150, int(draw.integers(1 << 30)))
+    return _sides(draw, rows[:120], list(range(120)), [*rows[120:], *rows[:15]])
 
 
 @pytest.mark.slow
