@@ -5,6 +5,7 @@
     python benchmarks/audit_scale.py memory --sizes 10000 30000 100000 --out benchmarks/results/audit.json
     python benchmarks/audit_scale.py slope --kept 262144 --out benchmarks/results/audit.json
     python benchmarks/audit_scale.py slope --sizes 1000000 --words 20 --out benchmarks/results/audit.json
+    python benchmarks/audit_scale.py rules --sizes 10000 30000 100000 --out benchmarks/results/audit.json
     python benchmarks/audit_scale.py command --sizes 50000 200000 1000000 --out benchmarks/results/audit.json
 
 ``command`` measures ``rpsg audit`` itself on files of short texts: all attacks that need no aid, the baseline
@@ -12,6 +13,9 @@ and the controls. It adds its sizes to those in the file. ``slope`` measures wha
 costs once the words of texts are no longer kept in memory. So that this does not take millions of texts,
 ``--kept`` lowers the number of words that are kept; only the attacks that need most memory are run, once.
 With ``--words`` the texts are shorter, so that a million of them take minutes.
+
+``rules`` measures what the rules about copies take that decide whether an audit counts, each alone and in a
+process of its own, on forms: all texts begin with the same forty words, also those of the corpus.
 
 There are always 2,000 synthetic texts, and half of the private texts are held out.
 """
@@ -39,6 +43,8 @@ from audit import reviews
 from rpsg.audit import audit as whole_audit
 from rpsg.audit import surrogate
 from rpsg.audit.attacks import ATTACKS
+from rpsg.audit.control import is_in_another_language
+from rpsg.audit.copies import copied_of_few, repeats_held_out
 from rpsg.audit.run import audit_subject, find_attacks, level_of
 from rpsg.audit.subject import subject_of
 from rpsg.audit.surrogate import BLOCK
@@ -195,6 +201,49 @@ def slope(sizes: Sequence[int], kept: int, most: int) -> dict[str, Any]:
     return {"sizes": rows, "attacks": list(HEAVY), "bytes for each text more": per_text}
 
 
+#: What is asked after the attacks, by name.
+RULES = {
+    "texts that a few others wrote too": copied_of_few,
+    "texts of people held out": repeats_held_out,
+    "another language": is_in_another_language,
+}
+
+
+def _one_rule(private: int, name: str, told: Any) -> None:
+    """One rule on forms in a separate process: seconds of one core, and MiB that it took."""
+    rows = many_texts(2001 + private, SHORT)
+    begin = " ".join(reviews(0)[0].split()[:40])
+    many, half = [f"{begin} {row}" for row in rows[1:]], 2000 + private // 2
+    case = subject_of(many[:2000], many[2000:half], many[half:])
+    before, cpu = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, time.process_time()
+    RULES[name](case)
+    told.put(
+        {
+            "private": private,
+            "rule": name,
+            "seconds of one core": round(time.process_time() - cpu, 1),
+            "MiB of text": round(sum(map(len, case.texts)) / 2**20, 1),
+            "MiB before": round(before),
+            "MiB at most": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        }
+    )
+
+
+def rules(sizes: Sequence[int]) -> list[dict[str, Any]]:
+    """Time and memory of each rule by size."""
+    rows = []
+    for size in sizes:
+        for name in RULES:
+            context = multiprocessing.get_context("spawn")
+            told = context.Queue()
+            process = context.Process(target=_one_rule, args=(size, name, told))
+            process.start()
+            rows.append(told.get())
+            process.join()
+            print(json.dumps(rows[-1]), flush=True)
+    return rows
+
+
 def command(sizes: Sequence[int], seen: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """``rpsg audit --synthetic --members --nonmembers`` on files: its seconds and its peak memory."""
     rows = [dict(row) for row in seen if row["private"] not in sizes]
@@ -247,7 +296,7 @@ def extrapolated(points: Sequence[tuple[int, float]], to: int = 1_000_000) -> di
 def main() -> None:
     """Measure one thing and add it to the file."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("speed", "alone", "memory", "slope", "command"))
+    parser.add_argument("what", choices=("speed", "alone", "memory", "slope", "rules", "command"))
     parser.add_argument("--private", type=int, default=5000)
     parser.add_argument("--sizes", nargs="*", type=int)
     parser.add_argument("--words", type=int, default=LONG, help="of a text, at most")
@@ -259,6 +308,8 @@ def main() -> None:
         kept["speed"] = speed(given.private)
     elif given.what == "alone":
         kept["alone"] = alone(given.private)
+    elif given.what == "rules":
+        kept["rules"] = rules(given.sizes or SIZES)
     elif given.what == "command":
         kept["command"] = command(given.sizes or SIZES, kept.get("command", {}).get("sizes", ()))
     elif given.what == "slope":

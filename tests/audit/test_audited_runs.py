@@ -229,3 +229,21 @@ def test_an_honest_method_shows_no_violation(lab: Lab) -> None:
     assert report.verdict == "no violation seen"
     # Not always 0: people are drawn with the run's own key, and one audit in twenty may err.
     assert all((found.epsilon_lower or 0.0) <= report.claim.epsilon for found in report.findings)
+
+
+def test_a_folder_that_does_not_exist_is_not_called_another_kind_of_folder(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no-such-run does not exist\."):
+        audit_run(tmp_path / "no-such-run")
+    with pytest.raises(UsageError, match="is not a run folder"):
+        audit_run(tmp_path)
+
+
+def test_a_report_over_what_the_audit_reads_is_refused_in_one_clear_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "corpus.jsonl"
+    file.write_text('{"text": "a"}\n')
+    files = [part for name in ("synthetic", "members", "nonmembers") for part in (f"--{name}", str(file))]
+    assert main(["audit", *files, "-o", str(file)]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "corpus.jsonl is a file that this audit reads and must not change." in said

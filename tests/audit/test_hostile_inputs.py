@@ -171,6 +171,7 @@ def test_a_reference_that_holds_texts_of_one_side_is_not_called_a_leak() -> None
     report = audit(corpus, members, others, reference=[*others[:150], *texts(50, 6)], attacks=SOME)
     assert report.verdict == "not run"
     assert report.baseline.signs == ("people who are left out",)
+    assert "or the reference has texts of one side" in report.reason
     assert "150 private texts are also in the reference; they were left out of both." in report.notes
     assert (report.counts["reference texts"], report.counts["held out"]) == (50, 50)
     with pytest.raises(DataError, match="30 people on each side"):

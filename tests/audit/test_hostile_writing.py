@@ -121,3 +121,12 @@ def test_a_corpus_that_is_mostly_in_another_language_has_no_verdict() -> None:
     mostly = subject_of([*german[:60], *others], private[:200], private[200:])
     assert is_in_another_language(mostly)
     assert not is_in_another_language(subject_of([*german[:30], *others], private[:200], private[200:]))
+
+
+def test_a_few_texts_in_another_language_do_not_make_it_that_of_the_corpus() -> None:
+    """The language of short texts is not certain, so a few foreign ones may be all whose language is."""
+    private = in_the_language_of("clinical", 200)
+    german = in_the_language_of("clinical-de", 12)
+    short = [" ".join(row.split()[:4]) for row in texts(88, 4, OTHERS)]
+    assert not is_in_another_language(subject_of([*german[:3], *short], private[:100], private[100:]))
+    assert is_in_another_language(subject_of([*german, *short], private[:100], private[100:]))

@@ -246,7 +246,7 @@ def test_an_audit_run_of_the_same_plan_can_be_published_with_a_release(lab: Lab)
     assert found.ok
     assert CANNOT_SHOW_LIKE_IT in found.cannot_show
     assert {audited.PLAN, audited.LIKE, audited.PEOPLE} <= {check.name for check in found.checks}
-    assert "is the word of the publisher" in (run / "release" / "summary.md").read_text()
+    assert "nobody else can check this" in (run / "release" / "summary.md").read_text()
     changed = plan_of(lab, audit_holdout=0.0, audit_canaries=0)
     changed = changed.model_copy(update={"corpus": changed.corpus.model_copy(update={"size": 140})})
     with pytest.raises(UsageError, match="not one of this release"):

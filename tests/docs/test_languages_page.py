@@ -161,7 +161,7 @@ def test_a_pack_in_another_language_than_the_notes_is_noticed_by_a_noisy_share(
     more = ["--epsilon", "4", "--size", "20", "-o", "run"]
     assert main([*words, *more]) == 0
     said = capsys.readouterr()
-    line = "of the texts seem to be in another language than"
+    line = "of the private texts seem to be in a language other than"
     assert (line in " ".join((said.out + said.err).split())) is told
     assert (line in Path("run/release/report.html").read_text("utf-8")) is told
     assert main(["verify", "run"]) == 0

@@ -22,7 +22,7 @@ def test_a_declared_exact_number_is_named_beside_the_claim(lab: Lab, method: str
 def test_a_delta_too_large_for_the_noisy_number_is_named(lab: Lab) -> None:
     plan = lab.plan(lab.file(lab.rows(1_500)), privacy={"delta": 1e-4})
     (line,) = (line for line in lab.run(plan).ledger["cautions"] if line.startswith("Delta"))
-    assert "of them. It should be far below one over their number." in line
+    assert "of them. Delta should be far below one divided by their number." in line
 
 
 @pytest.mark.parametrize("method", ["floor", "paper"])

@@ -213,7 +213,7 @@ def test_words_about_rows_are_true_for_rows_from_records(made: dict[str, Run], n
     for file in ("README.md", "croissant.json", "report.html"):
         told = (release / file).read_text(encoding="utf-8")
         assert "number of the row in this file" in told, file
-        assert "of the private record it was made from" in told, file
+        assert "of the private record that it was made from" in told, file
         for false in (
             "the run that wrote it",
             "one to each",
@@ -228,5 +228,5 @@ def test_words_about_rows_are_true_for_rows_from_records(made: dict[str, Run], n
 
 def test_words_about_rows_are_those_of_cards_where_there_are_cards(made: dict[str, Run]) -> None:
     told = (made["strict"].release / "README.md").read_text(encoding="utf-8")
-    assert "number of the text in the run that wrote it" in told
-    assert "the card it was written from" in told
+    assert "number of the text among all drafts of the run" in told
+    assert "the values that its prompt asked for" in told

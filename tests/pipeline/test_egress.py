@@ -103,13 +103,13 @@ def test_a_release_lists_every_host_and_how_many_requests_it_saw(lab: Lab) -> No
     assert by_role["writer"]["requests"] == len(writer.requests)
     assert by_role["embedder"]["host"] == by_role["sentiment"]["host"] == "this machine"
     assert all("requests" not in line for role, line in by_role.items() if role != "writer")
-    assert "Something was sent to llm.example.org." in run.summary
+    assert "Data were sent to llm.example.org." in run.summary
     assert any(output["name"] == "egress.json" for output in run.ledger["outputs"])
 
 
 def test_a_run_of_this_machine_alone_says_that_nothing_left_it(lab: Lab) -> None:
     run = lab.run(lab.plan(lab.file(lab.rows(300))))
-    assert "Nothing left this machine." in run.summary
+    assert "Nothing left the machine that made this release." in run.summary
 
 
 def sendings(path: Path) -> list[dict[str, Any]]:

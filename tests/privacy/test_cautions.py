@@ -27,7 +27,7 @@ def test_a_declared_exact_number_is_named_where_taking_part_is_to_be_hidden() ->
 
 def test_a_delta_that_is_not_far_below_one_over_the_people_is_named() -> None:
     assert "may fail for about 0.2 of them" in said(counted=200_000)
-    assert "Delta is 1e-06 for about 100001 people" in said(counted=100_001)
+    assert "Delta is 1e-06, and there are about 100001 people." in said(counted=100_001)
     assert said(counted=99_999) == ""
 
 
@@ -37,11 +37,11 @@ def test_the_declared_number_counts_when_there_is_one() -> None:
 
 def test_the_smallest_group_that_is_hardly_protected_is_named() -> None:
     groups = {"2": 4.32, "3": 6.87, "5": 12.6, "10": 30.7}
-    assert "A group of 5 people has an epsilon of 12.6." in said({"epsilon_group": groups})
+    assert "For a group of 5 people, epsilon is 12.6." in said({"epsilon_group": groups})
 
 
 def test_an_epsilon_that_protects_little_says_so_once() -> None:
     told = cautions(
         {**STRONG, "epsilon": 9.0, "epsilon_group": {"2": 20.0}}, UNIT, n_public=None, counted=None
     )
-    assert told == ["Epsilon is above 8: the claim rules out little of what an attacker could learn."]
+    assert told == ["Epsilon is above 8, so the claim rules out little of what an attacker could learn."]

@@ -14,6 +14,7 @@ from rpsg.errors import PrivacyError
 from rpsg.privacy.claims import MACHINE, NOT_PRIVATE, PrivacyUnit, assumptions, claim_text, paper_claim_text
 from rpsg.privacy.commitment import commit_to, content_digest
 from rpsg.privacy.facts import Egress, Facts, Output, PublicInput, UnprotectedFlow
+from rpsg.privacy.first_words import as_in
 from rpsg.privacy.gaussian import epsilon_of
 from rpsg.privacy.ledger import build_private_ledger, build_public_ledger, new_free
 from rpsg.privacy.private import Private, open_private
@@ -46,14 +47,14 @@ def test_the_claim_in_words_names_unit_relation_and_groups(run: Run, facts: Fact
     text = built(run, facts)["claim"]["text"]
     assert "(epsilon 2, delta 1e-06)-differentially private" in text
     assert "adding or removing all rows of one user (at most 1 of them is used)" in text
-    assert "Groups of 2 users" in text
-    assert "Replacing one user: epsilon 2.9" in text
+    assert re.search(r"Groups of users have epsilon [\d.]+ and delta [\d.e-]+ for 2 users, epsilon", text)
+    assert "For replacing one user, epsilon is 2.9" in text
 
 
 def test_a_run_by_rows_says_one_row_not_one_person(run: Run, facts: Facts) -> None:
     unit = PrivacyUnit("record", "add_remove", 1, "none_asserted_by_user")
     ledger = built(run, facts, unit=unit)
-    assert "One row, not one person" in ledger["claim"]["text"]
+    assert "one row, not one person" in ledger["claim"]["text"]
     assert [a["id"] for a in ledger["assumptions"]] == ["A1'", "A2", "A3"]
     assert all(c.ok for c in verify_ledger(ledger))
 
@@ -216,7 +217,7 @@ def test_a_release_that_read_nothing_rests_on_nothing_about_people_except_as_0_1
     assert ("A1" in {a["id"] for a in ledger["assumptions"]}) == on_data
     for words in ("the user column", "length of the private texts", "could be read at all", "more than one"):
         assert any(words in line for line in ledger["not_covered"]) == on_data
-    assert MACHINE in ledger["not_covered"]
+    assert as_in(version, MACHINE) in ledger["not_covered"]
 
 
 def test_nothing_of_the_private_side_is_in_the_public_ledger(run: Run, facts: Facts) -> None:
@@ -275,7 +276,10 @@ def test_a_user_with_several_rows_is_told_how_many_are_used() -> None:
     }
     text = claim_text(claim, unit)
     assert "replacing all rows of one user (at most 5 of them are used)" in text
-    assert "2 users: 2.346" in text
+    assert "Groups of users have epsilon 2.346 and delta 1e-06 for 2 users." in text
+    none = claim_text({**claim, "epsilon_group": {}, "delta_group": {}}, unit)
+    assert "For groups of users, epsilon is unbounded." in none
+    assert "Groups of . " in as_in("0.1.0", none)
     assert "AUC of at most 0.568" in text
     assert assumptions(unit)[0]["id"] == "A1"
 
@@ -292,7 +296,7 @@ def test_numbers_in_a_claim_are_never_rounded_down(value: float) -> None:
         "delta_group": {"2": value},
         "attack": {"auc": value},
     }
-    told = re.findall(r"\d[\d.]*(?:e-\d+)?", claim_text(claim, unit).replace("Groups of 2", ""))
+    told = re.findall(r"\d[\d.]*(?:e-\d+)?", claim_text(claim, unit).replace("for 2 records", ""))
     numbers = [float(t.rstrip(".")) for t in told]
     assert len(numbers) == 6
     assert all(n >= value for n in numbers)

@@ -123,7 +123,7 @@ def test_a_choice_under_test_noise_says_that_it_is_not_private() -> None:
 
 
 def test_a_choice_without_noise_says_so() -> None:
-    assert "had no noise" in paper_claim_text(0.0, "writer", "not run")
+    assert "chosen without noise" in paper_claim_text(0.0, "writer", "not run")
 
 
 def door(folder: Path) -> UnprotectedReads:

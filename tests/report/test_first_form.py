@@ -16,7 +16,7 @@ from rpsg.report.page import report
 KEPT = Path(__file__).parents[1] / "data" / "releases"
 
 
-@pytest.fixture(params=["strict", "split", "paper"])
+@pytest.fixture(params=["strict", "votes", "split", "paper", "floor"])
 def old(request: pytest.FixtureRequest, tmp_path: Path) -> Release:
     """A release that version 0.1.0 made."""
     with tarfile.open(KEPT / f"{request.param}-0.1.0.tar.gz") as packed:

@@ -139,7 +139,7 @@ def test_three_readers_each_find_their_answer_and_their_part(release_of: Release
         "What it cost",
     ]
     assert [a.attributes["href"] for a in short.all("a")] == ["#claim", "#texts", "#making"]
-    assert "20 released" in short.text
+    assert "Texts released: 20." in short.text
 
 
 def section(tree: Element, name: str) -> Element:
@@ -171,14 +171,14 @@ def test_a_seeded_release_tells_no_number_that_was_made_from_private_texts(relea
         assert release.calls is None
         assert not release.is_whole
         words = read_page(report(release)).text
-        assert "is not told in this release" in words
+        assert "does not say what became of the drafts" in words
         assert "None is a record of a person" not in words
 
 
 def test_best_attacks_are_never_rounded_down(release_of: Releases) -> None:
     release = release_of("strict")
     words = section(read_page(report(release)), "claim").text
-    auc = float(next(iter(re.findall(r"at most ([\d.]+)\u00a0% of the cases", words))))
+    auc = float(next(iter(re.findall(r"at most ([\d.]+)\u00a0% of cases", words))))
     assert 100 * release.claim["attack"]["auc"] <= auc < 100 * release.claim["attack"]["auc"] + 0.1
 
 
@@ -192,7 +192,7 @@ def test_no_epsilon_or_delta_is_ever_told_below_the_claim(release_of: Releases) 
     page = read_page(report(release))
     first, claim = section(page, "facts").text, section(page, "claim").text
     assert "ε = 1.0000004, δ = 1.0917724e-05" in first
-    assert "ε = 1.0000004 of privacy" in section(page, "short").text
+    assert "ε = 1.0000004, spent on" in section(page, "short").text
     for words in (first, section(page, "short").text, claim, summary(release), card(release)):
         assert all(float(said) >= EPSILON for said in re.findall(r"(?:ε =|epsilon) ([\d.]+\d)", words))
         assert all(float(said) >= DELTA for said in re.findall(r"\d\.\d+e-05", words))
@@ -234,7 +234,7 @@ def test_a_small_number_is_said_short_only_where_that_is_not_less(value: float, 
 
 def test_every_drop_and_every_release_is_counted(release_of: Releases) -> None:
     release = release_of("strict")
-    table = next(t for t in read_page(report(release)).all("table") if "Drops by stage" in t.text)
+    table = next(t for t in read_page(report(release)).all("table") if "What became of the drafts" in t.text)
     counts = [int(re.findall(r"\d+", row.all("td")[-1].text)[0]) for row in table.one("tbody").all("tr")]
     assert sum(counts) == len(release.pool)
     assert counts[-1] == len(release.texts) == 20
@@ -272,8 +272,12 @@ def test_the_public_page_shows_which_sentiment_the_texts_stand_with(release_of: 
         [value, str(have.count(value))] for value in ("positive", "mixed", "negative")
     ]
     assert len(picture_of(tree, "Synthetic texts by sentiment").all("rect")) == 3
-    said = "that the record of each text had" if release.is_seeded else "that the card of each text asked for"
-    assert f"The sentiment {said}. The texts themselves were not measured" in tree.text
+    said = (
+        "of the record that a text was made from"
+        if release.is_seeded
+        else "that the prompt of a text asked for"
+    )
+    assert f"The sentiment {said}. The sentiment of the text itself was not measured" in tree.text
 
 
 def test_a_corpus_without_texts_has_no_picture_of_them(release_of: Releases) -> None:
@@ -360,10 +364,7 @@ def test_a_report_is_a_function_of_the_release_alone(release_of: Releases) -> No
 
 def test_the_page_in_a_release_has_no_day_and_one_made_later_has(release_of: Releases) -> None:
     release = release_of("strict")
-    assert (
-        "No date: the person who publishes a release adds it."
-        in section(read_page(report(release)), "facts").text
-    )
+    assert "The page inside a release has no date" in section(read_page(report(release)), "facts").text
     page = report(release, day="29 November 2026")
     assert "Page made on 29 November 2026." in section(read_page(page), "facts").text
 

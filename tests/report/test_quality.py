@@ -38,13 +38,13 @@ def test_figures_are_counted_from_the_texts() -> None:
 def test_the_line_says_it_in_words() -> None:
     found = Quality(1200, 45.6, echoing=1, unfilled=0, repeating=0, self_bleu=0.212, compared=600)
     assert found.line == (
-        "Texts: 1,200; 46 words on average; 1 holds words of its prompt; 0 repeat themselves or another; "
-        "self-BLEU 0.21 (0: nothing in common, 1: all the same, of 600 of them)."
+        "1,200 texts with 46 words on average; 1 contains words of its prompt; 0 repeat themselves or "
+        "another text; self-BLEU 0.21 over 600 of them (0: nothing in common, 1: all the same)."
     )
 
 
 def test_placeholders_are_told_of_when_there_are_any() -> None:
-    assert "1 holds a placeholder such as [LINK]" in of(["See [LINK].", "Nothing here."]).line
+    assert "1 contains a placeholder such as [LINK]" in of(["See [LINK].", "Nothing here."]).line
     assert "placeholder" not in of(["Here.", "Nothing here."]).line
 
 
@@ -62,7 +62,7 @@ def test_the_line_stands_beside_the_claim_everywhere(lab: Lab) -> None:
     run = lab.run(lab.plan(lab.file(lab.rows(200))))
     release = Release(run.release)
     line = quality_of(release.texts, release.pack).line
-    assert line.startswith(f"Texts: {len(run.texts)}; ")
+    assert line.startswith(f"{len(run.texts)} texts with ")
     summary = run.summary
     assert summary.index(line) < summary.index("## What is claimed")
     assert line in (run.release / "README.md").read_text("utf-8")

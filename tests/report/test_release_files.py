@@ -70,7 +70,7 @@ def test_a_release_without_the_lives_of_texts_can_still_be_told(reported: Runs, 
     release = Release(copy)
     assert not release.is_whole
     assert len(release.texts) == 20
-    assert "is not told in this release" in report(release)
+    assert "does not say what became of the drafts" in report(release)
 
 
 @pytest.mark.parametrize("file", ["corpus.jsonl", "evidence/plan.toml"])

@@ -86,9 +86,9 @@ def test_a_release_of_sites_says_that_nobody_may_be_at_two(lab: Lab, shards: Sha
     run = shards.whole(shards.plan(data={"divided_by": "site"}), sites(lab, lab.rows(300)))
     assert rpsg.verify(run).ok
     (told,) = [a["text"] for a in run.ledger["assumptions"] if a["id"] == "A4"]
-    assert "would count k times" in told
-    assert any("counted once for each site" in caution for caution in run.ledger["cautions"])
-    assert "counted once for each site" in run.summary
+    assert "is counted k times" in told
+    assert any("counted once at each site" in caution for caution in run.ledger["cautions"])
+    assert "counted once at each site" in run.summary
 
 
 def test_the_private_part_of_a_run_can_only_be_checked_where_all_rows_are(lab: Lab, shards: Shards) -> None:

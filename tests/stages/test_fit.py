@@ -9,7 +9,7 @@ from rpsg.stages.resolution import other_language_line, poor_fit_line
 
 def test_a_share_is_told_with_its_margin_and_who_judged() -> None:
     line = poor_fit_line(0.123, 0.02)
-    assert line.startswith("About 12% (± 4%) of the texts fit no topic of this pack well")
+    assert line.startswith("About 12% (± 4%) of the private texts fit no topic of this domain pack well")
     assert "embedder" in line
     assert "Another pack" not in line
 
@@ -32,13 +32,15 @@ def test_another_pack_is_advised_only_where_noise_does_not_explain_the_share() -
 
 def test_a_share_of_texts_in_another_language_is_told_only_where_noise_does_not_explain_it() -> None:
     line = other_language_line(0.123, 0.02, "English")
-    assert line.startswith("About 12% (± 4%) of the texts seem to be in another language than English")
-    assert "not in the language of the texts" not in line
+    assert line.startswith(
+        "About 12% (± 4%) of the private texts seem to be in a language other than English"
+    )
+    assert "the release is not in their language" not in line
     assert not other_language_line(0.12, 0.06, "English")
     assert not other_language_line(0.04, 0.001, "English"), "a few that were taken for another language"
     assert not other_language_line(2.0, 0.4, "English"), "the noise hides everything"
 
 
 def test_a_pack_in_the_wrong_language_is_named_where_noise_does_not_explain_the_share() -> None:
-    assert "not in the language of the texts" in other_language_line(1.2, 0.05, "English")
+    assert "the release is not in their language" in other_language_line(1.2, 0.05, "English")
     assert "About 100%" in other_language_line(1.2, 0.05, "English")

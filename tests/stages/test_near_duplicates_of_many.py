@@ -81,7 +81,7 @@ def test_the_first_of_equal_texts_is_kept_wherever_they_are(monkeypatch: pytest.
 def test_a_cell_that_holds_all_rows_is_compared_in_parts() -> None:
     rows, everywhere = np.zeros((100_000, 8), np.float32), np.tile(np.arange(neighbours.PROBES), (64, 1))
     cells = neighbours.Cells(neighbours.PROBES, 8)
-    cells.add(rows, np.zeros(len(rows), np.int64))
+    cells.add(rows, np.arange(len(rows)), np.zeros(len(rows), np.int64))
     tracemalloc.start()
     assert not cells.has_near(rows[:64], everywhere, LIMIT).any()
     most = tracemalloc.get_traced_memory()[1]
@@ -93,7 +93,7 @@ def test_a_near_duplicate_is_found_in_each_part_of_a_cell(monkeypatch: pytest.Mo
     monkeypatch.setattr(neighbours, "BLOCK", 4)
     rows = neighbours.with_rest(quantized(np.eye(10, dtype=np.float32)))
     cells = neighbours.Cells(neighbours.PROBES, 11)
-    cells.add(rows[:9], np.zeros(9, np.int64))
+    cells.add(rows, np.arange(9), np.zeros(9, np.int64))
     nearest = np.tile(np.arange(neighbours.PROBES), (10, 1))
     assert cells.has_near(rows, nearest, LIMIT).tolist() == [True] * 9 + [False]
 
@@ -114,7 +114,7 @@ def compared(monkeypatch: pytest.MonkeyPatch, count: int) -> int:
 
     def counts(rows: Any, some: Any, others: Any, among: Any, limit: float) -> Any:
         nonlocal pairs
-        pairs += len(some) * len(among)
+        pairs += len(some) * len(others if among is None else among)
         return compares(rows, some, others, among, limit)
 
     with monkeypatch.context() as patched:
@@ -123,26 +123,88 @@ def compared(monkeypatch: pytest.MonkeyPatch, count: int) -> int:
     return pairs
 
 
+@pytest.mark.parametrize("searches", [1, 3, 100])
 @pytest.mark.parametrize("dim", [2, 5, 48])
 @pytest.mark.parametrize("topics", [1, 3, 30])
 def test_the_rows_that_stay_are_those_of_comparing_one_pair_after_the_other(
-    monkeypatch: pytest.MonkeyPatch, dim: int, topics: int
+    monkeypatch: pytest.MonkeyPatch, dim: int, topics: int, searches: int
 ) -> None:
     """Blocks, cells and the first third of the numbers only save time: no pair is found more or less."""
-    for name, value in {"BLOCK": 8, "PART": 3, "BLOCKS": 4, "CELL": 16}.items():
-        monkeypatch.setattr(neighbours, name, value)
+    small_parts(monkeypatch, searches)
     draw = np.random.default_rng(dim * topics)
     about = draw.normal(size=(topics, dim))[draw.integers(topics, size=300)]
     rows = unit(about + draw.uniform(0, 0.6, size=(300, 1)) * draw.normal(size=(300, dim)))
-    found, every = distinct(rows, LIMIT), distinct_of_all(rows, LIMIT)
-    exact = quantized(rows).astype(np.int64)
-    near, count = exact @ exact.T > LIMIT, 300 // 16
-    cells = np.argsort(-(exact @ exact[np.arange(count) * 300 // count].T), axis=1, kind="stable")
-    seen = (cells[:, np.newaxis, : neighbours.PROBES] == cells[:, 0][:, np.newaxis]).any(axis=2)
-    seen |= np.arange(300)[:, np.newaxis] // 8 == np.arange(300) // 8
-    assert every.tolist() == one_by_one(near)
-    assert found.tolist() == one_by_one(near & seen)
+    found = distinct(rows, LIMIT)
+    assert distinct_of_all(rows, LIMIT).tolist() == one_by_one(near_in(rows))
+    assert found.tolist() == one_by_one(near_in(rows) & seen_in(rows))
     assert 0 < found.sum() < 300
+
+
+def hard_rows(kind: str) -> np.ndarray:
+    draw = np.random.default_rng(3)
+    axes = np.eye(48, dtype=np.float32)
+    match kind:
+        case "all equal":
+            return np.repeat(axes[:1], 300, axis=0)
+        case "all orthogonal, then again":
+            return axes[np.arange(300) % 48]
+        case "one dense cluster":
+            return unit(1 + draw.normal(size=(300, 48)) / 5)
+        case "zeros":
+            return axes[draw.integers(6, size=300)] * (draw.random((300, 1)) < 0.7)
+    rows = axes[draw.integers(6, size=300)]
+    rows[draw.random(300) < 0.3, 5] = np.nan
+    return rows
+
+
+KINDS = ("all equal", "all orthogonal, then again", "one dense cluster", "zeros", "not a number")
+
+
+@pytest.mark.parametrize("searches", [1, 3, 100])
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_that_are_all_alike_or_of_no_use_are_compared_as_one_pair_after_the_other(
+    monkeypatch: pytest.MonkeyPatch, kind: str, searches: int
+) -> None:
+    small_parts(monkeypatch, searches)
+    rows = hard_rows(kind)
+    assert distinct_of_all(rows, LIMIT).tolist() == one_by_one(near_in(rows))
+    assert distinct(rows, LIMIT).tolist() == one_by_one(near_in(rows) & seen_in(rows))
+
+
+@pytest.mark.parametrize("below", [0, 1])
+def test_a_product_at_the_limit_is_not_near_and_one_above_it_is(
+    monkeypatch: pytest.MonkeyPatch, below: int
+) -> None:
+    small_parts(monkeypatch, searches=3)
+    rows = unit(1 + np.random.default_rng(4).normal(size=(300, 5)) / 5)
+    exact = quantized(rows).astype(np.int64)
+    limit = int((exact @ exact[0])[200]) - below
+    found = distinct(rows, limit)
+    assert bool(near_in(rows, limit)[200, 0]) == bool(below)
+    assert distinct_of_all(rows, limit).tolist() == one_by_one(near_in(rows, limit))
+    assert found.tolist() == one_by_one(near_in(rows, limit) & seen_in(rows))
+
+
+def small_parts(monkeypatch: pytest.MonkeyPatch, searches: int) -> None:
+    sizes = {"BLOCK": 8, "PART": 3, "BLOCKS": 4, "CELL": 16, "SEARCHES": searches}
+    for name, value in sizes.items():
+        monkeypatch.setattr(neighbours, name, value)
+
+
+def near_in(rows: np.ndarray, limit: float = LIMIT) -> np.ndarray:
+    """Which of the rows are near to which, for all pairs."""
+    exact = quantized(rows).astype(np.int64)
+    return np.asarray(exact @ exact.T > limit)
+
+
+def seen_in(rows: np.ndarray) -> np.ndarray:
+    """Which rows are compared with which: those of the same block, and of the nearest cells."""
+    exact, count = quantized(rows).astype(np.int64), len(rows) // neighbours.CELL
+    products = exact @ exact[np.arange(count) * len(rows) // count].T
+    cells = np.argsort(-products, axis=1, kind="stable")[:, : neighbours.PROBES]
+    seen = (cells[:, np.newaxis] == cells[:, 0][:, np.newaxis]).any(axis=2)
+    blocks = np.arange(len(rows)) // neighbours.BLOCK
+    return np.asarray(seen | (blocks[:, np.newaxis] == blocks))
 
 
 def one_by_one(near: np.ndarray) -> list[bool]:
@@ -158,4 +220,4 @@ def test_of_rows_that_are_all_near_at_most_one_of_a_block_stays_and_memory_is_bo
     assert distinct(unit(rows), LIMIT).sum() <= 5, "one of each block, if their cells are all different"
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert most < 256 << 20
+    assert most < 96 << 20, "all pairs at once would take as many bytes as 10,000 squared, half of them"

@@ -158,7 +158,7 @@ def test_the_request_of_a_variant_has_its_parent_in_it(visitor: Visitor, shown: 
     release = Release(shown / "deep/votes/release", in_place=True)
     variant = next(text for text in release.texts if text.parent is not None)
     page = visitor.page(f"{visitor.place('deep/votes')}/texts/{variant.id}")
-    assert f"written in the manner of text {variant.parent}" in page
+    assert f"it is a variant of text {variant.parent}" in page
     assert re.search(r"<code>[0-9a-f]{64}</code>", page)
     assert f"Text {variant.parent} and its variants" in page
 

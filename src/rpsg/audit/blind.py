@@ -41,6 +41,8 @@ HELD = 4
 #: The largest probability that an honest split is called void: because of its words, and because of its plain
 #: figures.
 LEVEL = 0.01
+#: The sign that other texts, or the reference, have the texts of one side more often than those of the other.
+LEFT_OUT = "people who are left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def blind_baseline(subject: Subject) -> Baseline:
     if _names_too_many(of_person, subject.is_in[who], level):
         signs.insert(0, "words of a small group of people")
     if _leaves_out_too_many(subject, level):
-        signs.append("people who are left out")
+        signs.append(LEFT_OUT)
     return Baseline(value, around_share(value, WIDER * error, fewest, normal), len(rows), tuple(signs))
 
 

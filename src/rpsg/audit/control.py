@@ -91,20 +91,19 @@ def is_in_another_language(subject: Subject) -> bool:
     """
     private = subject.texts[:FIRST]
     corpus = subject.synthetic[:: len(subject.synthetic) // FIRST + 1]
-    return any(
-        _mostly_other(own, others)
-        for own, others in (
-            (languages_of(private), languages_of(corpus)),
-            (_alphabets(private), _alphabets(corpus)),
-        )
+    letters = _alphabets(corpus)
+    return _mostly_other(languages_of(private), languages_of(corpus), len(corpus)) or _mostly_other(
+        _alphabets(private), letters, sum(letters.values())
     )
 
 
-def _mostly_other(private: Mapping[str, int], corpus: Mapping[str, int]) -> bool:
-    """Whether most of what is counted in the corpus is of no kind that is common in the private texts."""
+def _mostly_other(private: Mapping[str, int], corpus: Mapping[str, int], size: int) -> bool:
+    """Whether most of what is counted in the corpus is of no kind that is common in the private texts, and it
+    is no small part of the ``size`` of the corpus, of which some may not be counted.
+    """
     known = {kind for kind, count in private.items() if count >= COMMON * sum(private.values())}
-    same = sum(count for kind, count in corpus.items() if kind in known)
-    return bool(known) and same < MOST * sum(corpus.values())
+    total, same = sum(corpus.values()), sum(corpus[kind] for kind in known & corpus.keys())
+    return bool(known) and same < MOST * total and total - same >= COMMON * size
 
 
 def _alphabets(texts: Iterable[str]) -> Counter[str]:

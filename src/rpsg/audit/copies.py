@@ -205,10 +205,10 @@ def _nearest_of(subject: Subject, texts: Sequence[str]) -> tuple[Floats, Ints, I
             holders[begins[code] : begins[code + 1]] for code in map(numbers.get, own) if code is not None
         ]
         if held:
-            found, shared = np.unique(np.concatenate(held), return_counts=True)
-            similar = shared / (lengths[found] + len(own) - shared)
+            shared = np.bincount(np.concatenate(held), minlength=len(lengths))
+            similar = shared / (lengths + len(own) - shared)
             best = int(similar.argmax())
-            scores[index], nearest[index], runs[index] = similar[best], found[best], shared[best]
+            scores[index], nearest[index], runs[index] = similar[best], best, shared[best]
     return scores, nearest, runs
 
 

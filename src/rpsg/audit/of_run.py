@@ -77,7 +77,9 @@ def audit_run(
     run = path_of(run, "run")
     if not (run / RUN).is_file():
         raise UsageError(
-            f"{run} is not a run folder. Only a run folder has the key that shows who was held out.",
+            f"{run} is not a run folder. Only a run folder has the key that shows who was held out."
+            if run.exists()
+            else f"{run} does not exist.",
             hint="Name the folder that was given to rpsg run -o, not its release.",
         )
     plan = resolve(read_toml(run / PLAN))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rpsg.audit.blind import LEFT_OUT
 from rpsg.audit.canaries import NOT_HELD_OUT
 from rpsg.audit.copies import FEW_COPIES
 
@@ -118,9 +119,10 @@ def _why_void(
     """
     if baseline.is_void:
         by = f" by: {', '.join(baseline.signs)}" if baseline.signs else ""
+        or_else = ", or the reference has texts of one side" if LEFT_OUT in baseline.signs else ""
         return (
             f"Members and people held out can be told apart without the corpus{by}. So they were not split "
-            "at random. Hold people out at random before the run, and audit that run."
+            f"at random{or_else}. Hold people out at random before the run, and audit that run."
         )
     if canaries_held_out:
         return NOT_HELD_OUT

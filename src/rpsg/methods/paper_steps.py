@@ -38,7 +38,7 @@ VERSIONS: Mapping[str, tuple[float, float]] = {
     "late": (1.0, 10.0),
 }
 HISTOGRAM_SHARE = 0.9
-IN_PROMPTS = "in prompts, one in a call, with sentiment and length"
+IN_PROMPTS = "in prompts, one per request, with sentiment and length"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,9 @@ STAGE, SHARE = "tokens", 1.0
 #: The model reads private texts, on this machine; what it is sent is not covered by the claim.
 EGRESS = (
     EgressRule("reading", "embedder", "dp_outputs", "here", "synthetic texts"),
-    EgressRule("drawing", "mechanisms", "private", "here", "private logits; they let out tokens"),
+    EgressRule("drawing", "mechanisms", "private", "here", "logits from private texts; they release tokens"),
     EgressRule("filtering", "scorer", "dp_outputs", "here", "synthetic texts"),
-    EgressRule("predicting", "writer", "private", "here", "private texts, as examples", "raw_private"),
+    EgressRule("predicting", "writer", "private", "here", "private texts as examples", "raw_private"),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rpsg.display import counted
 from rpsg.domains import find_pack
 from rpsg.errors import UsageError
 from rpsg.methods.base import Workload
@@ -66,16 +67,17 @@ def claim_words(plan: Plan, tools: Tools) -> str:
     """The sentences of a release: what was done, and that it bounds nothing."""
     return (
         f"{NO_GUARANTEE} Each text is a private record that a language model edited, until the same model no "
-        f"longer guessed what it tells about its writer, or {plan.rupta.edits} times at most after a first "
-        "rewrite. This does not bound what the release reveals about a record. The text of private records "
-        f"was sent to {tools.writer.name} on {host_of(tools.writer)}. Audit: not run."
+        "longer guessed what the text reveals about its writer, or at most "
+        f"{counted(plan.rupta.edits, 'time')} after a first rewrite. This does not bound what the release "
+        f"reveals about a record. The text of private records was sent to {tools.writer.name} on "
+        f"{host_of(tools.writer)}. Audit: not run."
     )
 
 
 def egress(plan: Plan) -> tuple[EgressRule, ...]:
     """Which model is sent what, and where it may run."""
     sees = {
-        "embedder": "private texts, what they tell about their writers, and edited texts",
+        "embedder": "private texts, what they reveal about their writers, and edited texts",
         "sentiment": "private texts and edited ones",
         "scorer": "edited texts",
     }
@@ -87,7 +89,7 @@ def egress(plan: Plan) -> tuple[EgressRule, ...]:
         "writer",
         "private",
         "anywhere" if plan.rupta.remote == "records" else "here",
-        "private texts and what they tell about their writers, one record in a prompt",
+        "private texts and what they reveal about their writers, one record per prompt",
         "raw_private",
         'Choose a writer on this machine, or allow another one in the plan: [rupta] remote = "records".',
     )

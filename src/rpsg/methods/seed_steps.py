@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
 JUDGED_CHARACTERS = 1_000
 SEEN = "texts, sentiment, length and labels, without noise; sentiment and label go into the corpus"
-SUMMED_UP = "their texts, to be summed up, one in a call"
-CHOSEN = "one of each, under noise that bounds nothing"
+SUMMED_UP = "their texts, to be summarized, one per request"
+CHOSEN = "one summary of each seed, chosen with noise that guarantees nothing"
 EMBEDDINGS, TEXTS = "their embeddings, without noise", "their texts, without noise"
 #: A summary of a seed and why it was dropped, if it was.
 Summary = tuple[str, str]

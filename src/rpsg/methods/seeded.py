@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rpsg.stages.abstraction import Summarizer
     from rpsg.stages.surrogate import SurrogateTrainer
 
-ALL_TEXTS = "private texts, abstracts of them and synthetic texts"
+ALL_TEXTS = "private texts, abstracts of them, and synthetic texts"
 _TORCH = {"torch": "hf", "transformers": "hf"}
 ALLOWED = {"never": 0, "abstracts": 1, "records": 2}
 
@@ -114,7 +114,7 @@ def paper_egress(plan: Plan) -> tuple[EgressRule, ...]:
         "sentiment": ALL_TEXTS,
         "recogniser": ALL_TEXTS,
         "summariser": "private texts",
-        "surrogate": "synthetic texts, and private ones to score",
+        "surrogate": "synthetic texts, and private texts to score",
         "scorer": "synthetic texts",
     }
     if sums_up(plan):
@@ -127,9 +127,12 @@ def paper_egress(plan: Plan) -> tuple[EgressRule, ...]:
 
 def _writer_way(plan: Plan) -> EgressRule:
     if sums_up(plan):
-        needed, said = "records", "private texts, one in a prompt"
+        needed, said = "records", "private texts, one per prompt"
     else:
-        needed, said = "abstracts", "abstracts, one in a prompt, with sentiment and length of the record"
+        needed, said = (
+            "abstracts",
+            "abstracts of private texts, one per prompt, with the sentiment and the length of the record",
+        )
     return EgressRule(
         "writing",
         "writer",

@@ -142,7 +142,10 @@ def _public_inputs(made: Made) -> Iterator[PublicInput]:
     yield PublicInput(f"{budget}size and method", "fixed in the plan, not computed from the data")
     licence = licence_of(plan.models.writer) or "not known here"
     yield PublicInput(tools.writer.name, f"writer; licence: {licence}", declared_by="plan")
-    reads = any(way.role == "embedder" and way.kind == "private" for way in method.egress_of(plan))
+    reads = made.first_form or any(
+        way.role == "embedder" and way.kind == "private" for way in method.egress_of(plan)
+    )
+    # Version 0.1.0 said so of every such run, even if no private text was read.
     embedder = "embedder of private texts and drafts" if reads and not method.has_seeds else "embedder"
     yield PublicInput(tools.embedder.name, embedder, declared_by="plan")
     yield PublicInput(tools.sentiment.name, "sentiment classifier", declared_by="plan")
@@ -155,12 +158,14 @@ def _public_inputs(made: Made) -> Iterator[PublicInput]:
         yield PublicInput("audit_holdout", role)
     if plan.data.audit_canaries and method.reads_private:
         drawn = plan.data.audit_canaries
-        role = f"made-up texts among the private ones, each a person: {drawn} drawn, a coin for each"
+        role = f"{drawn} invented texts, of which a coin decided whether each was counted as a person"
         yield PublicInput("audit_canaries", f"{role}; noisy counts include them")
     if shards := plan.data.shards:
         who = "people" if plan.data.user else "rows"
-        how = f"each with {who} of its own" if plan.data.divided_by == "site" else "divided by a public hash"
-        yield PublicInput("shards", f"the {who} were counted in {shards} parts, {how}, and added up exactly")
+        how = f"each with its own {who}" if plan.data.divided_by == "site" else "divided by a public hash"
+        yield PublicInput(
+            "shards", f"the {who} were counted in {shards} parts, {how}, and the exact sums were added up"
+        )
     if plan.privacy.n_public is not None:
         yield PublicInput("n_public", "declared number of people")
 

@@ -133,8 +133,9 @@ def build_release(
     )
     outputs = write_rows(target, rows_of(made), parquet)
     outputs |= write_evidence(target / EVIDENCE, made)
-    outputs[EGRESS] = write_egress(target, made.seen)
-    outputs[CROISSANT] = write_metadata(target, made, outputs)
+    version = free.code["version"]
+    outputs[EGRESS] = write_egress(target, made.seen, version)
+    outputs[CROISSANT] = write_metadata(target, made, outputs, version)
 
     def write_ledger(named: Mapping[str, str]) -> Mapping[str, Any]:
         ledger = build_public_ledger(ledger_facts(made, named), made.performed, free=free)

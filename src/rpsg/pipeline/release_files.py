@@ -13,6 +13,7 @@ from rpsg.domains import COLUMN
 from rpsg.methods.languages import language_of_texts
 from rpsg.pipeline.ledger_facts import short_claim
 from rpsg.privacy.evidence import evidence_names
+from rpsg.privacy.first_words import as_in
 from rpsg.release.history import write_history
 from rpsg.release.public_plan import told_toml
 from rpsg.report.croissant import FORMATS, croissant, write_croissant
@@ -109,14 +110,15 @@ def write_evidence(target: Path, made: Made) -> dict[str, str]:
     return {f"{EVIDENCE}/{name}": sha for name, sha in written.items()}
 
 
-def write_egress(folder: Path, seen: Sequence[EgressRecord]) -> str:
-    """Write which host saw what; returns the SHA-256 of the file."""
+def write_egress(folder: Path, seen: Sequence[EgressRecord], version: str) -> str:
+    """Write which host saw what, in the words of a version; returns the SHA-256 of the file."""
     lines = [{k: v for k, v in asdict(line).items() if v not in (None, "")} for line in seen]
-    return write_atomic(folder / EGRESS, pretty_json({"format": "rpsg-egress/1", "seen": lines}), PUBLIC_MODE)
+    content = as_in(version, {"format": "rpsg-egress/1", "seen": lines})
+    return write_atomic(folder / EGRESS, pretty_json(content), PUBLIC_MODE)
 
 
-def write_metadata(folder: Path, made: Made, outputs: Mapping[str, str]) -> str:
-    """Write the metadata that loaders read; returns the SHA-256 of the file."""
+def write_metadata(folder: Path, made: Made, outputs: Mapping[str, str], version: str) -> str:
+    """Write the metadata that loaders read, in the words of a version; returns the SHA-256 of the file."""
     files = {name: sha for name, sha in outputs.items() if name in FORMATS}
     names = {name for c in made.pool.alive() for name in c.card.values} - {"label"}
     columns = [name for name, _ in made.plan.data.column_values]
@@ -130,10 +132,11 @@ def write_metadata(folder: Path, made: Made, outputs: Mapping[str, str]) -> str:
         label=label,
         columns=columns,
         seeded=seeded,
+        from_records=any(flow.to == "seeds" for flow in made.flows),
         license_name=made.plan.corpus.license,
         language=language_of_texts(made.plan, made.pack),
     )
-    return write_croissant(folder, metadata)
+    return write_croissant(folder, as_in(version, metadata))
 
 
 def write_words(release: Release) -> dict[str, str]:

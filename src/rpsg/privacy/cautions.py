@@ -22,10 +22,9 @@ WEAK = 8.0
 DELTA_SHARE = 0.1
 #: The caution for rows that were counted at several sites.
 TWO_SITES = (
-    "Each site counted its own rows. Nobody can check that no one has rows at two sites: somebody who does "
-    "counted once for each site, and is only protected like a group."
+    "Each site counted its own rows, and nobody can check whether a person has rows at two sites. Such a "
+    "person was counted once at each site, and is only protected like a group."
 )
-LIKE_FLOOR = "they tell hardly more about the data than public knowledge alone."
 
 
 def cautions(
@@ -45,7 +44,10 @@ def cautions(
         counted: the noisy number of units, if it was counted.
         noise_decides: whether that number is so small that noise dominates the counts.
     """
-    few = f"So few {_units(unit)} were counted that noise decided the texts: {LIKE_FLOOR}"
+    few = (
+        f"So few {_units(unit)} were counted that the texts depend more on the noise than on the data. They "
+        "reveal hardly more about the data than public knowledge alone."
+    )
     return [
         *_declared_number(unit, n_public),
         *_delta(claim, unit, n_public or counted),
@@ -68,28 +70,30 @@ def _declared_number(unit: Mapping[str, Any], n_public: int | None) -> Iterator[
     if n_public is not None and unit["adjacency"] == "add_remove":
         yield (
             f"The exact number of {_units(unit)} ({n_public}) was declared and is published. It must have "
-            "been public before: who knows it, and all but one of them, knows whether that one took part."
+            f"been public before. Somebody who knows this number, and all {_units(unit)} but one, also knows "
+            "whether that one is in the data."
         )
 
 
 def _delta(claim: Mapping[str, Any], unit: Mapping[str, Any], people: int | None) -> Iterator[str]:
     if people is not None and people * claim["delta"] > DELTA_SHARE:
         yield (
-            f"Delta is {claim['delta']:g} for about {people} {_units(unit)}: the promise may fail for about "
-            f"{people * claim['delta']:.2g} of them. It should be far below one over their number."
+            f"Delta is {claim['delta']:g}, and there are about {people} {_units(unit)}. The guarantee may "
+            f"fail for about {people * claim['delta']:.2g} of them. Delta should be far below one divided by "
+            "their number."
         )
 
 
 def _weak(claim: Mapping[str, Any], unit: Mapping[str, Any]) -> Iterator[str]:
     if claim["epsilon"] > WEAK:
-        yield f"Epsilon is above {WEAK:g}: the claim rules out little of what an attacker could learn."
+        yield f"Epsilon is above {WEAK:g}, so the claim rules out little of what an attacker could learn."
         return
     groups = {int(size): value for size, value in claim["epsilon_group"].items()}
     first = min((size for size, value in groups.items() if value > WEAK), default=None)
     if first is not None:
         yield (
-            f"A group of {first} {_units(unit)} has an epsilon of {rounded_up(groups[first], 1)}. What such "
-            "a group has in common (a family, a ward, an event) is hardly protected."
+            f"For a group of {first} {_units(unit)}, epsilon is {rounded_up(groups[first], 1)}. What the "
+            "members of a group have in common (a family, a ward, an event) is hardly protected."
         )
 
 

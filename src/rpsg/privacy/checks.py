@@ -24,6 +24,7 @@ from rpsg.privacy.claims import (
     rests_on_data,
     taken_at_its_word,
 )
+from rpsg.privacy.first_words import as_in
 from rpsg.privacy.published_audit import audit_holds
 from rpsg.privacy.schema import ledger_schema, violations
 from rpsg.privacy.sensitivity import selection_threshold, sensitivity2
@@ -218,7 +219,7 @@ def cost(ledger: Ledger) -> Iterator[str]:
 def words(ledger: Ledger) -> Iterator[str]:
     claim, text = ledger["claim"], ledger["claim"]["text"]
     if claim["type"] != "no_formal_guarantee":
-        if text != claim_text(claim, ledger["privacy_unit"]):
+        if text != as_in(ledger["code"]["version"], claim_text(claim, ledger["privacy_unit"])):
             yield "the sentence of the claim does not say what its numbers say"
     elif ledger["status"] == "not_private_testing":
         if text != NOT_PRIVATE:
@@ -235,17 +236,19 @@ def words(ledger: Ledger) -> Iterator[str]:
 def caveats(ledger: Ledger) -> Iterator[str]:
     unit = ledger["privacy_unit"]
     has_data = rests_on_data(ledger["reads"], ledger["code"]["version"])
-    told = {a["id"] for a in ledger["assumptions"]}
-    if not {a["id"] for a in assumptions(unit, on_data=has_data)} <= told:
+    stated = {a["id"] for a in ledger["assumptions"]}
+    if not {a["id"] for a in assumptions(unit, on_data=has_data)} <= stated:
         yield "an assumption of the claim is not stated"
     claims = ledger["claim"]["type"] != "no_formal_guarantee"
-    trusted = map(taken_at_its_word, ledger["code"].get("extensions", ()))
-    if not {*not_covered(unit, claims=claims, on_data=has_data), *trusted} <= set(ledger["not_covered"]):
+    told = not_covered(unit, claims=claims, on_data=has_data)
+    told += map(taken_at_its_word, ledger["code"].get("extensions", ()))
+    if not set(as_in(ledger["code"]["version"], told)) <= set(ledger["not_covered"]):
         yield "something that the claim does not cover is not stated"
 
 
 def at_rest(ledger: Ledger) -> Iterator[str]:
-    if ("vault" in ledger) != (IN_THE_CLEAR in ledger["not_covered"]):
+    said = as_in(ledger["code"]["version"], IN_THE_CLEAR)
+    if ("vault" in ledger) != (said in ledger["not_covered"]):
         yield "one place says that private files were not encrypted, and another does not"
 
 

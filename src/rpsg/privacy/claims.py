@@ -20,27 +20,32 @@ GROUPS = (2, 3, 5, 10)
 NOT_PRIVATE = "NOT PRIVATE. The noise came from a test source. There is no guarantee of any kind."
 NO_PRIVATE_DATA = "No private data were read: the release is a function of public inputs alone."
 NO_GUARANTEE = "No differential-privacy guarantee."
-OTHER_RELEASES = "every other release from these data, earlier or later: this ledger speaks of one run alone"
+OTHER_RELEASES = "any other release from these data, earlier or later: this ledger is about one run only"
 UNREADABLE = (
-    "whether the file could be read at all: one that is broken, lacks a column that the plan names, or has "
-    "no row that can be used ends the run with an error"
+    "whether the private file could be read at all: the run ends with an error if the file is damaged, lacks "
+    "a column that the plan names, or has no usable row"
 )
-REFUSED = "whether every row could be used: the plan ends the run with an error where one cannot"
-SEALED = "the files of the shards: whoever has the run folder and its key can open the exact sums in them"
-COUNTING = "the machines that count the shards: whoever controls one of them"
-REMEMBERED = "text a language model remembers from its own training"
-MACHINE = "the machine itself: whoever controls it or its clock"
+REFUSED = "whether every row is usable: under this plan the run ends with an error if a row is not"
+SEALED = "the files of the shards: anybody who has the run folder and its key can read the exact sums in them"
+COUNTING = "attacks by somebody who controls a machine that counts shards"
+REMEMBERED = "text that a language model remembers from its own training"
+PAUSES = (
+    "the times at which something is printed or sent: pauses grow with the number and length of the private "
+    "texts"
+)
+MACHINE = "attacks by somebody who controls the machine of the run, or its clock"
 DONORS = "The records of seed donors are not protected."
-IN_THE_CLEAR = "private files of the run, which lie without encryption on the machine that made it"
+IN_THE_CLEAR = "private files of the run, which are stored unencrypted on the machine that made the release"
 
 
 #: The adversaries against whom a claim holds, unless a method lets one of them read private text.
 ADVERSARIES = ("release_recipient", "llm_provider", "log_reader")
 #: What a claim is about.
 _COVERED = {
-    "end_to_end_dp": "The released corpus, and everything that the model which writes was sent, is",
-    "voters_only_dp": "For voters the released corpus, and everything that the model which writes was "
-    "sent, is",
+    "end_to_end_dp": "The released corpus, together with everything that was sent to the model that writes, "
+    "is",
+    "voters_only_dp": "For voters, the released corpus, together with everything that was sent to the model "
+    "that writes, is",
 }
 
 
@@ -140,10 +145,10 @@ def claim_text(claim: Mapping[str, Any], unit: Mapping[str, Any]) -> str:
     sentences = [
         f"{what} {budget} with respect to {_neighbours(unit)}.",
         _wider(claim, unit),
-        f"Whoever must tell whether one {unit['unit']} took part {best}",
+        f"An attacker who must tell whether one {unit['unit']} took part {best}",
     ]
     if unit["unit"] == "record":
-        sentences.append("One row, not one person: a person with several rows is a group.")
+        sentences.append("The claim is for one row, not one person: a person with several rows is a group.")
     if claim["type"] == "voters_only_dp":
         sentences.append(DONORS)
     return " ".join(sentences)
@@ -158,12 +163,15 @@ def _neighbours(unit: Mapping[str, Any]) -> str:
 
 
 def _wider(claim: Mapping[str, Any], unit: Mapping[str, Any]) -> str:
-    groups = ", ".join(
-        f"{g} {unit['unit']}s: {_up(e)} (delta {_up_to_two_digits(claim['delta_group'][g])})"
+    who = unit["unit"]
+    replaced = f"For replacing one {who}, epsilon is {_up(claim['epsilon_replace_one'])}."
+    groups = [
+        f"epsilon {_up(e)} and delta {_up_to_two_digits(claim['delta_group'][g])} for {g} {who}s"
         for g, e in claim["epsilon_group"].items()
-    )
-    replaced = f"Replacing one {unit['unit']}: epsilon {_up(claim['epsilon_replace_one'])}."
-    return f"{replaced} Groups of {groups}."
+    ]
+    if not groups:
+        return f"{replaced} For groups of {who}s, epsilon is unbounded."
+    return f"{replaced} Groups of {who}s have {', '.join(groups)}."
 
 
 def not_below(value: float) -> str:
@@ -188,12 +196,12 @@ def paper_claim_text(
 ) -> str:
     """The claim of paper mode, which mentions noise but no budget, because there is none."""
     chosen = (
-        f"Candidate choice was randomised with Gaussian noise of standard deviation {sigma:g}; this"
+        f"Candidates were chosen with Gaussian noise of standard deviation {sigma:g}; this does not bound"
         if sigma > 0
-        else "Candidate choice had no noise; what was done"
+        else "Candidates were chosen without noise, and nothing bounds"
     )
     return (
-        f"{NO_GUARANTEE} {chosen} does not bound what the release reveals about a record used as a seed. "
+        f"{NO_GUARANTEE} {chosen} what the release reveals about a record used as a seed. "
         f"{sent} of private records was sent to {provider}. Audit: {audit}."
     )
 
@@ -227,13 +235,13 @@ def _of_shards(unit: Mapping[str, Any]) -> list[dict[str, str]]:
     who = unit["unit"]
     if unit["divided_by"] == "site":
         text = (
-            f"no {who} has rows at more than one of the {shards} sites, which counted their rows apart: one "
-            "at k sites would count k times, and would only be protected like a group of k"
+            f"no {who} has rows at more than one of the {shards} sites, which counted their rows separately: "
+            f"a {who} with rows at k sites is counted k times, and is only protected like a group of k"
         )
     else:
         text = (
-            f"the {shards} shards, which were counted apart, read the same file: a public hash puts each "
-            f"{who} into one of them"
+            f"the {shards} shards, which were counted separately, read the same file: a public hash assigns "
+            f"each {who} to one of them"
         )
     return [{"id": "A4", "text": text, "checked_by": "operator"}]
 
@@ -248,8 +256,8 @@ def rests_on_data(reads: str, version: str) -> bool:
 def taken_at_its_word(extension: Mapping[str, str]) -> str:
     """The sentence that says that nothing checks what a method or model of another package does."""
     return (
-        f"what the {extension['kind']} {extension['name']} does besides what it declares: it is code of the "
-        f"package {extension['package']} {extension['version']}, and was taken at its word"
+        f"whatever the {extension['kind']} {extension['name']} does beyond what it declares: it is code of "
+        f"the package {extension['package']} {extension['version']}, which RPSG does not check"
     )
 
 
@@ -262,9 +270,9 @@ def not_covered(unit: Mapping[str, Any], *, claims: bool = True, on_data: bool =
         return [REMEMBERED, "results of an audit, if they are published", MACHINE]
     if not claims:
         return [
-            f"what the release tells about any {who}, alone or in a group: nothing bounds it",
+            f"what the release reveals about any {who}, alone or in a group: nothing limits this",
             "people who are only mentioned in a row",
-            "what the models that were sent private text keep of it",
+            "what models that were sent private text keep of this text",
             "results of an audit: one that finds nothing proves nothing",
             OTHER_RELEASES,
         ]
@@ -275,7 +283,7 @@ def not_covered(unit: Mapping[str, Any], *, claims: bool = True, on_data: bool =
         "results of an audit, if they are published",
         OTHER_RELEASES,
         MACHINE,
-        "when something is printed or sent: pauses grow with the number and length of the private texts",
+        PAUSES,
         "whether the user column is right" if who == "user" else "who wrote which row",
         UNREADABLE,
         *([REFUSED] if unit["unusable_rows"] == "refuse" else []),

@@ -20,6 +20,8 @@ Kind = Literal["public", "dp_outputs", "private"]
 Carries = Literal["public_only", "dp_outputs", "abstracted_private", "raw_private"]
 
 THIS_MACHINE = "this machine"
+#: In a release, where tables name that machine as above.
+NOTHING_LEFT = "Nothing left the machine that made this release."
 UNNAMED = "a host that is not named"
 #: A loopback address proves nothing (it may be a tunnel): that a server runs here is the operator's claim.
 BY_THE_PLAN = "as the plan declares"
@@ -50,12 +52,14 @@ class EgressRule:
     way_out: str = ""
 
 
-_FROM_NOISE = "prompts of public words and noisy counts' outcomes"
+_FROM_NOISE = "prompts made from public words and noisy answers"
 #: For a method that reads private texts only through mechanisms.
 STRICT: tuple[EgressRule, ...] = (
-    EgressRule("reading", "embedder", "private", "here", "private texts, and the synthetic ones"),
+    EgressRule("reading", "embedder", "private", "here", "private texts and synthetic texts"),
     EgressRule("describing", "sentiment", "private", "here", "private texts"),
-    EgressRule("counting", "mechanisms", "private", "here", "private counts; they let out noisy ones"),
+    EgressRule(
+        "counting", "mechanisms", "private", "here", "exact counts of private texts; they release noisy ones"
+    ),
     # The scorer sees synthetic texts only. It must still be local: which texts it scores, and how often,
     # should not be visible elsewhere.
     EgressRule("filtering", "scorer", "dp_outputs", "here", "synthetic texts"),

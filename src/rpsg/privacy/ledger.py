@@ -31,6 +31,7 @@ from rpsg.privacy.claims import (
 )
 from rpsg.privacy.claims import not_covered as uncovered
 from rpsg.privacy.facts import Free
+from rpsg.privacy.first_words import as_in
 from rpsg.privacy.published_audit import NOT_COVERED, summary_of
 from rpsg.privacy.signing import seal
 from rpsg.privacy.sources import NOISY_ANSWER, TOKENS, sampler_tv, supports_claims
@@ -89,7 +90,7 @@ def build_public_ledger(
     body["cautions"] = _cautions(facts, body["claim"], unit)
     body["not_covered"] += map(taken_at_its_word, free.code.get("extensions", ()))
     _add_what_some_have(body, facts, performed, free)
-    return _checked(seal(body, free.previous_sha256))
+    return _checked(seal(as_in(free.code["version"], body), free.previous_sha256))
 
 
 def _add_what_some_have(body: dict[str, Any], facts: Facts, performed: Performed | None, free: Free) -> None:

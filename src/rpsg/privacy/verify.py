@@ -21,7 +21,7 @@ CANNOT_SHOW = (
     "that the operator ran this code on these data, and nothing else",
     "that the list of mechanisms is complete, if plan, ledger and evidence were all shortened together",
     "that the noise came from where the ledger says, and was not stored",
-    "that the last digits of the embeddings in the evidence hold nothing",
+    "that nobody hid data in the last digits of the embeddings in the evidence",
     "that the user column is right, and that public inputs were fixed before the data were seen",
 )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rpsg.display import counted
 from rpsg.machine.processes import HERE, in_parts
 from rpsg.textstats.echoes import all_echoes, form_of, has_placeholder
 from rpsg.textstats.repeats import repeats
@@ -57,16 +58,15 @@ class Quality:
         own = "its" if self.echoing == 1 else "their"
         selves = "itself" if self.repeating == 1 else "themselves"
         parts = [
-            f"Texts: {self.texts:,}",
-            f"{self.words:.0f} words on average",
-            f"{self.echoing:,} {_verb(self.echoing, 'hold')} words of {own} prompt",
-            f"{self.repeating:,} {_verb(self.repeating, 'repeat')} {selves} or another",
+            f"{counted(self.texts, 'text')} with {self.words:.0f} words on average",
+            f"{self.echoing:,} {_verb(self.echoing, 'contain')} words of {own} prompt",
+            f"{self.repeating:,} {_verb(self.repeating, 'repeat')} {selves} or another text",
         ]
         if self.unfilled:
-            parts.append(f"{self.unfilled:,} {_verb(self.unfilled, 'hold')} a placeholder such as [LINK]")
+            parts.append(f"{self.unfilled:,} {_verb(self.unfilled, 'contain')} a placeholder such as [LINK]")
         if self.self_bleu is not None:
-            of = f", of {self.compared:,} of them" if self.compared < self.texts else ""
-            parts.append(f"self-BLEU {self.self_bleu:.2f} (0: nothing in common, 1: all the same{of})")
+            of = f" over {self.compared:,} of them" if self.compared < self.texts else ""
+            parts.append(f"self-BLEU {self.self_bleu:.2f}{of} (0: nothing in common, 1: all the same)")
         return "; ".join(parts) + "."
 
 

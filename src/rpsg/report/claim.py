@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from rpsg.display import Html, isolate, joined, tag
 from rpsg.privacy.claims import GROUPS, taken_at_its_word
-from rpsg.privacy.egress import hosts
+from rpsg.privacy.egress import NOTHING_LEFT, hosts
 from rpsg.privacy.gaussian import normal_cdf, normal_upper_quantile, rounded_up
+from rpsg.privacy.sources import TOKENS
 from rpsg.report.html import (
     block,
     commands,
@@ -63,16 +64,18 @@ def _meaning(release: Release) -> Html:
     attack, unit = release.claim["attack"], release.ledger["privacy_unit"]["unit"]
     who = "person" if unit == "user" else "row"
     words = (
-        f"Somebody knows everything about the data but whether one {who} is in it, and looks at all that was "
-        "released. Nobody, with any method and any computer, now or later, can do better than this:"
+        f"Suppose that an attacker knows everything about the data except whether one {who} is in them, and "
+        "sees everything that was released. With any method and any computer, now or later, the attacker "
+        "cannot do better than this:"
     )
     auc = percent_up(attack["auc"])
     first, second = attack["tpr_at_fpr_1_percent"], attack["tpr_at_fpr_01_percent"]
-    pairs = f"Shown one {who} that is in the data and one that is not, they pick the right one in at most"
+    shown = f"Shown one {who} that is in the data and one that is not,"
+    accused = "non-members may be wrongly accused, the attacker finds at most"
     found = [
-        f"{pairs} {auc} of the cases; guessing is right in 50 %.",
-        f"If 1 in 100 outsiders may be accused wrongly, they find at most {percent_up(first)} of members.",
-        f"If 1 in 1000 may be accused wrongly, they find at most {percent_up(second, 2)} of members.",
+        f"{shown} the attacker picks the right one in at most {auc} of cases. Guessing is right in 50 %.",
+        f"If 1 in 100 {accused} {percent_up(first)} of the members.",
+        f"If 1 in 1000 {accused} {percent_up(second, 2)} of the members.",
     ]
     return block("What ε means here", paragraph(words), listed(found), _attack(release))
 
@@ -92,17 +95,19 @@ def _attack(release: Release) -> Html:
         "attack",
         [("guess line", ends), ("first line", (ends[0], *((x, best(x)) for x in steps), ends[1]))],
         title="The best possible attack",
-        desc="Share of members found against share of outsiders wrongly accused. A curve above the diagonal "
-        "of guessing; the closer it is to the diagonal, the less can be learnt about one of them.",
-        axes=("outsiders wrongly accused", "members found"),
+        desc="The share of members found, by the share of non-members wrongly accused. The curve is above "
+        "the diagonal, which shows guessing. The closer it is to the diagonal, the less an attacker can "
+        "learn about one member.",
+        axes=("non-members wrongly accused", "members found"),
         ticks=(marks, marks),
     )
     rows = [(percent(a, 1), percent_up(best(a), 2), percent(a, 1)) for a in FALSE_ALARMS]
+    columns = ("non-members wrongly accused", "members found, at most", "found by guessing")
     data = table(
         "Best possible attack",
-        ("outsiders wrongly accused", "members found, at most", "found by guessing"),
+        columns,
         rows,
-        ("outsiders wrongly accused", "members found, at most", "found by guessing"),
+        columns,
     )
     return figure(picture, "Solid: the best that any attacker can do. Dashed: guessing.", data)
 
@@ -156,8 +161,13 @@ def _budget(release: Release) -> Html:
     columns = ["step", "what was counted", "noise (sigma)"]
     columns += ["share of the budget"] if release.is_private else []
     told = (
-        "Each answer is a list of counts with Gaussian noise; sigma is the standard deviation of the noise."
+        "Each answer is a list of numbers with Gaussian noise. Sigma is the standard deviation of the noise."
     )
+    if any(line["kind"] == TOKENS for line in lines):
+        told = (
+            "The tokens were drawn at random. All draws together use as much of the budget as one answer "
+            "with Gaussian noise whose standard deviation is sigma."
+        )
     return block(
         "What was read from the private data",
         paragraph(told),
@@ -180,7 +190,7 @@ def _hosts(release: Release, *, first: bool) -> Html | None:
     if not seen:
         return None
     others = hosts(seen)
-    said = joined("Something was sent to ", isolate(", ".join(others)), ".") if others else None
+    said = joined("Data were sent to ", isolate(", ".join(others)), ".") if others else None
     rows = [
         (
             isolate(line.host if first else line.host.replace(" ", "\u00a0")),
@@ -194,7 +204,7 @@ def _hosts(release: Release, *, first: bool) -> Html | None:
     columns = ("host", "as", "model", "saw", "requests")
     return block(
         "Who saw what",
-        paragraph(said or "Nothing left this machine."),
+        paragraph(said or NOTHING_LEFT),
         table("Hosts and what each was sent", columns, rows, ("requests",)),
     )
 
@@ -204,7 +214,7 @@ def _rests_on(release: Release) -> Html:
         (a["id"], a["text"], CHECKED.get(a["checked_by"], a["checked_by"]))
         for a in release.ledger["assumptions"]
     ]
-    return block("What it rests on", table("Assumptions", ("name", "assumption", "checked"), rows))
+    return block("What the claim assumes", table("Assumptions", ("name", "assumption", "checked"), rows))
 
 
 def _unprotected(release: Release) -> Html | None:
@@ -212,7 +222,7 @@ def _unprotected(release: Release) -> Html | None:
     rows = [(flow["from"], flow["to"], isolate(flow["what"])) for flow in release.ledger["non_dp_flows"]]
     if not rows:
         return None
-    table_of = table("Ways of private text without a mechanism", ("from", "to", "what"), rows)
+    table_of = table("Flows of private text without a mechanism", ("from", "to", "what"), rows)
     return block("What nothing protects", table_of)
 
 
@@ -228,14 +238,15 @@ def _not_covered(release: Release) -> Html:
 
 def _check(release: Release) -> Html:
     again = (
-        "the corpus cannot be derived again, because it began with private records."
+        "It cannot derive the corpus again, because that would need private records."
         if release.is_seeded
-        else "it derives the corpus again from the evidence."
+        else "It derives the corpus again from the evidence."
     )
     return block(
         "Check it yourself",
         paragraph(
-            f"This needs the release and nothing private. It checks every figure of the ledger; {again}"
+            "This command needs the release, and no private data. It checks every figure of the ledger. "
+            f"{again}"
         ),
         commands("rpsg verify RELEASE"),
         *_signer(release),
@@ -248,6 +259,9 @@ def _signer(release: Release) -> tuple[Html, ...]:
     if signer is None:
         return ()
     return (
-        paragraph(f"It is signed by the key with the fingerprint {signer['fingerprint']}. Whose that is:"),
+        paragraph(
+            f"The release is signed with the key that has the fingerprint {signer['fingerprint']}. To check "
+            "that it is the key of a person whom you know:"
+        ),
         commands("rpsg verify RELEASE --key KEY.pub"),
     )

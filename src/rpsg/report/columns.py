@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 #: How many combinations are shown; the others are folded.
 SHOWN = 12
 HOW = (
-    "Columns of the release, two together. The private rows were counted as their file has them, with noise; "
-    "the count without it lies within the stated distance with 95 % confidence."
+    "Each table is for two columns of the release together. The private rows were counted by these columns "
+    "of their file, with noise. With 95 % confidence, a count without noise is within the margin after the "
+    "sign ±."
 )
 
 

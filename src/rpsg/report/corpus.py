@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.display import Html, isolate, joined, tag
 from rpsg.report.columns import columns
-from rpsg.report.fields import held_fields
+from rpsg.report.fields import held_fields, origin_of_texts
 from rpsg.report.histograms import lengths, sentiments
 from rpsg.report.html import block, listed, paragraph, part, table
 from rpsg.report.marks import told_of_marks
@@ -24,17 +24,17 @@ EXAMPLES = 4
 def corpus_part(release: Release, shown: ShowText, *, first: bool = False) -> Html:
     """The section about the texts.
 
-    ``shown`` isolates a text, perhaps with marks in it. With ``first``, the words are those of the first form
+    ``shown`` isolates a text, perhaps with marks in it. With ``first``, the parts are those of the first form
     of the page.
     """
     return part(
         "texts",
         "The texts",
-        "For whoever will work with them." if first else "For the analyst who works with them.",
+        "For the analyst who works with them.",
         _fields(release) if first else None,
         _examples(release, shown, first=first),
-        lengths(release.texts, first=first),
-        *sentiments(release, first=first),
+        lengths(release.texts),
+        *sentiments(release),
         *people(release, first=first),
         *columns(release),
         _uses(release),
@@ -47,10 +47,7 @@ def _fields(release: Release) -> Html:
     return block(
         "What a record holds",
         table(f"Fields of {CORPUS}", ("field", "what it is"), rows),
-        paragraph(
-            "Every text is written by a language model. "
-            + ("It was made from a private record." if release.is_seeded else "None is a record of a person.")
-        ),
+        paragraph(origin_of_texts(release)),
     )
 
 
@@ -66,12 +63,8 @@ def _examples(release: Release, shown: ShowText, *, first: bool) -> Html:
     between = dict.fromkeys((2 * i + 1) * count // (2 * EXAMPLES) for i in range(min(EXAMPLES, count)))
     chosen = [release.texts[i] for i in (evenly(count, EXAMPLES) if first else between)]
     parts = (
-        tag("h3", "Some of them"),
-        paragraph(
-            "Taken evenly from the first to the last, not chosen."
-            if first
-            else "Evenly spaced in the file; nobody picked them."
-        ),
+        tag("h3", "Some of the texts"),
+        paragraph("Evenly spaced in the file, not selected."),
         told_of_marks(release, shown, chosen),
         listed((_text_and_card(text, shown, first=first) for text in chosen), kind="plain"),
     )
@@ -99,12 +92,12 @@ def _has_counts(release: Release) -> bool:
 def _uses(release: Release) -> Html:
     lines = [
         "Do not estimate rates or rare events from these texts"
-        + ("; the noisy counts above are the better source." if _has_counts(release) else "."),
+        + (". The noisy counts above are a better source." if _has_counts(release) else "."),
         "Small groups, rare topics and unusual wordings are under-represented or missing"
-        + (", by design: noise hides the rare." if release.is_private else "."),
-        "The writer may state facts that are false, or that it remembers from its own training.",
+        + (", because noise hides what is rare." if release.is_private else "."),
+        "The texts may contain false statements, and facts that the writer remembers from its own training.",
     ]
     data = release.plan.data
     if data.label is not None and not data.labels:
-        lines.append("Labels that few people carry were not found, and do not appear.")
-    return block("What they are not good for", listed(lines))
+        lines.append("Labels that only few people have were not found, and no text has them.")
+    return block("What not to use them for", listed(lines))

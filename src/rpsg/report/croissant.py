@@ -83,6 +83,7 @@ def croissant(
     label: bool,
     columns: Sequence[str] = (),
     seeded: bool = False,
+    from_records: bool = False,
     license_name: str = "",
     language: str = "",
 ) -> dict[str, Any]:
@@ -94,20 +95,23 @@ def croissant(
         attributes: the names of the values that cards hold, without the label.
         label: whether texts have a label.
         columns: the names of the columns beside the text.
-        seeded: whether texts were made from private records; then each row contains the claim.
+        seeded: whether private records were read without a mechanism; then each row contains the claim.
+        from_records: whether each text was made from one of these records.
         license_name: the licence of the release, if its owner has named one. It is written as its address if
             SPDX lists it, otherwise as its name.
         language: the ISO 639 code of the texts' language, if the domain pack has it.
     """
-    source = "each was made from a private record" if seeded else "none is a record of a person"
+    source = "each was made from a private record" if from_records else "none is a record of a person"
+    if seeded and not from_records:
+        source = "this model had access to private records"
     return {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": CONFORMS_TO,
         "name": "synthetic-texts",
         "description": (
-            f"Synthetic texts: {about}. Every text was written by a language model; {source}. What is "
-            f"claimed about privacy stands in {LEDGER} beside this file."
+            f"Synthetic texts: {about}. Every text was written by a language model; {source}. The privacy "
+            f"claim is in {LEDGER}, next to this file."
         ),
         "keywords": ["synthetic", "text"],
         **({"license": _license(license_name)} if license_name else {}),
@@ -115,7 +119,9 @@ def croissant(
         "version": "1.0.0",
         "isLiveDataset": False,
         "distribution": [_file(name, sha) for name, sha in sorted(files.items())],
-        "recordSet": [_records(attributes, label=label, columns=columns, seeded=seeded)],
+        "recordSet": [
+            _records(attributes, label=label, columns=columns, seeded=seeded, from_records=from_records)
+        ],
     }
 
 
@@ -136,15 +142,20 @@ def _file(name: str, sha256: str) -> dict[str, Any]:
 
 
 def _records(
-    attributes: Sequence[str], *, label: bool, columns: Sequence[str], seeded: bool
+    attributes: Sequence[str], *, label: bool, columns: Sequence[str], seeded: bool, from_records: bool
 ) -> dict[str, Any]:
     told = [
         _field(name, "sc:Integer" if name == "id" else "sc:Text", words)
-        for name, words in fields(label=label, seeded=seeded, columns=columns)
+        for name, words in fields(label=label, seeded=seeded, from_records=from_records, columns=columns)
         if name != "attributes"
     ]
     told += [
-        _field(f"attributes/{name}", "sc:Text", attribute(name, seeded=seeded), f"$.{name}")
+        _field(
+            f"attributes/{name}",
+            "sc:Text",
+            attribute(name, seeded=seeded, from_records=from_records),
+            f"$.{name}",
+        )
         for name in attributes
     ]
     return {

@@ -11,31 +11,43 @@ if TYPE_CHECKING:
 
 
 def fields(
-    *, label: bool, seeded: bool, columns: Sequence[str] = (), turns: bool = False
+    *,
+    label: bool,
+    seeded: bool,
+    from_records: bool = False,
+    columns: Sequence[str] = (),
+    turns: bool = False,
 ) -> list[tuple[str, str]]:
-    """The fields of ``corpus.jsonl`` with their meaning. ``seeded``: whether rows were made from private
-    records.
+    """The fields of ``corpus.jsonl`` with their meaning.
+
+    ``seeded`` says whether private records were read without a mechanism, and ``from_records`` whether each
+    text was made from one of them.
     """
     spoken = [("turns", "the turns of the conversation: who speaks, and the words")] if turns else []
-    beside = [(name, f"the {name} it was written for: a declared value of this column") for name in columns]
+    beside = [
+        (name, f"the {name} that it was written for: a declared value of this column") for name in columns
+    ]
     if seeded:
+        values = "values that go with the text; the text may not match them"
+        named = "the label that goes with the text"
+        if from_records:
+            values = "values of the private record that it was made from, without noise; "
+            values += "the text may not match them"
+            named = "the label of the private record that it was made from"
         return [
             ("id", "number of the row in this file"),
             ("text", "the synthetic text"),
-            *([("label", "the label of the private record it was made from")] if label else []),
-            (
-                "attributes",
-                "values of the private record it was made from, without noise; the text may not keep to them",
-            ),
+            *([("label", named)] if label else []),
+            ("attributes", values),
             ("claim", "what is claimed about the privacy of this text"),
             *spoken,
         ]
     return [
-        ("id", "number of the text in the run that wrote it"),
+        ("id", "number of the text among all drafts of the run"),
         ("text", "the synthetic text"),
-        *([("label", "the label it was written for")] if label else []),
+        *([("label", "the label that it was written for")] if label else []),
         *beside,
-        ("attributes", "the values of the card it was written from; the text may not keep to all of them"),
+        ("attributes", "the values that its prompt asked for; the text may not match all of them"),
         *spoken,
     ]
 
@@ -46,13 +58,23 @@ def held_fields(release: Release) -> list[tuple[str, str]]:
     return fields(
         label=data.label is not None,
         seeded=release.is_seeded,
+        from_records=release.from_records,
         columns=[name for name, _ in data.column_values],
         turns=bool(release.pack.speakers),
     )
 
 
-def attribute(name: str, *, seeded: bool) -> str:
+def attribute(name: str, *, seeded: bool, from_records: bool) -> str:
     """One value of the attributes, in words."""
-    return (
-        f"the {name} of the private record it was made from" if seeded else f"the {name} that was asked for"
-    )
+    if from_records:
+        return f"the {name} of the private record that it was made from"
+    return f"the {name} that goes with the text" if seeded else f"the {name} that its prompt asked for"
+
+
+def origin_of_texts(release: Release) -> str:
+    """Where every text comes from."""
+    if release.from_records:
+        return "Every text was written by a language model from a private record."
+    if release.is_seeded:
+        return "Every text was written by a language model that had access to private records."
+    return "Every text was written by a language model. None is a record of a person."

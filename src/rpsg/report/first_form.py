@@ -2,7 +2,8 @@
 
 ``rpsg verify`` makes a release again and compares every file, including the page. So the page of that version
 must come out as it did then, byte for byte. Nothing here changes any more, and neither does what the parts do
-with ``first=True``. Pages of today are in ``page``.
+with ``first=True``. The words of the parts are those of today, and are translated at the end
+(``rpsg.privacy.first_words``). Pages of today are in ``page``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.display import Html, counted, isolate, joined, tag
 from rpsg.privacy.claims import FIRST_FORM, not_below
+from rpsg.privacy.first_words import page_as_in
 from rpsg.report.claim import claim_part
 from rpsg.report.corpus import corpus_part
 from rpsg.report.html import document, listed, paragraph, percent, percent_up, power
@@ -42,7 +44,8 @@ def first_report(release: Release) -> str:
         tag("main", _first_screen(release), _contents(parts), *(p for _, _, p in parts), id="main"),
         footer(release),
     )
-    return document(f"{len(release.texts)} synthetic texts", first_style(), body)
+    page = document(f"{len(release.texts)} synthetic texts", first_style(), body)
+    return page_as_in(release.ledger["code"]["version"], page)
 
 
 def _contents(parts: list[tuple[str, str, Html]]) -> Html:

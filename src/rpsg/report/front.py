@@ -26,22 +26,22 @@ MOST_CHARACTERS = 420
 #: The kind of corpus by the kind of claim.
 KINDS = {
     "end_to_end_dp": "Synthetic texts with differential privacy",
-    "voters_only_dp": "Synthetic texts with differential privacy for voters alone",
+    "voters_only_dp": "Synthetic texts with differential privacy for voters only",
     "no_formal_guarantee": "Synthetic texts without a privacy guarantee",
-    "no_private_data": "Synthetic texts from public knowledge alone",
+    "no_private_data": "Synthetic texts made without private data",
 }
 #: Who may use a corpus for what, by the kind of claim.
 USES = {
     "end_to_end_dp": "Anybody may read it, share it, and train and test models on it, as far as the licence "
-    "allows: no use weakens the claim.",
-    "voters_only_dp": "Only people who may see the records of the seed donors. Voters are protected from "
-    "every reader.",
-    "no_formal_guarantee": "Only people who may see the private texts themselves.",
+    "allows. No use weakens the claim.",
+    "voters_only_dp": "Only people who may see the records of the seed donors may use it. Voters are "
+    "protected against every reader.",
+    "no_formal_guarantee": "Only people who may see the private texts themselves may use it.",
     "no_private_data": "Anybody may read it, share it, and train and test models on it, as far as the "
     "licence allows.",
 }
-UNDATED = "No date: the person who publishes a release adds it."
-NOT_FOR = "Not a source of rates, rare events or facts."
+UNDATED = "The page inside a release has no date, so that anybody can make the same page again."
+NOT_FOR = "Do not use it as a source of rates, rare events or facts."
 
 
 def headline(release: Release) -> Html:
@@ -77,11 +77,11 @@ def _writer(release: Release) -> str:
 def _guided(release: Release) -> str:
     """What the writer got from the private texts, in a clause."""
     if not release.reads_private:
-        return "which had public knowledge alone."
+        return "without private data."
     if release.is_seeded:
         return "from private records."
     if "llm_provider" not in release.claim.get("protects_against", ["llm_provider"]):
-        return "which was trained on private texts with noise."
+        return "which read private texts. Noise limits what its texts reveal about them."
     if any(line.role == "writer" and line.kind == "private" for line in release.egress):
         return "which was shown private texts."
     return "guided by noisy counts of private texts, which it never saw."
@@ -95,10 +95,13 @@ def samples(release: Release, shown: ShowText) -> Html | None:
     cards = listed(
         (tag("blockquote", tag("p", shown(excerpt(text.text)))) for text in chosen), kind="samples"
     )
+    title, which = "The texts", "All texts of the file."
+    if len(chosen) == SAMPLES:
+        title, which = "Three of the texts", "The first, the middle and the last text of the file."
     return tag(
         "section",
-        tag("h2", "Three of them" if len(chosen) == SAMPLES else "The texts", id="samples-title"),
-        tag("p", "The first, the middle and the last of the file; nobody picked them.", class_="reader"),
+        tag("h2", title, id="samples-title"),
+        tag("p", which, class_="reader"),
         cards,
         told_of_marks(release, shown, chosen),
         id="samples",
@@ -146,8 +149,8 @@ def promise(release: Release) -> Child:
         of, whom = "person", "who took part and one who did"
     return joined(
         tag("strong", f"\u03b5 = {not_below(claim['epsilon'])}, \u03b4 = {power(claim['delta'])}"),
-        f" for each {of}: shown one {whom} not, nobody picks the right one in more than "
-        f"{percent_up(claim['attack']['auc'])} of the cases; guessing is right in {percent(0.5)}.",
+        f" for each {of}. Shown one {of} {whom} not, nobody can pick the right one in more than "
+        f"{percent_up(claim['attack']['auc'])} of cases. Guessing is right in {percent(0.5)}.",
         " Only voters are protected. The records of seed donors are not." if release.is_seeded else None,
     )
 
@@ -158,14 +161,14 @@ def _nothing(release: Release) -> tuple[Child, ...]:
         return tag("strong", "Nothing private inside."), " ", release.claim["text"]
     if release.claim["text"] == NOT_PRIVATE:
         return tag("strong", "No guarantee."), " ", NOT_PRIVATE
-    words = "Nothing is promised about what these texts tell of the private ones."
+    words = "These texts may reveal anything about the private texts."
     return tag("strong", "No guarantee."), " ", words
 
 
 def _warned(release: Release) -> Iterator[Html]:
     cautions = len(release.ledger["cautions"])
     if cautions:
-        words = f"{counted(cautions, 'caution')} before you rely on it"
+        words = f"Read {counted(cautions, 'caution')} before you rely on it"
         yield paragraph(tag("a", words, href="#claim"))
 
 
@@ -173,14 +176,14 @@ def _licence(release: Release, day: str) -> Iterator[Child]:
     own, writer = release.plan.corpus.license, licence_of(release.plan.models.writer)
     yield paragraph(
         *(
-            ("Corpus: ", isolate(own), ".")
+            ("Licence of the corpus: ", isolate(own), ".")
             if own
-            else ("Corpus: none named, so ask the person who gave it to you.",)
+            else ("The release names no licence for the corpus. Ask the person who published it.",)
         )
     )
     if writer:
-        yield paragraph(f"Writer: {writer}.")
+        yield paragraph(f"Licence of the writer: {writer}.")
     yield paragraph(
         f"Page made on {day}." if day else UNDATED,
-        f" rpsg {release.ledger['code']['version']}.",
+        f" Made by rpsg {release.ledger['code']['version']}.",
     )

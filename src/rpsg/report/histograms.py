@@ -42,8 +42,8 @@ def bins_of(words: Sequence[int]) -> list[Bin]:
     return [(start + i * width, start + (i + 1) * width - 1, n) for i, n in enumerate(counts)]
 
 
-def lengths(texts: Sequence[Candidate], *, first: bool = False, name: str = "lengths") -> Html | None:
-    """How many words the texts have: a sentence, a picture and a table; ``first`` as for ``sentiments``.
+def lengths(texts: Sequence[Candidate], *, name: str = "lengths") -> Html | None:
+    """How many words the texts have: a sentence, a picture and a table.
 
     ``name`` is the picture's name, which no other picture on the page may have.
     """
@@ -51,8 +51,8 @@ def lengths(texts: Sequence[Candidate], *, first: bool = False, name: str = "len
     if not words:
         return None
     said = (
-        f"From {words[0]} to {words[-1]} words, half of them up to {median(words):.0f}; "
-        f"{sum(words):,} words in all."
+        f"The texts have {words[0]} to {words[-1]} words, and half of them at most {median(words):.0f}. "
+        f"Together they have {sum(words):,} words."
     )
     bins = bins_of(words)
     names = [_name(first, last) for first, last, _ in bins]
@@ -64,16 +64,14 @@ def lengths(texts: Sequence[Candidate], *, first: bool = False, name: str = "len
         name,
         [n / len(words) for n in counts],
         title="Words per synthetic text",
-        desc=f"A histogram. {said} The highest bar, {percent(counts[fullest] / len(words))} of the texts, "
-        f"stands for {names[fullest]} words.",
+        desc=f"A histogram. {said} The highest bar shows the texts of {names[fullest]} words: "
+        f"{percent(counts[fullest] / len(words))} of all.",
         axes=("words per text", "share of the texts"),
         labels=[(i / len(bins), f"{edges[i]:,}") for i in range(0, len(edges), step)],
     )
     head = ("words", "synthetic texts", "share")
     data = table("Words per synthetic text", head, _rows(names, counts), head[1:])
-    caption = "How many synthetic texts there are of each length, counted from the corpus alone."
-    if first:
-        caption = "How many of the synthetic texts have so many words, counted from the corpus alone."
+    caption = "The synthetic texts by length, computed from the corpus alone."
     return block("How long they are", paragraph(said), figure(picture, caption, data))
 
 
@@ -86,23 +84,22 @@ def _rows(names: Sequence[str], counts: Sequence[int]) -> list[tuple[Child, ...]
     return [(isolate(name), f"{n:,}", percent(n / total, 1)) for name, n in zip(names, counts, strict=True)]
 
 
-def sentiments(release: Release, *, first: bool = False) -> list[Html]:
-    """For each sentiment attribute, the texts by the sentiment on their card, which is not measured.
-
-    With ``first``, the words are those of the first form of the page.
-    """
+def sentiments(release: Release) -> list[Html]:
+    """For each sentiment attribute, the texts by the sentiment on their card, which is not measured."""
     found = {a.name for a in release.pack.attributes if a.kind == "sentiment"}
     return [
-        _sentiment(covered.attribute, covered.values, seeded=release.is_seeded, first=first)
+        _sentiment(covered.attribute, covered.values, from_records=release.from_records)
         for covered in release.coverage
         if covered.attribute in found and covered.texts
     ]
 
 
-def _sentiment(attribute: str, values: Sequence[Value], *, seeded: bool, first: bool) -> Html:
-    title = "Which sentiment their records had" if seeded else "Which sentiment they were written for"
-    whose = "that the record of each text had" if seeded else "that the card of each text asked for"
-    said = f"The sentiment {whose}. The texts themselves were not measured and may have another."
+def _sentiment(attribute: str, values: Sequence[Value], *, from_records: bool) -> Html:
+    title = "Which sentiment their records had" if from_records else "Which sentiment they were written for"
+    whose = (
+        "of the record that a text was made from" if from_records else "that the prompt of a text asked for"
+    )
+    said = f"The sentiment {whose}. The sentiment of the text itself was not measured, and may differ."
     names, counts = [value.name for value in values], [value.texts for value in values]
     shares = [n / sum(counts) for n in counts]
     told = "; ".join(f"{name}: {percent(share)}" for name, share in zip(names, shares, strict=True))
@@ -118,7 +115,5 @@ def _sentiment(attribute: str, values: Sequence[Value], *, seeded: bool, first: 
     )
     head = (attribute, "synthetic texts", "share")
     data = table(joined("Synthetic texts by ", isolate(attribute)), head, _rows(names, counts), head[1:])
-    caption = "How many synthetic texts there are of each sentiment, counted from the corpus alone."
-    if first:
-        caption = "How many of the synthetic texts stand with which sentiment, counted from the corpus alone."
+    caption = "The synthetic texts by sentiment, computed from the corpus alone."
     return block(title, paragraph(said), figure(picture, caption, data))

@@ -17,39 +17,47 @@ if TYPE_CHECKING:
     from rpsg.report.marks import ShowText
 
 
-def life_steps(release: Release, text: Candidate, shown: ShowText, *, first: bool = False) -> Iterator[Child]:
-    """The steps of a released text, in order, from the values that it was written from to the text itself.
-
-    With ``first``, the words are those of the first form of the page.
-    """
-    if release.is_seeded:
+def life_steps(release: Release, text: Candidate, shown: ShowText) -> Iterator[Child]:
+    """The steps of a released text, in order, from the values that it was written from to the text itself."""
+    if release.from_records:
         yield from _seeded_steps(release, text, shown)
         return
-    kept, close = ("it stayed", "near") if first else ("it was kept", "close")
-    source = "drawn by the noisy counts" if release.reads_private else "drawn evenly, without private data"
     values = listed(
         joined(isolate(name), ": ", isolate(value)) for name, value in sorted(text.card.values.items())
     )
     phrases = joined("Released words: ", isolate(", ".join(text.card.phrases))) if text.card.phrases else None
-    yield joined(tag("strong", "Card"), f": {source}.", values, phrases)
+    if text.card.values:
+        yield joined(
+            tag("strong", "Card"), f": values that its prompt asked for{_drawn(release)}.", values, phrases
+        )
     if text.parent is not None:
         yield joined(
-            tag("strong", "Parent"), f": written in the manner of text {text.parent}, which was chosen."
+            tag("strong", "Parent"), f": it is a variant of text {text.parent}, which was chosen before."
         )
     yield joined(tag("strong", "Writing"), ": ", isolate(release.writer), f" wrote it as text {text.id}.")
     if release.is_whole:
-        yield joined(tag("strong", "Filters"), f": no near-copy, not cut, no talk about the task; {kept}.")
+        yield joined(
+            tag("strong", "Filters"),
+            ": it was kept, because it is no near-copy, is not cut off and does not talk about the task.",
+        )
     if "votes" in text.scores:
         yield joined(
             tag("strong", "Votes"),
-            f": {text.scores['votes']:.0f}, noise included{_noise(release)}; {kept}.",
+            f": it was kept, because it got {text.scores['votes']:.0f} votes, with noise{_noise(release)}.",
         )
     elif "sketch" in text.scores:
         yield joined(
             tag("strong", "Choice"),
-            f": together with the other released texts it comes {close} to the noisy sketch; {kept}.",
+            ": it was kept, because together with the other released texts it is close to the noisy sketch.",
         )
     yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", shown(text.text))))
+
+
+def _drawn(release: Release) -> str:
+    """How the values of the cards were drawn, if the ledger shows it."""
+    if any(line["stage"] == "cards" for line in release.mechanisms):
+        return ", drawn by the noisy counts"
+    return "" if release.reads_private else ", drawn evenly, without private data"
 
 
 def _seeded_steps(release: Release, text: Candidate, shown: ShowText) -> Iterator[Child]:
@@ -58,7 +66,7 @@ def _seeded_steps(release: Release, text: Candidate, shown: ShowText) -> Iterato
     values = [joined(isolate(name), ": ", isolate(value)) for name, value in sorted(text.card.values.items())]
     yield joined(tag("strong", "Record"), f": the values of {whose}, without noise.", listed(values))
     writer = isolate(release.writer)
-    yield joined(tag("strong", "Writing"), ": ", writer, " wrote it from a summary of that record.")
+    yield joined(tag("strong", "Writing"), ": ", writer, " wrote the text from that record.")
     yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", shown(text.text))))
 
 

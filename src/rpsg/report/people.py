@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 SHOWN, FIRST_SHOWN = 6, 12
 NAMED, FIRST_NAMED = 10, 30
 HEAD = ("value", "synthetic texts", "private texts, with noise")
-FIRST_HEAD = ("value", "synthetic texts", "private data, counted with noise")
 HOW = (
-    "Bar: share of the synthetic texts. Upright mark: share of the private texts, as counted with noise; the "
-    "shade around it is where the count without its noise lies with 95 % confidence. What was counted is "
-    "what a public model said of each private text, and that can be wrong."
+    "The bar shows the share of the synthetic texts. The upright mark shows the share of the private texts, "
+    "as counted with noise. With 95 % confidence, the share without noise is within the shade around the "
+    "mark. Unless a value is a length, or comes from a column of the private file, a public model decided "
+    "which value a private text has. This model can be wrong."
 )
 
 
@@ -43,21 +43,21 @@ def people(release: Release, *, first: bool) -> Iterator[Html]:
         title = tag("h3", "What the texts cover, and what may be missing")
         yield tag("div", title, paragraph(HOW), class_="block wide")
     for covered in sorted(shown, key=lambda c: -min(len(c.values), SHOWN + 1)):
-        yield _covered(covered, _by(covered, seeded=release.is_seeded), first=False)
+        yield _covered(covered, _by(covered, release), first=False)
 
 
-def _by(covered: Coverage, *, seeded: bool) -> str:
+def _by(covered: Coverage, release: Release) -> str:
     """How it is known which value a text has."""
     if covered.attribute.startswith(COLUMN):
-        said = "A column of the release; private rows were counted as their file has it."
+        said = "A column of the release. The private rows were counted by this column of their file."
     elif covered.measured:
         said = "Measured on the synthetic texts themselves."
-    elif seeded:
-        said = "A text counts for the value of the record that it was made from."
+    elif release.from_records:
+        said = "A text is counted under the value of the record that it was made from."
     else:
-        said = "Counted from what each prompt asked for; the text itself may differ."
+        said = "A text is counted under the value that its prompt asked for. The text itself may differ."
     if covered.counted is None:
-        said += " Nothing was counted with noise." if seeded else " No private data were counted."
+        said += " Nothing was counted with noise." if release.is_seeded else " No private data were counted."
     return f"{said}{_edges(covered)}"
 
 
@@ -65,20 +65,20 @@ def _covered(covered: Coverage, how: str, *, first: bool) -> Html:
     ranked = sorted(covered.values, key=lambda v: (-v.noisy.count if v.noisy is not None else 0, -v.texts))
     most = FIRST_SHOWN if first else SHOWN
     shown, rest = ranked[:most], ranked[most:]
-    head = FIRST_HEAD if first else HEAD
     return tag(
         "div",
         tag("h3", "Coverage: ", isolate(covered.attribute)),
         paragraph(how),
-        _table(covered, shown, head, f"the {len(shown)} most common" if rest else "all values"),
-        folded(f"{len(rest)} more values", _table(covered, rest, head, "the others")) if rest else None,
+        _table(covered, shown, f"the {len(shown)} most common" if rest else "all values"),
+        folded(f"{len(rest)} more values", _table(covered, rest, "the others")) if rest else None,
         _hidden(covered, first=first),
         class_="block",
     )
 
 
 def _edges(covered: Coverage) -> str:
-    return f" The steps are at {', '.join(map(str, covered.edges))} words." if covered.edges else ""
+    limits = ", ".join(map(str, covered.edges))
+    return f" Limits between the values: {limits} words." if covered.edges else ""
 
 
 def _how(covered: Coverage, *, seeded: bool) -> str:
@@ -95,10 +95,10 @@ def _how(covered: Coverage, *, seeded: bool) -> str:
     )
 
 
-def _table(covered: Coverage, values: Sequence[Value], head: tuple[str, ...], which: str) -> Html:
+def _table(covered: Coverage, values: Sequence[Value], which: str) -> Html:
     has_counts = covered.counted is not None
     rows = [_row(covered, value, _widest(covered)) for value in values]
-    shown = head if has_counts else head[:2]
+    shown = HEAD if has_counts else HEAD[:2]
     caption = joined(isolate(covered.attribute), f": {which}")
     return table(caption, shown, [row[: len(shown)] for row in rows], shown[1:])
 
@@ -130,24 +130,17 @@ def _hidden(covered: Coverage, *, first: bool) -> Html | None:
         return None
     unseen = covered.unseen
     if not unseen:
-        return paragraph(
-            "Every value stands out of its noise." if first else "No value is hidden by the noise."
-        )
+        return paragraph("No value is hidden by the noise.")
     most = FIRST_NAMED if first else NAMED
     names: list[Child] = []
     for value in unseen[:most]:
         names += [isolate(value.name), ", "]
     more = [f"and {len(unseen) - most} more"] if len(unseen) > most else []
-    meaning = (
-        ". Whether these are rare or absent cannot be told, and few texts or none have them."
-        if first
-        else ". The noise hides how common these are. Few or no texts have them."
-    )
     return tag(
         "p",
         tag("strong", f"Hidden by the noise ({len(unseen)} of {len(covered.values)} values): "),
         *(names if more else names[:-1]),
         *more,
-        meaning,
+        ". The noise hides how common these values are in the private texts.",
         class_="warning",
     )

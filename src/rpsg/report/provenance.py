@@ -6,7 +6,7 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from rpsg.display import Html, counted, isolate, joined, tag
+from rpsg.display import Html, isolate, joined, tag
 from rpsg.methods.named import method_of
 from rpsg.release.coverage import CONFIDENT
 from rpsg.release.public_plan import PLACE, is_published
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rpsg.report.marks import ShowText
 
 BUDGET = re.compile("epsilon|delta")
-UNTOLD = "What became of the texts that are not in the corpus is not told in this release."
+UNTOLD = "This release does not say what became of the drafts that are not in the corpus."
 
 
 def provenance_part(release: Release, shown: ShowText, *, first: bool = False) -> Html:
@@ -32,9 +32,9 @@ def provenance_part(release: Release, shown: ShowText, *, first: bool = False) -
         "making",
         "How it was made",
         "For the engineer.",
-        _life(release, shown, first=first),
+        _life(release, shown),
         _fates(release),
-        _votes(release, first=first),
+        _votes(release),
         *_particulars(release, first=first),
     )
 
@@ -58,22 +58,18 @@ def _particulars(release: Release, *, first: bool) -> Iterator[Html]:
         )
 
 
-def _life(release: Release, shown: ShowText, *, first: bool) -> Html | None:
+def _life(release: Release, shown: ShowText) -> Html | None:
     """The steps of one text from card to release: the text with the best score, or else the first."""
     if not release.texts:
         return None
     best = max(release.texts, key=lambda c: (c.scores.get("votes", c.scores.get("sketch", 0.0)), -c.id))
-    steps = list(life_steps(release, best, shown, first=first))
+    steps = list(life_steps(release, best, shown))
     intro = "The first released text."
     if "votes" in best.scores:
         intro = "The released text with the most votes."
     elif "sketch" in best.scores:
-        intro = (
-            "The released text that lies most in the direction of the private ones."
-            if first
-            else "The released text that is most like the private ones, as far as the noisy answers show."
-        )
-    return block("The life of one text", paragraph(intro), listed(steps, ordered=True, kind="life"))
+        intro = "The released text that is most like the private texts, as far as the noisy answers show."
+    return block("How one text was made", paragraph(intro), listed(steps, ordered=True, kind="life"))
 
 
 def _fates(release: Release) -> Html:
@@ -90,17 +86,17 @@ def _fates(release: Release) -> Html:
         ("release", "released", joined(bar(alive / written), f"{alive:,} ({percent(alive / written)})"))
     )
     variants = sum(c.parent is not None for c in pool)
-    said = f"{counted(len(pool), 'text')} written" + (
-        f", {variants:,} of them variants." if variants else "."
+    said = f"Drafts written: {len(pool):,}." + (
+        f" Variants of other drafts among them: {variants:,}." if variants else ""
     )
     return block(
         "What became of every text",
         paragraph(said),
-        table("Drops by stage, and what was left", ("step", "what happened", "texts"), rows, ("texts",)),
+        table("What became of the drafts", ("step", "what happened", "texts"), rows, ("texts",)),
     )
 
 
-def _votes(release: Release, *, first: bool) -> Html | None:
+def _votes(release: Release) -> Html | None:
     """All noisy votes in descending order, with the range of the noise."""
     votes = sorted((c.scores["votes"] for c in release.pool if "votes" in c.scores), reverse=True)
     sigma = sigma_of_votes(release)
@@ -116,16 +112,14 @@ def _votes(release: Release, *, first: bool) -> Html | None:
         "votes" in c.scores and (c.dropped is None or c.dropped.stage != "votes") for c in release.pool
     )
     reach = CONFIDENT * sigma
-    said = f"{chosen:,} of the {len(votes):,} usable drafts were chosen because they had the most votes."
-    if first:
-        said = f"{chosen:,} of {counted(len(votes), 'text')} that stood were chosen."
+    said = f"The usable drafts with the most votes were chosen: {chosen:,} of {len(votes):,}."
     picture = curve(
         "votes",
         [("first line", points)],
-        title="Noisy votes of every text that stood" if first else "Noisy votes of every usable draft",
-        desc=f"Votes from the most, {votes[0]:.0f}, to the fewest, {votes[-1]:.0f}. A band marks what noise "
-        f"alone gives, plus or minus {reach:.0f}.",
-        axes=("texts, most votes first", "votes"),
+        title="Noisy votes of every usable draft",
+        desc=f"The drafts in the order of their votes, from {votes[0]:.0f} to {votes[-1]:.0f}. A band shows "
+        f"what noise alone would give in 95 % of cases: plus or minus {reach:.0f}.",
+        axes=("drafts, most votes first", "votes"),
         band=(up(-reach), up(reach)),
         ticks=(
             [(0.0, "1"), (1.0, f"{len(votes):,}")],
@@ -135,7 +129,9 @@ def _votes(release: Release, *, first: bool) -> Html | None:
     return block(
         "The votes",
         paragraph(said),
-        figure(picture, f"Shaded: what noise alone gives (± {reach:.0f}).", _ranks(votes)),
+        figure(
+            picture, f"Shaded: what noise alone would give in 95 % of cases (± {reach:.0f}).", _ranks(votes)
+        ),
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.display import Html, counted, isolate, joined, tag
 from rpsg.privacy.claims import not_below
-from rpsg.privacy.egress import hosts
+from rpsg.privacy.egress import NOTHING_LEFT, hosts
 from rpsg.report.html import listed, percent
 from rpsg.report.scores import gained
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from rpsg.release.reader import Release
 
 
+NO_FIGURE = "The release has no figure for this."
+
+
 def readers(release: Release, scores: Report | None, others: Sequence[tuple[str, str]]) -> Html:
     """Three cards, each with a link to its part; ``others`` are further parts that the page links to."""
     also = listed((tag("a", title, href=f"#{name}") for name, title in others), kind="also")
@@ -27,7 +30,12 @@ def readers(release: Release, scores: Report | None, others: Sequence[tuple[str,
         tag(
             "div",
             _answer("privacy officer", "claim", "What is claimed", list(_claimed(release))),
-            _answer("analyst", "texts", "What the private data added", list(_added(release, scores))),
+            _answer(
+                "analyst",
+                "texts",
+                "What the private data added",
+                list(_added(release, scores)) or [NO_FIGURE],
+            ),
             _answer("engineer", "making", "What it cost", list(_cost(release))),
             class_="answers",
         ),
@@ -51,27 +59,27 @@ def _answer(reader: str, name: str, title: str, items: list[Child]) -> Html:
 
 def _added(release: Release, scores: Report | None) -> Iterator[Child]:
     if not release.reads_private:
-        yield "Nothing: no private data were read. This is what public knowledge alone gives."
+        yield "Nothing, because no private data were read."
         return
     if release.is_seeded:
-        whose = "records of seed donors" if release.ledger["reads"] == "donors" else "private records"
-        yield f"Texts that were made from {whose}, which no noise hides."
+        whose = "the records of seed donors" if release.ledger["reads"] == "donors" else "private records"
+        yield f"The texts were made from {whose}. No noise protects these records."
     if scores is not None:
         yield from gained(scores)
     first = next((c for c in release.coverage if c.moved is not None), None)
     if first is not None and first.moved is not None:
         distance, alone = first.moved
         yield joined(
-            "Which ",
+            f"In the noisy counts, the shares of the {len(first.values)} values of ",
             isolate(first.attribute),
-            f" a text is about: the noisy counts are {percent(distance)} away from an even spread over "
-            f"{len(first.values)} values. Noise alone would give about {percent(alone)}",
+            f" differ from equal shares by {percent(distance)} (total variation distance). Noise alone would "
+            f"make them differ by about {percent(alone)}",
             ", so this figure is uninformative." if distance <= alone else ".",
         )
         yield joined(
-            f"{len(first.values) - len(first.unseen)} of {len(first.values)} values of ",
+            f"For {len(first.values) - len(first.unseen)} of {len(first.values)} values of ",
             isolate(first.attribute),
-            " are clearly above the noise.",
+            ", the noisy count is clearly larger than the noise.",
         )
     yield from release.fit
     yield from _chosen(release)
@@ -79,30 +87,34 @@ def _added(release: Release, scores: Report | None) -> Iterator[Child]:
 
 def _chosen(release: Release) -> Iterator[Child]:
     how = {
-        "sketch": "because together they resemble the private texts",
-        "votes": "because private texts voted for them",
+        "sketch": "because together they are most like the private texts",
+        "votes": "because they got the most votes from private texts",
     }
     for stage, why in how.items():
         usable = [c for c in release.pool if stage in c.scores]
         chosen = sum(c.dropped is None or c.dropped.stage != stage for c in usable)
         if release.is_whole and usable:
-            yield f"{chosen:,} of the {len(usable):,} usable drafts were chosen {why}, by noisy answers."
+            verb = "was" if chosen == 1 else "were"
+            yield (
+                f"{chosen:,} of the {counted(len(usable), 'usable draft')} {verb} chosen {why}, as far as "
+                "the noisy answers show."
+            )
 
 
 def _cost(release: Release) -> Iterator[Child]:
     asked, pool, calls = len(release.mechanisms), release.pool, release.calls
     yield joined(f"Method {release.plan.method.name}, with the domain pack ", isolate(release.pack.name), ".")
     if release.is_seeded:
-        yield "Private text went to models without protection: see the claim."
+        yield "Models read private text without any protection by noise. See the claim."
     if release.is_private:
         epsilon = not_below(release.claim["epsilon"])
-        yield f"\u03b5 = {epsilon} of privacy, for {counted(asked, 'noisy answer')}."
-    written = f"{counted(len(pool), 'text')} written, " if release.is_whole else ""
-    yield f"{written}{len(release.texts):,} released."
-    if calls is not None:
+        yield f"Privacy budget: \u03b5 = {epsilon}, spent on {counted(asked, 'noisy answer')}."
+    written = f"Drafts written: {len(pool):,}. " if release.is_whole else ""
+    yield f"{written}Texts released: {len(release.texts):,}."
+    if calls is not None and calls.replies:
         yield (
-            f"{counted(calls.replies, 'reply', 'replies')} of the writer: {calls.prompt_tokens:,} tokens "
-            f"read, {calls.new_tokens:,} written."
+            f"The writer gave {counted(calls.replies, 'reply', 'replies')}. For these it read "
+            f"{counted(calls.prompt_tokens, 'token')} and wrote {counted(calls.new_tokens, 'token')}."
         )
 
 
@@ -111,14 +123,18 @@ def _claimed(release: Release) -> Iterator[Child]:
     if not release.is_private:
         yield claim["text"]
         return
-    who = "person (all their rows)" if unit["unit"] == "user" else "row (one row, not one person)"
-    change = "added or removed" if unit["adjacency"] == "add_remove" else "replaced"
-    if claim["type"] == "voters_only_dp":
+    is_user, voters = unit["unit"] == "user", claim["type"] == "voters_only_dp"
+    of = ("voter" if voters else "person") if is_user else ("row of a voter" if voters else "row")
+    whole = ", with all their rows" if is_user else ", not each person"
+    other = f"with another {of} instead"
+    if unit["adjacency"] == "add_remove":
+        other = "without them" if is_user else "without it"
+    if voters:
         yield "Only voters are protected. The records of seed donors are not."
-    yield f"The claim protects one {who}, {change}."
+    yield f"The claim protects each {of}{whole}. It compares data with one {of} and the same data {other}."
     if release.egress:
         others = hosts(release.egress)
-        sent = joined("Something was sent to ", isolate(", ".join(others)), ".")
-        yield sent if others else "Nothing left the machine on which it was made."
+        sent = joined("Data were sent to ", isolate(", ".join(others)), ".")
+        yield sent if others else NOTHING_LEFT
     yield from release.ledger["cautions"][:1]
-    yield "Anybody can check this without private data: rpsg verify."
+    yield "Anybody can check this with rpsg verify, without private data."

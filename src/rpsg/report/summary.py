@@ -6,13 +6,15 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
+from rpsg.display import counted
 from rpsg.methods.languages import language_of_texts
 from rpsg.models.catalog import licence_of
 from rpsg.privacy.claims import FIRST_FORM
-from rpsg.privacy.egress import hosts
+from rpsg.privacy.egress import NOTHING_LEFT, hosts
+from rpsg.privacy.first_words import as_in
 from rpsg.privacy.gaussian import rounded_up
 from rpsg.privacy.published_audit import LIKE_IT
-from rpsg.report.fields import held_fields
+from rpsg.report.fields import held_fields, origin_of_texts
 from rpsg.storage.layout import CORPUS, EVIDENCE, LEDGER
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def summary(release: Release) -> str:
         _not_covered(release),
         _signed(release),
     )
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return as_in(release.ledger["code"]["version"], "\n\n".join(part for part in parts if part) + "\n")
 
 
 def _made(release: Release) -> str:
@@ -62,9 +64,9 @@ def _planted(release: Release) -> str:
     if not drawn or not release.reads_private:
         return ""
     return (
-        "All noisy counts, and the number of people, include canaries: made-up texts for an audit. "
-        f"{drawn} were drawn, and a coin for each decided whether it was counted as one more person. None is "
-        "in the corpus."
+        "All noisy counts, and the number of people, include canaries, which are invented texts for an "
+        f"audit. {counted(drawn, 'canary', 'canaries')} {'was' if drawn == 1 else 'were'} drawn, and a coin "
+        "decided for each whether it was counted as one more person. No canary is in the corpus."
     )
 
 
@@ -76,11 +78,12 @@ def _claimed(release: Release) -> str:
         lines += [
             "",
             (
-                "In other words: somebody who knows everything but whether one particular "
-                f"{release.plan.unit} is in the data, and who does the best that mathematics allows, "
-                f"tells it right with an AUC of at most {rounded_up(worst['auc'], 3)} (0.5 is guessing), "
-                f"and finds at most {rounded_up(100 * worst['tpr_at_fpr_1_percent'], 1)} % of the members "
-                "when 1 % of the others may be accused."
+                "In other words: suppose that an attacker knows everything about the data except whether "
+                f"one particular {release.plan.unit} is in them, and has unlimited computing power. This "
+                f"attacker distinguishes the two cases with an AUC of at most {rounded_up(worst['auc'], 3)} "
+                "(0.5 is guessing). The attacker finds at most "
+                f"{rounded_up(100 * worst['tpr_at_fpr_1_percent'], 1)} % of the members if 1 % of the "
+                "non-members may be wrongly accused."
             ),
         ]
     return "\n".join(lines)
@@ -112,7 +115,7 @@ def _who_saw(release: Release) -> str:
     if not release.egress:
         return ""
     others = hosts(release.egress)
-    said = f"Something was sent to {', '.join(others)}." if others else "Nothing left this machine."
+    said = f"Data were sent to {', '.join(others)}." if others else NOTHING_LEFT
     rows = [
         f"| {line.host} | {line.role} | {line.sees} | {'' if line.requests is None else line.requests} |"
         for line in release.egress
@@ -127,11 +130,14 @@ def _drops(release: Release) -> str:
     rows = [
         f"| {stage} | {reason} | {count} |" for (stage, reason), count in sorted(release.pool.drops().items())
     ]
-    written = len(release.pool)
-    head = f"## What became of {written} texts that were written\n\n{len(release.pool.alive())} are released."
+    written, alive = len(release.pool), len(release.pool.alive())
+    head = (
+        "## What became of the drafts\n\nNumber of drafts that were written: "
+        f"{written}. Number of texts that were released: {alive}."
+    )
     if not rows:
         return head
-    return "\n".join([head, "", "| step | dropped because | texts |", "|---|---|---|", *rows])
+    return "\n".join([head, "", "| step | dropped because | drafts |", "|---|---|---|", *rows])
 
 
 def _missing(release: Release) -> str:
@@ -139,8 +145,9 @@ def _missing(release: Release) -> str:
     if data.label is None or data.labels:
         return ""
     return (
-        "## Rare labels\n\nThe label values were found in the data with noise. Values that few people carry "
-        "are below the threshold and do not appear; declare them with --labels to have them."
+        "## Rare labels\n\nThe label values were found in the data, with noise. Values that only few people "
+        "have are below the threshold and are missing here. A run includes all values that are declared with "
+        "--labels."
     )
 
 
@@ -166,12 +173,16 @@ def _audited(release: Release) -> str:
         f"| {line['name']} | {line['verdict']} | {line.get('epsilon_lower', '')} |"
         for line in found["attacks"]
     ]
-    tested = f"The attacks were on {found['of']}, and tested epsilon {found['claim']['epsilon']:g}."
+    tested = f"The audit attacked {found['of']}. It tested epsilon {found['claim']['epsilon']:g}."
     if found["of"] == LIKE_IT:
-        tested += " That it was made from the same private texts is the word of the publisher."
+        tested += (
+            " The publisher says that this corpus was made from the same private texts; nobody else can "
+            "check this."
+        )
     if left_out := found["people"].get("left_out"):
         tested += (
-            f" It did not look at {left_out:,} people whose texts were used, because others wrote the same."
+            f" It left out {counted(left_out, 'person', 'people')} whose texts were used, because others "
+            "wrote the same text."
         )
     head = [f"## An audit: {found['verdict']}", "", tested, "", found["words"], ""]
     return "\n".join([*head, "| attack | verdict | epsilon at least |", "|---|---|---|", *rows])
@@ -187,34 +198,36 @@ def _signed(release: Release) -> str:
     if signer is None:
         return ""
     return (
-        f"## Who signed it\n\nThe {signer['algorithm']} key with the fingerprint {signer['fingerprint']}. "
-        "Whose key that is must be known from elsewhere: `rpsg verify RELEASE --key KEY.pub`"
+        f"## Who signed it\n\nIt was signed with the {signer['algorithm']} key that has the fingerprint "
+        f"{signer['fingerprint']}. "
+        "Only another source can say whose key this is. Check the release with a key from such a source: "
+        "`rpsg verify RELEASE --key KEY.pub`"
     )
 
 
 def card(release: Release) -> str:
     """The data card: front matter for dataset hubs, then the summary and how to verify it."""
-    seeded, front = release.is_seeded, _front(release)
+    front = _front(release)
     held = [
         "## Fields",
         "",
         *(f"- `{name}`: {told}" for name, told in held_fields(release)),
         "",
-        "Every text is written by a language model."
-        + (" It was made from a private record." if seeded else " None is a record of a person."),
+        origin_of_texts(release),
     ]
     check = [
         "## Check it",
         "",
-        f"`rpsg verify .` in this folder checks what `{LEDGER}` says, and the files that it names"
+        f"Run `rpsg verify .` in this folder. It checks the statements of `{LEDGER}`, and the files that the "
+        "ledger names. "
         + (
-            ". The corpus cannot be derived again: it began with private records."
-            if seeded
-            else f" and derives the corpus again from the noisy counts in `{EVIDENCE}/`. "
-            "It needs no private data."
+            "It cannot derive the corpus again, because that would need private records."
+            if release.is_seeded
+            else f"It derives the corpus again from `{EVIDENCE}/`. This needs no private data."
         ),
     ]
-    return "\n".join([*front, "", summary(release), *held, "", *check, ""])
+    text = "\n".join([*front, "", summary(release), *held, "", *check, ""])
+    return as_in(release.ledger["code"]["version"], text)
 
 
 def _front(release: Release) -> list[str]:

@@ -45,8 +45,11 @@ CELL = 512
 #: The number of cells that are searched for near-duplicates of a text.
 PROBES = 6
 #: The number of rows in a block, whose rows are compared with each other; the number of rows compared at
-#: once; and the number of blocks between two searches of all cells.
+#: once; and the number of blocks that are read at once.
 BLOCK, PART, BLOCKS = 2_048, 256, 8
+#: How often all cells are searched in a large corpus, at least; at most twice as often. More searches, each for
+#: fewer rows, would take longer.
+SEARCHES = 8
 #: The share of the numbers of a row that are compared first: one in so many.
 HEAD = 3
 
@@ -73,18 +76,19 @@ def distinct(vectors: npt.NDArray[np.float32] | TextRows, limit: float) -> Kept:
     centres = quantized(vectors[np.arange(count) * len(vectors) // count])
     cells = Cells(count, 1 + centres.shape[1])
     stays = np.zeros(len(vectors), np.bool_)
-    for start in range(0, len(vectors), BLOCK * BLOCKS):
-        blocks = slice(start, min(start + BLOCK * BLOCKS, len(vectors)))
-        whole = quantized(vectors[blocks])
-        nearest = np.concatenate(
-            [_nearest(whole[at : at + BLOCK] @ centres.T) for at in range(0, len(whole), BLOCK)]
-        )
-        rows = with_rest(whole)
-        near = cells.has_near(rows, nearest, limit)
-        pairs = chain(_in_blocks(rows, near, limit), _in_cells(rows, nearest, near, limit))
-        own = _first_ones(near, pairs)
-        cells.add(rows[own], nearest[own, 0])
-        stays[blocks] = own
+    read = BLOCK * BLOCKS
+    size = read * max(1, len(vectors) // (read * SEARCHES))
+    for start in range(0, len(vectors), size):
+        several = slice(start, min(start + size, len(vectors)))
+        rows = np.empty((several.stop - start, 1 + centres.shape[1]), np.float32)
+        nearest = np.empty((len(rows), PROBES), np.int64)
+        for at in range(0, len(rows), read):
+            given = vectors[start + at : min(start + at + read, several.stop)]
+            for part in range(0, len(given), PART):  # few rows stay in the processor's cache
+                whole = quantized(given[part : part + PART])
+                places = slice(at + part, at + part + len(whole))
+                rows[places], nearest[places] = with_rest(whole), _nearest(whole @ centres.T)
+        stays[several] = cells.keep(rows, nearest, limit)
     return stays
 
 
@@ -105,15 +109,19 @@ def _nearest(products: npt.NDArray[np.float32]) -> Indices:
     return found
 
 
-def near_pairs(rows: Rows, some: Indices, others: AnyRows, among: Indices, limit: float) -> Near:
+def near_pairs(rows: Rows, some: Indices, others: AnyRows, among: Indices | None, limit: float) -> Near:
     """The rows in ``some`` that are nearer than ``limit`` to one in ``among``, the ones that may be near, and
-    which are near to which. If ``others`` are the same rows, only earlier ones count.
+    which are near to which. ``among`` are indices of the same rows, of which only earlier ones count, or None
+    for all of ``others``. Both are in ascending order.
     """
     head = 1 + (rows.shape[1] - 1) // HEAD
-    maybe = rows[:, :head][some] @ others[:, :head][among].astype(np.float32, copy=False).T > limit
-    if others is rows:
-        maybe &= among < some[:, np.newaxis]
-    lines = np.flatnonzero(maybe.any(axis=1))
+    if among is None:
+        heads, among, late = others[:, :head], np.arange(len(others)), len(others)
+    else:
+        heads, late = others[:, :head][among], int(np.searchsorted(among, some[0]))
+    maybe = rows[:, :head][some] @ heads.astype(np.float32, copy=False).T > limit
+    maybe[:, late:] &= among[late:] < some[:, np.newaxis]
+    lines = np.unique(np.flatnonzero(maybe) // maybe.shape[1])  # ``any`` takes long for many short lines
     maybe = maybe[lines]
     columns = np.flatnonzero(maybe.any(axis=0))
     some, among, maybe = some[lines], among[columns], maybe[:, columns]
@@ -138,8 +146,8 @@ def _in_cells(rows: Rows, nearest: Indices, near: Kept, limit: float) -> Iterato
     for _, all_places in _by_cell(nearest):
         places = all_places[~near[all_places // PROBES]]
         visitors, members = places // PROBES, places[places % PROBES == 0] // PROBES
-        for start in range(0, len(visitors), PART):
-            some = visitors[start : start + PART]
+        for start in range(0, len(visitors), 2 * PART):
+            some = visitors[start : start + 2 * PART]
             yield near_pairs(rows, some, rows, members[: np.searchsorted(members, some[-1])], limit)
 
 
@@ -171,11 +179,26 @@ class Cells:
         #: The number of rows of each cell.
         self.held = [0] * count
 
-    def add(self, rows: Rows, cells: Indices) -> None:
-        """Add each row to its cell."""
-        whole = rows.astype(np.int16)  # of unit length: none is above STEPS
+    def keep(self, rows: Rows, nearest: Indices, limit: float) -> Kept:
+        """Add the rows that stay to their cells; which rows these are."""
+        near = self.has_near(rows, nearest, limit)
+        pairs: list[Near] = []
+        room = 4 * BLOCK**2  # of one block there are half as many at most
+        for pair in chain(_in_blocks(rows, near, limit), _in_cells(rows, nearest, near, limit)):
+            pairs.append(pair)
+            room -= pair[2].size
+            if room < 0:  # of fewer rows at once, more are near to a row that is already kept, and in no pair
+                half = -(-len(rows) // BLOCK // 2) * BLOCK
+                parts = slice(half), slice(half, None)
+                return np.concatenate([self.keep(rows[part], nearest[part], limit) for part in parts])
+        own = _first_ones(near, pairs)
+        self.add(rows, np.flatnonzero(own), nearest[own, 0])
+        return own
+
+    def add(self, rows: Rows, some: Indices, cells: Indices) -> None:
+        """Add each row in ``some`` to its cell."""
         for cell, places in _by_cell(cells):
-            new, held = whole[places], self.held[cell]
+            new, held = rows[some[places]].astype(np.int16), self.held[cell]  # no number is above STEPS
             self.held[cell] += len(new)
             if self.held[cell] > len(self._rows[cell]):  # spare space, so that rows are rarely copied
                 room = np.empty((self.held[cell] + held // 2, rows.shape[1]), new.dtype)
@@ -187,11 +210,12 @@ class Cells:
         """Which rows are nearer than ``limit`` to a row of one of their ``nearest`` cells."""
         near = np.zeros(len(rows), np.bool_)
         for cell, places in _by_cell(nearest):
-            some = places // PROBES
-            for start in range(0, self.held[cell], BLOCK):  # in the worst case one cell holds all rows
-                some = some[~near[some]]
-                if not len(some):
-                    break
-                held = np.arange(start, min(start + BLOCK, self.held[cell]))
-                near[near_pairs(rows, some, self._rows[cell], held, limit)[0]] = True
+            for first in range(0, len(places), BLOCK):  # in the worst case one cell holds all rows
+                some = places[first : first + BLOCK] // PROBES
+                for start in range(0, self.held[cell], BLOCK):
+                    some = some[~near[some]]
+                    if not len(some):
+                        break
+                    held = self._rows[cell][start : min(start + BLOCK, self.held[cell])]
+                    near[near_pairs(rows, some, held, None, limit)[0]] = True
         return near

@@ -57,10 +57,13 @@ def poor_fit_line(share: float, standard_error: float) -> str:
     seen = min(max(share, 0.0), 1.0)
     margin = CONFIDENT * standard_error
     if margin >= UNKNOWN:
-        return "With so few people the noise hides how many of the texts fit no topic of this pack."
+        return (
+            "There are so few people that the noise hides how many of the private texts fit no topic of this "
+            "domain pack."
+        )
     line = (
-        f"About {seen:.0%} (± {margin:.0%}) of the texts fit no topic of this pack well, as far as the "
-        "embedder can tell."
+        f"About {seen:.0%} (± {margin:.0%}) of the private texts fit no topic of this domain pack well, "
+        "according to the embedder."
     )
     if share - margin > MANY:
         line += " Another pack, or one with more topics (rpsg propose), would describe them better."
@@ -79,9 +82,9 @@ def other_language_line(share: float, standard_error: float, language: str) -> s
     if share - margin <= SOME or margin >= UNKNOWN:
         return ""
     line = (
-        f"About {min(share, 1.0):.0%} (± {margin:.0%}) of the texts seem to be in another language than "
-        f"{language}, the language of this pack."
+        f"About {min(share, 1.0):.0%} (± {margin:.0%}) of the private texts seem to be in a language "
+        f"other than {language}, the language of this domain pack."
     )
     if share - margin > MANY:
-        line += " Topics are then found poorly, and the release is not in the language of the texts."
+        line += " Topics are hard to find in such texts, and the release is not in their language."
     return line

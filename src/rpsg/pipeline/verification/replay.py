@@ -32,6 +32,7 @@ from rpsg.plan import EngineSection
 from rpsg.privacy.claims import FIRST_FORM
 from rpsg.privacy.evidence import checked_text
 from rpsg.privacy.facts import UnprotectedFlow
+from rpsg.privacy.first_words import as_in
 from rpsg.privacy.replay import ReplayKernel
 from rpsg.privacy.sources import TOKENS, noisy_answers
 from rpsg.protocols import Silent
@@ -144,7 +145,10 @@ def _from_rows(claimed: Claimed, progress: Progress) -> Made:
     changed = check_changed(claimed)
     check_ways(claimed, tools)
     ledger = claimed.ledger
-    expected = claimed.method.flows_of(claimed.plan, tools)
+    version = ledger["code"]["version"]
+    expected = tuple(
+        replace(flow, what=as_in(version, flow.what)) for flow in claimed.method.flows_of(claimed.plan, tools)
+    )
     flows = tuple(UnprotectedFlow(f["from"], f["to"], f["what"]) for f in ledger["non_dp_flows"])
     if _of_one_writer(flows, expected, tools.writer.name, changed=changed) != expected:
         raise VerificationError("The reads of private text in the ledger are not those that this plan makes.")

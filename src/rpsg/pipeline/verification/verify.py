@@ -44,17 +44,19 @@ PROGRAM = "the program that made it"
 SIGNED = "signature"
 AUDIT_FITS = "the published audit fits the release"
 OPINION = "every epsilon again, by another accountant"
-UNKNOWN_SIGNER = "who holds the key that signed it: compare the fingerprint, or name the key with --key"
-UNSIGNED = "who made it: nobody has signed it, and this program makes a matching release from any inputs"
+UNKNOWN_SIGNER = (
+    "whose key signed the release: compare the fingerprint, or name a key that you trust with --key"
+)
+UNSIGNED = "who made the release: nobody signed it, and one from invented data passes the same checks"
 REGENERATE = "the writer writes the same texts again"
 FROM_SEEDS = (
     (
-        "that the rows follow from their inputs: they began with private records, so only the operator can "
-        "check this"
+        "that the rows follow from their inputs: they were made from private records, so only the operator "
+        "can check this"
     ),
     "that the rows are synthetic at all: the operator could have put others in their place",
 )
-OTHER_PARQUET = f"that {PARQUET}, written by another version of pyarrow, holds no bytes beside its table"
+OTHER_PARQUET = f"that {PARQUET}, written by another version of pyarrow, contains nothing but its table"
 FROM_VOTERS = (
     "that the voters' noisy answers are those that were drawn, because the rows do not follow from them",
 )
@@ -262,7 +264,7 @@ def _followed(claimed: Claimed, files: list[Check]) -> Check:
         version, here = str(claimed.ledger["code"]["version"])[:40], code_facts()["version"]
         way_out = "" if version == here else f"; check it with the version that made it ({version!a})"
         return Check(FOLLOWS, ok=False, detail=f"{other} of {len(files)} files differ{way_out}")
-    rows = ", but for the rows" if claimed.method.has_seeds else ""
+    rows = "; the rows themselves cannot be derived" if claimed.method.has_seeds else ""
     return Check(FOLLOWS, ok=True, detail=f"byte for byte, without private data{rows}")
 
 
@@ -270,7 +272,7 @@ def _program(ledger: Mapping[str, Any]) -> tuple[Check, str]:
     """Whether this program made the release, and if another version did, what therefore cannot be shown."""
     theirs, here = ledger["code"], code_facts()
     if theirs["source_sha256"] == here["source_sha256"]:
-        return Check(PROGRAM, ok=True, detail="it is the program that checks the release, byte for byte"), ""
+        return Check(PROGRAM, ok=True, detail="it is byte for byte the program that checks the release"), ""
     if theirs["version"] == here["version"]:
         detail = (
             f"it is called rpsg {here['version']} like this one, but its sources are different: check the "
