@@ -8,12 +8,12 @@ continues at the first missing part. With huggingface_hub single GGUF files can 
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rpsg.disk.home import home_folder
 from rpsg.errors import ModelError, UsageError, needed
 from rpsg.hardening import go_online
 from rpsg.models.catalog import CATALOGUE, FREE_WRITER, Asset, AssetFile, Kind, Recipe
@@ -259,10 +259,8 @@ def _digest(path: str, size: int, changed: int) -> str:
 
 
 def models_folder() -> Path:
-    """``$RPSG_HOME/models``, else ``$XDG_DATA_HOME/rpsg/models``, else ``~/.local/share/rpsg/models``."""
-    home = os.environ.get("RPSG_HOME")
-    if home:
-        return Path(home).expanduser() / "models"
-    data = os.environ.get("XDG_DATA_HOME")
-    base = Path(data).expanduser() if data else Path.home() / ".local" / "share"
-    return base / "rpsg" / "models"
+    """``$RPSG_HOME/models``, else ``$XDG_DATA_HOME/rpsg/models``, else ``~/.local/share/rpsg/models``.
+
+    UsageError: that path is not absolute.
+    """
+    return home_folder("XDG_DATA_HOME", ".local/share") / "models"

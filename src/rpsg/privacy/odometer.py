@@ -15,15 +15,16 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rpsg.disk.home import home_folder
 from rpsg.privacy.account import OLD, OLD_DELTA, Account, LifetimeCap, old_charge, statement_of
 from rpsg.privacy.book import BOOK, KEY, Book
 from rpsg.privacy.units import Entry, Statement, Unit, totals
 
 if TYPE_CHECKING:
     import sqlite3
+    from pathlib import Path
 
 #: The prefix of the accounts of a comparison of public texts. Each cell has one, "comparison DATA: CELL".
 COMPARISON = "comparison "
@@ -34,12 +35,11 @@ _OLD_CHARGES = (
 
 
 def state_folder() -> Path:
-    """``$RPSG_HOME``, else ``$XDG_STATE_HOME/rpsg``, else ``~/.local/state/rpsg``."""
-    if home := os.environ.get("RPSG_HOME"):
-        return Path(home)
-    if state := os.environ.get("XDG_STATE_HOME"):
-        return Path(state) / "rpsg"
-    return Path.home() / ".local" / "state" / "rpsg"
+    """``$RPSG_HOME``, else ``$XDG_STATE_HOME/rpsg``, else ``~/.local/state/rpsg``.
+
+    UsageError: that path is not absolute.
+    """
+    return home_folder("XDG_STATE_HOME", ".local/state")
 
 
 def account_name(declared: str, path: str | Path) -> str:

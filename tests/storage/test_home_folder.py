@@ -1,0 +1,55 @@
+"""Where accounts, keys and models are kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rpsg.disk.home import home_folder
+from rpsg.errors import UsageError
+from rpsg.models.download import models_folder
+from rpsg.privacy.odometer import Odometer, state_folder
+
+
+@pytest.fixture(autouse=True)
+def _only_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RPSG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", "/home/ada")
+
+
+@pytest.mark.parametrize(
+    ("variables", "state", "models"),
+    [
+        ({}, "/home/ada/.local/state/rpsg", "/home/ada/.local/share/rpsg/models"),
+        ({"RPSG_HOME": "/srv/rpsg"}, "/srv/rpsg", "/srv/rpsg/models"),
+        ({"RPSG_HOME": "~/rpsg"}, "/home/ada/rpsg", "/home/ada/rpsg/models"),
+        ({"XDG_STATE_HOME": "/s", "XDG_DATA_HOME": "/d"}, "/s/rpsg", "/d/rpsg/models"),
+        (
+            {"XDG_STATE_HOME": "s", "XDG_DATA_HOME": "d"},
+            "/home/ada/.local/state/rpsg",
+            "/home/ada/.local/share/rpsg/models",
+        ),
+    ],
+)
+def test_the_environment_says_where(
+    variables: dict[str, str], state: str, models: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert (state_folder(), models_folder()) == (Path(state), Path(models))
+
+
+@pytest.mark.parametrize("variable", ["RPSG_HOME", "HOME"])
+def test_a_relative_folder_is_refused_because_each_place_would_have_its_own_account_book(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(variable, "state")
+    with pytest.raises(UsageError, match=f"{variable} must hold an absolute path") as caught:
+        Odometer()
+    assert "$PWD" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(UsageError, match=variable):
+        home_folder("XDG_DATA_HOME", ".local/share")
