@@ -106,6 +106,27 @@ def test_a_slip_in_a_plan_file_is_named_with_its_place(rpsg: Rpsg, content: str,
     assert says in told(done)
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b'[corpus]\nabout = "caf\xe9"\n', "my plan.toml is not in UTF-8. Open it in an editor"),
+        ('[data]\npath = "x"\n'.encode("utf-16"), "is not in UTF-8"),
+        (b'[data]\npath = "C:\\Users\\me.csv"\n', r"in single quotes: 'C:\Users"),
+        (b'[data]\npath = "D:\\notes\\me.csv"\n', r"in single quotes: 'C:\Users"),
+    ],
+)
+def test_a_plan_file_of_an_editor_on_windows_says_what_to_do(rpsg: Rpsg, content: bytes, says: str) -> None:
+    Path("my plan.toml").write_bytes(content)
+    done = rpsg("plan", "--config", "my plan.toml")
+    assert (done.code, says in told(done)) == (2, True), told(done)
+
+
+def test_a_plan_file_may_begin_with_a_byte_order_mark(rpsg: Rpsg) -> None:
+    Path("my plan.toml").write_text("[privacy]\nepsilon = 3.0\n", encoding="utf-8-sig")
+    done = rpsg("plan", "rows.jsonl", "--config", "my plan.toml", "--json")
+    assert json.loads(done.out)["settings"]["privacy.epsilon"]["value"] == 3.0
+
+
 def test_of_an_option_that_is_given_twice_the_last_one_counts(rpsg: Rpsg) -> None:
     assert started(rpsg, "--epsilon", "4", "--epsilon", "6", "-o", "run").code == 0
     ledger = json.loads(Path("run/release/ledger.json").read_text())

@@ -29,6 +29,7 @@ OTHER_FILES = {
     # The privacy package lies below storage, so these are told there.
     r"ledger\.sig": "privacy.signing",
     r"\}\\\.json|schema\.json|odometer\.sqlite|AUDIT/private/audit\.html|private/a": "privacy",
+    r"first_words\.toml": "privacy.first_words",
     # Inside a domain pack, a plan's own file, and its schema.
     r"(\*?/)?pack\.toml|topics\.txt": "domains|stages|cli|storage.untrusted",
     r"(\w*_)?(system|abstract|candidate|rewrite)\.txt": "domains|stages",

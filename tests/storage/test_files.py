@@ -116,6 +116,20 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
     assert (tmp_path / "a").read_bytes() == b"old"
 
 
+def test_a_full_disk_leaves_no_empty_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    create_private(tmp_path / "there", b"before")
+
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        create_private(tmp_path / "key", b"secret")
+    with pytest.raises(FileExistsError):
+        create_private(tmp_path / "there", b"secret")
+    assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [("there", b"before")]
+
+
 def test_a_short_write_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole_write = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, data: whole_write(descriptor, bytes(data)[:7]))

@@ -157,7 +157,7 @@ def test_the_command_that_splits_an_array_names_a_file_if_there_is_none(
     piped(b'[{"text": "a"},\n{"text": "b"}]')
     with pytest.raises(DataError, match="one JSON array") as refused:
         pairs("-")
-    assert refused.value.hint.endswith("FILE > FILE-lines.jsonl")
+    assert refused.value.hint.endswith("FILE > notes.jsonl")
 
 
 def test_closed_standard_input_is_called_closed(

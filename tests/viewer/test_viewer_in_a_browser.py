@@ -119,6 +119,18 @@ def test_axe_finds_no_barrier_and_nothing_has_to_be_scrolled_sideways(
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+LOW = """() => [...document.querySelectorAll('nav.viewer a, .list a')]
+  .map(link => link.getBoundingClientRect())
+  .filter(place => place.width && (place.width < 24 || place.height < 24)).length"""
+
+
+def test_links_are_large_enough_for_a_finger(opened: Callable[..., Any]) -> None:
+    for name in ("list", "texts"):
+        page = opened(name, width=NARROW, has_touch=True)
+        assert page.query_selector_all("nav.viewer a")
+        assert page.evaluate(LOW) == 0
+
+
 SMUGGLED = """() => {
   const script = document.createElement('script');
   script.append("document.title = 'taken'");

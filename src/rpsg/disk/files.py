@@ -47,11 +47,7 @@ def descriptor_of(path: Path | str, flags: int, *, within: int | None = None) ->
 
 @contextmanager
 def file_errors(doing: str) -> Iterator[None]:
-    """Turn an OSError inside the block into a RunError with a hint.
-
-    Args:
-        doing: what the block does, as the end of a sentence ("write journal.jsonl").
-    """
+    """Turn an OSError inside the block into a RunError with a hint. ``doing`` ends it ("write a.txt")."""
     try:
         yield
     except OSError as error:
@@ -166,13 +162,18 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 
 def create_private(path: Path, content: bytes) -> None:
-    """Make a new file of mode 0600. After a crash it may hold only part of its content.
+    """Make a new file of mode 0600; if the disk refuses, none is left. After a crash it may be incomplete.
 
     Raises:
         FileExistsError: something of that name, even a link, is there already.
         OSError: the disk refuses.
     """
-    _write_new(path, (content,), 0o600)
+    try:
+        _write_new(path, (content,), 0o600)
+    except OSError as error:
+        if not isinstance(error, FileExistsError):
+            path.unlink(missing_ok=True)
+        raise
     sync_dir(path.parent)
 
 

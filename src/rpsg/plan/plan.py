@@ -61,7 +61,10 @@ class Plan(Shown, Section):
         try:
             self.to_toml().encode()
         except UnicodeEncodeError:
-            raise ValueError("a setting contains an incomplete character; write it in UTF-8") from None
+            raise ValueError(
+                "a setting contains an incomplete character; write it in UTF-8, and on a terminal set a "
+                "language with UTF-8: export LC_ALL=C.UTF-8"
+            ) from None
         return self
 
     @model_validator(mode="after")

@@ -71,7 +71,11 @@ def make_pair(private: Path, public: Path) -> str:
             )
     try:
         create_private(private, pem)
-        create_private(public, told)
+        try:
+            create_private(public, told)
+        except OSError:
+            private.unlink()
+            raise
     except OSError as error:
         raise UsageError(
             f"The keys cannot be written: {error.strerror}.",

@@ -229,11 +229,6 @@ class Release:
         return self.ledger["reads"] in {"donors", "records"}
 
     @_part
-    def from_records(self) -> bool:
-        """Whether each text was made from a private record of its own."""
-        return any(flow["to"] == "seeds" for flow in self.ledger["non_dp_flows"])
-
-    @_part
     def is_private(self) -> bool:
         """Whether there is a privacy guarantee; without one no figures of a budget may be printed."""
         return "epsilon" in self.claim

@@ -58,7 +58,7 @@ def held_fields(release: Release) -> list[tuple[str, str]]:
     return fields(
         label=data.label is not None,
         seeded=release.is_seeded,
-        from_records=release.from_records,
+        from_records=is_from_records(release),
         columns=[name for name, _ in data.column_values],
         turns=bool(release.pack.speakers),
     )
@@ -71,9 +71,14 @@ def attribute(name: str, *, seeded: bool, from_records: bool) -> str:
     return f"the {name} that goes with the text" if seeded else f"the {name} that its prompt asked for"
 
 
+def is_from_records(release: Release) -> bool:
+    """Whether each text was made from a private record of its own."""
+    return any(flow["to"] == "seeds" for flow in release.ledger["non_dp_flows"])
+
+
 def origin_of_texts(release: Release) -> str:
     """Where every text comes from."""
-    if release.from_records:
+    if is_from_records(release):
         return "Every text was written by a language model from a private record."
     if release.is_seeded:
         return "Every text was written by a language model that had access to private records."

@@ -7,6 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from rpsg.display import Html, isolate, joined
+from rpsg.report.fields import is_from_records
 from rpsg.report.html import block, figure, paragraph, percent, table
 from rpsg.report.svg import columns
 from rpsg.textstats.words import word_count
@@ -88,7 +89,7 @@ def sentiments(release: Release) -> list[Html]:
     """For each sentiment attribute, the texts by the sentiment on their card, which is not measured."""
     found = {a.name for a in release.pack.attributes if a.kind == "sentiment"}
     return [
-        _sentiment(covered.attribute, covered.values, from_records=release.from_records)
+        _sentiment(covered.attribute, covered.values, from_records=is_from_records(release))
         for covered in release.coverage
         if covered.attribute in found and covered.texts
     ]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.display import isolate, joined, tag
 from rpsg.release.coverage import CONFIDENT
+from rpsg.report.fields import is_from_records
 from rpsg.report.html import listed
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def life_steps(release: Release, text: Candidate, shown: ShowText) -> Iterator[Child]:
     """The steps of a released text, in order, from the values that it was written from to the text itself."""
-    if release.from_records:
+    if is_from_records(release):
         yield from _seeded_steps(release, text, shown)
         return
     values = listed(

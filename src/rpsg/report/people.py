@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rpsg.display import Html, isolate, joined, tag
 from rpsg.domains import COLUMN
 from rpsg.release.coverage import CONFIDENT
+from rpsg.report.fields import is_from_records
 from rpsg.report.html import folded, paragraph, percent, table
 from rpsg.report.svg import bar, compared
 
@@ -52,7 +53,7 @@ def _by(covered: Coverage, release: Release) -> str:
         said = "A column of the release. The private rows were counted by this column of their file."
     elif covered.measured:
         said = "Measured on the synthetic texts themselves."
-    elif release.from_records:
+    elif is_from_records(release):
         said = "A text is counted under the value of the record that it was made from."
     else:
         said = "A text is counted under the value that its prompt asked for. The text itself may differ."

@@ -44,9 +44,7 @@ PROGRAM = "the program that made it"
 SIGNED = "signature"
 AUDIT_FITS = "the published audit fits the release"
 OPINION = "every epsilon again, by another accountant"
-UNKNOWN_SIGNER = (
-    "whose key signed the release: compare the fingerprint, or name a key that you trust with --key"
-)
+UNKNOWN_SIGNER = "whose key signed the release: compare the fingerprint, or name the key with --key"
 UNSIGNED = "who made the release: nobody signed it, and one from invented data passes the same checks"
 REGENERATE = "the writer writes the same texts again"
 FROM_SEEDS = (

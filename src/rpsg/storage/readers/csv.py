@@ -25,6 +25,7 @@ from rpsg.errors import DataError
 from rpsg.storage.readers import text as lines
 from rpsg.storage.readers.columns import Columns, check_header, is_below_title, name_in_header
 from rpsg.storage.readers.rows import Fault, Row, fault
+from rpsg.storage.readers.separators import SEPARATORS, has_all, is_spaced, names_of, separator_of
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 
     from rpsg.storage.readers.source import Source
 
-_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-#: Separators in exports of databases, and in lines such as sep=^. No name of a column holds one.
-_RARE = ("^", "~", "\xa6", "\x01", "\x1e", "\x1f")
 #: A quote that opens a field; a quote after a number, as in 5", opens none.
 _OPENS = re.compile(r'(?:\A|[^\w ])"')
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\w"\r\n])"?\s*', re.IGNORECASE)
@@ -61,7 +59,7 @@ def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -
         header = [name_in_header(name) for name in written]
         check_header(path, header, columns, may_be_title=True)
         values = itemgetter(*(index or 0 for index in columns.of(header)))  # 0 stands for no column
-        separators = _SEPARATORS.get(separator, f"the characters {separator!r}")
+        separators = SEPARATORS.get(separator, f"the characters {separator!r}")
         width, first = len(header), written[0]
         for number, fields in _numbered(path, reader, source):
             if source.size > lines.MAX_LINE_BYTES:
@@ -118,14 +116,14 @@ def _opened(
     before, sign = 0, ""
     if declared := _SEPARATOR_LINE.fullmatch("".join(first)):
         sign, first, before = declared[1], next(rows, [""]), 1
-    if not _has_all(first, sign or _separator(first, columns, separator), columns):
+    if not has_all(first, sign or separator_of(first, columns, separator), columns):
         for _ in range(_title(file, columns, sign, separator)):
             before, first = before + len(first), next(rows)
-    separator = sign or _separator(first, columns, separator)
+    separator = sign or separator_of(first, columns, separator)
     reader = csv.reader(
         chain(first, source.texts),
         delimiter=separator,
-        skipinitialspace=_is_spaced(first, separator),
+        skipinitialspace=is_spaced(first, separator),
         strict=True,
     )
     source.lines_before = before
@@ -143,9 +141,9 @@ def _title(file: Source, columns: Columns, sign: str, separator: str | None) -> 
         source.size = 0
     top = top[bool(sign) :]
     for index, row in enumerate(top[1 : _TITLE + 1], start=1):
-        by = sign or _separator(row, columns, separator, below_title=True)
-        if _has_all(row, by, columns):
-            names = [_names(other, by) for other in top[: index + 1 + _TITLE]]
+        by = sign or separator_of(row, columns, separator, below_title=True)
+        if has_all(row, by, columns):
+            names = [names_of(other, by) for other in top[: index + 1 + _TITLE]]
             return index if is_below_title(names[:index], names[index], names[index + 1 :]) else 0
     return 0
 
@@ -224,48 +222,6 @@ def _ends(between: re.Match[bytes]) -> bytes:
     """The first and the last byte; a byte that is part of a longer character is replaced by a letter."""
     found = between[0]
     return bytes(c if c < 0x80 else 0x78 for c in found[:1] + found[1:][-1:])
-
-
-def _separator(first: list[str], columns: Columns, expected: str | None, *, below_title: bool = False) -> str:
-    """The separator that finds the wanted columns in the header.
-
-    Of the usual separators, the one that finds most of the wanted columns; on a tie, the one that finds most
-    columns. A rare separator is taken only if it finds all wanted columns and no usual one does. Below a
-    title none is taken: without such a sign in the other lines, any row with the names of the columns could
-    pass for a header.
-    """
-
-    def found(separator: str) -> tuple[int, int]:
-        header = _names(first, separator)
-        return (sum(name in header for name in columns.wanted()), len(header))
-
-    usual = max(_SEPARATORS, key=found)
-    signs = (*filter(None, (expected,)), usual, *(() if below_title else _RARE))
-    return next((sign for sign in signs if _has_all(first, sign, columns)), expected or usual)
-
-
-def _has_all(line: list[str], separator: str, columns: Columns) -> bool:
-    names = _names(line, separator)
-    return all(name in names for name in columns.wanted())
-
-
-def _names(line: list[str], separator: str) -> list[str]:
-    spaced = _is_spaced(line, separator)
-    try:
-        names = next(csv.reader(line, delimiter=separator, skipinitialspace=spaced), [])
-    except csv.Error:
-        return []
-    return [name_in_header(name) for name in names]
-
-
-def _is_spaced(header: list[str], separator: str) -> bool:
-    """Whether a space follows each separator. Only the header decides, because rows are private."""
-    try:
-        names = next(csv.reader(header, delimiter=separator), [])
-    except csv.Error:
-        return False
-    spaced = [name.startswith(" ") for name in names[1:] if name.strip()]
-    return bool(spaced) and all(spaced)
 
 
 def _numbered(path: str, reader: Reader, source: _PhysicalLines) -> Iterator[tuple[int, list[str]]]:

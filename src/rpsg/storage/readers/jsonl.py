@@ -203,7 +203,7 @@ def _no_object(source: Source, number: int, line: str | Problem, value: object) 
 def _named(source: Source) -> str:
     """The arguments of a command that reads the file and writes a new one."""
     if source.is_stdin:
-        return "FILE > FILE-lines.jsonl"
+        return "FILE > notes.jsonl"
     return f"{quote(source.path.name)} > {quote(source.path.stem + '-lines.jsonl')}"
 
 
