@@ -73,21 +73,21 @@ def distinct_of_all(vectors: npt.NDArray[np.float32], limit: float) -> Kept:
 def distinct(vectors: npt.NDArray[np.float32] | TextRows, limit: float) -> Kept:
     """As ``distinct_of_all``, but each row is compared only with its block and with ``PROBES`` cells."""
     count = max(PROBES, len(vectors) // CELL)
-    centres = quantized(vectors[np.arange(count) * len(vectors) // count])
-    cells = Cells(count, 1 + centres.shape[1])
+    centres = np.ascontiguousarray(quantized(vectors[np.arange(count) * len(vectors) // count]).T)
+    cells = Cells(count, 1 + len(centres))
     stays = np.zeros(len(vectors), np.bool_)
     read = BLOCK * BLOCKS
     size = read * max(1, len(vectors) // (read * SEARCHES))
     for start in range(0, len(vectors), size):
         several = slice(start, min(start + size, len(vectors)))
-        rows = np.empty((several.stop - start, 1 + centres.shape[1]), np.float32)
-        nearest = np.empty((len(rows), PROBES), np.int64)
+        rows = np.empty((several.stop - start, 1 + len(centres)), np.float32)
+        nearest = np.empty((len(rows), PROBES), np.min_scalar_type(count))  # short numbers are sorted quickly
         for at in range(0, len(rows), read):
             given = vectors[start + at : min(start + at + read, several.stop)]
             for part in range(0, len(given), PART):  # few rows stay in the processor's cache
                 whole = quantized(given[part : part + PART])
                 places = slice(at + part, at + part + len(whole))
-                rows[places], nearest[places] = with_rest(whole), _nearest(whole @ centres.T)
+                rows[places], nearest[places] = with_rest(whole), _nearest(whole @ centres)
         stays[several] = cells.keep(rows, nearest, limit)
     return stays
 
@@ -175,7 +175,7 @@ class Cells:
     """The kept rows of each cell, as 16-bit integers, because these take half of the memory."""
 
     def __init__(self, count: int, numbers: int) -> None:
-        self._rows = [np.zeros((0, numbers), np.int16) for _ in range(count)]
+        self._rows = [np.empty((CELL, numbers), np.int16) for _ in range(count)]
         #: The number of rows of each cell.
         self.held = [0] * count
 
