@@ -30,6 +30,7 @@ FILES = {
     "compare_full": {"abstracts": "abstracts.csv", "posts": "posts.jsonl"},
     "compare_sweep": {"posts": "posts.jsonl"},
     "compare_people": {},
+    "compare_dpsgd": {},
     "compare_sets": {"abstracts": "abstracts.csv", "posts": "posts.jsonl"},
 }
 
