@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,8 @@ from rpsg.models.llamacpp.server import LlamaServer, _parameters
 from rpsg.plan import ServerSection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 KEY = "RPSG_TEST_KEY"
 
@@ -47,3 +49,23 @@ def llama_rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerSecti
     server = xllamacpp.Server(parameters)
     yield ServerSection(base_url=server.listening_address)
     del server
+
+
+@pytest.fixture
+def certified(tmp_path: Path) -> Callable[[str], tuple[Path, Path]]:
+    """A certificate for a name, and its key, signed by itself."""
+
+    def made(name: str) -> tuple[Path, Path]:
+        key, certificate = tmp_path / f"{name}.key", tmp_path / f"{name}.crt"
+        subprocess.run(
+            [
+                *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+                *("-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"),
+                *("-keyout", str(key), "-out", str(certificate)),
+            ],
+            check=True,
+            capture_output=True,
+        )
+        return certificate, key
+
+    return made

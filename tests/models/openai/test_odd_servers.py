@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -300,26 +299,6 @@ def test_a_certificate_of_this_client_is_a_file_that_the_environment_names(
     monkeypatch.setenv("CLIENT", str(pem))
     with pytest.raises(ModelError, match="certificate of this client cannot be used"):
         ServerWriter("m", server).write([ASK])
-
-
-@pytest.fixture
-def certified(tmp_path: Path) -> Callable[[str], tuple[Path, Path]]:
-    """A certificate for a name, and its key, signed by itself."""
-
-    def made(name: str) -> tuple[Path, Path]:
-        key, certificate = tmp_path / f"{name}.key", tmp_path / f"{name}.crt"
-        subprocess.run(
-            [
-                *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-                *("-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"),
-                *("-keyout", str(key), "-out", str(certificate)),
-            ],
-            check=True,
-            capture_output=True,
-        )
-        return certificate, key
-
-    return made
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,12 +15,14 @@ from tests.models.openai.asks import ASK
 
 from rpsg.errors import ModelError
 from rpsg.models.openai.proxy import Proxy, proxy_for
+from rpsg.models.openai.transport import Connection, Destination, UnreachableError
 from rpsg.models.openai.writer import ServerWriter
 from rpsg.models.server_hints import hint_for
 from rpsg.plan import ServerSection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 HOST = "api.example.org"
 
@@ -115,3 +120,67 @@ def test_the_password_of_a_proxy_is_in_no_representation(monkeypatch: pytest.Mon
     assert found is not None
     assert found.headers == (("Proxy-Authorization", "Basic bWU6cGFzc2luZyB3b3Jk"),)
     assert "bWU6" not in repr(found)
+
+
+def test_what_a_proxy_sends_before_the_encryption_is_never_taken_for_the_server_s_answer(
+    certified: Callable[[str], tuple[Path, Path]],
+) -> None:
+    """The forged answer comes right behind the proxy's own, in one burst."""
+    certificate, key = certified("server")
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    theirs.load_cert_chain(certificate, key)
+    head = b"HTTP/1.1 200 OK\r\n\r\n"
+    burst = head + b"x" * (65536 - len(head)) + _answer(b"forged")
+
+    opened = list[asyncio.StreamWriter]()
+    behind = socket.create_server(("127.0.0.1", 0))
+    port = behind.getsockname()[1]
+
+    def serve() -> None:
+        """Two connections, one after the other; the second one ends within the handshake."""
+        for _ in range(2):
+            plain = behind.accept()[0]
+            with plain, suppress(OSError), theirs.wrap_socket(plain, server_side=True) as connected:
+                connected.recv(65536)
+                time.sleep(0.1)
+                connected.sendall(_answer(b"real"))
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while piece := await reader.read(65536):
+            writer.write(piece)
+
+    async def through(first: bytes) -> bytes:
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+            writer.write(first)
+            back, forth = await asyncio.open_connection("127.0.0.1", port)
+            opened.extend((writer, forth))
+            with suppress(OSError):
+                await asyncio.gather(relay(reader, forth), relay(back, writer))
+
+        front = await asyncio.start_server(talk, "127.0.0.1", 0)
+        ours = ssl.create_default_context(cafile=str(certificate))
+        proxy = Proxy("127.0.0.1", front.sockets[0].getsockname()[1])
+        connection = Connection(Destination("127.0.0.1", port, "/v1", (("Host", "h"),), ours, proxy), 5)
+        try:
+            return (await connection.ask(b"{}"))[2]
+        finally:
+            connection.close()
+            front.close()
+            await asyncio.sleep(0.1)
+            for writer in opened:
+                writer.transport.abort()
+            await asyncio.sleep(0.1)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    with behind:
+        assert asyncio.run(through(head)) == b"real"
+        with pytest.raises(UnreachableError):
+            asyncio.run(through(burst))
+        thread.join(10)
+
+
+def _answer(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body

@@ -53,8 +53,8 @@ def proxy_for(host: str, port: int) -> Proxy | None:
     if not where:
         raise ModelError(
             "The environment variable HTTPS_PROXY does not hold the address of a proxy that RPSG can use.",
-            hint="Write it as http://HOST:PORT, also for a proxy that passes on https. SOCKS proxies, and "
-            f"proxies that are themselves reached over https, cannot be used. {_without(host)}",
+            hint="Write it as http://HOST:PORT. SOCKS proxies and https:// proxies are not supported. "
+            f"{_without(host)}",
         )
     if not parts.username:
         return Proxy(where, proxy_port)
@@ -80,6 +80,8 @@ async def pass_through(
         http.receive_data(await reader.read(1 << 16))
     status = event.status_code if isinstance(event, h11.Response) else 0
     if status == 200:
+        if http.trailing_data[0]:  # sent before the TLS connection, so not by the server
+            raise NoTunnelError
         return
     if status in _LATER or not 400 <= status < 500:
         raise NoTunnelError

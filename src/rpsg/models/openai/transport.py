@@ -174,20 +174,28 @@ class Connection:
 
     async def _open(self) -> None:
         where = self._where
-        if where.proxy is None:
+        if where.proxy is None or where.secure is None:  # a proxy is only used for https
             self._reader, self._writer = await asyncio.open_connection(
                 where.host, where.port, ssl=where.secure, limit=_PIECE
             )
             return
-        reader, writer = await asyncio.open_connection(where.proxy.host, where.proxy.port, limit=_PIECE)
-        self._reader, self._writer = reader, writer
+        # Kept: when this writer is collected, it closes the connection.
+        reader, self._tunnel = await asyncio.open_connection(where.proxy.host, where.proxy.port, limit=_PIECE)
+        loop, plain = asyncio.get_running_loop(), self._tunnel.transport
         try:
-            await pass_through(where.proxy, reader, writer, where.host, where.port)
-            if where.secure is not None:
-                await writer.start_tls(where.secure, server_hostname=where.host)
+            await pass_through(where.proxy, reader, self._tunnel, where.host, where.port)
+            # A new reader, because the old one may hold bytes that the proxy sent without encryption. They
+            # would be read as an answer of the server.
+            self._reader = asyncio.StreamReader(limit=_PIECE)
+            protocol = asyncio.StreamReaderProtocol(self._reader)
+            secured = await loop.start_tls(plain, protocol, where.secure, server_hostname=where.host)
+            if secured is None:
+                raise NoTunnelError
         except BaseException:
-            writer.transport.abort()
+            plain.abort()
             raise
+        protocol.connection_made(secured)
+        self._writer = asyncio.StreamWriter(secured, protocol, self._reader, loop)
 
     async def _send(self, http: h11.Connection, body: bytes) -> None:
         headers = [*self._where.headers, ("Content-Length", str(len(body)))]
