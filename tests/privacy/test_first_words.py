@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,21 @@ def test_words_that_differ_among_releases_stay_and_may_change_places() -> None:
     said = translation([("{0} of {1} drafts", "of {1} texts, {0}")])
     assert said("12 of 1,220 drafts.") == "of 1,220 texts, 12."
     assert said("12 or 13 of all 1,220 drafts.") == "12 or 13 of all 1,220 drafts.", "a slot is one word"
+
+
+def test_texts_and_names_on_a_page_stay_as_they_are() -> None:
+    today, then = next(pair for pair in pairs("page") if "{" not in pair[0])
+    page = f'<p>{today}</p><bdi dir="auto">{today}</bdi> <bdi>{today}<mark>{today}</mark></bdi><p>{today}</p>'
+    kept = f'<p>{then}</p><bdi dir="auto">{today}</bdi> <bdi>{today}<mark>{today}</mark></bdi><p>{then}</p>'
+    assert page_as_in("0.1.0", page) == kept
+
+
+@pytest.mark.parametrize("letter", ["a", "\t", "\u3000", "\xa0", '"', '" '])
+def test_the_time_for_a_stranger_s_long_text_grows_with_its_length_only(letter: str) -> None:
+    """The square of the length would take minutes: at 4,000 characters it took ten seconds."""
+    began = time.process_time()
+    as_in("0.1.0", letter * 20_000)
+    assert time.process_time() - began < 20
 
 
 @pytest.mark.parametrize("around", ["my {}", "{}s", "x{}", "{}-like"])

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _SLOT = re.compile(r"\{(\d)\}")
+_ISOLATED = re.compile(r"(<bdi\b.*?</bdi>)", re.DOTALL)
+#: The most characters of the word in a slot. Without a limit, a long text without spaces would take a time
+#: that grows with the square of its length.
+_LONGEST_WORD = 64
 
 
 def as_in(version: str, value: T) -> T:
@@ -29,8 +33,15 @@ def as_in(version: str, value: T) -> T:
 
 
 def page_as_in(version: str, page: str) -> str:
-    """As ``as_in``, for the page of a release, which has some sentences that no other file has."""
-    return _translation("page")(as_in(version, page)) if version in FIRST_FORM else page
+    """As ``as_in``, for the page of a release, which has some sentences that no other file has.
+
+    What stands in ``<bdi>`` are texts and names of the release, which stay as they are.
+    """
+    if version not in FIRST_FORM:
+        return page
+    parts = _ISOLATED.split(page)
+    parts[::2] = [_translation("page")(as_in(version, words)) for words in parts[::2]]
+    return "".join(parts)
 
 
 def _everywhere(value: Any) -> Any:
@@ -79,5 +90,7 @@ def _pattern(sentence: str, number: int) -> str:
     pieces = _SLOT.split(sentence)
     for index, piece in enumerate(pieces):
         is_slot = index % 2
-        pieces[index] = f"(?P<p{number}_{piece}>[^ \\n<>]+?)" if is_slot else re.escape(piece)
+        pieces[index] = (
+            f"(?P<p{number}_{piece}>[^ \\n<>]{{1,{_LONGEST_WORD}}}?)" if is_slot else re.escape(piece)
+        )
     return "".join(pieces)

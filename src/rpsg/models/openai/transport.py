@@ -189,11 +189,11 @@ class Connection:
             self._reader = asyncio.StreamReader(limit=_PIECE)
             protocol = asyncio.StreamReaderProtocol(self._reader)
             secured = await loop.start_tls(plain, protocol, where.secure, server_hostname=where.host)
-            if secured is None:
-                raise NoTunnelError
         except BaseException:
             plain.abort()
             raise
+        if secured is None:  # the connection was lost meanwhile
+            raise NoTunnelError
         protocol.connection_made(secured)
         self._writer = asyncio.StreamWriter(secured, protocol, self._reader, loop)
 
