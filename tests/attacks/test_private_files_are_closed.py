@@ -214,8 +214,8 @@ def test_a_ledger_tells_that_private_files_lay_in_the_clear(lab: Lab, method: st
     closed = lab.run(plan_of(lab, method), "closed").ledger
     opened = lab.run(plan_of(lab, method, vault={"key": "none"}), "opened").ledger
     assert ("vault" in closed, opened["vault"]) == (False, "none")
-    assert any("without encryption" in line for line in opened["not_covered"])
-    assert not any("without encryption" in line for line in closed["not_covered"])
+    assert any("unencrypted" in line for line in opened["not_covered"])
+    assert not any("unencrypted" in line for line in closed["not_covered"])
 
 
 def test_a_full_disk_is_an_error_before_the_first_embedding_and_not_a_killed_process(

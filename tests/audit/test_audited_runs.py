@@ -246,4 +246,4 @@ def test_a_report_over_what_the_audit_reads_is_refused_in_one_clear_sentence(
     files = [part for name in ("synthetic", "members", "nonmembers") for part in (f"--{name}", str(file))]
     assert main(["audit", *files, "-o", str(file)]) == 2
     said = " ".join(capsys.readouterr().err.split())
-    assert "corpus.jsonl is a file that this audit reads and must not change." in said
+    assert "is a file that this audit reads and must not change." in said

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def test_a_run_with_canaries_is_released_if_none_is_in_its_corpus(shop: Shop, tmp_path: Path) -> None:
     run = api.run(shop.plan(audit_holdout=0.5), shop.lab.folder / "run")
     told = {line["name"]: line["role"] for line in run.ledger["public_inputs"]}
-    assert "150 drawn" in told["audit_canaries"]
+    assert "150 invented texts" in told["audit_canaries"]
     assert "noisy counts include them" in told["audit_canaries"]
     plan = (run.release / "evidence" / "plan.toml").read_text()
     assert "audit_canaries = 150" in plan

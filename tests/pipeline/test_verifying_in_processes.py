@@ -187,7 +187,7 @@ def test_a_block_that_is_left_by_an_error_does_not_wait_for_the_work() -> None:
     def stopped() -> None:
         with Processes(2) as several:
             several.map(asleep, range(2))
-            assert len(children() - before) == 2
+            assert children() - before, "work has begun; on a busy machine not in both processes yet"
             raise KeyboardInterrupt
 
     before, since = children(), time.monotonic()

@@ -71,9 +71,9 @@ def test_a_plan_file_that_is_not_there_or_no_toml_is_a_sentence(tmp_path: Path) 
     with pytest.raises(UsageError, match="no plan file") as caught:
         read_toml(tmp_path / "rpsg.toml")
     assert "rpsg init" in caught.value.hint
-    for content in (b"[corpus", b"\xff\xfe"):
+    for content, fault in ((b"[corpus", "not valid TOML"), (b"\xff\xfe", "not in UTF-8")):
         (tmp_path / "rpsg.toml").write_bytes(content)
-        with pytest.raises(UsageError, match="not valid TOML"):
+        with pytest.raises(UsageError, match=fault):
             read_toml(tmp_path / "rpsg.toml")
 
 
