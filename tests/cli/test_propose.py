@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.models.openai.faulty import FaultyServer, answer
 
 from rpsg.domains import find_pack, pack_folder, pack_names, read_pack
-from rpsg.errors import ModelError
+from rpsg.errors import ModelError, RunError, UsageError
 from rpsg.models.fake import FakeEmbedder, FakeWriter
 from rpsg.stages.propose_schema import headings, propose_topics, similar_pack, write_pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.cli.conftest import Rpsg
 
@@ -183,3 +183,62 @@ def test_the_pack_that_is_written_can_be_read_and_holds_the_topics(
     assert pack.attribute("topic").descriptions[0] == "About late trains"
     assert pack.attribute("topic").groups == {"trains": tuple(NAMES[:4]), "rest": tuple(NAMES[4:])}
     assert (pack.examples, pack.attributes[1:]) == (old.examples, old.attributes[1:])
+
+
+def written(folder: Path, about: str = "one line") -> Pack:
+    """The pack like that in the folder ``mine``, as it is written to the folder ``new/trains``."""
+    write_pack(folder / "mine", folder / "new" / "trains", about, dict.fromkeys(NAMES, ""), {"all": NAMES})
+    return read_pack(folder / "new" / "trains")
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(pack_folder("generic"), tmp_path / "mine"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['\ufeffname = "x"', "name = 'x'", 'name = "x" # c', 'name="x"', "name = '''x'''", 'name = """\\\nx"""'],
+)
+def test_the_name_is_replaced_however_it_is_written(tmp_path: Path, mine: Path, line: str) -> None:
+    body = (mine / "pack.toml").read_text(encoding="utf-8").replace('name = "generic"', line, 1)
+    (mine / "pack.toml").write_text(body, encoding="utf-8")
+    pack = written(tmp_path)
+    assert (pack.name, pack.about) == ("trains", "one line")
+    assert pack.attributes[1:] == GENERIC.attributes[1:]
+
+
+def test_a_line_that_is_missing_is_added_and_a_list_may_have_several_lines(
+    tmp_path: Path, mine: Path
+) -> None:
+    body = (mine / "pack.toml").read_text(encoding="utf-8").replace('title = "Any texts"\n', "", 1)
+    body = body.replace("marginals = [[", "marginals = [\n[", 1).replace('name = "generic"\n', "", 1)
+    body = body.replace("\n[[attributes]]", '\nname = "generic"\n[[attributes]] # first', 1)
+    (mine / "pack.toml").write_text(body, encoding="utf-8")
+    pack = written(tmp_path, about='a \\ "line"')
+    assert (pack.name, pack.title, pack.marginals) == ("trains", 'a \\ "line"', GENERIC.marginals)
+
+
+def test_other_files_are_copied_whatever_they_hold_and_folders_are_not(tmp_path: Path, mine: Path) -> None:
+    (mine / "notes.txt").write_bytes("café".encode("latin-1"))
+    (mine / "x.txt").mkdir()
+    written(tmp_path)
+    assert (tmp_path / "new" / "trains" / "notes.txt").read_bytes() == "café".encode("latin-1")
+    assert not (tmp_path / "new" / "trains" / "x.txt").exists()
+
+
+def test_a_pack_that_cannot_be_written_leaves_nothing(
+    tmp_path: Path, mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = (mine / "pack.toml").read_text(encoding="utf-8")
+    say = body.replace('file = "topics.txt"', 'file = "topics.txt"\nsay = {cycling = "bikes"}', 1)
+    (mine / "pack.toml").write_text(say, encoding="utf-8")
+    with pytest.raises(UsageError, match=r"mine cannot have other topics.*`say`"):
+        written(tmp_path)
+    (mine / "pack.toml").write_text(body, encoding="utf-8")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", lambda *_: (_ for _ in ()).throw(PermissionError(1, "no")))
+        with pytest.raises(RunError, match="Cannot copy the pack"):
+            written(tmp_path)
+    assert list(tmp_path.rglob("*trains*")) == list(tmp_path.glob(".rpsg-*")) == []
+    assert written(tmp_path).name == "trains"

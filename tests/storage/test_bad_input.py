@@ -113,6 +113,7 @@ CSV_FAULTS = [
     ("ragged after a long field", 'id,text\n1,"a\nb"\n%s\n', "line 4: the row has 1 field", "double quotes"),
     ("an open quote", 'id,text\n1,a\n2,"%s\n3,b\n', "row that begins on line 3 is not valid CSV", "quote"),
     ("text after a quote", 'id,text\n1,"a"%s\n', "row that begins on line 2 is not valid CSV", "twice"),
+    ("with spaces", 'id, text\n1, "great" book %s\n', "row that begins on line 2 is not valid CSV", "twice"),
 ]
 
 

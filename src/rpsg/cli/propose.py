@@ -73,7 +73,6 @@ def propose(
     topics = propose_topics(about, read_pack(folder), tools.writer, tools.embedder, size=size, seed=seed)
     grouped = headings(topics, tools.embedder)
     write_pack(folder, out, about, topics, grouped)
-    read_pack(out)
     screen = Screen.stdout()
     screen.heading(f"{len(topics)} topics under {len(grouped)} headings, in {out / 'topics.txt'}")
     screen.items(f"{heading}: {', '.join(members)}" for heading, members in grouped.items())

@@ -47,7 +47,7 @@ def descriptor_of(path: Path | str, flags: int, *, within: int | None = None) ->
 
 @contextmanager
 def file_errors(doing: str) -> Iterator[None]:
-    """Turn an OSError inside the block into a RunError with a hint. ``doing`` ends it ("write a.txt")."""
+    """Turn an OSError into a RunError with a hint; ``doing`` is the end of its sentence ("write a.txt")."""
     try:
         yield
     except OSError as error:
@@ -162,7 +162,7 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 
 def create_private(path: Path, content: bytes) -> None:
-    """Make a new file of mode 0600; if the disk refuses, none is left. After a crash it may be incomplete.
+    """Make a new file of mode 0600; if writing fails, no file is left. After a crash it may be incomplete.
 
     Raises:
         FileExistsError: something of that name, even a link, is there already.

@@ -47,8 +47,8 @@ PROBES = 6
 #: The number of rows in a block, whose rows are compared with each other; the number of rows compared at
 #: once; and the number of blocks that are read at once.
 BLOCK, PART, BLOCKS = 2_048, 256, 8
-#: How often all cells are searched in a large corpus, at least; at most twice as often. More searches, each
-#: for fewer rows, would take longer.
+#: How often all cells are searched in a large corpus: between this many times and twice as many. More
+#: searches, each for fewer rows, would take longer.
 SEARCHES = 8
 #: The share of the numbers of a row that are compared first: one in so many.
 HEAD = 3

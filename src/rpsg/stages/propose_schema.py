@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rpsg.disk.files import file_errors, nearest
+from rpsg.domains import read_pack
 from rpsg.errors import ModelError, UsageError
 from rpsg.plan import toml_value
 from rpsg.protocols import Message, Request
@@ -19,7 +23,6 @@ from rpsg.stages.rng import stream, text_seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     import numpy.typing as npt
 
@@ -39,6 +42,10 @@ MOST_TOKENS = 120
 #: How many topics share a heading, on average. ``docs/domain-packs.md`` recommends 8 to 14 headings.
 TOPICS_A_HEADING = 7
 BULLET = re.compile(r"^\s*(?:[-*\u2022]|\(?\d{1,3}[.):])\s*")
+#: The first line of a table of TOML, such as ``[[attributes]]``; a line of a list has quotes or a comma.
+TABLE = re.compile(r"^[ \t]*\[\[?[ \t]*[\w.-]+[ \t]*\]\]?[ \t]*(?:#.*)?$", re.MULTILINE)
+#: A string of TOML, in quotes of either kind.
+STRING = r"""(?:"{3}(?:[^\\]|\\[\s\S])*?"{3}|'{3}[\s\S]*?'{3}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')"""
 TOPIC = re.compile(r"[A-Za-z][\w ,'&/-]{2,49}")
 #: Example lines with their topics; each request has three, in a different order.
 SHOWN = (
@@ -212,20 +219,46 @@ def _groups(rows: Rows, count: int) -> list[npt.NDArray[np.int64]]:
 
 def write_pack(
     like: Path, target: Path, about: str, topics: Mapping[str, str], grouped: Mapping[str, Sequence[str]]
-) -> None:
-    """The pack of the folder ``like`` with other topics, in the new folder ``target``, which names it."""
-    target.mkdir(parents=True)
-    for file in sorted(p for p in like.iterdir() if p.suffix in (".toml", ".txt")):
-        body = file.read_text(encoding="utf-8")
-        if file.name == "pack.toml":
-            body = _named(body, target.name, about)
-        elif file.name == "topics.txt":
-            sections = (
-                f"# {heading}\n" + "".join(_line(topic, topics[topic]) for topic in members)
-                for heading, members in grouped.items()
-            )
-            body = "\n".join(sections)
-        (target / file.name).write_text(body, encoding="utf-8")
+) -> Pack:
+    """The pack of the folder ``like`` with other topics, in the new folder ``target``, which names it.
+
+    If it fails, nothing is left.
+
+    Raises:
+        UsageError: with these topics it is no pack.
+        RunError: a file cannot be read, or the new folder cannot be written.
+    """
+    where = target.absolute()
+    with (
+        file_errors(f"copy the pack {like} to {target}"),
+        TemporaryDirectory(prefix=".rpsg-", dir=nearest(where.parent)) as scratch,
+    ):
+        made = Path(scratch) / where.name
+        made.mkdir()
+        for file in (p for p in like.iterdir() if p.suffix in (".toml", ".txt") and p.is_file()):
+            (made / file.name).write_bytes(file.read_bytes())
+        old = (like / "pack.toml").read_text(encoding="utf-8-sig")
+        (made / "pack.toml").write_text(_named(old, where.name, about), encoding="utf-8")
+        sections = (
+            f"# {heading}\n" + "".join(_line(topic, topics[topic]) for topic in members)
+            for heading, members in grouped.items()
+        )
+        (made / "topics.txt").write_text("\n".join(sections), encoding="utf-8")
+        pack = _checked(made, like)
+        where.parent.mkdir(parents=True, exist_ok=True)
+        made.rename(where)
+    return pack
+
+
+def _checked(made: Path, like: Path) -> Pack:
+    try:
+        return read_pack(made)
+    except UsageError as error:
+        reason = error.message.replace(str(made), str(like))
+        raise UsageError(
+            f"The pack {like.name} cannot have other topics. {reason}",
+            hint="Copy the folder of that pack and edit it, or start from another one with --like.",
+        ) from None
 
 
 def _line(topic: str, description: str) -> str:
@@ -233,7 +266,12 @@ def _line(topic: str, description: str) -> str:
 
 
 def _named(pack: str, name: str, about: str) -> str:
-    for key, value in (("name", name), ("about", about), ("title", about)):
-        line = f"{key} = {toml_value(value)}".replace("\\", r"\\")  # ``re.sub`` interprets backslashes
-        pack = re.sub(rf'^{key} = ".*"$', line, pack, count=1, flags=re.MULTILINE)
-    return pack
+    """The text of a ``pack.toml`` with these values of three keys, above its first table."""
+    table = TABLE.search(pack)
+    end = table.start() if table else len(pack)
+    top = pack[:end]
+    for key, value in (("about", about), ("title", about), ("name", name)):
+        line = f"{key} = {toml_value(value)}"
+        found = re.search(rf"^[ \t]*{key}[ \t]*=[ \t]*{STRING}", top, flags=re.MULTILINE)
+        top = top[: found.start()] + line + top[found.end() :] if found else f"{line}\n{top}"
+    return top + pack[end:]
