@@ -16,7 +16,7 @@ from rpsg.audit.finding import Finding, Match, of_people, of_scores
 from rpsg.audit.run import audit, audit_subject, find_attacks
 from rpsg.audit.subject import Subject, subject_of
 from rpsg.errors import DataError
-from rpsg.testing.planted import subject, texts
+from rpsg.testing.planted import WORDS, subject, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -343,6 +343,19 @@ def test_what_is_as_near_to_the_reference_or_to_a_member_is_not_that_of_people_h
     again = [_paraphrased(text, other.split()) for text, other in zip(near, others[40:], strict=False)]
     assert not repeats_held_out(subject_of([*near, *corpus], [*again, *used], held))
     assert not repeats_held_out(subject_of([*near, *corpus], used, held, reference=again))
+
+
+@pytest.mark.parametrize(("copied", "verdict"), [(0, "no violation seen"), (40, "refuted")])
+def test_forms_that_everybody_fills_in_are_no_copies_of_people_held_out(copied: int, verdict: str) -> None:
+    """All are alike, so each person held out is also alike synthetic texts to which no member is nearest."""
+    asked = ("The item I bought was", "The thing I liked most", "What could be better is", "I would tell")
+    draw = np.random.default_rng(3)
+    rows = [
+        ". ".join(f"{question} {' '.join(draw.choice(WORDS, 3))}" for question in asked) for _ in range(1200)
+    ]
+    used, held, corpus = rows[:400], rows[400:800], rows[800:]
+    report = audit([*used[:copied], *corpus[copied:]], used, held, attacks=["copies", "near-copies"])
+    assert report.verdict == verdict, report.reason
 
 
 def test_a_corpus_of_one_text_refutes_nothing() -> None:

@@ -115,6 +115,27 @@ def test_a_corpus_that_is_mostly_in_other_letters_has_no_verdict() -> None:
     assert not is_in_another_language(subject_of(corpus[30:], rows[:200], rows[200:400]))
 
 
+@pytest.mark.parametrize("code", ["numbers", "emoji"])
+def test_a_corpus_without_letters_has_no_verdict(code: Literal["numbers", "emoji"]) -> None:
+    """It can have every member's text in a code that no attack reads."""
+    rows = texts(400, 4)
+    if code == "numbers":
+        coded = [" ".join(str(ord(sign)) for sign in row) for row in rows[:200]]
+    else:
+        coded = ["".join(chr(0x1F600 + ord(sign) % 64) for sign in row) for row in rows[:200]]
+    assert audit(coded, rows[:200], rows[200:], attacks=["copies", "near-copies"]).verdict == "not run"
+    assert is_in_another_language(subject_of([*coded, *rows[200:220]], rows[:200], rows[200:]))
+
+
+def test_numbers_in_the_texts_are_no_other_alphabet() -> None:
+    rows = texts(500, 4)
+    dated = [f"{row[:60]} 2024-01-31 12:30 (0123 456789)" for row in rows]
+    assert not is_in_another_language(subject_of(dated[400:], rows[:200], rows[200:400]))
+    assert not is_in_another_language(subject_of(rows[400:], dated[:200], dated[200:400]))
+    coded = [" ".join(str(ord(sign)) for sign in row) for row in rows]
+    assert not is_in_another_language(subject_of(coded[400:], coded[:200], coded[200:400]))
+
+
 def test_a_corpus_that_is_mostly_in_another_language_has_no_verdict() -> None:
     private, german = (in_the_language_of(pack, 400) for pack in ("clinical", "clinical-de"))
     others = in_the_language_of("food-reviews", 40)

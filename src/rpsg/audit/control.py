@@ -91,9 +91,8 @@ def is_in_another_language(subject: Subject) -> bool:
     """
     private = subject.texts[:FIRST]
     corpus = subject.synthetic[:: len(subject.synthetic) // FIRST + 1]
-    letters = _alphabets(corpus)
-    return _mostly_other(languages_of(private), languages_of(corpus), len(corpus)) or _mostly_other(
-        _alphabets(private), letters, sum(letters.values())
+    return _mostly_other(languages_of(private), languages_of(corpus), len(corpus)) or _is_in_other_letters(
+        _alphabets(private), _alphabets(corpus)
     )
 
 
@@ -101,17 +100,34 @@ def _mostly_other(private: Mapping[str, int], corpus: Mapping[str, int], size: i
     """Whether most of what is counted in the corpus is of no kind that is common in the private texts, and it
     is no small part of the ``size`` of the corpus, of which some may not be counted.
     """
-    known = {kind for kind, count in private.items() if count >= COMMON * sum(private.values())}
+    known = _common(private)
     total, same = sum(corpus.values()), sum(corpus[kind] for kind in known & corpus.keys())
     return bool(known) and same < MOST * total and total - same >= COMMON * size
 
 
+def _common(counted: Mapping[str, int]) -> set[str]:
+    return {kind for kind, count in counted.items() if count >= COMMON * sum(counted.values())}
+
+
+def _is_in_other_letters(private: Counter[str], corpus: Counter[str]) -> bool:
+    """Whether letters of the alphabets that are common in the private texts are at most half as common in
+    the corpus. Texts can also be written as numbers or emoji, without any letter.
+    """
+    known = _common({kind: count for kind, count in private.items() if kind})
+    before, now = (sum(texts[kind] for kind in known) for texts in (private, corpus))
+    return bool(known) and now * private.total() <= MOST * before * corpus.total()
+
+
 def _alphabets(texts: Iterable[str]) -> Counter[str]:
-    """The number of letters of each alphabet, by the first word of their names: LATIN, CYRILLIC, CJK, ..."""
+    """The number of letters of each alphabet, by the first word of their names: LATIN, CYRILLIC, CJK, ...
+
+    Digits, marks and symbols count as "". White space does not count.
+    """
     counted: Counter[str] = Counter()
     for letter, count in Counter(chain.from_iterable(texts)).items():
-        if letter.isalpha():
-            counted[unicodedata.name(letter, "").partition(" ")[0]] += count
+        if not letter.isspace():
+            kind = unicodedata.name(letter, "").partition(" ")[0] if letter.isalpha() else ""
+            counted[kind] += count
     return counted
 
 

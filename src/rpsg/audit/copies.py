@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 Hashes = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 #: The runs of characters of this many texts are in memory at once: several numbers for each character.
 BLOCK = 1000
@@ -156,7 +158,8 @@ def near_copies(subject: Subject) -> Finding:
 
     The twenty most similar pairs of members are kept for the owner's eyes.
     """
-    scores, nearest, _ = _nearest(subject)
+    found = _nearest(subject)
+    scores, nearest = found.scores, found.nearest
     worst = np.argsort(-np.where(subject.is_in[subject.owner], scores, -1.0), kind="stable")[:WORST]
     matches = tuple(Match(int(nearest[i]), int(i), float(scores[i])) for i in worst if scores[i] > 0)
     return of_scores("near-copies", subject, scores, matches=matches)
@@ -166,39 +169,48 @@ def repeats_held_out(subject: Subject) -> bool:
     """Whether so many people held out have copies in the corpus that copies of members prove no leak.
 
     A copy is a passage as in ``copies``, or a text that is ``ALIKE`` a synthetic one. A synthetic text that
-    is also alike a text of a member or of the reference does not count.
+    is also alike any text of a member or of the reference does not count: forms are alike, whoever filled
+    them in.
     """
     _, people, holders = _passages(subject)
     copied = np.zeros(subject.people, np.bool_)
     copied[people[holders == 1]] = True
-    inside, nearest = subject.is_in[subject.owner], _alike(*_nearest(subject))
-    public = _alike(*_nearest_of(subject, subject.reference))
-    not_their_own = np.concatenate([nearest[inside], public, [-1]])
-    copied[subject.owner[~np.isin(nearest, not_their_own)]] = True
+    private, public = _nearest(subject), _nearest_of(subject, subject.reference)
+    is_their_own = private.is_alike & ~(private.is_taken | public.is_taken)[private.nearest]
+    copied[subject.owner[is_their_own]] = True
     held_out = ~subject.is_in
     return bool((copied & held_out).sum() >= max(FEW_COPIES, COPIED * held_out.sum()))
 
 
-def _alike(scores: Floats, nearest: Ints, shared: Ints) -> Ints:
-    """The nearest synthetic text of each text if they are alike, else -1."""
-    return np.where((scores >= ALIKE) & (shared >= ALIKE_RUNS), nearest, -1)
-
-
-def _nearest(subject: Subject) -> tuple[Floats, Ints, Ints]:
-    """As ``_nearest_of``, for the private texts; kept, because an attack and a rule need it."""
-    return subject.memory.once("nearest", lambda: _nearest_of(subject, subject.texts))
-
-
-def _nearest_of(subject: Subject, texts: Sequence[str]) -> tuple[Floats, Ints, Ints]:
+@dataclass(frozen=True, slots=True)
+class _Nearest:
     """For each text its similarity to the most similar synthetic text, that text (-1 if none shares a run of
-    three words), and the number of runs that both have.
+    three words), and whether the two are alike; and which synthetic texts are alike a text that counts.
+    """
+
+    scores: Floats
+    nearest: Ints
+    is_alike: Bools
+    is_taken: Bools
+
+
+def _nearest(subject: Subject) -> _Nearest:
+    """As ``_nearest_of``, for the private texts, of which those of members count; kept, because an attack and
+    a rule need it.
+    """
+    inside = subject.is_in[subject.owner]
+    return subject.memory.once("nearest", lambda: _nearest_of(subject, subject.texts, inside))
+
+
+def _nearest_of(subject: Subject, texts: Sequence[str], counts: Bools | None = None) -> _Nearest:
+    """The synthetic texts that are similar to these texts. ``counts``: those that count, else all.
 
     Exact and without a matrix of all pairs: each text is compared only with those synthetic texts that share
     a run with it.
     """
     numbers, lengths, holders, begins = subject.memory.once("shingles", lambda: _holders(subject.synthetic))
-    scores = np.zeros(len(texts))
-    nearest, runs = np.full(len(texts), -1), np.zeros(len(texts), np.int64)
+    scores, nearest = np.zeros(len(texts)), np.full(len(texts), -1)
+    is_alike, is_taken = np.zeros(len(texts), np.bool_), np.zeros(len(lengths), np.bool_)
     for index, text in enumerate(texts):
         own = _shingles(words(text))
         held = [
@@ -208,8 +220,13 @@ def _nearest_of(subject: Subject, texts: Sequence[str]) -> tuple[Floats, Ints, I
             shared = np.bincount(np.concatenate(held), minlength=len(lengths))
             similar = shared / (lengths + len(own) - shared)
             best = int(similar.argmax())
-            scores[index], nearest[index], runs[index] = similar[best], best, shared[best]
-    return scores, nearest, runs
+            scores[index], nearest[index] = similar[best], best
+            if similar[best] >= ALIKE:
+                alike = (similar >= ALIKE) & (shared >= ALIKE_RUNS)
+                is_alike[index] = alike[best]
+                if counts is None or counts[index]:
+                    is_taken |= alike
+    return _Nearest(scores, nearest, is_alike, is_taken)
 
 
 def _holders(texts: Sequence[str]) -> tuple[dict[str, int], Ints, Ints, Ints]:

@@ -32,6 +32,8 @@ SPACELESS = (
 )
 #: Combining marks that belong to emoji and symbols, not to letters.
 _NO_LETTER_S = frozenset(map(chr, (*range(0x20D0, 0x2100), *range(0xFE00, 0xFE10))))
+#: More marks than a letter has in any language, and the bound of the stream-safe form of Unicode.
+MOST_MARKS = 30
 #: Parts of Korean letters: they are no marks, and become one letter when they are composed.
 _JAMO = "\u1100-\u11ff"
 _SPACELESS_LETTER = re.compile(rf"[{SPACELESS}]")
@@ -76,9 +78,19 @@ def is_spaceless(word: str) -> bool:
 
 def composed(text: str) -> str:
     """The text in the form in which a letter and its accent are one character, if such a character exists
-    (NFC).
+    (NFC). Of marks in a row only the first ``MOST_MARKS`` are kept, because the form sorts them in quadratic
+    time.
     """
+    if any(map(unicodedata.combining, text[MOST_MARKS :: MOST_MARKS + 1])):  # else no run is longer
+        text = _piled().sub(r"\1", text)
     return unicodedata.normalize("NFC", text)
+
+
+@cache
+def _piled() -> re.Pattern[str]:
+    """More than ``MOST_MARKS`` marks in a row, of those that are sorted; the first ones are a group."""
+    mark = f"[{''.join(sign for sign in map(chr, range(0x300, 0x20000)) if unicodedata.combining(sign))}]"
+    return re.compile(rf"({mark}{{{MOST_MARKS}}}){mark}+")
 
 
 @dataclass(frozen=True, slots=True)
