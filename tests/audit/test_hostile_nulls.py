@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tests.audit.alarms import raises_alarm
 
 from rpsg.audit.run import find_attacks
-from rpsg.audit.subject import NotRunError, subject_of
+from rpsg.audit.subject import subject_of
 from rpsg.testing.planted import WORDS, texts
 
 if TYPE_CHECKING:
@@ -85,14 +86,6 @@ def test_chance_that_looks_like_a_leak_raises_five_alarms_in_a_hundred_at_most(
 ) -> None:
     attacks, alarms = find_attacks(CHEAP), 0
     for seed in range(CASES):
-        case = made(np.random.default_rng(seed))
-        case = replace(case, level=0.05 / len(attacks))
-        bounds = [0.0]
-        for attack in attacks.values():
-            try:
-                bounds.append(attack(case).epsilon_lower or 0.0)
-            except NotRunError:
-                continue
-        assert len(bounds) > 5
-        alarms += max(bounds) > 0.0
+        case = replace(made(np.random.default_rng(seed)), level=0.05 / len(attacks))
+        alarms += raises_alarm(case, attacks, least=4)
     assert alarms <= MOST, alarms

@@ -227,6 +227,13 @@ def test_what_is_wrong_in_a_pack_is_named(folder: Path, before: str, after: str,
     assert said in caught.value.message
 
 
+def test_a_list_of_topics_from_an_editor_that_adds_a_byte_order_mark_is_read(folder: Path) -> None:
+    topics, wanted = folder / "topics.txt", "# Drinks\ntea\ncoffee\n\n# Food\nbread\n"
+    change(folder, 'kind = "nearest"', 'kind = "nearest"\nfile = "topics.txt"')
+    topics.write_text(wanted, encoding="utf-8-sig")
+    assert read_pack(folder).attribute("topic").groups == {"Drinks": ("tea", "coffee"), "Food": ("bread",)}
+
+
 @pytest.mark.parametrize("file", ["pack.toml", "system.txt", "candidate.txt"])
 def test_a_missing_file_is_named(folder: Path, file: str) -> None:
     (folder / file).unlink()

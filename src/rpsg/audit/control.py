@@ -97,8 +97,8 @@ def is_in_another_language(subject: Subject) -> bool:
 
 
 def _mostly_other(private: Mapping[str, int], corpus: Mapping[str, int], size: int) -> bool:
-    """Whether most of what is counted in the corpus is of no kind that is common in the private texts, and it
-    is no small part of the ``size`` of the corpus, of which some may not be counted.
+    """Whether most of what is counted in the corpus is of no kind that is common in the private texts, and
+    that is at least a tenth of the whole corpus, which has ``size`` texts.
     """
     known = _common(private)
     total, same = sum(corpus.values()), sum(corpus[kind] for kind in known & corpus.keys())

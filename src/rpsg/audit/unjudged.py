@@ -25,7 +25,7 @@ def unjudged(subject: Subject) -> Iterator[str]:
     if count := _of_reference(subject):
         yield (
             f"The corpus and the reference both have passages of fifty characters by {count:,} of the "
-            "people. These count as public: whether the corpus has them from these people was not tested."
+            "people. They count as public, so the audit did not test whether they came from these people."
         )
     if count := _left_out(subject):
         yield (

@@ -40,7 +40,7 @@ def _read_values(folder: Path, attribute: dict[str, object]) -> dict[str, object
     describe = str(attribute.get("describe", "{value}"))
     values, descriptions, groups = list[str](), list[str](), dict[str, list[str]]()
     heading = ""
-    for line in map(str.strip, path.read_text(encoding="utf-8").splitlines()):
+    for line in map(str.strip, path.read_text(encoding="utf-8-sig").splitlines()):
         if line.startswith("#"):
             heading = heading if line.startswith("##") else line[1:].strip()
         elif line:

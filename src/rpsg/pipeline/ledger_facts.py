@@ -158,7 +158,7 @@ def _public_inputs(made: Made) -> Iterator[PublicInput]:
         yield PublicInput("audit_holdout", role)
     if plan.data.audit_canaries and method.reads_private:
         drawn = plan.data.audit_canaries
-        role = f"{drawn} invented texts, of which a coin decided whether each was counted as a person"
+        role = f"{drawn} invented texts; a coin decided for each whether it was counted as a person"
         yield PublicInput("audit_canaries", f"{role}; noisy counts include them")
     if shards := plan.data.shards:
         who = "people" if plan.data.user else "rows"

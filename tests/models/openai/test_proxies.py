@@ -7,11 +7,12 @@ import socket
 import ssl
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.models.openai.asks import ASK
+from tests.models.openai.refusing_proxy import refusing
 
 from rpsg.errors import ModelError
 from rpsg.models.openai.proxy import Proxy, proxy_for
@@ -21,7 +22,7 @@ from rpsg.models.server_hints import hint_for
 from rpsg.plan import ServerSection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 HOST = "api.example.org"
@@ -31,35 +32,6 @@ HOST = "api.example.org"
 def without_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
-
-
-@contextmanager
-def proxy(status: int) -> Iterator[int]:
-    """The port of a proxy that answers every CONNECT with this status."""
-    ready, leave, ports = threading.Event(), asyncio.Event(), []
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 %d Status\r\nContent-Length: 0\r\n\r\n" % status)
-        writer.close()
-
-    async def serve() -> None:
-        server = await asyncio.start_server(talk, "127.0.0.1", 0)
-        ports.append(server.sockets[0].getsockname()[1])
-        ready.set()
-        async with server:
-            await leave.wait()
-
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
-    thread.start()
-    ready.wait()
-    try:
-        yield ports[0]
-    finally:
-        loop.call_soon_threadsafe(leave.set)
-        thread.join()
-        loop.close()
 
 
 def asked() -> str:
@@ -74,7 +46,7 @@ def asked() -> str:
 def test_a_proxy_that_refuses_ends_the_run_with_what_to_do(
     monkeypatch: pytest.MonkeyPatch, status: int, hint: str
 ) -> None:
-    with proxy(status) as port:
+    with refusing(status) as (port, _):
         monkeypatch.setenv("HTTPS_PROXY", f"http://me:passing-word@127.0.0.1:{port}")
         with pytest.raises(ModelError, match=f"proxy.*{HOST}:443.*HTTP {status}") as refused:
             asked()
@@ -83,7 +55,7 @@ def test_a_proxy_that_refuses_ends_the_run_with_what_to_do(
 
 
 def test_a_proxy_that_fails_or_is_not_there_is_named_as_the_cause(monkeypatch: pytest.MonkeyPatch) -> None:
-    with proxy(502) as port:
+    with refusing(502) as (port, _):
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
         reason = asked()
     assert "through the proxy" in reason

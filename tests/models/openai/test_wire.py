@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.models.openai.asks import ASK
 from tests.models.openai.faulty import FaultyServer, answer
+from tests.models.openai.refusing_proxy import refusing
 
 from rpsg.errors import ModelError
 from rpsg.models.openai.endpoint import Address
@@ -238,32 +239,11 @@ def test_an_authority_of_ones_own_is_trusted_where_it_is_named(
 
 
 @pytest.fixture
-def proxy(secure: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """A proxy that the environment names; the lines that it was asked with. It lets nobody through."""
-    lines: list[str] = []
-    ready, leave = threading.Event(), asyncio.Event()
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        lines.extend((await reader.readuntil(b"\r\n\r\n")).decode().splitlines())
-        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
-        writer.close()
-
-    async def serve() -> None:
-        server = await asyncio.start_server(talk, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
+    with refusing(403) as (port, lines):
         monkeypatch.setenv("HTTPS_PROXY", f"http://me:word@127.0.0.1:{port}")
-        ready.set()
-        async with server:
-            await leave.wait()
-
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
-    thread.start()
-    ready.wait()
-    yield lines
-    loop.call_soon_threadsafe(leave.set)
-    thread.join()
-    loop.close()
+        yield lines
 
 
 def test_a_proxy_is_asked_for_a_way_through_and_told_nothing_else(proxy: list[str]) -> None:

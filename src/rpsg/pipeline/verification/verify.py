@@ -45,7 +45,7 @@ SIGNED = "signature"
 AUDIT_FITS = "the published audit fits the release"
 OPINION = "every epsilon again, by another accountant"
 UNKNOWN_SIGNER = "whose key signed the release: compare the fingerprint, or name the key with --key"
-UNSIGNED = "who made the release: nobody signed it, and one from invented data passes the same checks"
+UNSIGNED = "who made the release: nobody signed it, and one made from invented data would pass too"
 REGENERATE = "the writer writes the same texts again"
 FROM_SEEDS = (
     (
@@ -55,9 +55,7 @@ FROM_SEEDS = (
     "that the rows are synthetic at all: the operator could have put others in their place",
 )
 OTHER_PARQUET = f"that {PARQUET}, written by another version of pyarrow, contains nothing but its table"
-FROM_VOTERS = (
-    "that the voters' noisy answers are those that were drawn, because the rows do not follow from them",
-)
+FROM_VOTERS = ("that the voters' noisy answers are those that were drawn: nothing in the rows can show this",)
 #: A release of fewer texts is checked by one process: starting others would take longer than they save.
 MANY_TEXTS = 5000
 #: The most processes that start without a setting: more of them would hardly be faster.
