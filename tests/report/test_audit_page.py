@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rpsg.audit.report import AuditReport
     from rpsg.protocols import Request
 
-FEW = ("near-copies", "copies", "refer", "extraction", "identities")
+FEW = ("near-copies", "copies", "refer", "extraction", "names")
 
 
 @pytest.fixture(scope="module")
@@ -66,14 +66,14 @@ def test_the_page_says_the_verdict_why_and_what_was_claimed(leaky: AuditReport) 
 def test_every_attack_has_a_row_and_those_that_did_not_run_a_reason(leaky: AuditReport) -> None:
     page = page_of(leaky)
     found = {row[0]: row for row in rows(page, "What each attack found")}
-    about = {name + built_in("attacks")[name][1]: name for name in FEW if name != "identities"}
+    about = {name + built_in("attacks")[name][1]: name for name in FEW if name != "names"}
     assert found.keys() == about.keys()
     found = {about[told]: row for told, row in found.items()}
     assert found["extraction"][1] == "refuted"
     assert found["extraction"][3] == "3 of 3"
     assert re.fullmatch(r"\d+\.\d\s% \(\d+\.\d\s% to \d+\.\d\s%\)", found["refer"][5])
     assert len(found["refer"]) == 7, "0.1 % of a hundred people is nobody, so no column is about it"
-    assert leaky.finding("identities").reason in page.text
+    assert leaky.finding("names").reason in page.text
 
 
 def test_an_audit_that_does_not_count_has_its_reasons_and_no_empty_table(leaky: AuditReport) -> None:

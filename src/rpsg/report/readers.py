@@ -105,7 +105,7 @@ def _cost(release: Release) -> Iterator[Child]:
     asked, pool, calls = len(release.mechanisms), release.pool, release.calls
     yield joined(f"Method {release.plan.method.name}, with the domain pack ", isolate(release.pack.name), ".")
     if release.is_seeded:
-        yield "Models read private text without any protection by noise. See the claim."
+        yield "Models read private text without the protection of noise. See the claim."
     if release.is_private:
         epsilon = not_below(release.claim["epsilon"])
         yield f"Privacy budget: \u03b5 = {epsilon}, spent on {counted(asked, 'noisy answer')}."
@@ -126,12 +126,12 @@ def _claimed(release: Release) -> Iterator[Child]:
     is_user, voters = unit["unit"] == "user", claim["type"] == "voters_only_dp"
     of = ("voter" if voters else "person") if is_user else ("row of a voter" if voters else "row")
     whole = ", with all their rows" if is_user else ", not each person"
-    other = f"with another {of} instead"
+    cases = f"the data with one {of} and the same data with another {of} instead"
     if unit["adjacency"] == "add_remove":
-        other = "without them" if is_user else "without it"
+        cases = f"the data with and without one {of}"
     if voters:
         yield "Only voters are protected. The records of seed donors are not."
-    yield f"The claim protects each {of}{whole}. It compares data with one {of} and the same data {other}."
+    yield f"The claim protects each {of}{whole}. It compares {cases}."
     if release.egress:
         others = hosts(release.egress)
         sent = joined("Data were sent to ", isolate(", ".join(others)), ".")
