@@ -63,7 +63,8 @@ def notes(in_a_folder: Path) -> list[str]:
     rng, lines, marks = random.Random(4), [table.splitlines()[0]], []
     for i in range(900):
         department = rng.choice(list(SEEN))
-        patient, date = f"88{i % 450:04}77", f"{rng.randint(1, 28):02}.0{rng.randint(1, 9)}.1987"
+        # With a hyphen, as on the page: eight digits alone also occur by chance among a release's numbers.
+        patient, date = f"88-{i % 450:04}77", f"{rng.randint(1, 28):02}.0{rng.randint(1, 9)}.1987"
         who = rng.choice(["Mr Müller", "Mrs Ångström"])
         note = f"{who}, {rng.randint(2, 90)}: {rng.choice(SEEN[department])}."
         lines.append(f'{patient};{date};{department};"{note}"')
