@@ -16,6 +16,8 @@ SHORT = {
     "RPSG_PAPER__SEED_WORDS": "80",
     "RPSG_PAPER__SENTIMENT_ATTEMPTS": "1",
 }
+#: The same with one summary for each record, for the runs that would take more than an hour of a core.
+SINGLE = {**SHORT, "RPSG_PAPER__CANDIDATES": "1"}
 #: The shortest texts that are still summaries; there is one for each record.
 SHORTER = {
     "RPSG_PAPER__CANDIDATES": "1",
@@ -45,14 +47,14 @@ RUNS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     ),
     "paper, canaries": (
         ("audit-run", "few.jsonl", *HALF, *WRITER, *CANARIES, "100", "--method", "paper", "--size", "70"),
-        {**SHORT, "RPSG_PAPER__COSINE_RETAIN": "1", "RPSG_PAPER__NLL_PERCENTILE": "0"},
+        {**SINGLE, "RPSG_PAPER__COSINE_RETAIN": "1", "RPSG_PAPER__NLL_PERCENTILE": "0"},
     ),
     "split": (
         (
             *("run", "posts.jsonl", *HALF, *WRITER, *CANARIES, "100"),
             *("--method", "split", "--size", "40", "--oversample", "1.5"),
         ),
-        {**SHORT, "RPSG_SPLIT__DONORS": "0.4"},
+        {**SINGLE, "RPSG_SPLIT__DONORS": "0.4"},
     ),
     "augpe": (
         ("run", "posts.jsonl", *HALF, *WRITER, *CANARIES, "100", "--method", "augpe", "--size", "30"),
