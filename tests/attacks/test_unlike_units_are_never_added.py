@@ -168,7 +168,7 @@ def test_a_run_that_reads_records_without_a_bound_is_repeated_by_every_later_tot
         data, method={"name": method}, data={"account": "reviews"}, paper={"min_tokens": 0, "seeds": 30}
     )
     first = lab.run(seeded, "seeded")
-    sentence = f"1 run of the method {method} read records of this account without any bound"
+    sentence = f"1 run of the method {method} read texts of this account without any bound"
     plan, notes = lab.plan(data, data={"account": "reviews"}), Notes()
     assert any(sentence in line for line in api.preview(plan).warnings)
     later = lab.run(plan, "later", progress=notes)

@@ -87,7 +87,7 @@ def test_a_caution_about_unbounded_reading_stands_with_the_figures(rpsg: Rpsg) -
     account().charge("a", "run", "votes", 0.2, 0.0)
     account().read_without_bound("another", "paper")
     page = " ".join(rpsg("budget").out.split())
-    assert "1 run of the method paper read records of this account without any bound" in page
+    assert "1 run of the method paper read texts of this account without any bound" in page
 
 
 def test_the_cells_of_a_comparison_are_one_line_for_each_corpus(rpsg: Rpsg) -> None:

@@ -47,7 +47,7 @@ def test_with_a_summarizer_no_private_text_is_in_a_prompt(lab: Lab) -> None:
     assert {line["model"]: line["carries"] for line in run.ledger["egress"]}[
         "fake-writer"
     ] == "abstracted_private"
-    assert "Abstracted text" in run.ledger["claim"]["text"]
+    assert "Abstracts of private texts were sent to" in run.ledger["claim"]["text"]
 
 
 class Remote(FakeWriter):

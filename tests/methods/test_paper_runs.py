@@ -106,7 +106,7 @@ def test_anyone_can_check_the_release_and_is_told_what_only_the_operator_can(don
     found = api.verify(done.release)
     assert not found.claims
     assert found.ok
-    assert any("made from private records" in line for line in found.cannot_show)
+    assert any("made from private texts" in line for line in found.cannot_show)
 
 
 def test_a_ledger_with_an_epsilon_is_refused(done: Run, tmp_path: Path) -> None:

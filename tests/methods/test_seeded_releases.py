@@ -213,7 +213,7 @@ def test_words_about_rows_are_true_for_rows_from_records(made: dict[str, Run], n
     for file in ("README.md", "croissant.json", "report.html"):
         told = (release / file).read_text(encoding="utf-8")
         assert "number of the row in this file" in told, file
-        assert "of the private record that it was made from" in told, file
+        assert "of the private text that it was made from" in told, file
         for false in (
             "the run that wrote it",
             "one to each",
@@ -222,7 +222,7 @@ def test_words_about_rows_are_true_for_rows_from_records(made: dict[str, Run], n
             "card it was",
         ):
             assert false not in told, (file, false)
-    whose = "a seed donor" if name == "split" else "a private record"
+    whose = "a seed donor" if name == "split" else "a private text"
     assert whose in (release / "report.html").read_text(encoding="utf-8")
 
 

@@ -71,7 +71,7 @@ def test_with_everybody_on_the_list_there_is_nobody_to_vote_and_still_a_release(
 def test_without_a_donor_nothing_is_paid(lab: Lab, names: list[str], text: str) -> None:
     rows = [row if row["user"] != "person-1" else {**row, "text": text} for row in lab.rows(200)]
     plan = lab.plan(lab.file(rows), **SPLIT, split={"donor_list": listing(lab, names)})
-    with pytest.raises(InfeasibleError, match="No donor has a record with words") as caught:
+    with pytest.raises(InfeasibleError, match="No donor has a text with words") as caught:
         lab.run(plan)
     assert "donor_list" in caught.value.hint
     assert spent(plan) == 0

@@ -222,7 +222,7 @@ def test_a_preview_and_the_run_agree_on_noise_and_number_of_texts(lab: Lab) -> N
     }
     assert (shown.candidates, shown.llm_calls) == (60, 68)
     assert len(writer.requests) >= 60
-    assert shown.claim.startswith("Adding or removing one user with all rows")
+    assert shown.claim.startswith("Adding or removing one person with all rows")
     assert shown.cells == 24
 
 

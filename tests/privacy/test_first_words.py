@@ -14,7 +14,7 @@ from rpsg.privacy.first_words import as_in, page_as_in, pairs, translation
 PAIRS = [*pairs("everywhere"), *pairs("page")]
 #: What the code computes in the middle of a sentence.
 _COMPUTED = re.compile(
-    r"\{\d\}|`[^`]*`|\b(?:ledger\.json|contains?|repeats?|itself|themselves|its|their|\d+)\b"
+    r"\{\d\}|`[^`]*`|\b(?:ledger\.json|contains?|repeats?|itself|themselves|its|their|person|people|rows?|\d+)\b"
 )
 
 

@@ -14,7 +14,7 @@ from rpsg.errors import PrivacyError
 from rpsg.privacy.claims import MACHINE, NOT_PRIVATE, PrivacyUnit, assumptions, claim_text, paper_claim_text
 from rpsg.privacy.commitment import commit_to, content_digest
 from rpsg.privacy.facts import Egress, Facts, Output, PublicInput, UnprotectedFlow
-from rpsg.privacy.first_words import as_in
+from rpsg.privacy.first_words import as_in, shown_claim
 from rpsg.privacy.gaussian import epsilon_of
 from rpsg.privacy.ledger import build_private_ledger, build_public_ledger, new_free
 from rpsg.privacy.private import Private, open_private
@@ -46,9 +46,9 @@ def test_a_strict_run_claims_its_target_end_to_end(run: Run, facts: Facts) -> No
 def test_the_claim_in_words_names_unit_relation_and_groups(run: Run, facts: Facts) -> None:
     text = built(run, facts)["claim"]["text"]
     assert "(epsilon 2, delta 1e-06)-differentially private" in text
-    assert "adding or removing all rows of one user (at most 1 of them is used)" in text
-    assert re.search(r"Groups of users have epsilon [\d.]+ and delta [\d.e-]+ for 2 users, epsilon", text)
-    assert "For replacing one user, epsilon is 2.9" in text
+    assert "adding or removing all rows of one person (at most 1 of them is used)" in text
+    assert re.search(r"Groups of people have epsilon [\d.]+ and delta [\d.e-]+ for 2 people, epsilon", text)
+    assert "For replacing one person, epsilon is 2.9" in text
 
 
 def test_a_run_by_rows_says_one_row_not_one_person(run: Run, facts: Facts) -> None:
@@ -275,11 +275,15 @@ def test_a_user_with_several_rows_is_told_how_many_are_used() -> None:
         "attack": {"auc": 0.56789},
     }
     text = claim_text(claim, unit)
-    assert "replacing all rows of one user (at most 5 of them are used)" in text
-    assert "Groups of users have epsilon 2.346 and delta 1e-06 for 2 users." in text
+    assert "replacing all rows of one person (at most 5 of them are used)" in text
+    assert "Groups of people have epsilon 2.346 and delta 1e-06 for 2 people." in text
     none = claim_text({**claim, "epsilon_group": {}, "delta_group": {}}, unit)
-    assert "For groups of users, epsilon is unbounded." in none
-    assert "Groups of . " in as_in("0.1.0", none)
+    assert "For groups of people, epsilon is unbounded." in none
+    then = as_in("0.1.0", none)
+    assert "Groups of . " in then
+    told = shown_claim({"claim": {"text": then}, "privacy_unit": unit})
+    assert "epsilon 1. For groups of people, epsilon is unbounded. Whoever" in told
+    assert shown_claim({"claim": {"text": none}, "privacy_unit": unit}) == none
     assert "AUC of at most 0.568" in text
     assert assumptions(unit)[0]["id"] == "A1"
 
@@ -296,7 +300,7 @@ def test_numbers_in_a_claim_are_never_rounded_down(value: float) -> None:
         "delta_group": {"2": value},
         "attack": {"auc": value},
     }
-    told = re.findall(r"\d[\d.]*(?:e-\d+)?", claim_text(claim, unit).replace("for 2 records", ""))
+    told = re.findall(r"\d[\d.]*(?:e-\d+)?", claim_text(claim, unit).replace("for 2 rows", ""))
     numbers = [float(t.rstrip(".")) for t in told]
     assert len(numbers) == 6
     assert all(n >= value for n in numbers)

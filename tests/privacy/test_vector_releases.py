@@ -126,7 +126,7 @@ def test_the_ledger_has_golden_numbers(sketching: Run, facts: Facts) -> None:
     assert (line["sigma"], line["sensitivity2"], line["dim"]) == (292.917808, 16384, DIM)
     assert line["sens"] == {"rule": "S6_bounded_vector", "k": 1, "w": 128, "c": 1}
     assert ledger["claim"]["epsilon_replace_one"] == pytest.approx(4.2567308, rel=1e-7)
-    assert "For replacing one user, epsilon is 4.257." in ledger["claim"]["text"]
+    assert "For replacing one person, epsilon is 4.257." in ledger["claim"]["text"]
     assert sketching.budget.sha256() == PLAN_SHA256
 
 

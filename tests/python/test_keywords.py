@@ -160,7 +160,7 @@ def test_a_data_frame_is_previewed_with_the_keywords_of_its_run() -> None:
     given: dict[str, Any] = {"text": "note", "user": "who", "writer": "fake", "embedder": "fake"}
     found = rpsg.preview(rows, account="ward 7", **given)
     assert found.epsilon == pytest.approx(2.0, abs=0.01)
-    assert "one user" in found.claim
+    assert "one person" in found.claim
     with pytest.raises(UsageError, match="privacy account"):
         rpsg.preview(rows, **given)
 

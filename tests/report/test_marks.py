@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from rpsg.records import Candidate, Card, Pool
 from rpsg.report.front import MOST_CHARACTERS, excerpt
 from rpsg.report.marks import Marks
 from rpsg.report.page import report
+from rpsg.textstats.first_names import FIRST_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +22,14 @@ if TYPE_CHECKING:
 
 #: Texts beside the one that is looked at: they show which words are also written small.
 BESIDE = ("Great tea, and the box was fine. My son likes it.", "The coffee was stale, so i sent it back.")
+
+
+ALSO_WORDS = (
+    "april art august austin basil bill candy carol chance cherry crystal daisy dallas dawn dean drew earl "
+    "eve faith florence frank gene georgia ginger grace grant guy holly hope iris ivy jasmine joy june lance "
+    "lily mark may melody miles olive paris pat pearl penny ray rich rob rose rosemary ruby sage sandy sue "
+    "summer violet virginia will"
+)
 
 
 def marked(text: str, language: str = "en") -> list[str]:
@@ -39,6 +49,9 @@ def marked(text: str, language: str = "en") -> list[str]:
         ("Dear Barnaby Miller, you said: My Barnaby!", ["Barnaby Miller", "Barnaby"]),
         ("We ship to the United States. The states pay.", ["United States"]),
         ("Write to [EMAIL] for a refund.", ["[EMAIL]"]),
+        ("Sarah bought it. Maria Alvarez did, too!", ["Sarah", "Maria Alvarez"]),
+        ("Thomas and I drink it, and john too.", ["Thomas"]),
+        ("It was cold.\nKarin's cup was not.", ["Karin"]),
     ],
 )
 def test_names_dates_and_what_was_scrubbed_are_marked(text: str, found: list[str]) -> None:
@@ -54,10 +67,17 @@ def test_names_dates_and_what_was_scrubbed_are_marked(text: str, found: list[str
         "The best Italian sauce, on a Monday.",
         "I said hello, Patient: it hurts, Doctor: where?",
         "What a taste.\nNever again.\n- Stale",
+        "Mark my words. Rose tea is best. Will they ship? April was wet. Grace is all.",
     ],
 )
 def test_beginnings_of_sentences_titles_and_prices_are_not(text: str) -> None:
     assert marked(text) == []
+
+
+def test_first_names_that_are_other_words_of_english_are_not_in_the_list() -> None:
+    """They would be marked wherever a sentence begins with that word."""
+    assert not FIRST_NAMES & {word.capitalize() for word in ALSO_WORDS.split()}
+    assert all(re.fullmatch("[A-Z][a-z]+", name) for name in FIRST_NAMES), "another spelling is never found"
 
 
 def test_where_other_words_have_capitals_too_only_dates_and_titles_are_marked() -> None:
@@ -105,7 +125,7 @@ def test_names_in_a_text_from_a_private_record_are_not_called_invented(
     release_of: Callable[[str], Release],
 ) -> None:
     words = read_page(report(of(release_of("paper"), "my friend Barnaby came"))).text
-    assert "They may come from a private record or be invented" in words
+    assert "They may come from a private text or be invented" in words
     assert "Take them as invented" not in words
 
 

@@ -162,7 +162,7 @@ def test_where_nothing_is_promised_no_epsilon_is_printed(release_of: Releases, n
 
 def test_split_mode_says_at_once_who_is_not_protected(release_of: Releases) -> None:
     first = section(read_page(report(release_of("split"))), "facts")
-    assert "The records of seed donors are not." in first.text
+    assert "The texts of seed donors are not." in first.text
 
 
 def test_a_seeded_release_tells_no_number_that_was_made_from_private_texts(release_of: Releases) -> None:
@@ -273,7 +273,7 @@ def test_the_public_page_shows_which_sentiment_the_texts_stand_with(release_of: 
     ]
     assert len(picture_of(tree, "Synthetic texts by sentiment").all("rect")) == 3
     said = (
-        "of the record that a text was made from"
+        "of the private text that a text was made from"
         if release.is_seeded
         else "that the prompt of a text asked for"
     )

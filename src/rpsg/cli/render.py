@@ -203,7 +203,7 @@ def _to_allow(run: Run) -> list[str]:
     """The options that let a verifier load the plug-ins of this run.
 
     A verifier never needs the writer, because its replies are in the release. For a release that was
-    written from private records, only the method is needed.
+    written from private texts, only the method is needed.
     """
     loaded = {"method"}
     if run.ledger.get("reads") in {"nothing", "noisy_answers"}:

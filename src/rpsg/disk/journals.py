@@ -92,7 +92,7 @@ class Journal:
     def append(self, event: str, **facts: object) -> None:
         """Write one event; it is on the disk when this returns.
 
-        Events have no time stamps: the differences would reveal how long private records took, and so the
+        Events have no time stamps: the differences would reveal how long private texts took, and so the
         number and the length of the records. Facts are names, public settings and outputs of mechanisms,
         never anything counted or copied from the private corpus.
 

@@ -33,7 +33,7 @@ class Strict(BaseModel):
 class Attribute(Strict):
     """One property in which the texts differ.
 
-    ``kind`` says how a private record gets its value, always by a public per-record rule: ``label`` (the
+    ``kind`` says how a private text gets its value, always by a public per-record rule: ``label`` (the
     declared column), ``nearest`` (closest description by embedding), ``sentiment`` (a classifier), ``words``
     (word-count bucket), ``column`` (a column beside the text: only a run adds these attributes). A ``free``
     attribute is never read from private data: its values are drawn uniformly, only to vary the prompts. With
@@ -182,7 +182,7 @@ class Pack(Strict):
 
     @property
     def schema_sha256(self) -> str:
-        """SHA-256 of everything that decides how private records are counted; prompts do not decide this."""
+        """SHA-256 of everything that decides how private texts are counted; prompts do not decide this."""
         counted = [
             [a.name, a.kind, a.values, a.describe, a.descriptions, a.edges, a.groups]
             for a in self.attributes

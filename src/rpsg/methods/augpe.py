@@ -110,7 +110,7 @@ def _codes(pack: Pack, standing: Sequence[Candidate]) -> Counts:
 
 
 def _vote(job: Job, pack: Pack, standing: Sequence[Candidate], rows: Rows, iteration: int) -> Counts:
-    """Noisy votes for each candidate: private records vote within their label, as published."""
+    """Noisy votes for each candidate: private texts vote within their label, as published."""
     planned = paid(job).releases[iteration]
     asked = Query.of(planned, f"votes for the {planned.k} nearest candidates", len(standing))
     vectors = np.stack([rows[c.id] for c in standing])

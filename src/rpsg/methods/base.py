@@ -57,7 +57,7 @@ OF_DRAFTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The models of a run. Those after the scorer are for methods that read private records.
+    """The models of a run. Those after the scorer are for methods that read private texts.
 
     Fields have the names of these roles in plans and ledgers, which spell recogniser and summariser with s.
     """
@@ -135,7 +135,7 @@ class Method:
         nothing          only public inputs; it is given neither the data nor their path
         noisy_answers    only the kernel's noisy answers; the release claims differential privacy
         donors           records of donors as seeds, and noisy answers about everybody else, the voters
-        records          private records; the release claims nothing
+        records          private texts; the release claims nothing
 
     Attributes:
         name: what is typed after ``--method``.
@@ -273,7 +273,7 @@ class Method:
 
     @property
     def has_seeds(self) -> bool:
-        """Whether its seeds are private records, of everybody or of donors."""
+        """Whether its seeds are private texts, of everybody or of donors."""
         return self.reads in {"donors", "records"}
 
     @property

@@ -84,7 +84,7 @@ def cautions(plan: Plan) -> tuple[str, ...]:
     )
     noise = (
         f"DP-SGD with noise {by}. {RESEARCH} The release claims nothing, and the account notes that "
-        "these records were read without a bound."
+        "these texts were read without a bound."
     )
     people = (
         "The probability that a person takes part in a step depends on the number of people. This method "
@@ -107,7 +107,7 @@ def claim_words(plan: Plan, tools: Tools) -> str:
     return (
         f"{NO_GUARANTEE} A copy of a public model was trained on the private texts by DP-SGD ({what}; it is "
         f"{tools.writer.name}) and wrote the corpus. {noise}, so this is for research, and nothing here "
-        "bounds what the release reveals about a record. Audit: not run."
+        "bounds what the release reveals about a private text. Audit: not run."
     )
 
 

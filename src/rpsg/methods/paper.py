@@ -1,4 +1,4 @@
-"""The paper's method: private records become seeds, and language models write the corpus from them.
+"""The paper's method: private texts become seeds, and language models write the corpus from them.
 
 It claims nothing. Abstraction, noisy choice, rewrites and filters make it hard to infer a seed from its text,
 but they bound nothing: what a model retains of a record reaches the corpus. Every read of private text is
@@ -54,7 +54,7 @@ def synthesize(job: Job) -> Pool:
 def _synthesize(job: Job) -> Pool:
     paper = job.plan.paper
 
-    # One private record, one seed, with its sentiment and the length to ask for.
+    # One private text, one seed, with its sentiment and the length to ask for.
     seeds = draw_seeds(job, seeds_wanted(job.plan), paper.length, paper.seed_words)
 
     # Five summaries of each record; a guard drops copies; one of the rest is chosen under noise.

@@ -178,7 +178,7 @@ def some_abstracts(abstracts: Mapping[int, str]) -> Mapping[int, str]:
     """
     if not abstracts:
         raise InfeasibleError(
-            "No summary of any record passed the guard, so there is nothing to write from.",
+            "No summary of any private text passed the guard, so there is nothing to write from.",
             hint="Raise [paper] guard_words and guard_characters, or use another --writer, with a new -o. "
             "In split mode keep the same -o, so that the voters are not counted a second time.",
         )

@@ -49,8 +49,8 @@ def cautions(plan: Plan) -> tuple[str, ...]:
     """What is not protected, and settings without effect."""
     edited = (
         "The method rupta edits private texts and releases the edited ones, so most of their words are those "
-        "of the records. One model guesses, edits and judges itself; what it does not notice remains in the "
-        "texts."
+        "of the private texts. One model guesses, edits and judges itself; what it does not notice remains "
+        "in the texts."
     )
     kept = (
         "Texts that still reveal an attribute after the last edit are released, as in the paper; [rupta] "
@@ -66,10 +66,10 @@ def cautions(plan: Plan) -> tuple[str, ...]:
 def claim_words(plan: Plan, tools: Tools) -> str:
     """The sentences of a release: what was done, and that it bounds nothing."""
     return (
-        f"{NO_GUARANTEE} Each text is a private record that a language model edited, until the same model no "
+        f"{NO_GUARANTEE} Each text is a private text that a language model edited, until the same model no "
         "longer guessed what the text reveals about its writer, or at most "
         f"{counted(plan.rupta.edits, 'time')} after a first rewrite. This does not bound what the release "
-        f"reveals about a record. The text of private records was sent to {tools.writer.name} on "
+        f"reveals about a private text. Private texts were sent to {tools.writer.name} on "
         f"{host_of(tools.writer)}. Audit: not run."
     )
 
@@ -89,7 +89,7 @@ def egress(plan: Plan) -> tuple[EgressRule, ...]:
         "writer",
         "private",
         "anywhere" if plan.rupta.remote == "records" else "here",
-        "private texts and what they reveal about their writers, one record per prompt",
+        "private texts and what they reveal about their writers, one text per prompt",
         "raw_private",
         'Choose a writer on this machine, or allow another one in the plan: [rupta] remote = "records".',
     )
@@ -106,7 +106,7 @@ def flows(plan: Plan, tools: Tools) -> tuple[UnprotectedFlow, ...]:  # noqa: ARG
 
 
 def workload(plan: Plan, pack: Pack) -> Workload:
-    """An estimate from records of the length that the pack expects; tokens have no public bound."""
+    """An estimate from texts of the length that the pack expects; tokens have no public bound."""
     size, settings, words = plan.corpus.size, plan.rupta, typical_words(pack)
     text = "word " * words
     asker = Asker(pack, plan, b"", Seed(0, text, "positive", words))
@@ -146,10 +146,10 @@ def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
     by = "label" if plan.data.label is not None else "sentiment"
     attributes = f"{settings.guarded} attribute{'s' if settings.guarded > 1 else ''}"
     done = (
-        f"{plan.corpus.size:,} private records are rewritten once and then edited at most {settings.edits} "
+        f"{plan.corpus.size:,} private texts are rewritten once and then edited at most {settings.edits} "
         f"times each, until {attributes} of {', '.join(settings.attributes)} cannot be guessed "
         f"in {settings.guesses} guesses and the {by} is more than {settings.confidence} % certain. No "
-        f"record was read: calls, tokens and time are estimates for records of {typical_words(pack)} words "
-        "and half of the edits."
+        "private text was read: calls, tokens and time are estimates for texts of "
+        f"{typical_words(pack)} words and half of the edits."
     )
     return "There is no budget, and [privacy] has no effect.", done

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rpsg.methods.base import Job
     from rpsg.protocols import Reply
 
-IN_PROMPTS = "their texts, edits of them, and what they reveal about their writers; one record per request"
+IN_PROMPTS = "their texts, edits of them, and what they reveal about their writers; one text per request"
 CHOSEN = "one edit of each seed, chosen by its scores, without noise"
 NO_FACTS, NO_SCORE = "what it tells could not be read", "its scores could not be read"
 STILL_TELLS = "still tells an attribute"

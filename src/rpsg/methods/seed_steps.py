@@ -100,12 +100,12 @@ def usable_rows(job: Job) -> tuple[list[Document], int]:
     usable = [row for row in rows if row.text.strip()]
     if not usable and job.budget is not None:
         raise InfeasibleError(
-            "No donor has a record with words, so nothing can be a seed.",
-            hint="Raise [split] donors, or name users in donor_list as the --user column has them.",
+            "No donor has a text with words, so nothing can be a seed.",
+            hint="Raise [split] donors, or name people in donor_list as the --user column has them.",
         )
     if not usable:
         raise InfeasibleError(
-            "No record has words, so nothing can be a seed.",
+            "No private text has words, so nothing can be a seed.",
             hint="Check that --text names the column with the texts.",
         )
     return usable, len(rows) - len(usable)

@@ -131,7 +131,7 @@ def _writer_way(plan: Plan) -> EgressRule:
     else:
         needed, said = (
             "abstracts",
-            "abstracts of private texts, one per prompt, with the sentiment and the length of the record",
+            "abstracts of private texts, one per prompt, with the sentiment and the length of the text",
         )
     return EgressRule(
         "writing",
@@ -225,7 +225,7 @@ def check_split(plan: Plan) -> None:
         )
     if plan.split.donor_list and plan.data.user is None:
         raise UsageError(
-            "A list of donors names users, but no column says which user a row belongs to.",
+            "A list of donors names people, but no column says which person a row belongs to.",
             hint="Name it with --user.",
         )
     if plan.paper.selection == "votes":
@@ -260,7 +260,7 @@ def split_cautions(plan: Plan) -> tuple[str, ...]:
         return ()
     told = (
         "The guard and the scrubber do not recognize names of people, so the corpus may contain names from "
-        'the private records. For texts with names set recogniser = "presidio" and recogniser_model = '
+        'the private texts. For texts with names set recogniser = "presidio" and recogniser_model = '
         '"en_core_web_sm", or another spaCy model, in [paper] of the plan.'
     )
     return (told,)

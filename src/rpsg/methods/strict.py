@@ -48,7 +48,7 @@ def synthesize(job: Job) -> Pool:
     pack = job.pack.with_label(find_labels(job)).with_columns(plan.data.column_values)
     pack = feasible(job, pack, people.safe)
 
-    # Each private record is described by public models; noisy counts of the descriptions are the seeds.
+    # Each private text is described by public models; noisy counts of the descriptions are the seeds.
     landmarks = describe(pack, tools.embedder)
     model = release_cards(job, pack, landmarks, people.safe)
     known = {pack.marginals[0][0], "label"}

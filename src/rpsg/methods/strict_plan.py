@@ -109,7 +109,7 @@ def _check_shards(plan: Plan) -> None:
 def _counted(plan: Plan, pack: Pack, budget: Budget) -> Iterator[str]:
     n = plan.privacy.n_public
     if words := plan.data.passage_words:
-        whom = "each user" if plan.data.user else "each row"
+        whom = "each person" if plan.data.user else "each row"
         take = "takes" if plan.records_per_unit == 1 else "take"
         yield (
             f"Texts of more than {1.5 * words:,.0f} words are read in passages of about {words:,}, cut at "

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 TEXTS, LEAST = 8, 2
 NO_FORM = "no summary in the form that was asked for"
 _FIRST_WORDS, _LONGEST_REASON = 100, 300
-#: Not secret: it marks invented examples, as the key of a run marks private records.
+#: Not secret: it marks invented examples, as the key of a run marks private texts.
 _MARK_KEY = b"rpsg-trial"
 _HINTS = {
     "refused politely": "Use another --writer, or another --about or --domain that it does not refuse.",

@@ -1,4 +1,4 @@
-"""Choosing by votes: each private record votes for the nearest texts, and noisy counts decide which are kept.
+"""Choosing by votes: each private text votes for the nearest texts, and noisy counts decide which are kept.
 
 Split mode chooses like this. Strict mode does this on request: by default it chooses by a sketch
 (``sketching.py``).
@@ -80,7 +80,7 @@ def noisy_votes(
     vectors: npt.NDArray[np.float32],
     hub_correction: float,
 ) -> Codes:
-    """Noisy votes for each candidate; if there are labels, private records vote within their own label.
+    """Noisy votes for each candidate; if there are labels, private texts vote within their own label.
 
     All of it is one histogram, in which every record has equally many votes, whatever its label.
     """

@@ -78,7 +78,7 @@ def split_workload(plan: Plan, pack: Pack) -> Workload:
 
 
 def _seed_workload(plan: Plan, pack: Pack, seeds: int, texts: int, rewrites: int) -> Workload:
-    """Tokens have no bound here, because the tokens of private records have no public bound."""
+    """Tokens have no bound here, because the tokens of private texts have no public bound."""
     paper, words = plan.paper, typical_words(pack)
     typical = Seed(0, "word " * words, "positive", max(1, round(paper.length * words)))
     passes = Passes(paper.candidates, paper.min_tokens, paper.max_tokens)
@@ -136,7 +136,7 @@ def split_explained(plan: Plan, pack: Pack) -> tuple[str, ...]:
 def _guessed(plan: Plan, pack: Pack, work: Workload, seeds: int, times: str) -> str:
     by = "the writer" if plan.paper.abstracter == "writer" else "the summariser"
     return (
-        f"{seeds:,} records become seeds, each summarized {plan.paper.candidates} times by {by}, "
-        f"and {work.candidates:,} texts are rewritten {times}. No record was read: calls, tokens and time "
-        f"are estimates for records of {typical_words(pack)} words, with a second pass for half of them."
+        f"{seeds:,} private texts become seeds, each summarized {plan.paper.candidates} times by {by}, "
+        f"and {work.candidates:,} texts are rewritten {times}. No private text was read: calls, tokens and "
+        f"time are estimates for texts of {typical_words(pack)} words, with a second pass for half of them."
     )

@@ -34,7 +34,7 @@ def account_view(plan: Plan, budget: Budget | None) -> AccountView:
     caution = account.statement().caution() if account is not None else ""
     lines = (caution,) if caution else ()
     if budget is None:
-        lasting = "The account will keep a lasting record that this method read records without any bound."
+        lasting = "The account will keep a lasting note that this method read texts without any bound."
         return AccountView({}, (*lines, lasting))
     try:
         total = account.total() if account is not None else Total(unit_of(plan))

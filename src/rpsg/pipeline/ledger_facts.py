@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from rpsg import registry
 from rpsg.methods.budget import noise_decides
@@ -128,8 +128,12 @@ def _claim_words(made: Made) -> str:
         return made.method.claim_words(made.plan, made.tools)
     where = f"{made.tools.writer.name} on {host_of(made.tools.writer)}"
     raw = any(r.role == "writer" and r.carries == "raw_private" for r in made.method.egress_of(made.plan))
-    sent: Literal["The text", "Abstracted text"] = "The text" if raw else "Abstracted text"
-    return paper_claim_text(made.sigma, where, "not run", sent)
+    return paper_claim_text(
+        made.sigma,
+        where,
+        "not run",
+        "Private texts were sent to" if raw else "Abstracts of private texts were sent to",
+    )
 
 
 def _public_inputs(made: Made) -> Iterator[PublicInput]:

@@ -161,7 +161,7 @@ def same_seeds(folder: RunFolder, seeds: Private[PrivateCorpus]) -> None:
     """
     nonce = hmac.digest(folder.key, b"rpsg-seeds/1", hashlib.sha256)
     tag = commit_to(seeds, nonce).value
-    _same(folder.private_path(SEEDS_TAG), tag, "The choice of the records that give seeds")
+    _same(folder.private_path(SEEDS_TAG), tag, "The choice of the texts that become seeds")
 
 
 def _same(file: Path, value: str, what: str) -> None:

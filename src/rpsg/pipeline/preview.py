@@ -108,7 +108,9 @@ def _claim(plan: Plan, method: Method) -> str:
     if claim == "no_private_data":
         return "No private data is read, so nothing is spent and nothing needs to be claimed."
     who = (
-        "one user with all rows" if plan.data.user else "one row (not one person: no --user column is named)"
+        "one person with all rows"
+        if plan.data.user
+        else "one row (not one person: no --user column is named)"
     )
     verb = "Adding or removing" if plan.privacy.adjacency == "add_remove" else "Replacing"
     if claim == "voters_only_dp":

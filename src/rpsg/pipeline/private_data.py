@@ -166,7 +166,7 @@ def open_side(run: RunParts) -> PrivateSide:
             everybody = gathered(corpus, EMBEDDINGS, bounded=False)
             seeding = open_seeding(folder, everybody, source)
             around = (
-                f"The method {method.name!r} asked for private records in a way that leaves no trace: each "
+                f"The method {method.name!r} asked for private texts in a way that leaves no trace: each "
                 f"read must go through job.seeding.unprotected."
             )
             people = nobody(run.tools, run.progress, around)

@@ -1,7 +1,7 @@
 """Progress of a run, the time of its stages, and which of these times may be shown.
 
 A time may be shown if it follows from public settings and noisy answers. The time of any other stage depends
-on the number and length of private records. Stages that are not named here count as private: their times are
+on the number and length of private texts. Stages that are not named here count as private: their times are
 kept in the private folder of a run and shown nowhere, neither on the screen, in a log or in JSON, nor as a
 rate or a remaining time. For the same reason no total time is shown.
 """

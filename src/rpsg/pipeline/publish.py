@@ -131,9 +131,9 @@ def build_release(
     quality = (
         None if pool is None else begin_quality(pool.alive(), read_pack(made.evidence / PACK), processes)
     )
-    outputs = write_rows(target, rows_of(made), parquet)
-    outputs |= write_evidence(target / EVIDENCE, made)
     version = free.code["version"]
+    outputs = write_rows(target, rows_of(made, version), parquet)
+    outputs |= write_evidence(target / EVIDENCE, made)
     outputs[EGRESS] = write_egress(target, made.seen, version)
     outputs[CROISSANT] = write_metadata(target, made, outputs, version)
 

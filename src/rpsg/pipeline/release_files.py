@@ -62,15 +62,16 @@ def synthetic_texts(pool: Pool, speakers: Sequence[str] = ()) -> list[SyntheticT
     return rows
 
 
-def rows_of(made: Made) -> list[SyntheticText]:
-    """The rows of the release.
+def rows_of(made: Made, version: str) -> list[SyntheticText]:
+    """The rows of a release of this version.
 
-    Rows from private seeds contain the claim. They are renumbered, because gaps would show what was dropped.
+    Rows from private seeds contain the claim, in the words of the version. They are renumbered, because gaps
+    would show what was dropped.
     """
     rows = synthetic_texts(made.pool, made.pack.speakers)
     if not made.method.has_seeds:
         return rows
-    claim = short_claim(made)
+    claim = as_in(version, short_claim(made))
     return [replace(row, id=index, claim=claim) for index, row in enumerate(rows)]
 
 
@@ -89,7 +90,7 @@ def write_evidence(target: Path, made: Made) -> dict[str, str]:
     """Write what a replay needs: noisy answers, plan, pack, replies, failures, and the candidates' history.
 
     Returns SHA-256 by name of the files that the ledger does not name elsewhere. If texts were made from
-    private records, replies and history are left out.
+    private texts, replies and history are left out.
     """
     target.mkdir()
     for name in evidence_names(made.evidence) | {file.name for file in made.evidence.glob(CHANGED)}:

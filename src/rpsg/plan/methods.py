@@ -23,23 +23,23 @@ class PaperSection(Section):
 
     only_generation: ClassVar[bool] = True
     seeds: int | None = setting(
-        None, "Number of private records that become seeds. Default: corpus.size.", ge=1, le=10_000_000
+        None, "Number of private texts that become seeds. Default: corpus.size.", ge=1, le=10_000_000
     )
-    seed_words: int | None = setting(None, "How many words of each record are used. Default: all.", ge=1)
+    seed_words: int | None = setting(None, "How many words of each text are used. Default: all.", ge=1)
     abstracter: Literal["writer", "summariser"] = setting(
-        "writer", "What summarizes a record: the writer, or a separate summariser."
+        "writer", "What summarizes a private text: the writer, or a separate summariser."
     )
     summariser: str = setting(
         "facebook/bart-large-cnn", "The summarizer: a seq2seq model from the hub, or a folder that holds one."
     )
-    candidates: int = setting(5, "How many summaries of each record to choose from.", ge=1, le=64)
+    candidates: int = setting(5, "How many summaries of each private text to choose from.", ge=1, le=64)
     min_tokens: int = setting(50, "Minimum number of tokens of a summary (summarizer only).", ge=0)
     max_tokens: int = setting(150, "Maximum number of tokens of a summary.", ge=1, le=4096)
     guard_words: int = setting(
-        6, "Drop a summary that shares this many consecutive words with its record.", ge=1
+        6, "Drop a summary that shares this many consecutive words with its private text.", ge=1
     )
     guard_characters: int = setting(
-        30, "Drop a summary that shares more consecutive characters than this with its record.", ge=1
+        30, "Drop a summary that shares more consecutive characters than this with its text.", ge=1
     )
     recogniser: str = setting(
         "patterns",
@@ -52,25 +52,25 @@ class PaperSection(Section):
         0.75, "Weight of similarity in a summary's score; sentiment has the rest of the weight.", ge=0, le=1
     )
     flip_penalty: float = setting(
-        0.15, "Subtracted from the score of a summary whose sentiment differs from its record's.", ge=0, le=1
+        0.15, "Subtracted from the score of a summary whose sentiment differs from its text's.", ge=0, le=1
     )
     min_confidence: float = setting(
         0.55, "How certain the sentiment of a summary must be, 0 to 1.", ge=0, le=1
     )
     selection: Literal["argmax", "votes"] = setting(
-        "argmax", "How a summary is chosen: argmax (best noisy score) or votes (noisy votes of all records)."
+        "argmax", "How a summary is chosen: argmax (best noisy score) or votes (noisy votes of all texts)."
     )
     sensitivity: Literal["paper", "sound"] = setting(
-        "paper", "How far one record can move the scores: paper (1) or sound (square root of candidates)."
+        "paper", "How far one text can move the scores: paper (1) or sound (square root of candidates)."
     )
     nominal_epsilon: float = setting(
         4.0,
         "Noise of the choice of a summary, by the paper's formula; 0: no noise. It guarantees nothing.",
         ge=0,
     )
-    length: float = setting(0.8, "Text length to ask for, as a share of the record's words.", gt=0, le=4)
+    length: float = setting(0.8, "Text length to ask for, as a share of its private text's.", gt=0, le=4)
     sentiment_attempts: int = setting(
-        4, "Maximum number of times that a text is written to get the sentiment of its record.", ge=1, le=20
+        4, "Maximum number of times that a text is written to get the right sentiment.", ge=1, le=20
     )
     histogram_sigma: float = setting(
         0.0, "Noise of the AUG-PE step, a histogram over the texts; 0 keeps every text.", ge=0, le=1e5
@@ -101,7 +101,8 @@ class PaperSection(Section):
         "max", "Distance to the farthest representative (max, as published) or the nearest (min)."
     )
     remote: Literal["never", "abstracts", "records"] = setting(
-        "never", "Private text for a writer on another machine: never (none), abstracts, or records."
+        "never",
+        "Private text for a writer on another machine: never (none), abstracts, or records (whole texts).",
     )
 
     @model_validator(mode="after")
@@ -117,7 +118,7 @@ class SplitSection(Section):
     donors: float = setting(0.2, "Share of the people who give seeds, drawn in secret.", gt=0, lt=1)
     donor_list: Name = setting(
         "",
-        "A file that names the users who give seeds, one per line. Without it, they are drawn.",
+        "A file with the users who give seeds, one per line. Without it, they are drawn.",
         identity=False,
     )
 
@@ -143,7 +144,7 @@ class AugpeSection(Section):
         le=16,
     )
     neighbours: int = setting(
-        1, "For how many texts each record votes; more votes need more noise.", ge=1, le=16
+        1, "For how many texts each private text votes; more votes need more noise.", ge=1, le=16
     )
     selection: Literal["rank", "sample"] = setting(
         "rank", "Which texts are kept: rank (most votes) or sample (drawn in proportion to their votes)."

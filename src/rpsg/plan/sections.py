@@ -141,7 +141,7 @@ class MethodSection(Section):
         le=100,
     )
     votes_per_record: int = setting(
-        1, "Number of drafts that each record votes for (select = votes).", ge=1, le=16
+        1, "Number of drafts that each private text votes for (select = votes).", ge=1, le=16
     )
     hub_correction: float = setting(
         0.6, "How much the score of a draft that is close to everything is lowered, 0 to 1.", ge=0, le=1
@@ -154,5 +154,5 @@ class MethodSection(Section):
         le=1,
     )
     phrases_per_record: int = setting(
-        4, "Maximum number of phrases from one record, if shares.keyphrases is above 0.", ge=1, le=16
+        4, "Maximum number of phrases from one private text, if shares.keyphrases is above 0.", ge=1, le=16
     )

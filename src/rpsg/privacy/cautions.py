@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.privacy.evidence import evidence_file, parse_evidence
 from rpsg.privacy.gaussian import rounded_up
+from rpsg.privacy.units import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -98,4 +99,4 @@ def _weak(claim: Mapping[str, Any], unit: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _units(unit: Mapping[str, Any]) -> str:
-    return "people" if unit["unit"] == "user" else "rows"
+    return words_of(unit)[1]

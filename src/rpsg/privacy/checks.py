@@ -76,7 +76,7 @@ def sensitivities(ledger: Ledger) -> Iterator[str]:
         if m["sensitivity2"] != square:
             yield f"{m['stage']}: the squared sensitivity is {square}, not {m['sensitivity2']:g}"
         if s["rule"] in {"S2_one_cell", "S4_k_votes", RULE} and s["c"] != unit["max_records_per_unit"]:
-            yield f"{m['stage']}: c = {s['c']}, but a unit has up to {unit['max_records_per_unit']} records"
+            yield f"{m['stage']}: c = {s['c']}, but a unit has up to {unit['max_records_per_unit']} rows"
         if (m["kind"] == TOKENS) != (s["rule"] == RULE):
             yield f"{m['stage']}: tokens are drawn by the rule {RULE}, and only tokens are"
         elif m["kind"] == TOKENS and (m["sigma"] > TOKEN_SIGMA or m["dim"] is None):
@@ -229,7 +229,7 @@ def words(ledger: Ledger) -> Iterator[str]:
     saw_text = any(e["carries"] == "raw_private" for e in ledger["egress"])
     if claim["type"] == "end_to_end_dp" and saw_text and "llm_provider" in claim["protects_against"]:
         yield "the claim covers what the writing model was sent, although a model was sent private text"
-    if claim["type"] == "voters_only_dp" and DONORS not in text:
+    if claim["type"] == "voters_only_dp" and as_in(ledger["code"]["version"], DONORS) not in text:
         yield "the claim must say that seed donors are not protected"
 
 

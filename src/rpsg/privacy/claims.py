@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.privacy.gaussian import attack_success, epsilon_of
 from rpsg.privacy.sensitivity import group_delta_fail
+from rpsg.privacy.units import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +35,7 @@ PAUSES = (
     "texts"
 )
 MACHINE = "attacks by somebody who controls the machine of the run, or its clock"
-DONORS = "The records of seed donors are not protected."
+DONORS = "The texts of seed donors are not protected."
 IN_THE_CLEAR = "private files of the run, which are stored unencrypted on the machine that made the release"
 
 
@@ -145,7 +146,7 @@ def claim_text(claim: Mapping[str, Any], unit: Mapping[str, Any]) -> str:
     sentences = [
         f"{what} {budget} with respect to {_neighbours(unit)}.",
         _wider(claim, unit),
-        f"An attacker who must tell whether one {unit['unit']} took part {best}",
+        f"An attacker who must tell whether one {words_of(unit)[0]} took part {best}",
     ]
     if unit["unit"] == "record":
         sentences.append("The claim is for one row, not one person: a person with several rows is a group.")
@@ -159,19 +160,19 @@ def _neighbours(unit: Mapping[str, Any]) -> str:
     if unit["unit"] == "record":
         return f"{verb} one row"
     limit = unit["max_records_per_unit"]
-    return f"{verb} all rows of one user (at most {limit} of them {'is' if limit == 1 else 'are'} used)"
+    return f"{verb} all rows of one person (at most {limit} of them {'is' if limit == 1 else 'are'} used)"
 
 
 def _wider(claim: Mapping[str, Any], unit: Mapping[str, Any]) -> str:
-    who = unit["unit"]
-    replaced = f"For replacing one {who}, epsilon is {_up(claim['epsilon_replace_one'])}."
+    one, several = words_of(unit)
+    replaced = f"For replacing one {one}, epsilon is {_up(claim['epsilon_replace_one'])}."
     groups = [
-        f"epsilon {_up(e)} and delta {_up_to_two_digits(claim['delta_group'][g])} for {g} {who}s"
+        f"epsilon {_up(e)} and delta {_up_to_two_digits(claim['delta_group'][g])} for {g} {several}"
         for g, e in claim["epsilon_group"].items()
     ]
     if not groups:
-        return f"{replaced} For groups of {who}s, epsilon is unbounded."
-    return f"{replaced} Groups of {who}s have {', '.join(groups)}."
+        return f"{replaced} For groups of {several}, epsilon is unbounded."
+    return f"{replaced} Groups of {several} have {', '.join(groups)}."
 
 
 def not_below(value: float) -> str:
@@ -192,7 +193,12 @@ def _up(value: float) -> str:
 
 
 def paper_claim_text(
-    sigma: float, provider: str, audit: str, sent: Literal["Abstracted text", "The text"] = "Abstracted text"
+    sigma: float,
+    provider: str,
+    audit: str,
+    sent: Literal[
+        "Abstracts of private texts were sent to", "Private texts were sent to"
+    ] = "Abstracts of private texts were sent to",
 ) -> str:
     """The claim of paper mode, which mentions noise but no budget, because there is none."""
     chosen = (
@@ -201,8 +207,8 @@ def paper_claim_text(
         else "Candidates were chosen without noise, and nothing bounds"
     )
     return (
-        f"{NO_GUARANTEE} {chosen} what the release reveals about a record used as a seed. "
-        f"{sent} of private records was sent to {provider}. Audit: {audit}."
+        f"{NO_GUARANTEE} {chosen} what the release reveals about a private text used as a seed. "
+        f"{sent} {provider}. Audit: {audit}."
     )
 
 
@@ -232,7 +238,7 @@ def _of_shards(unit: Mapping[str, Any]) -> list[dict[str, str]]:
     """What the claim assumes if the rows were counted in parts."""
     if (shards := unit.get("shards")) is None:
         return []
-    who = unit["unit"]
+    who = words_of(unit)[0]
     if unit["divided_by"] == "site":
         text = (
             f"no {who} has rows at more than one of the {shards} sites, which counted their rows separately: "
@@ -265,7 +271,7 @@ def not_covered(unit: Mapping[str, Any], *, claims: bool = True, on_data: bool =
     """What the claim of a ledger does not cover. If the ledger ``claims`` nothing, the list says what is not
     bounded at all. Without private data there is nothing about people, their rows or their file.
     """
-    who = unit["unit"]
+    who = words_of(unit)[0]
     if not on_data:
         return [REMEMBERED, "results of an audit, if they are published", MACHINE]
     if not claims:
@@ -278,13 +284,15 @@ def not_covered(unit: Mapping[str, Any], *, claims: bool = True, on_data: bool =
         ]
     return [
         f"facts about groups of more than one {who} (see epsilon_group)",
-        f"people who are only mentioned in the rows of another {who}",
+        "people who are only mentioned in the rows of another person"
+        if who == "person"
+        else "people who are only mentioned in other rows",
         REMEMBERED,
         "results of an audit, if they are published",
         OTHER_RELEASES,
         MACHINE,
         PAUSES,
-        "whether the user column is right" if who == "user" else "who wrote which row",
+        "whether the user column is right" if who == "person" else "who wrote which row",
         UNREADABLE,
         *([REFUSED] if unit["unusable_rows"] == "refuse" else []),
         *([SEALED, COUNTING] if "shards" in unit else []),

@@ -71,7 +71,7 @@ PUBLIC: tuple[EgressRule, ...] = (
     EgressRule("filtering", "scorer", "public", "anywhere", "synthetic texts"),
     EgressRule("writing", "writer", "public", "anywhere", "public prompts", "public_only"),
 )
-#: For a method that reads private records and has no table: every model must be local.
+#: For a method that reads private texts and has no table: every model must be local.
 NOWHERE: tuple[EgressRule, ...] = tuple(
     EgressRule("reading", role, "private", "here", "private texts", "raw_private")
     for role in ("embedder", "sentiment", "scorer", "writer")

@@ -14,9 +14,10 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from rpsg.privacy.claims import FIRST_FORM
+from rpsg.privacy.units import words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 T = TypeVar("T")
 _SLOT = re.compile(r"\{(\d)\}")
@@ -24,6 +25,7 @@ _ISOLATED = re.compile(r"(<bdi\b.*?</bdi>)", re.DOTALL)
 #: The most characters of the word in a slot. Without a limit, a long text without spaces would take a time
 #: that grows with the square of its length.
 _LONGEST_WORD = 64
+_NO_GROUPS = "Groups of ."
 
 
 def as_in(version: str, value: T) -> T:
@@ -42,6 +44,18 @@ def page_as_in(version: str, page: str) -> str:
     parts = _ISOLATED.split(page)
     parts[::2] = [_translation("page")(as_in(version, words)) for words in parts[::2]]
     return "".join(parts)
+
+
+def shown_claim(ledger: Mapping[str, Any]) -> str:
+    """The claim of a ledger in words, as it is shown to readers.
+
+    If a claim bounds nothing for groups, version 0.1.0 wrote "Groups of ." into its ledger, where it stays.
+    """
+    text = str(ledger.get("claim", {}).get("text", ""))
+    if _NO_GROUPS not in text:
+        return text
+    today = next(today for today, then in pairs("everywhere") if then == _NO_GROUPS)
+    return text.replace(_NO_GROUPS, today.format(words_of(ledger["privacy_unit"])[1]))
 
 
 def _everywhere(value: Any) -> Any:

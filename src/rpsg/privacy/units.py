@@ -23,7 +23,7 @@ from rpsg.errors import BudgetError
 from rpsg.privacy.gaussian import epsilon_of, rounded_up
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from rpsg.privacy.sensitivity import Adjacency
 
@@ -136,9 +136,14 @@ class Statement:
             f"{n} {'run' if n == 1 else 'runs'} of the method {method}" for method, n in self.unbounded
         )
         return (
-            f"Besides, {runs} read records of this account without any bound. For these records no total "
-            "says how much was revealed."
+            f"Besides, {runs} read texts of this account without any bound. No total says how much was "
+            "revealed about these texts."
         )
+
+
+def words_of(unit: Mapping[str, Any]) -> tuple[str, str]:
+    """What the privacy unit of a ledger is called: one, and several."""
+    return ("person", "people") if unit["unit"] == "user" else ("row", "rows")
 
 
 def at_most_replaced(mu2: float) -> float:

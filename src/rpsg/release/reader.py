@@ -165,7 +165,7 @@ class Release:
 
     @_part
     def is_whole(self) -> bool:
-        """Whether the history of all candidates is published; not if they were made from private records."""
+        """Whether the history of all candidates is published; not if they were made from private texts."""
         return (self._folder / EVIDENCE / CANDIDATES).is_file()
 
     @_part
@@ -225,7 +225,7 @@ class Release:
 
     @_part
     def is_seeded(self) -> bool:
-        """Whether texts were made from private records without a mechanism."""
+        """Whether texts were made from private texts without a mechanism."""
         return self.ledger["reads"] in {"donors", "records"}
 
     @_part

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.display import Overview, Shown, counted
 from rpsg.errors import in_python
+from rpsg.privacy.first_words import shown_claim
 from rpsg.release import outward
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Run(Shown):
     @property
     def claim(self) -> str:
         """The claim in words; what it does not cover is in ``summary``."""
-        return str(self.ledger.get("claim", {}).get("text", ""))
+        return shown_claim(self.ledger)
 
     def to_pandas(self) -> Any:
         """The corpus as a ``pandas.DataFrame``: one row per text, with its label, columns and attributes."""
@@ -114,7 +115,7 @@ class Run(Shown):
 
     def _overview(self) -> Overview:
         claim = self.ledger.get("claim", {})
-        sentences = str(claim.get("text", "")).split(". ")
+        sentences = self.claim.split(". ")
         said = ". ".join(sentences[: 2 if len(sentences[0]) < 20 else 1]).rstrip(".")
         spent = "no claim" if self.epsilon is None else f"epsilon {self.epsilon:g}"
         return Overview(

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from rpsg.display import Html, isolate, joined, tag
 from rpsg.privacy.claims import GROUPS, taken_at_its_word
 from rpsg.privacy.egress import NOTHING_LEFT, hosts
+from rpsg.privacy.first_words import shown_claim
 from rpsg.privacy.gaussian import normal_cdf, normal_upper_quantile, rounded_up
 from rpsg.privacy.sources import TOKENS
+from rpsg.privacy.units import words_of
 from rpsg.report.html import (
     block,
     commands,
@@ -38,11 +40,12 @@ CHECKED = {"operator": "the operator vouches for it", "unchecked": "nobody can c
 
 def claim_part(release: Release, *, first: bool = False) -> Html:
     """The section about the claim."""
+    words = release.claim["text"] if first else shown_claim(release.ledger)
     return part(
         "claim",
         "The claim",
         f"For the privacy officer. Every figure here follows from {LEDGER}.",
-        block("In full", tag("blockquote", tag("p", release.claim["text"]))),
+        block("In full", tag("blockquote", tag("p", words))),
         _cautions(release),
         _meaning(release) if release.is_private else None,
         _others(release, first=first) if release.is_private else None,
@@ -61,8 +64,7 @@ def _cautions(release: Release) -> Html | None:
 
 
 def _meaning(release: Release) -> Html:
-    attack, unit = release.claim["attack"], release.ledger["privacy_unit"]["unit"]
-    who = "person" if unit == "user" else "row"
+    attack, who = release.claim["attack"], words_of(release.ledger["privacy_unit"])[0]
     words = (
         f"Suppose that an attacker knows everything about the data except whether one {who} is in them, and "
         "sees everything that was released. With any method and any computer, now or later, the attacker "
@@ -113,8 +115,7 @@ def _attack(release: Release) -> Html:
 
 
 def _others(release: Release, *, first: bool) -> Html:
-    claim, unit = release.claim, release.ledger["privacy_unit"]["unit"]
-    who = ("person", "people") if unit == "user" else ("row", "rows")
+    claim, who = release.claim, words_of(release.ledger["privacy_unit"])
     rows: list[tuple[Child, ...]] = [
         (f"one {who[0]} replaced by another", _up(claim["epsilon_replace_one"]), power(claim["delta"]))
     ]
@@ -238,7 +239,7 @@ def _not_covered(release: Release) -> Html:
 
 def _check(release: Release) -> Html:
     again = (
-        "It cannot derive the corpus again, because that would need private records."
+        "It cannot derive the corpus again, because that would need private texts."
         if release.is_seeded
         else "It derives the corpus again from the evidence."
     )

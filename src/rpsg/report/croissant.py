@@ -95,15 +95,15 @@ def croissant(
         attributes: the names of the values that cards hold, without the label.
         label: whether texts have a label.
         columns: the names of the columns beside the text.
-        seeded: whether private records were read without a mechanism; then each row contains the claim.
+        seeded: whether private texts were read without a mechanism; then each row contains the claim.
         from_records: whether each text was made from one of these records.
         license_name: the licence of the release, if its owner has named one. It is written as its address if
             SPDX lists it, otherwise as its name.
         language: the ISO 639 code of the texts' language, if the domain pack has it.
     """
-    source = "each was made from a private record" if from_records else "none is a record of a person"
+    source = "each was made from a private text" if from_records else "none is a record of a person"
     if seeded and not from_records:
-        source = "this model had access to private records"
+        source = "this model had access to private texts"
     return {
         "@context": CONTEXT,
         "@type": "sc:Dataset",

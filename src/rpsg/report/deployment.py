@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RpsgError, UsageError, VerificationError
 from rpsg.privacy.claims import not_below
+from rpsg.privacy.first_words import shown_claim
 from rpsg.privacy.schema import ledger_schema, violations
 from rpsg.privacy.sources import NOISY_ANSWER, TOKENS
 
@@ -41,7 +42,7 @@ def deployment(release: Release) -> dict[str, Any]:
             "basic": {
                 "name": f"Synthetic texts: {about}",
                 "data_curators": [{"data_curator_name": None, "data_curator_type": None}],
-                "description": f"Texts written by a language model. {claim['text']}",
+                "description": f"Texts written by a language model. {shown_claim(ledger)}",
                 "intended_use": None,
                 "data_product_type": "Synthetic data",
                 "data_product_region": None,
@@ -131,7 +132,7 @@ def _listed(lines: list[str]) -> str:
 
 def _neighbours(unit: Mapping[str, Any]) -> str:
     change = "adding or removing" if unit["adjacency"] == "add_remove" else "replacing"
-    what = "all rows of one user" if unit["unit"] == "user" else "one row, whoever wrote it"
+    what = "all rows of one person" if unit["unit"] == "user" else "one row, whoever wrote it"
     return f"Two data sets are neighbours when one becomes the other by {change} {what}."
 
 

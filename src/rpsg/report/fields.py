@@ -20,7 +20,7 @@ def fields(
 ) -> list[tuple[str, str]]:
     """The fields of ``corpus.jsonl`` with their meaning.
 
-    ``seeded`` says whether private records were read without a mechanism, and ``from_records`` whether each
+    ``seeded`` says whether private texts were read without a mechanism, and ``from_records`` whether each
     text was made from one of them.
     """
     spoken = [("turns", "the turns of the conversation: who speaks, and the words")] if turns else []
@@ -31,9 +31,9 @@ def fields(
         values = "values that go with the text; the text may not match them"
         named = "the label that goes with the text"
         if from_records:
-            values = "values of the private record that it was made from, without noise; "
+            values = "values of the private text that it was made from, without noise; "
             values += "the text may not match them"
-            named = "the label of the private record that it was made from"
+            named = "the label of the private text that it was made from"
         return [
             ("id", "number of the row in this file"),
             ("text", "the synthetic text"),
@@ -67,19 +67,19 @@ def held_fields(release: Release) -> list[tuple[str, str]]:
 def attribute(name: str, *, seeded: bool, from_records: bool) -> str:
     """One value of the attributes, in words."""
     if from_records:
-        return f"the {name} of the private record that it was made from"
+        return f"the {name} of the private text that it was made from"
     return f"the {name} that goes with the text" if seeded else f"the {name} that its prompt asked for"
 
 
 def is_from_records(release: Release) -> bool:
-    """Whether each text was made from a private record of its own."""
+    """Whether each text was made from a private text of its own."""
     return any(flow["to"] == "seeds" for flow in release.ledger["non_dp_flows"])
 
 
 def origin_of_texts(release: Release) -> str:
     """Where every text comes from."""
     if is_from_records(release):
-        return "Every text was written by a language model from a private record."
+        return "Every text was written by a language model from a private text."
     if release.is_seeded:
-        return "Every text was written by a language model that had access to private records."
+        return "Every text was written by a language model that had access to private texts."
     return "Every text was written by a language model. None is a record of a person."

@@ -34,7 +34,7 @@ KINDS = {
 USES = {
     "end_to_end_dp": "Anybody may read it, share it, and train and test models on it, as far as the licence "
     "allows. No use weakens the claim.",
-    "voters_only_dp": "Only people who may see the records of the seed donors may use it. Voters are "
+    "voters_only_dp": "Only people who may see the texts of the seed donors may use it. Voters are "
     "protected against every reader.",
     "no_formal_guarantee": "Only people who may see the private texts themselves may use it.",
     "no_private_data": "Anybody may read it, share it, and train and test models on it, as far as the "
@@ -79,7 +79,7 @@ def _guided(release: Release) -> str:
     if not release.reads_private:
         return "without private data."
     if release.is_seeded:
-        return "from private records."
+        return "from private texts."
     if "llm_provider" not in release.claim.get("protects_against", ["llm_provider"]):
         return "which read private texts. Noise limits what its texts reveal about them."
     if any(line.role == "writer" and line.kind == "private" for line in release.egress):
@@ -151,7 +151,7 @@ def promise(release: Release) -> Child:
         tag("strong", f"\u03b5 = {not_below(claim['epsilon'])}, \u03b4 = {power(claim['delta'])}"),
         f" for each {of}. Shown one {of} {whom} not, nobody can pick the right one in more than "
         f"{percent_up(claim['attack']['auc'])} of cases. Guessing is right in {percent(0.5)}.",
-        " Only voters are protected. The records of seed donors are not." if release.is_seeded else None,
+        " Only voters are protected. The texts of seed donors are not." if release.is_seeded else None,
     )
 
 

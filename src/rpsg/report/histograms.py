@@ -96,9 +96,13 @@ def sentiments(release: Release) -> list[Html]:
 
 
 def _sentiment(attribute: str, values: Sequence[Value], *, from_records: bool) -> Html:
-    title = "Which sentiment their records had" if from_records else "Which sentiment they were written for"
+    title = (
+        "Which sentiment the private texts had" if from_records else "Which sentiment they were written for"
+    )
     whose = (
-        "of the record that a text was made from" if from_records else "that the prompt of a text asked for"
+        "of the private text that a text was made from"
+        if from_records
+        else "that the prompt of a text asked for"
     )
     said = f"The sentiment {whose}. The sentiment of the text itself was not measured, and may differ."
     names, counts = [value.name for value in values], [value.texts for value in values]

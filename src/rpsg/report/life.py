@@ -62,12 +62,14 @@ def _drawn(release: Release) -> str:
 
 
 def _seeded_steps(release: Release, text: Candidate, shown: ShowText) -> Iterator[Child]:
-    """The steps of a text that was made from a private record; which record is not published."""
-    whose = "a seed donor's record" if release.ledger["reads"] == "donors" else "a private record"
+    """The steps of a text that was made from a private text; which text is not published."""
+    source = "the values of a private text, without noise."
+    if release.ledger["reads"] == "donors":
+        source = "the values of a seed donor's text, without noise."
     values = [joined(isolate(name), ": ", isolate(value)) for name, value in sorted(text.card.values.items())]
-    yield joined(tag("strong", "Record"), f": the values of {whose}, without noise.", listed(values))
+    yield joined(tag("strong", "Made from"), f": {source}", listed(values))
     writer = isolate(release.writer)
-    yield joined(tag("strong", "Writing"), ": ", writer, " wrote the text from that record.")
+    yield joined(tag("strong", "Writing"), ": ", writer, " wrote the text from that one.")
     yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", shown(text.text))))
 
 

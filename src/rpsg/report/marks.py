@@ -1,7 +1,8 @@
 """Names and dates in synthetic texts, marked so that nobody takes them for those of a real person.
 
-They are found only by patterns and by capital letters. So a name that the corpus also has as a word in small
-letters is missed, and the name of a firm or a place is marked like that of a person.
+They are found by patterns, by capital letters, and by a list of first names. So a name that is not in the
+list is missed if it only begins sentences, or if the corpus also has it as a word in small letters; and the
+name of a firm or a place is marked like that of a person.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.display import Html, tag
 from rpsg.stages.scrub import NAMED
+from rpsg.textstats.first_names import FIRST_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -116,9 +118,12 @@ class Marks:
         """Names with the capitalised words that follow them, as in United States."""
         for match in _CAPITALS.finditer(text):
             words = _CAPITAL.finditer(text, *match.span())
-            start = next((word.start() for word in words if word[0] in self._names), None)
+            start = next((word.start() for word in words if self._names_somebody(word)), None)
             if start is not None:
                 yield start, match.end()
+
+    def _names_somebody(self, word: re.Match[str]) -> bool:
+        return word[0] in self._names or word[0] in FIRST_NAMES
 
     def _inside(self, text: str) -> Iterator[re.Match[str]]:
         """Capitalised words that do not begin a sentence, and that no text has in small letters."""
@@ -140,7 +145,7 @@ def told_of_marks(release: Release, shown: ShowText, texts: Sequence[Candidate])
     if not any("</mark>" in shown(text.text) for text in texts):
         return None
     whose = (
-        "They may come from a private record or be invented; nobody can tell which."
+        "They may come from a private text or be invented; nobody can tell which."
         if release.is_seeded
         else "Take them as invented: none is evidence about a real person, day or place."
     )

@@ -54,7 +54,7 @@ def _by(covered: Coverage, release: Release) -> str:
     elif covered.measured:
         said = "Measured on the synthetic texts themselves."
     elif is_from_records(release):
-        said = "A text is counted under the value of the record that it was made from."
+        said = "A text is counted under the value of the private text that it was made from."
     else:
         said = "A text is counted under the value that its prompt asked for. The text itself may differ."
     if covered.counted is None:

@@ -112,7 +112,7 @@ def _stages(private: PrivateExtras) -> Html | None:
         return None
     told = (
         "How many texts each stage received and how many it passed on. Most of these counts come from "
-        "private records."
+        "private texts."
     )
     columns = ("stage", "in", "out", "dropped", "seconds")
     rows = [tuple(map(isolate, line)) for line in private.stages]

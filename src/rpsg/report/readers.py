@@ -62,8 +62,8 @@ def _added(release: Release, scores: Report | None) -> Iterator[Child]:
         yield "Nothing, because no private data were read."
         return
     if release.is_seeded:
-        whose = "the records of seed donors" if release.ledger["reads"] == "donors" else "private records"
-        yield f"The texts were made from {whose}. No noise protects these records."
+        whose = "the texts of seed donors" if release.ledger["reads"] == "donors" else "private texts"
+        yield f"The texts were made from {whose}. No noise protects these texts."
     if scores is not None:
         yield from gained(scores)
     first = next((c for c in release.coverage if c.moved is not None), None)
@@ -130,7 +130,7 @@ def _claimed(release: Release) -> Iterator[Child]:
     if unit["adjacency"] == "add_remove":
         cases = f"the data with and without one {of}"
     if voters:
-        yield "Only voters are protected. The records of seed donors are not."
+        yield "Only voters are protected. The texts of seed donors are not."
     yield f"The claim protects each {of}{whole}. It compares {cases}."
     if release.egress:
         others = hosts(release.egress)

@@ -14,6 +14,7 @@ from rpsg.privacy.egress import NOTHING_LEFT, hosts
 from rpsg.privacy.first_words import as_in
 from rpsg.privacy.gaussian import rounded_up
 from rpsg.privacy.published_audit import LIKE_IT
+from rpsg.privacy.units import words_of
 from rpsg.report.fields import held_fields, origin_of_texts
 from rpsg.storage.layout import CORPUS, EVIDENCE, LEDGER
 
@@ -74,12 +75,12 @@ def _claimed(release: Release) -> str:
     claim = release.claim
     lines = ["## What is claimed", "", claim["text"]]
     if "epsilon" in claim:
-        worst = claim["attack"]
+        worst, who = claim["attack"], words_of(release.ledger["privacy_unit"])[0]
         lines += [
             "",
             (
                 "In other words: suppose that an attacker knows everything about the data except whether "
-                f"one particular {release.plan.unit} is in them, and has unlimited computing power. This "
+                f"one particular {who} is in them, and has unlimited computing power. This "
                 f"attacker distinguishes the two cases with an AUC of at most {rounded_up(worst['auc'], 3)} "
                 "(0.5 is guessing). The attacker finds at most "
                 f"{rounded_up(100 * worst['tpr_at_fpr_1_percent'], 1)} % of the members if 1 % of the "
@@ -125,7 +126,7 @@ def _who_saw(release: Release) -> str:
 
 
 def _drops(release: Release) -> str:
-    if release.is_seeded:  # what was dropped, and how often, would depend on private records
+    if release.is_seeded:  # what was dropped, and how often, would depend on private texts
         return ""
     rows = [
         f"| {stage} | {reason} | {count} |" for (stage, reason), count in sorted(release.pool.drops().items())
@@ -221,7 +222,7 @@ def card(release: Release) -> str:
         f"Run `rpsg verify .` in this folder. It checks the statements of `{LEDGER}`, and the files that the "
         "ledger names. "
         + (
-            "It cannot derive the corpus again, because that would need private records."
+            "It cannot derive the corpus again, because that would need private texts."
             if release.is_seeded
             else f"It derives the corpus again from `{EVIDENCE}/`. This needs no private data."
         ),

@@ -38,7 +38,7 @@ TONES = {"positive": "Keep positive tone: ", "negative": "Keep negative tone: "}
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """One private record. ``number`` is its position in the sample and identifies it in all later stages.
+    """One private text. ``number`` is its position in the sample and identifies it in all later stages.
 
     ``sentiment`` is "" if texts have none. ``words`` is the wanted length of the synthetic text.
     """

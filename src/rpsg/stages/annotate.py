@@ -1,4 +1,4 @@
-"""Step 3, annotate: each private record gets its attribute values from local, public models.
+"""Step 3, annotate: each private text gets its attribute values from local, public models.
 
 Each record is annotated alone, so removing one person changes only that person's values (1-stable), and
 nothing leaves the machine. A record whose text could not be embedded has no value (-1) and is not counted.

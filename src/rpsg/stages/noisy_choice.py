@@ -1,6 +1,6 @@
 """The paper's choices: the best summary of each seed, under Gaussian noise, and the texts with most votes.
 
-The candidates are themselves functions of the private records. So the noise does not bound what the release
+The candidates are themselves functions of the private texts. So the noise does not bound what the release
 reveals about a record, it uses no budget, and no claim is based on it; at best it hides which of a record's
 candidates was chosen.
 

@@ -1,4 +1,4 @@
-"""Step 7, votes: every private record votes for its nearest candidates; noisy counts select the best.
+"""Step 7, votes: every private text votes for its nearest candidates; noisy counts select the best.
 
 The candidate list is the same on neighbouring data sets (it depends on DP outputs and the public seed), so
 one person changes at most c rows of votes: the histogram's L2 sensitivity is c*sqrt(k'), for any distance.

@@ -72,7 +72,7 @@ class CallStore:
         self._path = path
         self._key, self._seal = key, seal
         self._lock = threading.Lock()
-        # The date is taken before private records are read, because the date of a call could reveal how long
+        # The date is taken before private texts are read, because the date of a call could reveal how long
         # reading took.
         self._day = "" if self.is_private else datetime.now(UTC).date().isoformat()
         ensure_private(path)  # otherwise SQLite would use the mode of the umask, and follow a link

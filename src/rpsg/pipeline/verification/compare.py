@@ -33,8 +33,9 @@ def compared(claimed: Claimed, made: Made, processes: Processes = HERE) -> Itera
     with tempfile.TemporaryDirectory(prefix="rpsg-verify-") as scratch:
         again = Path(scratch) / RELEASE
         again.mkdir()
-        parquet = parquet_of(claimed.folder, made)
-        build_release(again, made, Free.of(claimed.ledger), parquet=parquet, processes=processes)
+        free = Free.of(claimed.ledger)
+        parquet = parquet_of(claimed.folder, made, free.code["version"])
+        build_release(again, made, free, parquet=parquet, processes=processes)
         theirs, ours = names_in(claimed.folder), names_in(again)
         if "signer" in claimed.ledger:
             theirs.discard(SIGNATURE)  # only the holder of the key can make it; ``_signed`` checks it
@@ -42,13 +43,13 @@ def compared(claimed: Claimed, made: Made, processes: Processes = HERE) -> Itera
             yield _same_file(name, claimed.folder / name, again / name)
 
 
-def parquet_of(folder: Path, made: Made) -> bytes | None:
+def parquet_of(folder: Path, made: Made, version: str) -> bytes | None:
     """The release's Parquet file if it holds the rows; None if it holds others; b"" if there is none."""
     file = folder / PARQUET
     if not file.is_file():
         return b""
     content = file.read_bytes()
-    return content if same_table(content, rows_of(made)) else None
+    return content if same_table(content, rows_of(made, version)) else None
 
 
 def names_in(folder: Path) -> set[str]:

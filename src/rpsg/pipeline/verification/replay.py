@@ -1,7 +1,7 @@
 """Rebuilds a release from the release alone: noisy answers, plan, pack, replies and public models.
 
 There is no private data: the people of a replay have none, and reading them is an error. The result must
-equal the release, byte for byte. If texts were made from private records, only the operator can derive
+equal the release, byte for byte. If texts were made from private texts, only the operator can derive
 them, so the rows are used unchanged, and everything else is made from the rows, plan, pack and evidence.
 """
 

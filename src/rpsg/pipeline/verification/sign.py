@@ -198,7 +198,7 @@ def _build(
     free = replace(Free.of(ledger), signer=signer)
     if audit is not None:
         free = replace(free, audit=audit, previous_sha256=str(ledger["chain"]["entry_sha256"]))
-    build_release(target, made, free, parquet=parquet_of(copy, made))
+    build_release(target, made, free, parquet=parquet_of(copy, made, free.code["version"]))
 
 
 def _exchange(run: Path, built: Path) -> None:

@@ -49,7 +49,7 @@ UNSIGNED = "who made the release: nobody signed it, and one made from invented d
 REGENERATE = "the writer writes the same texts again"
 FROM_SEEDS = (
     (
-        "that the rows follow from their inputs: they were made from private records, so only the operator "
+        "that the texts follow from their inputs: they were made from private texts, so only the operator "
         "can check this"
     ),
     "that the rows are synthetic at all: the operator could have put others in their place",
@@ -174,7 +174,7 @@ def _of_copy(
     if claimed is not None:
         if regenerate and claimed.method.has_seeds:
             raise UsageError(
-                "A release that began with private records cannot be written again from what is public.",
+                "A release that began with private texts cannot be written again from what is public.",
                 hint="Leave out --regenerate: then everything but the rows is checked.",
             )
         cannot_show += FROM_SEEDS if claimed.method.has_seeds else ()
