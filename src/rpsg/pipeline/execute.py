@@ -198,7 +198,7 @@ def _synthesize(
     pool = method.synthesize(job)
     calls.keep_only(writer.asked)
     report_refused_settings(run.tools.writer, run.progress)
-    run.progress.start("release")
+    run.progress.start("release" if ending is RELEASED else "store the texts")
     ending.end(run.folder, private, replace(job, tools=run.tools), pool, calls, settled, vectors)
 
 
