@@ -77,7 +77,7 @@ import rpsg.privacy.exact_sums, rpsg.stages.scrub
 always = lambda *_, **__: True
 slowed(rpsg.pipeline.private_data, "read_by_rule", always)
 slowed(rpsg.pipeline.private_data, "commit_to", always)
-slowed(rpsg.evaluation.corpora, "read_corpus", always)
+slowed(rpsg.evaluation.corpora, "read_strictly", always)
 slowed(rpsg.methods.questions, "card_row_cells", always)
 slowed(rpsg.methods.voting, "vote_row_cells", always)
 slowed(rpsg.privacy.exact_sums, "clean_sum", always)

@@ -13,7 +13,8 @@ from rpsg.audit import audit
 from rpsg.audit.aids import Aids, aids_of
 from rpsg.audit.attacks import ATTACKS, NEEDS
 from rpsg.audit.control import with_words_dropped
-from rpsg.audit.run import find_attacks, level_of
+from rpsg.audit.finding import not_run
+from rpsg.audit.run import audit_subject, find_attacks, level_of
 from rpsg.audit.shadow import SHADOWS, halves
 from rpsg.audit.subject import NotRunError, subject_of
 from rpsg.errors import UsageError
@@ -342,10 +343,46 @@ def test_the_time_of_tuning_is_shown_for_a_corpus_that_is_published_alone() -> N
     planted = make_canaries(40, texts(60, 40))
     for each in (case, case.with_synthetic(case.texts[:40]), replace(case, canaries=planted)):
         find_attacks(["tuned"])["tuned"](each)
-    tuning = [may_show_time(stage) for stage, _ in heard.stages if "tune" in stage]
+    tuning = [may_show_time(stage) for stage, _ in heard.stages if "tune a model" in stage]
     assert tuning == [True, True, False, False]  # the reference, once, and the three corpora
     assert not any(may_show_time(stage) for stage, _ in heard.stages if "ask" in stage)
     assert {total for _, total in heard.stages} == {100}, "no number of texts"
     assert heard.steps == [10] * 10 * len(heard.stages), "no steps whose size follows from the texts"
     assert [len(given) for given in learner.given] == [20, 20, 40, 20]
     assert set(learner.given[0]) <= set(case.reference)
+
+
+def test_a_stage_is_done_only_when_its_attacks_are() -> None:
+    """A stage that starts ends the one before, so attacks with stages of their own must come last."""
+    heard, during = Heard(), list[tuple[str, str]]()
+
+    class Noted(Learner):
+        def train(self, texts: Sequence[str], seed: int, told: Callable[[float], object]) -> Learner:
+            during.append(("tuned", heard.stages[-1][0]))
+            return super().train(texts, seed, told)
+
+    def pipeline(texts: Sequence[str], owner: object, number: int) -> Sequence[str]:
+        during.append(("lira-shadow", heard.stages[-1][0]))
+        return texts
+
+    def quick(_: Subject) -> Finding:
+        during.append(("quick", heard.stages[-1][0]))
+        return not_run("quick", "only to be asked")
+
+    learner = Noted()
+    learner.given = []
+    case = subject(people=40, size=20, aids=Aids(surrogate=learner, pipeline=pipeline))
+    own = find_attacks(["tuned", "lira-shadow"])
+    report = audit_subject(case, {"tuned": own["tuned"], "quick": quick, **own}, heard)
+    assert [found.name for found in report.findings] == ["tuned", "quick", "lira-shadow"]
+    stages = dict[str, list[str]]()
+    for name, stage in during:
+        stages.setdefault(name, []).append(stage)
+    without = ", without lira-shadow and tuned"
+    assert stages["quick"] == [
+        f"attack the corpus{without}",
+        *(f"attack a planted leak, {number} of 2{without}" for number in (1, 2)),
+    ]
+    assert set(stages["lira-shadow"]) == {"lira-shadow: run the plan again"}
+    assert all(stage.startswith("tuned: ") for stage in stages["tuned"])
+    assert heard.stages[-1] == ("decide on a verdict", None)

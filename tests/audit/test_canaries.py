@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -55,6 +57,29 @@ def test_about_half_of_the_canaries_are_planted_and_no_two_draws_are_alike() -> 
 def test_the_coins_are_no_random_numbers_of_numpy_or_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rpsg.stages.canaries.secrets.randbits", lambda _: 1)
     assert all(make_canaries(20, BEGINNINGS).is_in)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "GG26ZTMYQFAL",  # a bank account with the right check digits
+        "KRW366UHCUAV",  # an amount of money
+        "CHE234567892",  # the Swiss number of a firm
+        "234567892345",  # a telephone number
+    ],
+)
+def test_a_code_that_looks_like_an_identifier_is_drawn_again(
+    code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a canary would be scrubbed from the corpus, or be counted as the identifier of a person."""
+    signs = iter(f"{code}ABCDEFGH2345")
+
+    class Dice(random.Random):
+        def choice(self, seq: Any) -> Any:
+            return next(signs) if seq == CODE_SIGNS else seq[0]
+
+    monkeypatch.setattr("rpsg.stages.canaries.secrets.SystemRandom", Dice)
+    assert [canary.code for canary in make_canaries(1, BEGINNINGS).canaries] == ["ABCDEFGH2345"]
 
 
 @pytest.mark.parametrize("beginnings", [BEGINNINGS[:5], ["too short"] * 50])

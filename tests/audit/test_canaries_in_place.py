@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.audit.shop import FEW, Shop, copying, honest
 
 from rpsg import api
+from rpsg.audit import canary_run
 from rpsg.cli import main
 from rpsg.errors import DataError, PrivacyError, UsageError
 from rpsg.pipeline.planting import public_texts
 from rpsg.pipeline.verification.sign import publish
 from rpsg.privacy.private import open_private
+from rpsg.storage.blocked import block
 from rpsg.testing.planted import texts
 
 if TYPE_CHECKING:
@@ -64,6 +68,64 @@ def test_a_canary_in_the_corpus_of_a_run_blocks_it_for_good(shop: Shop, method: 
     with pytest.raises(PrivacyError, match="canary is in"):
         api.run(plan, out)
     assert not list(out.glob("release*"))
+
+
+#: Every command that reads what a run made, or publishes it.
+COMMANDS = (
+    *("verify RUN", "verify RUN --with-vault", "report RUN", "report RUN --private", "evaluate RUN"),
+    *("audit RUN", "ledger export RUN --registry", "publish RUN --sign KEY"),
+    *("publish RUN --sign KEY --audit RUN", "purge RUN --yes"),
+)
+
+
+def refused(out: Path, key: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every command ends with code 10, says what to do, and prints nothing about the run."""
+    for command in COMMANDS:
+        words = command.replace("RUN", str(out)).replace("KEY", str(key)).split()
+        assert main(words) == 10, command
+        seen = capsys.readouterr()
+        told = " ".join(seen.err.split())
+        assert "The run is blocked: nothing that it made may be published." in told, command
+        assert "Delete its folder, and every copy of what it made." in told, command
+        assert seen.out == "", command
+
+
+@pytest.mark.usefixtures("method")
+def test_no_command_publishes_a_run_that_a_canary_has_blocked(
+    shop: Shop, method: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    method["corpus"] = copying
+    out = shop.lab.folder / "run"
+    with pytest.raises(PrivacyError) as stopped:
+        api.run(shop.plan(audit_holdout=0.5), out)
+    assert "spends budget again" in stopped.value.hint
+    assert main(["keygen", str(tmp_path / "key")]) == 0
+    capsys.readouterr()
+    refused(out, tmp_path / "key", capsys)
+    with pytest.raises(PrivacyError, match="blocked"):
+        api.run(shop.plan(audit_holdout=0.5), out)
+    with pytest.raises(PrivacyError, match="blocked"):
+        canary_run(shop.plan(audit_holdout=0.5), out)
+
+
+@pytest.mark.usefixtures("method")
+def test_no_command_publishes_a_release_that_is_blocked_later(
+    shop: Shop, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a later version, which finds a canary that was not found when the release was made."""
+    run = api.run(shop.plan(audit_holdout=0.5), shop.lab.folder / "run")
+    assert main(["keygen", str(tmp_path / "key")]) == 0
+    block(run.path)
+    capsys.readouterr()
+    refused(run.path, tmp_path / "key", capsys)
+    assert main(["verify", str(run.release)]) == 10
+    assert main(["report", str(run.release)]) == 10
+    uploaded: list[str] = []
+    hub = SimpleNamespace(upload_folder=lambda **_: uploaded.append("all"), create_repo=lambda *_, **__: None)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(HfApi=lambda token: hub))
+    with pytest.raises(PrivacyError, match="blocked"):
+        run.push("me/notes")
+    assert not uploaded
 
 
 @pytest.mark.usefixtures("method")

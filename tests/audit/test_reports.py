@@ -98,4 +98,5 @@ def test_progress_tells_how_far_it_is_and_no_private_count() -> None:
     audit_subject(subject(), find_attacks(["near-copies", "copies"]), heard)
     stages = ["attack the corpus", "attack a planted leak, 1 of 2", "attack a planted leak, 2 of 2"]
     asked = [event for stage in stages for event in ((stage, 2), 1, 1)]
-    assert heard.told == [("try without the corpus", None), *asked, {}]
+    last = [("decide on a verdict", None), {}]
+    assert heard.told == [("try without the corpus", None), *asked, *last]

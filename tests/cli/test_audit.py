@@ -68,7 +68,22 @@ def test_a_corpus_that_learnt_nothing_shows_no_violation_and_how_little_that_pro
     assert seen.code == 0
     assert "No violation was seen." in seen.out
     assert "is no proof" in flat(seen.out)
+    assert "without text" not in flat(seen.out)
     assert "nothing, so the test is whether members can be told from the others" in flat(seen.out)
+
+
+def test_rows_without_text_are_counted_for_each_file(audited: Rpsg, folder: Path) -> None:
+    empty = ["", "  ", "\u200b"]
+    write(folder / "null.jsonl", [*NULL, *empty])
+    members = (folder / "in.jsonl").read_text()
+    (folder / "in.jsonl").write_text(f'{members}\n{{"who": "person-in-nobody", "text": null}}')
+    write(folder / "public.jsonl", [*texts(60, 4), *empty[:2]])
+    seen = audited("null.jsonl", "--user", "who", "--reference", "public.jsonl", "-o", "mine.json")
+    told = "3 of the synthetic corpus, 1 of the members, 2 of the reference."
+    assert f"Rows without text were left out: {told}" in flat(seen.out)
+    found = json.loads((folder / "mine.json").read_text())
+    assert found["counts"]["synthetic texts"] == len(NULL)
+    assert f"Rows without text were left out: {told}" in found["notes"]
 
 
 def test_a_claim_that_so_few_people_cannot_refute_is_not_run(audited: Rpsg) -> None:

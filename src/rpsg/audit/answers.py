@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.mechanisms import UnitItems
     from rpsg.privacy.released import NextTokens
     from rpsg.privacy.token_sampling import References
-    from rpsg.protocols import Classifier
+    from rpsg.protocols import Classifier, Progress
     from rpsg.records import PrivateCorpus
     from rpsg.storage.call_store import CallStore
     from rpsg.storage.run_folder import RunFolder
@@ -129,6 +129,7 @@ def if_asked(
     attacks: Collection[str],
     plan: Plan,
     make: Callable[[], CanaryAnswers | None],
+    progress: Progress,
     *,
     has_canaries: bool = True,
 ) -> tuple[CanaryAnswers | None, tuple[str, ...]]:
@@ -138,6 +139,7 @@ def if_asked(
     """
     if not has_canaries or method_of(plan).budget is None or (attacks and NAMES.isdisjoint(attacks)):
         return None, ()
+    progress.start("compute what canaries add to the noisy answers")
     try:
         return make(), ()
     except RpsgError as error:

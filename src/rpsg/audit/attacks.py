@@ -56,14 +56,14 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
         "rpsg.audit.noisy_answers:noise_left",
         "how much noise is left in the noisy answers for somebody who knows all rows but one",
     ),
-    # The slowest are last: they show progress of their own, which ends the progress of the attacks before
-    # them.
     "lira-shadow": (
         "rpsg.audit.shadow:lira_shadow",
         "likelihoods, compared with those from more runs of the pipeline",
     ),
     "tuned": ("rpsg.audit.tuned:tuned", "texts that are likely under a transformer tuned on the corpus"),
 }
+#: Attacks that take long, so that they show stages of progress of their own.
+WITH_OWN_STAGES = ("lira-shadow", "tuned")
 #: What an attack cannot do without: canaries in the data, or one of ``Aids``.
 NEEDS: Mapping[str, str] = {
     "extraction": "canaries",

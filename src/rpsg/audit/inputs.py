@@ -35,11 +35,17 @@ def read_texts(given: Given, text: str, user: str | None = None, encoding: str =
     return read_rows(source, columns, encoding=encoding)
 
 
-def read_synthetic(given: Given, text: str) -> tuple[str, ...]:
+def read_synthetic(given: Given, text: str) -> Rows:
     """The synthetic texts; ``subject_of`` refuses an empty list.
 
     Raises:
         DataError, UsageError: as ``read_texts`` does; the hint names ``--synthetic-text``.
     """
     with synthetic_options():
-        return read_texts(given, text).texts
+        return read_texts(given, text)
+
+
+def left_out(*files: tuple[str, Rows | None]) -> tuple[str, ...]:
+    """A note with the number of rows that have no text, by what they are rows of; none if all have a text."""
+    counts = [f"{rows.without_text:,} of {of}" for of, rows in files if rows and rows.without_text]
+    return (f"Rows without text were left out: {', '.join(counts)}.",) if counts else ()

@@ -19,6 +19,7 @@ from rpsg.audit.run import audit
 from rpsg.disk.json_text import canonical_json
 from rpsg.errors import DataError, UsageError
 from rpsg.methods.named import method_of
+from rpsg.pipeline.logs import logged
 from rpsg.pipeline.people import bounds_of, donors_and_voters, held_out_and_used
 from rpsg.pipeline.planting import kept_canaries, tested_plan
 from rpsg.pipeline.verification.opening import check_commitment
@@ -87,8 +88,8 @@ def audit_run(
     release = Release(run)
     if shadows:
         aids = with_pipeline(aids, plan)
-    if progress is not None:
-        progress.start("reading the file")
+    progress = logged(progress, "audit")
+    progress.start("reading the file")
     claim = {} if donors else release.ledger["claim"]  # without figures if nothing is claimed
     with RunFolder.finished(run) as folder:
         moved = _moved(plan, None if data is None else path_of(data, "data"))
@@ -101,6 +102,7 @@ def audit_run(
             attacks,
             moved,
             lambda: answers_of(folder, moved, corpus, tools_of_release(folder, moved, release.ledger)),
+            progress,
             has_canaries=has_canaries,
         )
         if answers is not None:

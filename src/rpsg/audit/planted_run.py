@@ -18,6 +18,7 @@ from rpsg.domains import read_pack
 from rpsg.errors import RunError, UsageError
 from rpsg.methods.named import method_of
 from rpsg.pipeline.execute import execute_unreleased, unreleased_texts
+from rpsg.pipeline.logs import logged
 from rpsg.pipeline.models_of_run import load_tools, open_calls
 from rpsg.pipeline.people import is_same_rows
 from rpsg.pipeline.planting import kept_canaries, tested_plan
@@ -88,10 +89,12 @@ def canary_run(
     if shadows:  # an impossible path is refused before anything is charged
         aids = with_pipeline(aids, plan, tools)
     with execute_unreleased(plan, out, progress=progress, tools=tools, noise=noise) as folder:
+        progress = logged(progress, "audit")
+        progress.start("reading the file")
         corpus = read_by_rule(plan.data).map(lambda reading: reading.corpus)
         if not is_same_rows(folder, corpus):
             raise other_rows("rpsg audit-run FILE ...")
-        answers, notes = if_asked(attacks, plan, lambda: _answers(folder, plan, corpus, tools))
+        answers, notes = if_asked(attacks, plan, lambda: _answers(folder, plan, corpus, tools), progress)
         report = audit(
             unreleased_texts(folder),
             **sides_of(folder, plan, corpus),
@@ -106,8 +109,10 @@ def canary_run(
             about=_about(folder, plan, corpus),
             notes=(NOTE, *((SPLIT,) if method_of(plan).has_donors else ()), *notes),
         )
+        progress.start("destroy the corpus")
         _keep(folder, report)
         destroy_unreleased(folder.path, (AUDIT, AUDIT_PAGE))
+        progress.done()
     return report
 
 

@@ -9,14 +9,14 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from rpsg import registry
-from rpsg.audit.attacks import ATTACKS, NEEDS
+from rpsg.audit.attacks import ATTACKS, NEEDS, WITH_OWN_STAGES
 from rpsg.audit.blind import blind_baseline
 from rpsg.audit.canaries import found_held_out
 from rpsg.audit.claim import Claim
 from rpsg.audit.control import fitted_on_members, is_in_another_language, leaky, outcome_of
 from rpsg.audit.copies import FEW_COPIES, copied_aside, copied_of_few, repeats_held_out
 from rpsg.audit.finding import Finding, judged, not_run
-from rpsg.audit.inputs import read_synthetic, read_texts
+from rpsg.audit.inputs import left_out, read_synthetic, read_texts
 from rpsg.audit.report import AuditReport, Closest, plain_number
 from rpsg.audit.roc import Rate
 from rpsg.audit.subject import subject_of
@@ -96,11 +96,15 @@ def audit(
     progress = logged(progress, "audit")
     progress.start("reading the texts")
     own, others = (read_texts(given, text, user, encoding) for given in (members, nonmembers))
+    written = read_synthetic(synthetic, synthetic_text or text)
+    public = None if reference is None else read_texts(reference, text, None, encoding)
+    sides = (("the members", own), ("the people held out", others))
+    empty = left_out(("the synthetic corpus", written), *sides, ("the reference", public))
     subject = subject_of(
-        read_synthetic(synthetic, synthetic_text or text),
+        written.texts,
         own.texts,
         others.texts,
-        reference=None if reference is None else read_texts(reference, text, None, encoding).texts,
+        reference=None if public is None else public.texts,
         member_units=own.users if member_units is None else member_units,
         nonmember_units=others.users if nonmember_units is None else nonmember_units,
         claim=claim,
@@ -111,7 +115,7 @@ def audit(
     subject = replace(subject, answers=answers)
     built_in = find_attacks([name for name in chosen if name in NEEDS])
     named = (name if built_in.get(name) is attack else "" for name, attack in chosen.items())
-    subject = replace(subject, level=level_of(named, subject.given), notes=(*subject.notes, *notes))
+    subject = replace(subject, level=level_of(named, subject.given), notes=(*empty, *subject.notes, *notes))
     return replace(audit_subject(subject, chosen, progress), about=dict(about or {}))
 
 
@@ -152,7 +156,7 @@ def audit_subject(
         )
         for number, (name, change) in enumerate(planted.items(), start=1)
     }
-    subject.progress.done()
+    subject.progress.start("decide on a verdict")
     powered = tuple(map(with_power, findings, controls["fitted on members"]))
     verdict, reason = verdict_of(
         powered,
@@ -167,6 +171,8 @@ def audit_subject(
     told = powered if verdict != "not run" else tuple(map(of_void_audit, powered))
     told = tuple(_with_rows(found, subject) for found in told)
     members = int(subject.is_in.sum())
+    notes = (*subject.notes, *unjudged(subject))
+    subject.progress.done()
     return AuditReport(
         verdict,
         reason,
@@ -184,7 +190,7 @@ def audit_subject(
             **{name: count for name, count in subject.left_out.items() if count},
         },
         subject.seed,
-        (*subject.notes, *unjudged(subject)),
+        notes,
         closest=_closest(subject, powered),
     )
 
@@ -203,12 +209,21 @@ def _closest(subject: Subject, findings: Sequence[Finding]) -> tuple[Closest, ..
 
 
 def _ask(stage: str, subject: Subject, attacks: Mapping[str, Attack]) -> list[Finding]:
-    subject.progress.start(stage, len(attacks))
-    findings = []
-    for name, attack in attacks.items():
-        findings.append(_found(name, attack, subject))
+    """The findings, in the order of ``attacks``.
+
+    Attacks with stages of their own come after all others. A stage that starts ends the one before, which
+    would otherwise be shown as done although not all of its attacks were.
+    """
+    own = [name for name in WITH_OWN_STAGES if name in attacks and NEEDS[name] in subject.given]
+    together = [name for name in attacks if name not in own]
+    if together:
+        subject.progress.start(stage + (f", without {' and '.join(own)}" if own else ""), len(together))
+    findings = {}
+    for name in together:
+        findings[name] = _found(name, attacks[name], subject)
         subject.progress.advance()
-    return findings
+    findings |= {name: _found(name, attacks[name], subject) for name in own}
+    return [findings[name] for name in attacks]
 
 
 def _found(name: str, attack: Attack, subject: Subject) -> Finding:

@@ -72,6 +72,7 @@ def _shadows(subject: Subject) -> tuple[Floats, Floats, float]:
             "`aids` in Python."
         )
     scores, inside = [], []
+    subject.progress.start("lira-shadow: run the plan again", SHADOWS)
     for number, half in enumerate(halves(subject.people, subject.seed)):
         own = np.flatnonzero(half[subject.owner])
         corpus = subject.aids.pipeline([subject.texts[i] for i in own], subject.owner[own], number)
@@ -79,6 +80,8 @@ def _shadows(subject: Subject) -> tuple[Floats, Floats, float]:
             raise NotRunError("The pipeline made no texts from one half of the people.")
         scores.append(likelihoods(subject, corpus))
         inside.append(half[subject.owner])
+        subject.progress.advance()
+    subject.progress.done()
     phi, held = np.stack(scores), np.stack(inside)
     with_own, without = ((phi * side).sum(axis=0) / (SHADOWS // 2) for side in (held, ~held))
     around = phi - np.where(held, with_own, without)

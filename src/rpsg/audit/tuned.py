@@ -33,12 +33,15 @@ def tuned(subject: Subject) -> Finding:
     """
     public = chain.from_iterable(subject.references) if subject.reference else ()
     reference = tuple(islice(public, len(subject.synthetic)))
-    first = TUNING[1] if reference else "load the small model"
+    first = TUNING[1] if reference else "tuned: load the small model"
     before = subject.of_private.once("tuned", lambda: _mean_scores(subject, reference, first))
-    # The stage has another name for a control, or for a corpus that will be destroyed: its time is then not
+    # The stage has another name for a control, or for a corpus that may be destroyed: its time is then not
     # shown.
-    is_shown = not subject.is_control and subject.canaries is None
-    stage = TUNING[0] if is_shown else "tune a model on a corpus that is not published"
+    stage = TUNING[0]
+    if subject.is_control:
+        stage = "tuned: tune a model on the test corpus"
+    elif subject.canaries is not None:
+        stage = "tuned: tune a model on the corpus with canaries"
     return of_scores("tuned", subject, _mean_scores(subject, subject.synthetic, stage) - before)
 
 
@@ -52,7 +55,7 @@ def _mean_scores(subject: Subject, on: Sequence[str], stage: str) -> Floats:
         )
     scorer = trainer.train(on, subject.seed, Tenths(subject.progress, stage).reached)
     subject.progress.done()
-    tenths = Tenths(subject.progress, "ask the small model about the texts")
+    tenths = Tenths(subject.progress, "tuned: ask the small model about the texts")
     found: list[float] = []
     for start in range(0, len(subject.texts), BLOCK):
         rows = scorer.score(subject.texts[start : start + BLOCK])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,8 @@ from rpsg.arguments import path_of
 from rpsg.errors import DataError, UsageError
 from rpsg.privacy.private import open_private
 from rpsg.stages.rng import stream
-from rpsg.storage.readers import read_corpus
+from rpsg.storage.readers import read_strictly
+from rpsg.storage.readers.source import Source as SourceFile
 from rpsg.storage.readers.spelling import clean
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Rows:
     """Texts and their columns. ``cards`` are the attribute values in the prompt of each synthetic text.
 
     ``beside`` has the values of the columns beside each text, by name; none for a text that lacks one.
+    ``without_text`` is the number of rows of the file that have no text, and are not among these.
     """
 
     texts: tuple[str, ...]
@@ -41,6 +43,7 @@ class Rows:
     users: tuple[str, ...] | None = None
     cards: tuple[Mapping[str, str], ...] | None = None
     beside: tuple[Mapping[str, str], ...] | None = None
+    without_text: int = 0
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -91,10 +94,9 @@ def read_rows(path: Source, columns: Columns, data: DataSection | None = None, *
             )
         return path
     beside = data.declared_columns if data else ()
-    text, label, user = columns.text, columns.label, columns.user
-    corpus = open_private(
-        read_corpus(path, text=text, label=label, user=user, beside=beside, encoding=encoding)
-    )
+    named = replace(columns, beside=tuple(column.name for column in beside))
+    reading = open_private(read_strictly(SourceFile(path, encoding), named, beside=beside))
+    corpus = reading.corpus
     rows = Rows(
         tuple(row.text for row in corpus),
         tuple(row.label or "" for row in corpus) if columns.label else None,
@@ -104,7 +106,7 @@ def read_rows(path: Source, columns: Columns, data: DataSection | None = None, *
     kept = rows.take(i for i, text in enumerate(rows.texts) if text)
     if not kept.texts:
         raise DataError(f"{path} has no text.", hint="Name the column with the text: --text COLUMN")
-    return kept
+    return replace(kept, without_text=reading.rows - len(kept))
 
 
 def _declared(values: Iterable[tuple[str, str]], data: DataSection) -> dict[str, str]:

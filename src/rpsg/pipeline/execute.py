@@ -34,15 +34,16 @@ from rpsg.pipeline.models_of_run import (
     writer_over,
 )
 from rpsg.pipeline.people import nobody
-from rpsg.pipeline.planting import draw_canaries, public_texts, refuse_blocked
+from rpsg.pipeline.planting import draw_canaries, public_texts
 from rpsg.pipeline.private_data import NoQuestions, RunParts, check_file, check_room, open_side
 from rpsg.pipeline.progress import Stopwatch, keep_timings, public_seconds, timings
 from rpsg.pipeline.publish import publish
 from rpsg.privacy import egress
 from rpsg.protocols import TellsTrouble
 from rpsg.release.finished import read_run
+from rpsg.storage.blocked import refuse_blocked
 from rpsg.storage.failed_requests import SettledWriter
-from rpsg.storage.layout import FLOOR_RUN, PACK, PRIVATE, RUN, UNRELEASED
+from rpsg.storage.layout import FLOOR_RUN, PACK, RUN, UNRELEASED
 from rpsg.storage.public_vectors import PublicVectors
 from rpsg.storage.run_folder import AUDIT_RUN, RunFolder
 
@@ -148,7 +149,7 @@ def _worked(
     price = price_of(plan, tools.writer)
     if not (out / RUN).exists():
         check_file(plan)  # before there is a folder: only a path may be written into its plan
-    refuse_blocked(out / PRIVATE)
+    refuse_blocked(out)
     bound_to = (fingerprint(plan, pack, tools), plan.to_toml())
     about = {"questions": questions(plan, pack, tools), "purpose": ending.purpose}
     with RunFolder.create_or_resume(out, *bound_to, vault=plan.vault.key, **about) as folder:
@@ -198,7 +199,7 @@ def _synthesize(
     pool = method.synthesize(job)
     calls.keep_only(writer.asked)
     report_refused_settings(run.tools.writer, run.progress)
-    run.progress.start("release")
+    run.progress.start("release" if ending is RELEASED else "store the texts")
     ending.end(run.folder, private, replace(job, tools=run.tools), pool, calls, settled, vectors)
 
 

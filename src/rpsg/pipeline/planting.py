@@ -9,13 +9,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rpsg.disk.files import write_atomic
 from rpsg.disk.json_text import canonical_json
-from rpsg.errors import PrivacyError, RpsgError, RunError, UsageError
+from rpsg.errors import RpsgError, RunError, UsageError
 from rpsg.privacy.private import open_private
 from rpsg.records import Document, PrivateCorpus
 from rpsg.stages.canaries import Canaries, Canary, extracted, make_canaries
-from rpsg.storage.layout import ANSWERS, BLOCKED, CANARIES
+from rpsg.storage.blocked import block, refuse_blocked
+from rpsg.storage.layout import ANSWERS, CANARIES
 from rpsg.storage.readers import read_corpus
 
 if TYPE_CHECKING:
@@ -97,18 +97,8 @@ def refuse_canaries(vault: Vault, plan: Plan, release: Path) -> None:
     if not (plan.data.audit_canaries and vault.exists(CANARIES)):
         return
     if any(extracted(kept_canaries(vault), _words_of(release))):
-        write_atomic(vault.folder / BLOCKED, b"a canary was in the corpus\n")
-        refuse_blocked(vault.folder)
-
-
-def refuse_blocked(folder: Path) -> None:
-    """PrivacyError for a run that a canary has blocked; ``folder`` is its private folder."""
-    if (folder / BLOCKED).exists():
-        raise PrivacyError(
-            "A canary is in the corpus: the run has copied a text of one person. Nothing is released.",
-            hint="Do not publish what this run made. Delete its folder, and find out how the method could "
-            "copy a text.",
-        )
+        block(vault.folder.parent)
+        refuse_blocked(vault.folder.parent)
 
 
 def tested_plan(plan: Plan, pack: Pack) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 #: Stages that send a writer public prompts, and those that read no private data.
 PUBLIC_STAGES = frozenset({"writing candidates", "writing variants", "make the table of word vectors"})
 #: Stages of an audit that read a corpus that is to be published, and public texts.
-TUNING = ("tune a model on the corpus", "tune a model on the reference")
+TUNING = ("tuned: tune a model on the corpus", "tuned: tune a model on the reference")
 #: Prefixes of such stages; the name of a model follows.
 _PUBLIC_BEGINNINGS = ("pull ",)
 

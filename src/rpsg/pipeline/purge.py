@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from rpsg.disk.files import descriptor_of, file_errors, sync_dir, write_atomic
 from rpsg.disk.json_text import canonical_json
 from rpsg.errors import RunError
+from rpsg.storage.blocked import refuse_blocked
 from rpsg.storage.layout import COMMITMENT, EVIDENCE, LEDGER, PRIVATE, PURGED, QUESTION, RELEASE, RUN, VAULT
 from rpsg.storage.ownership import MARK
 from rpsg.storage.run_folder import locked, run_id_of, way_to_finish
@@ -70,9 +71,13 @@ def is_published(run: Path) -> bool:
 
 
 def require_finished_or_shards(run: Path) -> None:
-    """Raise RunError unless the folder has a published run, or a run that waits for its shards."""
+    """RunError unless the folder has a published run, or a run that waits for its shards.
+
+    PrivacyError for a run that a canary has blocked: its folder is to be deleted as a whole.
+    """
     if not (run / RUN).is_file():
         raise RunError(f"{run} is not a run folder.", hint="Name the folder that was given to -o.")
+    refuse_blocked(run)
     if not is_published(run) and not (run / QUESTION.format(1)).is_file():
         raise RunError(
             f"The run in {run} has not been published, and without its private part it never could be.",

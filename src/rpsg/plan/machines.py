@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
-from rpsg.disk.json_text import canonical_json, strict_json
+from rpsg.disk.json_text import strict_json
 from rpsg.plan.setting import Name, Section, setting
 
 #: What RPSG itself puts into every request, in lower case: headers, and fields of the body.
@@ -178,12 +178,10 @@ class ServerSection(Section):
     @field_validator("body")
     @classmethod
     def _body_is_an_object(cls, value: str) -> str:
-        """The fields in one spelling: spaces and the order of keys do not make another run."""
         try:
             fields = strict_json(value or "{}")
-            spelled = canonical_json(fields).decode()
         except ValueError:
-            fields, spelled = None, ""
+            fields = None
         if not isinstance(fields, dict):
             raise ValueError(  # noqa: TRY004  # pydantic wants it
                 'it must be one JSON object, such as {"top_k": 20}, with each key once and without NaN'
@@ -192,7 +190,7 @@ class ServerSection(Section):
             raise ValueError(
                 f"{', '.join(sorted(own))}: set by the plan or the pack, so it cannot be set here"
             )
-        return spelled if fields else ""
+        return value
 
 
 class LimitsSection(Section):

@@ -21,6 +21,7 @@ from rpsg.records import Candidate, Card, Pool
 from rpsg.release.coverage import counted_pack, coverage, fit_of_pack, labels_of, noisy_counts, people
 from rpsg.release.history import read_history
 from rpsg.release.quality import quality_of
+from rpsg.storage.blocked import refuse_blocked
 from rpsg.storage.layout import (
     CANDIDATES,
     CORPUS,
@@ -68,7 +69,9 @@ def release_folder(path: Path) -> Path:
 
     Raises:
         RunError: there is no finished release.
+        PrivacyError: a canary has blocked the run.
     """
+    refuse_blocked(path)
     for folder in (path, path / RELEASE):
         if (folder / LEDGER).is_file():
             return folder
@@ -111,6 +114,7 @@ class Release:
 
         Raises:
             RunError: there is no finished release.
+            PrivacyError: a canary has blocked its run.
             VerificationError: the folder has a file that does not belong in a release.
         """
         self.path = release_folder(path)

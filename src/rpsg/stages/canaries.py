@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rpsg.errors import UsageError
+from rpsg.models.pii import PatternRecognizer
+from rpsg.stages.scrub import generalise_amounts, scrub_text
+from rpsg.stages.scrub_formats import scrub_formats
 from rpsg.textstats.words import words
 
 if TYPE_CHECKING:
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 END_WORDS, HIT_WORDS, LIST_SIZE = 6, 4, 8192
 #: Letters and digits that cannot be mistaken for one another; twelve of them have 60 bits.
 CODE_SIGNS, CODE_LENGTH = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ", 12
+#: At least this share of all codes looks like no identifier. Bank accounts begin with two letters and two
+#: digits, as do 36 codes in 1,000; the other patterns that can match a code match less than one in 1,000.
+LEAST_USABLE = 0.95
 #: The parts of syllables from which words are made: 32 * 8 * 16 * 2 syllables.
 _BEGIN = (
     *("b", "br", "d", "dr", "f", "fl", "g", "gl", "h", "j", "k", "kl", "l", "m", "n", "p"),
@@ -29,6 +35,7 @@ _BEGIN = (
 _MIDDLE = ("a", "e", "i", "o", "u", "ai", "ea", "oo")
 _CLOSE = ("b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "x", "z", "nd")
 _LAST = ("o", "in")
+_PATTERNS = PatternRecognizer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +97,26 @@ def make_canaries(count: int, beginnings: Sequence[str], *, least: int = 12, mos
         Canary(
             " ".join(row[: dice.randint(least, most)]).rstrip(".,;:!?"),
             tuple(dice.choice(known) for _ in range(END_WORDS)),
-            "".join(dice.choice(CODE_SIGNS) for _ in range(CODE_LENGTH)),
+            _draw_code(dice),
         )
         for row in chosen
     )
     return Canaries(made, tuple(bool(secrets.randbits(1)) for _ in made))
+
+
+def _draw_code(dice: secrets.SystemRandom) -> str:
+    """A random code that does not look like an identifier. Whether it does depends on the code alone."""
+    while True:
+        code = "".join(dice.choice(CODE_SIGNS) for _ in range(CODE_LENGTH))
+        if not _looks_like_identifier(code):
+            return code
+
+
+def _looks_like_identifier(code: str) -> bool:
+    """Whether RPSG would scrub this code from a text, or take it for somebody's bank account or number."""
+    text = f", ref {code}."
+    scrubbed = scrub_formats(generalise_amounts(scrub_text(text)))
+    return scrubbed != text or bool(_PATTERNS.find([text])[0])
 
 
 def extracted(canaries: Canaries, texts: Iterable[str]) -> tuple[bool, ...]:
@@ -116,9 +138,11 @@ def chance_of_hit(synthetic: Sequence[str]) -> float:
     """An upper bound on the probability that a canary which the run never saw is found in this corpus. Each
     of the three runs of four words in its end equals one of the corpus' runs with a probability of at most
     runs / 8192^4. Its code equals one of the corpus' runs of twelve characters with a probability of at most
-    runs / 32^12. This holds for every corpus, because the canary was drawn independently of the corpus.
+    runs / (0.95 * 32^12), since all codes that look like no identifier are equally likely. This holds for
+    every corpus, because the canary was drawn independently of the corpus.
     """
     runs = sum(max(len(words(text)) - HIT_WORDS + 1, 0) for text in synthetic)
     starts = sum(len(text) + 1 for text in synthetic)
     windows = END_WORDS - HIT_WORDS + 1
-    return windows * runs * float(LIST_SIZE) ** -HIT_WORDS + starts * float(len(CODE_SIGNS)) ** -CODE_LENGTH
+    of_code = float(len(CODE_SIGNS)) ** -CODE_LENGTH / LEAST_USABLE
+    return windows * runs * float(LIST_SIZE) ** -HIT_WORDS + starts * of_code

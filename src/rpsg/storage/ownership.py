@@ -20,6 +20,7 @@ from rpsg.disk.files import create_private, descriptor_of, private_dir, read_pri
 from rpsg.disk.system import NO_WAITING
 from rpsg.errors import PrivacyError, RunError
 from rpsg.privacy.odometer import state_folder
+from rpsg.storage.blocked import refuse_blocked
 from rpsg.storage.layout import PLAN, PRIVATE, RELEASE, RUN
 from rpsg.storage.untrusted import copied
 
@@ -50,8 +51,9 @@ def is_own(run: Path) -> bool:
 
 @contextmanager
 def readable(release: Path) -> Iterator[Path]:
-    """The release itself if its run was created here, else a copy; with the errors of ``copy_release``."""
+    """The release itself if its run was created here, else a copy; with the errors of ``copied``."""
     if release.name == RELEASE and is_own(release.absolute().parent):
+        refuse_blocked(release.absolute().parent)
         yield release
     else:
         with copied(release) as copy:

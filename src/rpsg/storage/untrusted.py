@@ -19,6 +19,7 @@ from rpsg.disk.files import descriptor_of
 from rpsg.disk.system import FOLDER, NO_WAITING, open_plain
 from rpsg.errors import VerificationError
 from rpsg.privacy.evidence import ANSWER_FILE
+from rpsg.storage.blocked import refuse_blocked
 from rpsg.storage.layout import (
     CANDIDATES,
     CARD,
@@ -85,7 +86,9 @@ def release_in(path: Path) -> Path:
 
     Raises:
         VerificationError: there is none.
+        PrivacyError: a canary has blocked the run.
     """
+    refuse_blocked(path)
     for folder in (path, path / RELEASE):
         if os.path.lexists(folder / LEDGER):
             return folder
@@ -97,7 +100,11 @@ def release_in(path: Path) -> Path:
 
 @contextmanager
 def copied(release: Path) -> Iterator[Path]:
-    """A copy of the release in a temporary folder; with the errors of ``copy_release``."""
+    """A copy of the release in a temporary folder; with the errors of ``copy_release``.
+
+    PrivacyError for the release of a run that a canary has blocked.
+    """
+    refuse_blocked(release.absolute().parent)
     with tempfile.TemporaryDirectory(prefix="rpsg-release-") as scratch:
         copy = Path(scratch) / RELEASE
         copy_release(release, copy)

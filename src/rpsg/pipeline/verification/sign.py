@@ -17,7 +17,7 @@ from rpsg.disk.files import PUBLIC_MODE, file_errors, private_dir, sync_dir, wri
 from rpsg.disk.json_text import strict_json
 from rpsg.domains.folders import read_pack
 from rpsg.errors import RunError, UsageError, VerificationError
-from rpsg.pipeline.planting import refuse_blocked, refuse_canaries, tested_plan
+from rpsg.pipeline.planting import refuse_canaries, tested_plan
 from rpsg.pipeline.private_data import account_of
 from rpsg.pipeline.publish import build_release
 from rpsg.pipeline.verification.audited import audit_fits
@@ -32,6 +32,7 @@ from rpsg.privacy.facts import Free
 from rpsg.privacy.odometer import Odometer
 from rpsg.privacy.published_audit import LIKE_IT, THIS, published
 from rpsg.privacy.signing import SIGNATURE, private_key, signature_of, signer_of
+from rpsg.storage.blocked import refuse_blocked
 from rpsg.storage.layout import (
     AUDIT,
     CORPUS,
@@ -90,7 +91,7 @@ def publish(
             f"{run} holds an audit run, whose corpus is never released.",
             hint="Make a release with rpsg run -o NEW, which spends budget again.",
         )
-    refuse_blocked(run / PRIVATE)
+    refuse_blocked(run)
     with locked(run):
         release = run / RELEASE
         _finish_exchange(run)

@@ -43,6 +43,7 @@ __all__ = [
     "header_of",
     "read_by_rule",
     "read_corpus",
+    "read_strictly",
 ]
 
 _UNITS = {"txt": folder.UNIT, "parquet": "row", "excel": "row", "memory": "row"}
@@ -82,8 +83,19 @@ def read_corpus(
         MissingExtraError: Parquet without pyarrow, Excel without python-calamine.
     """
     columns = Columns(text, label, user, tuple(column.name for column in beside))
-    reading = _read(Source(Path(path), encoding, format), columns, format, labels, beside)
-    return Private(reading.corpus)
+    source = Source(Path(path), encoding, format)
+    return read_strictly(source, columns, format, labels, beside).map(lambda reading: reading.corpus)
+
+
+def read_strictly(
+    source: Source,
+    columns: Columns,
+    chosen: Format | None = None,
+    labels: Collection[str] | None = None,
+    beside: Sequence[Column] = (),
+) -> Private[Reading]:
+    """As ``read_corpus``, with the number of rows that were left out because they have no text."""
+    return Private(_read(source, columns, chosen, labels, beside))
 
 
 def check_readable(path: Path | str, format: Format | None = None) -> None:  # noqa: A002 -- as above
