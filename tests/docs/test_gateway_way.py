@@ -128,7 +128,7 @@ def test_what_the_page_says_one_sees_is_what_one_sees(
             assert main(["run", "-o", "run"]) in {2, 6}
             return " ".join(capsys.readouterr().err.split())
 
-    assert "does not accept the key" in seen(GATEWAY_TOKEN="old")
+    assert "does not accept the credentials" in seen(GATEWAY_TOKEN="old")
     assert "The certificate of" in seen(SSL_CERT_FILE="/dev/null")
     assert "read every text" in seen(RPSG_SERVER__BASE_URL=f"http://{HOST}:{PLAIN_PORT}/v1")
     assert gateway.wrong == 1

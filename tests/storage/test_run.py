@@ -87,6 +87,18 @@ def test_another_plan_is_refused_by_the_keys_that_differ_and_not_by_their_values
     open_run(tmp_path).close()
 
 
+def test_the_same_fields_of_the_server_written_in_another_way_are_called_the_same(tmp_path: Path) -> None:
+    first, same, other = (
+        f"[server]\nbody = '{body}'\n"
+        for body in ('{"top_k": 20, "n": 1}', '{"n":1,"top_k":20}', '{"n":1,"top_k":21}')
+    )
+    open_run(tmp_path, "f1", first).close()
+    with pytest.raises(RunError, match=r"server\.body has the same fields, but is not written as"):
+        open_run(tmp_path, "f2", same)
+    with pytest.raises(RunError, match=r"they differ in server\.body"):
+        open_run(tmp_path, "f3", other)
+
+
 def test_another_plan_is_refused_even_if_there_is_no_plan_to_compare(tmp_path: Path) -> None:
     open_run(tmp_path).close()
     (tmp_path / "plan.toml").unlink()

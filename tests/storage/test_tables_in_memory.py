@@ -6,8 +6,6 @@ import importlib
 import json
 import sys
 from decimal import Decimal
-from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +14,7 @@ import pyarrow.dataset
 import pytest
 
 import rpsg
-from rpsg.errors import DataError, MissingExtraError, ModelError, PrivacyError, UsageError, VerificationError
+from rpsg.errors import DataError, MissingExtraError, UsageError
 from rpsg.plan import DataSection
 from rpsg.privacy.private import open_private
 from rpsg.release import outward
@@ -25,6 +23,7 @@ from rpsg.storage.readers.memory import held, is_held
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from rpsg.release.run import Run
 
@@ -281,85 +280,6 @@ def test_a_package_that_is_missing_is_named(made: Run, monkeypatch: pytest.Monke
     with pytest.raises(MissingExtraError) as refused:
         made.to_pandas()
     assert "rpsg[frames]" in refused.value.hint
-
-
-class Hub:
-    """A hub that keeps what is uploaded, or refuses it."""
-
-    endpoint = "https://huggingface.co"
-
-    def __init__(self) -> None:
-        #: The name of the error with which it refuses.
-        self.refuses = ""
-        self.created: list[dict[str, Any]] = []
-        self.uploaded: list[dict[str, bytes]] = []
-
-    def create_repo(self, name: str, **options: Any) -> None:
-        if self.refuses:
-            raise type(self.refuses, (Exception,), {})("secret details")
-        self.created.append({"name": name, **options})
-
-    def upload_folder(self, *, folder_path: str, **_: Any) -> None:
-        self.uploaded.append(files_of(Path(folder_path)))
-
-
-def files_of(folder: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
-    found = Hub()
-    monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(HfApi=lambda token: found))
-    return found
-
-
-def test_the_release_is_pushed_as_it_is_and_private_by_default(made: Run, hub: Hub) -> None:
-    assert made.push("ward/notes") == "https://huggingface.co/datasets/ward/notes"
-    assert [(repo["name"], repo["private"]) for repo in hub.created] == [("ward/notes", True)]
-    assert hub.uploaded == [files_of(made.release)]
-
-
-@pytest.mark.parametrize(
-    ("kind", "says", "hint"),
-    [
-        ("UnreachableError", "cannot be reached", "Check the network"),
-        ("ConnectError", "cannot be reached", "Check the network"),
-        ("ReadTimeout", "cannot be reached", "Check the network"),
-        ("HfHubHTTPError", "did not accept ward/notes", "hf auth login"),
-        ("HFValidationError", "did not accept ward/notes", "OWNER/NAME"),
-    ],
-)
-def test_a_hub_that_refuses_is_a_sentence(made: Run, hub: Hub, kind: str, says: str, hint: str) -> None:
-    """An error as an HTTP library raises it, of which the hub's client may use any."""
-    hub.refuses = kind
-    with pytest.raises(ModelError, match=rf"{says}.*\({kind}\)") as refused:
-        made.push("ward/notes")
-    assert hint in refused.value.hint
-    assert "secret" not in str(refused.value)
-
-
-def test_a_file_that_no_release_has_is_not_pushed_with_it(made: Run, hub: Hub) -> None:
-    """A note or an evaluation that somebody put beside the corpus may hold private texts."""
-    stray = made.release / "evaluation.json"
-    stray.write_text("private")
-    try:
-        with pytest.raises(VerificationError, match=r"evaluation\.json"):
-            made.push("ward/notes")
-    finally:
-        stray.unlink()
-    assert not hub.created
-    assert not hub.uploaded
-
-
-@pytest.mark.parametrize("claim", ["no_formal_guarantee", "voters_only_dp", "", "some_other_claim"])
-def test_what_protects_not_everybody_is_not_pushed_by_accident(made: Run, hub: Hub, claim: str) -> None:
-    options: dict[str, Any] = {"private": True, "token": None}
-    with pytest.raises(PrivacyError, match="Nothing was uploaded"):
-        outward.push(made.release, claim, "ward/notes", **options, without_guarantee=False)
-    assert not hub.created
-    outward.push(made.release, claim, "ward/notes", **options, without_guarantee=True)
-    assert hub.uploaded
 
 
 def test_two_releases_are_two_data_sets_to_a_loader(

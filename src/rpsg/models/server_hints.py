@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
-_KEY = "Set the variable that [server] key_env names to a valid key, then test the key with: rpsg doctor."
+_KEY = (
+    "Check the credentials that [server] names: the key in the variable of key_env, headers, and the "
+    "certificate of certificate_env. Then test them with: rpsg doctor."
+)
 _NAME = "Check the name after openai: against the models that the server lists (GET /v1/models)."
 _THINKS = (
     "Switch the model's thinking off (many servers do so with --extra-body "

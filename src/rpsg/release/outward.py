@@ -6,8 +6,10 @@ import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rpsg.errors import ModelError, PrivacyError, RpsgError, needed
-from rpsg.storage.untrusted import copied
+from rpsg.display import printable
+from rpsg.errors import ModelError, PrivacyError, RpsgError, UsageError, needed
+from rpsg.storage.layout import LEDGER
+from rpsg.storage.untrusted import HUB_FILES, copied, is_of_a_release
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,9 +48,11 @@ def push(
     """Upload a release folder as a data set ``OWNER/NAME`` of the Hugging Face hub; returns its address.
 
     The files of the release are uploaded unchanged, so that ``rpsg verify`` of a download checks the same
-    bytes.
+    bytes. A release that was pushed there before is replaced in the same commit: its files that the new one
+    does not have are deleted, because a mixture of two releases is none.
 
     Raises:
+        UsageError: the data set has files that are not of a release; nothing was uploaded.
         PrivacyError: no guarantee covers all people behind the release, and ``without_guarantee`` is False.
         VerificationError: the folder has a link, or a file that does not belong in a release; nothing was
             uploaded.
@@ -67,11 +71,14 @@ def push(
         with copied(release) as copy:
             api = hub.HfApi(token=token)
             api.create_repo(repository, repo_type="dataset", private=private, exist_ok=True)
+            before = _pushed_before(repository, api.list_repo_files(repository, repo_type="dataset"))
+            # A file that is uploaded is replaced and not deleted, although its name is among these.
             api.upload_folder(
                 folder_path=str(copy),
                 repo_id=repository,
                 repo_type="dataset",
                 commit_message="Add a synthetic corpus and the evidence for its claim",
+                delete_patterns=sorted(before) or None,
             )
     except RpsgError:
         raise
@@ -89,6 +96,22 @@ def push(
             hint="Sign in with `hf auth login`, or give token=.... The name must have the form OWNER/NAME.",
         ) from None
     return f"{api.endpoint}/datasets/{repository}"
+
+
+def _pushed_before(repository: str, files: Sequence[str]) -> set[str]:
+    """The files of the release that the data set has; a UsageError if it has others, which are not ours."""
+    found = set(files) - HUB_FILES
+    others = {name for name in found if not is_of_a_release(name)} if LEDGER in found else found
+    if not others:
+        return found
+    shown = ", ".join(map(printable, sorted(others)[:3]))
+    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+    raise UsageError(
+        f"Nothing was uploaded: the data set {repository} has files that belong to no release of RPSG "
+        f"({shown}{more}).",
+        hint="Choose a new name, or delete these files on the hub. Only a release that was pushed before "
+        "may be there, and it is replaced.",
+    )
 
 
 def _needed(extra: str, package: str) -> Any:

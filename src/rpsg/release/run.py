@@ -102,9 +102,10 @@ class Run(Shown):
     ) -> str:
         """Upload the release as the data set ``OWNER/NAME`` of the Hugging Face hub; returns its address.
 
-        The release is uploaded unchanged, with its ledger, evidence and data card, and nothing else. Raises a
-        PrivacyError for a release that does not protect everybody, unless ``without_guarantee`` is set, and a
-        ModelError if the hub refuses.
+        The release is uploaded unchanged, with its ledger, evidence and data card, and nothing else. If an
+        earlier release was pushed to the same name, it is replaced, and none of its files is kept. Raises a
+        UsageError if the data set has other files, a PrivacyError for a release that does not protect
+        everybody, unless ``without_guarantee`` is set, and a ModelError if the hub refuses.
         """
         claim = str(self.ledger.get("claim", {}).get("type", ""))
         return outward.push(

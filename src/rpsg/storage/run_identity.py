@@ -24,7 +24,7 @@ from rpsg.disk.files import (
     write_atomic,
 )
 from rpsg.disk.journals import read_journal
-from rpsg.disk.json_text import canonical_json
+from rpsg.disk.json_text import canonical_json, strict_json
 from rpsg.errors import RunError
 from rpsg.plan import NOT_IDENTITY, flat
 from rpsg.privacy.odometer import Odometer
@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
 _FORMAT = 2
 _MOST_DIFFERENCES = 8
+#: The setting whose value is JSON, so that two values can mean the same.
+_BODY = "server.body"
 #: The stage in which the writer is tested on public prompts.
 TRIAL = "testing the writer"
 #: Stages whose queries are about the texts that were written, or draw these texts.
@@ -140,12 +142,15 @@ def _differences(folder: Path, plan_toml: str) -> str:
     try:
         before = flat(tomllib.loads((folder / PLAN).read_text(encoding="utf-8")))
         now = flat(tomllib.loads(plan_toml))
-    except (OSError, ValueError):
+        first, second = (strict_json(keys.get(_BODY) or "{}") for keys in (before, now))
+    except (OSError, ValueError, TypeError):
         return ""
     free = {f"{section}.{key}" for section, keys in NOT_IDENTITY.items() for key in keys}
     keys = sorted(key for key in (before.keys() | now.keys()) - free if before.get(key) != now.get(key))
     if not keys:
         return " (the settings are the same: its domain pack, a prompt or a model has changed)"
+    if keys == [_BODY] and first == second:
+        return f" ({_BODY} has the same fields, but is not written as in {PLAN} of that run)"
     more = ", ..." if len(keys) > _MOST_DIFFERENCES else ""
     return f" (they differ in {', '.join(keys[:_MOST_DIFFERENCES])}{more})"
 

@@ -68,6 +68,8 @@ NAMES: tuple[tuple[re.Pattern[str], int], ...] = (
     (re.compile(f"{EVIDENCE}/{ANSWER_FILE.pattern}"), 256 * _MIB),
     (re.compile(rf"{EVIDENCE}/{PACK}/[A-Za-z0-9_][A-Za-z0-9_.-]{{0,99}}\.(toml|txt)"), 4 * _MIB),
 )
+#: What a hub adds to a data set, and its client to a download. It is neither copied nor read.
+HUB_FILES = frozenset({".gitattributes", ".cache"})
 FOLDERS = frozenset({EVIDENCE, f"{EVIDENCE}/{PACK}"})
 #: A release has a few dozen files.
 MOST_FILES = 500
@@ -139,6 +141,8 @@ def _copy_folder(folder: int, within: str, into: Path, seen: list[int]) -> None:
             names.append(entry.name)
     for name in sorted(names):
         full = f"{within}{name}"
+        if full in HUB_FILES:
+            continue
         mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
         if stat.S_ISDIR(mode) and full in FOLDERS:
             with descriptor_of(name, FOLDER, within=folder) as inner:
@@ -153,7 +157,7 @@ def _copy_folder(folder: int, within: str, into: Path, seen: list[int]) -> None:
 
 
 def _copy_file(folder: int, name: str, full: str, into: Path) -> None:
-    most = next((limit for pattern, limit in NAMES if pattern.fullmatch(full)), None)
+    most = _largest(full)
     if most is None:
         raise _refused(f"{_shown(full)} does not belong to a release.")
     with descriptor_of(name, NO_WAITING, within=folder) as source:
@@ -180,6 +184,16 @@ def _copy_file(folder: int, name: str, full: str, into: Path) -> None:
         keys = _BETWEEN_DOTS.split((into / full).read_bytes())
         if any(key.count(b".") > MOST_DOTS for key in keys):
             raise _refused(f"{_shown(full)} has a line with more than {MOST_DOTS} dots.")
+
+
+def is_of_a_release(name: str) -> bool:
+    """Whether a file of a release can have this name, which includes its folders."""
+    return _largest(name) is not None
+
+
+def _largest(name: str) -> int | None:
+    """The maximum size in bytes of a file with this name; None if no release has one."""
+    return next((limit for pattern, limit in NAMES if pattern.fullmatch(name)), None)
 
 
 def _refused(what: str) -> VerificationError:

@@ -39,7 +39,7 @@ class TestChatOfARealServer(WriterLaws):
         self, llama: ServerSection, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(KEY, "not-this-one")
-        with pytest.raises(ModelError, match=rf"does not accept the key[\s\S]*{KEY}"):
+        with pytest.raises(ModelError, match=rf"does not accept the credentials[\s\S]*{KEY}"):
             ServerWriter("any", llama).write(BATCH)
 
 

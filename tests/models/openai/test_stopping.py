@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.models.openai.asks import ASK, says
@@ -41,6 +41,44 @@ def test_what_no_request_can_survive_stops_at_once(status: int, words: str, *, p
             writer.write([replace(ASK, seed=seed, private=private) for seed in range(50)])
     assert len(server.asked) <= 4
     assert ("what you said" in str(stopped.value)) is not private
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(
+    ("settings", "sent", "not_sent"),
+    [
+        ({}, ["RPSG sent no credentials", "OPENAI_API_KEY is not set", "--extra-header"], ["Check that"]),
+        ({"key_env": "KEY"}, ["RPSG sent the key in KEY. Check"], ["is not set", "OPENAI_API_KEY"]),
+        (
+            {"headers": ("X-Team=TEAM",), "project": "p"},
+            ["RPSG sent the header X-Team from TEAM, project p.", "OPENAI_API_KEY is not set"],
+            ["no credentials"],
+        ),
+        (
+            {"headers": ("Authorization=TEAM",), "key_env": "KEY"},
+            ["RPSG sent the header Authorization from TEAM. Check"],
+            ["KEY", "is not set"],
+        ),
+    ],
+)
+def test_a_server_that_refuses_a_client_is_told_with_where_its_credentials_come_from(
+    status: int,
+    settings: dict[str, Any],
+    sent: list[str],
+    not_sent: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setenv("KEY", "s3same-open")
+    monkeypatch.setenv("TEAM", "blue-wh4le")
+    with FaultyServer(lambda _: (status, {"error": "no"})) as server:
+        writer = ServerWriter("m", server.settings(concurrency=2).model_copy(update=settings))
+        with pytest.raises(ModelError, match="credentials") as stopped:
+            writer.write([ASK])
+    hint = stopped.value.hint
+    assert all(words in hint for words in sent), hint
+    assert not any(words in hint for words in (*not_sent, "s3same-open", "blue-wh4le")), hint
+    assert hint.endswith("rpsg doctor")
 
 
 def test_an_empty_account_stops_at_once() -> None:

@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from rpsg.models.openai.concurrency import ConcurrencyLimiter
-from rpsg.models.openai.endpoint import address_of, certificate_of, headers_of, url_of
+from rpsg.models.openai.endpoint import address_of, certificate_of, credentials_hint, headers_of, url_of
 from rpsg.models.openai.http_request import HttpClient
 from rpsg.models.openai.response_class import RequestContext
 from rpsg.models.openai.retry import PendingRequest, RetryConfig, RetryPolicy, ServerState
@@ -85,7 +85,13 @@ class ServerClient:
             )
 
         variables = tuple(header.partition("=")[2] for header in self._server.headers)
-        context = RequestContext(self.address.host, self._model, self._server.key_env, variables)
+        context = RequestContext(
+            self.address.host,
+            self._model,
+            self._server.key_env,
+            variables,
+            credentials_hint(self._kind, self._server),
+        )
         policy = RetryPolicy(questions, connect, context, self._config, self._state)
         return BatchClient(policy, count, self._concurrency)
 

@@ -176,6 +176,34 @@ def certificate_of(server: ServerSection) -> str:
     return path
 
 
+def credentials_hint(kind: Kind, server: ServerSection) -> str:
+    """What to check if the server refuses this client: which credentials were sent, by where they come from.
+
+    Reads the environment to see whether a key is set, and says nothing else about it.
+    """
+    named = {header.partition("=")[0].lower() for header in server.headers}
+    own_key = named.isdisjoint({"api-key"} if kind == "azure" else {"authorization"})
+    has_key = bool(os.environ.get(server.key_env, "").strip())
+    sent = [
+        *([f"the key in {server.key_env}"] if own_key and has_key else []),
+        *(f"the header {name} from {value}" for name, _, value in (h.partition("=") for h in server.headers)),
+        *([f"the client certificate named by {server.certificate_env}"] if server.certificate_env else []),
+        *([f"organization {server.organization}"] if server.organization else []),
+        *([f"project {server.project}"] if server.project else []),
+    ]
+    check = (
+        f"RPSG sent {', '.join(sent)}. Check that this is what the server asks for, and still valid."
+        if sent
+        else "RPSG sent no credentials."
+    )
+    if own_key and not has_key:
+        check += (
+            f" No key was sent, because {server.key_env} is not set: export {server.key_env}=... If the "
+            "server asks for something else: --extra-header NAME=VARIABLE, or certificate_env in [server]."
+        )
+    return f"{check} Then test it with: rpsg doctor"
+
+
 def _is_plain(value: str) -> bool:
     """Whether it can be the value of a header."""
     return value.isascii() and value.isprintable() and " " not in value

@@ -27,18 +27,12 @@ _NAMES = ("message", "detail", "error", "msg", "error_description", "choices")
 _LATER = {408, 409, 425}
 _OVERLOAD: dict[int, Overload] = {408: "late", 504: "late", 503: "rejected", 529: "rejected"}
 _STOPS: dict[int, tuple[str, str]] = {
-    401: (
-        "does not accept the key",
-        "Set the environment variable {key_env} to a valid key; see: rpsg doctor",
-    ),
+    401: ("does not accept the credentials", "{credentials}"),
     402: (
         "asks for a payment first",
         "Pay the provider, then run the same command again; it continues where it stopped.",
     ),
-    403: (
-        "does not let this key use the model {model}",
-        "Check {key_env}, organization, project and headers (--extra-header) in [server]; see: rpsg doctor",
-    ),
+    403: ("does not let these credentials use the model {model}", "{credentials}"),
     404: (
         "has no model {model} at this address",
         "Check the name of the model, and that base_url has the path of the server's API, often /v1.",
@@ -57,13 +51,14 @@ _LEAST_SECRET = 8
 @dataclass(frozen=True, slots=True)
 class RequestContext:
     """What a message may say about the server. ``variables`` are environment variables with values of
-    headers, which a message must not show.
+    headers, which a message must not show; ``credentials`` says what to check if the server refuses them.
     """
 
     host: str
     model: str
     key_env: str
     variables: tuple[str, ...] = ()
+    credentials: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +90,7 @@ def classify_response(answer: HttpResponse, context: RequestContext, said: str =
         )
     if status in _STOPS:
         what, hint = _STOPS[status]
-        words = {"model": context.model, "key_env": context.key_env}
+        words = {"model": context.model, "credentials": context.credentials}
         says = f' It says: "{said}"' if said else ""
         raise ModelError(
             f"{context.host} {what.format(**words)} (HTTP {status}).{says}", hint=hint.format(**words)
