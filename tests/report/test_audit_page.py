@@ -99,6 +99,23 @@ def test_without_a_claim_no_curve_is_its(leaky: AuditReport) -> None:
     assert "The line in another colour" not in page.text
 
 
+def test_a_curve_of_canaries_is_not_called_one_of_people(leaky: AuditReport) -> None:
+    assert "count canaries, not people" not in page_of(leaky).text
+    of_canaries = replace(leaky.finding("refer"), name="exposure")
+    page = page_of(replace(leaky, findings=(*leaky.findings[:-2], of_canaries)))
+    assert "The lines of exposure and noisy-answers count canaries, not people." in page.text
+
+
+def test_the_page_says_which_test_corpora_each_attack_found(leaky: AuditReport) -> None:
+    title = "Two test corpora that certainly leak, and whether each attack found the leak"
+    found = {row[0]: row[1:] for row in rows(page_of(leaky), title)}
+    outcomes = {"caught": "found", "missed": "not found", "not tried": "not tried"}
+    assert list(found) == list(FEW)
+    for name in ("fitted on members", "leaky"):
+        told = [outcomes[each.outcome] for each in leaky.controls[name]]
+        assert told == [row[name == "leaky"] for row in found.values()]
+
+
 def test_the_end_of_a_long_text_is_folded_and_nothing_of_it_is_lost(leaky: AuditReport) -> None:
     long = " ".join(f"word{k}" for k in range(200))
     pair = {"attack": "copies", "similarity": 1.0, "private": long, "synthetic": "x" * 600}

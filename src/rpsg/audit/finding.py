@@ -235,7 +235,8 @@ def judged(finding: Finding, subject: Subject) -> Finding:
         return replace(
             finding,
             verdict="not run",
-            reason=f"With so few people, even a perfect attack could not prove more than epsilon {most:.2f}.",
+            reason=f"With so few people or canaries, even a perfect attack could not prove more than epsilon "
+            f"{most:.2f}.",
         )
     return finding
 

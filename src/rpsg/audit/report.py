@@ -144,9 +144,10 @@ class AuditReport(Shown):
         if of_people := [limit for limit in known if limit[1] not in OF_CANARIES]:
             share, name = min(of_people)
             told.append(
-                f"If the texts of {_percent(share)} of the members stood out, {name} would have shown it in "
-                "95 of 100 cases. If they stood out less, the attack would need more of them to show it. "
-                "The texts of fewer people may have leaked, even word for word, without being found."
+                f"If the texts of {_percent(share)} of the members stood out from all others, as copies do, "
+                f"{name} would have shown it in 95 of 100 cases. The less they stand out, the more of them "
+                "the attack needs. The texts of fewer people may have leaked, even word for word, without "
+                "being found."
             )
         if of_canaries := [limit for limit in known if limit[1] in OF_CANARIES]:
             share, name = min(of_canaries)

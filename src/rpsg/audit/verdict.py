@@ -93,9 +93,10 @@ def _why_silent(
         )
     if is_of_few:
         return (
-            "The corpus repeats most of a text of several people, and a few others wrote nearly the same "
-            "text. Such texts may have leaked. If they are public, give texts that have them as the "
-            "reference. If one person wrote them, name the person of each text."
+            "The corpus repeats most of a text by each of several people, but in each case a few others "
+            "wrote nearly the same text, so it points to nobody. These texts may have leaked. If they are "
+            "public, give texts that contain them as the reference. If nearly equal texts are by one "
+            "person, name the person of each text."
         )
     if is_in_another_language:
         return (

@@ -65,8 +65,8 @@ WithShadows = Annotated[
         "--with-shadows",
         metavar="",
         help=(
-            "Also run the attack lira-shadow. It takes hours: it runs the plan 16 times on half of the "
-            "people."
+            "Also run the attack lira-shadow. It takes hours: it runs the plan 16 more times, each time on a "
+            "random half of the people."
         ),
     ),
 ]

@@ -290,9 +290,12 @@ def _show_attacks(screen: Screen, report: AuditReport) -> None:
             "found at 1 %: the share of members found if 1 % of the people held out are wrongly accused.",
             (
                 "epsilon: the true epsilon is at least this, at 95 % confidence for all attacks together. "
-                "Only epsilon decides the verdict."
+                "Only epsilon can refute the claim."
             ),
-            "sees: the share of members, or of planted canaries, that must stand out to refute the claim.",
+            (
+                "detects: the smallest leak that the attack would have detected in 95 of 100 cases, as the "
+                "share of members, or of canaries for the attacks on canaries."
+            ),
             "±: the longer side of the 95 % interval.",
         ]
     )

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rpsg.audit.report import AuditReport
     from rpsg.audit.roc import Interval
 
-COLUMNS = ("attack", "AUC", "found at 1 %", "epsilon", "sees", "verdict")
+COLUMNS = ("attack", "AUC", "found at 1 %", "epsilon", "detects", "verdict")
 
 
 def figures(found: Finding) -> tuple[str, ...]:

@@ -47,9 +47,10 @@ def audit_run(
 ) -> None:
     """Test a plan: run it with canaries among the private texts, attack the corpus, then destroy the corpus.
 
-    By default there are 200 canaries, and half of the people are held out. The audit spends budget of the
-    account, as a run does. In the end only its report is left, in AUDIT/private, and this is as private as
-    the data. If the audit stops, the same command resumes it. The exit codes are those of `rpsg audit`.
+    Unless --audit-canaries and --audit-holdout say otherwise, there are 200 canaries, and half of the people
+    are held out. The audit spends budget of the account, as a run does. In the end only its report is left,
+    in AUDIT/private, and this report is as private as the data. If the audit stops, the same command resumes
+    it. The exit codes are those of `rpsg audit`.
     """
     from rpsg.audit import canary_run
     from rpsg.cli.audit import tell

@@ -65,11 +65,8 @@ class Calls:
 
 
 def release_folder(path: Path) -> Path:
-    """The release folder: ``path`` itself, or the one inside the run folder ``path``.
-
-    Raises:
-        RunError: there is no finished release.
-        PrivacyError: a canary has blocked the run.
+    """The release folder: ``path`` itself, or the one inside the run folder ``path``. RunError if there is
+    no finished release, PrivacyError if a canary has blocked the run.
     """
     refuse_blocked(path)
     for folder in (path, path / RELEASE):

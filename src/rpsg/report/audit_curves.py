@@ -19,6 +19,8 @@ LEAST = 0.001
 READ_AT = (0.001, 0.01, 0.1)
 #: How many attacks have a curve; more curves could not be told apart.
 MOST_CURVES = 3
+#: Attacks whose curves are about planted canaries and those held out, in place of people.
+OF_CANARIES = ("exposure", "noisy-answers")
 
 
 def curves_of(found: Mapping[str, Any]) -> Html | None:
@@ -65,9 +67,11 @@ def curves_of(found: Mapping[str, Any]) -> Html | None:
     words = (
         f"The clearest line: {drawn[0]['name']}{f'; fainter: {fainter}' if fainter else ''}. "
         f"{limit if claim['is_made'] else ''}Dashed: guessing. A curve above "
-        f"{'the claim' if claim['is_made'] else 'guessing'} refutes nothing by itself; the epsilon in "
-        "the table does."
+        f"{'the claim' if claim['is_made'] else 'guessing'} refutes nothing by itself. Only the epsilon in "
+        "the table can refute the claim."
     )
+    if any(each["name"] in OF_CANARIES for each in drawn):
+        words += f" The lines of {' and '.join(OF_CANARIES)} count canaries, not people."
     return block(
         "Who is found",
         figure(picture, words, table("Members found", columns, rows, columns[1:])),

@@ -41,7 +41,21 @@ RATES = (0.01, 0.001)
 #: For the closest texts: how many characters are shown before the rest is folded, and how long a rest may be
 #: without being folded.
 SHOWN, REST = 400, 100
-WRONGLY = "Found at 1 % is the share of members found if 1 % of the people held out are wrongly accused. "
+EPSILON = (
+    "Epsilon at least: the lower bound that follows from the right guesses, or from the noise, at 95 % "
+    "confidence for all attacks together. If it is above the epsilon of the claim, the claim is refuted."
+)
+WRONGLY = "Found at 1 %: the share of members found if 1 % of the people held out are wrongly accused."
+AUC = (
+    "AUC: 0.5 is guessing. It is an average over all people, so a complete leak of a few people hardly "
+    "changes it."
+)
+DETECTS = (
+    "Detects a leak of: the smallest leak that the attack would have detected in 95 of 100 cases, as the "
+    "share of members whose texts leak and stand out from all others. For extraction and exposure it is the "
+    "share of planted canaries, and for noisy-answers that of all canaries. For noise-left it is the largest "
+    "part of the claimed noise that the attack would have found too little."
+)
 TITLE = "Does the corpus reveal who was in its data?"
 MARK = "PRIVATE: never share this page. An audit reads private texts without noise, and no budget covers it."
 PROOF = (
@@ -115,18 +129,13 @@ def _attacks(found: Found) -> Html:
     told = (
         "Each attack names people as members, from the corpus alone. Two attacks use the noisy answers "
         "instead: noisy-answers guesses which canaries were in the data, and noise-left measures the noise. "
-        "Epsilon is the lower bound that the right guesses, or this noise, prove, at 95 % confidence for all "
-        "attacks together; an epsilon above the claim's refutes the claim. "
-        + (WRONGLY if rates else "")
-        + "In brackets are 95 % intervals. The last column is the smallest leak that the attack would have "
-        "detected in 95 of 100 cases. It is the share of members whose texts leak and stand out from all "
-        "others; for extraction and exposure, the share of planted canaries; for noisy-answers, the share of "
-        "all canaries; for noise-left, the largest part of the claimed noise that it would have found too "
-        "little."
+        "In brackets are 95 % intervals."
     )
+    meanings = [EPSILON, *([WRONGLY] if rates else []), AUC, DETECTS]
     return block(
         "The attacks",
         paragraph(told),
+        listed(meanings),
         table("What each attack found", columns, [_row(each, rates) for each in tried], columns[2:]),
         _quiet(found),
     )
@@ -208,9 +217,8 @@ def _canaries(found: Found) -> Html | None:
         None
         if zero is None
         else paragraph(
-            f"None was found. So each canary has a chance below {percent(zero, 1)} of being repeated in the "
-            f"corpus, with 95 % "
-            "confidence."
+            "None was found. So, with 95 % confidence, the probability that a canary is repeated in the "
+            f"corpus is below {percent(zero, 1)}."
         )
     )
     columns = ("canaries", "found in the corpus")
@@ -232,9 +240,8 @@ def _matches(matches: Sequence[Found]) -> Html | None:
     ]
     told = (
         f"The {counted(len(rows), 'pair')} that are most similar, as found by the attacks that look for "
-        f"copies. These are private texts, word for word. The similarity of a copy is 1. Two texts about "
-        f"the same "
-        "subject can be rather similar without a leak."
+        "copies. These are private texts, word for word. The similarity of a copy is 1. Two texts about the "
+        "same subject can be rather similar without a leak."
     )
     columns = ("rank", "attack", "similarity", "private text", "synthetic text")
     return block(
@@ -258,17 +265,17 @@ def _compared(found: Found) -> Html:
         *((name, f"{count:,}") for name, count in found["counts"].items()),
         ("members found without the corpus", apart),
     ]
-    return block(
-        "What was compared", pairs(facts), table("Corpora that leak for certain", _CONTROLS, _controls(found))
-    )
+    title = "Two test corpora that certainly leak, and whether each attack found the leak"
+    return block("What was compared", pairs(facts), table(title, _CONTROLS, _controls(found)))
 
 
 _CONTROLS = ("attack", "the members' own texts", "one text in twenty copied from a member")
+_OUTCOMES = {"caught": "found", "missed": "not found"}
 
 
 def _controls(found: Found) -> Iterator[tuple[str, ...]]:
     seen = [
-        {each["name"]: each["outcome"] for each in found["controls"][name]}
+        {each["name"]: _OUTCOMES.get(each["outcome"], "not tried") for each in found["controls"][name]}
         for name in ("fitted on members", "leaky")
     ]
     for name in seen[0]:
