@@ -133,6 +133,11 @@ def test_what_a_preview_has_no_use_for_is_told_to_be_left_out(rpsg: Rpsg) -> Non
     assert "--model" in rpsg("verify", "run", "--modle", "a=b").err
 
 
+def test_what_a_command_takes_without_an_option_is_said_to_who_gives_it_more(rpsg: Rpsg) -> None:
+    assert "Without an option, rpsg evaluate takes only RUN." in rpsg("evaluate", "run", "real.csv").err
+    assert "Everything that rpsg explain takes is an option." in rpsg("explain", "3").err
+
+
 def test_a_mistyped_command_with_json_is_an_object(rpsg: Rpsg) -> None:
     assert rpsg("run", "--json").json["error"]["exit_code"] == 2
 

@@ -113,8 +113,8 @@ def _hint(error: TyperException) -> str:
         level = " info" if option == "--log-level" else ""
         typed = path.replace("rpsg", f"rpsg {option}{level}", 1)
         return f"Log options come before the command: {typed} ..."
-    if path == "rpsg preview" and "unexpected extra argument" in error.format_message():
-        return "rpsg preview reads no private data: leave the file out."
+    if "unexpected extra argument" in error.format_message():
+        return _without_option(error, path)
     if _is_setting(error):
         return f"{option} is an option of rpsg run, and {path} does not need it: leave it out."
     parameter = getattr(error, "param", None)
@@ -123,6 +123,24 @@ def _hint(error: TyperException) -> str:
         typed = f"{name} {parameter.metavar}" if name.startswith("-") else parameter.metavar
         return f"Add {typed}: {parameter.help[0].lower()}{parameter.help[1:]} See: {path} --help"
     return f"See: {path} --help"
+
+
+def _without_option(error: TyperException, path: str) -> str:
+    """What a command takes, for somebody who gave it more."""
+    if path == "rpsg preview":
+        return "rpsg preview reads no private data: leave the file out."
+    command = getattr(getattr(error, "ctx", None), "command", None)
+    named = [
+        str(parameter.metavar or parameter.name).upper()
+        for parameter in getattr(command, "params", ())
+        if parameter.param_type_name == "argument"
+    ]
+    takes = (
+        f"Without an option, {path} takes only {' and '.join(named)}."
+        if named
+        else f"Everything that {path} takes is an option."
+    )
+    return f"{takes} See: {path} --help"
 
 
 def _is_setting(error: TyperException) -> bool:
