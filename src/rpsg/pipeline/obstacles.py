@@ -54,7 +54,7 @@ def _data(plan: Plan) -> Iterator[Obstacle]:
         words = "No data is named. Give the file with the private texts, and name their column with --text."
         yield Obstacle(words, UsageError.exit_code)
     elif plan.data.path == STDIN and not plan.data.account.strip():
-        words = "Texts from standard input have no path to name their account. Name it with --account."
+        words = "Standard input has no path that could name an account. Name one with --account."
         yield Obstacle(words, UsageError.exit_code)
 
 
