@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rpsg.arguments import shown
 from rpsg.errors import DataError
-from rpsg.storage.readers.source import wide_encoding
+from rpsg.storage.readers.encodings import wide_encoding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
