@@ -214,14 +214,13 @@ def main() -> None:
     parser.add_argument("--written", type=Path, nargs="+", required=True)
     parser.add_argument("--only", nargs="*", choices=NOISES, default=())
     parser.add_argument("--runs", type=int, default=10)
-    parser.add_argument("--name", default="answers", help="of the entry in the file")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     drafts = list(dict.fromkeys(text for folder in given.written for text in rpsg.read_run(folder).texts))
     for name in given.only or NOISES:
         row = runs(drafts, NOISES[name], given.runs, PARTS[name])
         print(name, row["verdicts"], row["together"], flush=True)
-        written_to(given.out, given.name, [(name, row)])
+        written_to(given.out, "answers", [(name, row)])
 
 
 if __name__ == "__main__":

@@ -289,8 +289,7 @@ def tables() -> dict[str, list[str]]:
     made["runs"] = attacked(runs)
     if "answers" in runs:
         made["answers"] = answered(runs["answers"])
-    if "noise-left" in runs:
-        made["noise-left"] = left(runs["noise-left"])
+        made["noise-left"] = left(runs["answers"])
     for name, of in (("mechanisms", of_mechanisms), ("many-runs", of_many_runs)):
         if (RESULTS / f"audit-{name}.json").is_file():
             made[name] = of(json.loads((RESULTS / f"audit-{name}.json").read_text("utf-8")))

@@ -16,6 +16,7 @@ from rpsg.pipeline.execute import execute_unreleased, unreleased_texts
 from rpsg.pipeline.planting import kept_canaries
 from rpsg.pipeline.verification.sign import publish
 from rpsg.privacy.private import open_private
+from rpsg.protocols import Silent
 from rpsg.testing.planted import texts
 
 if TYPE_CHECKING:
@@ -26,10 +27,22 @@ if TYPE_CHECKING:
     from rpsg.methods.base import Job
 
 
+class Heard(Silent):
+    def __init__(self) -> None:
+        self.stages: list[str] = []
+
+    def start(self, stage: str, total: int | None = None) -> None:
+        self.stages.append(stage)
+
+
 @pytest.mark.usefixtures("method")
 def test_an_audit_run_leaves_its_report_and_nothing_else(shop: Shop) -> None:
-    report = canary_run(shop.plan(), shop.out, attacks=FEW)
+    heard = Heard()
+    report = canary_run(shop.plan(), shop.out, attacks=FEW, progress=heard)
     assert report.verdict == "no violation seen"
+    assert heard.stages[-2:] == ["decide on a verdict", "destroy the corpus"]
+    assert "store the texts" in heard.stages
+    assert "release" not in heard.stages, "an audit run releases nothing"
     assert report.finding("extraction").details["planted"] > 10
     assert {file.name for file in (shop.out / "private").iterdir()} == LEFT
     assert {file.name for file in shop.out.iterdir()} == {

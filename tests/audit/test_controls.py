@@ -189,6 +189,8 @@ def test_a_corpus_that_learnt_nothing_passes_with_its_limits_told() -> None:
     assert found.verdict == "no violation seen"
     told = " ".join(found.words())
     assert "no proof" in told
+    more = len(ATTACKS) - 3
+    assert f"Only these attacks were chosen: refer, near-copies, phantom. RPSG has {more} more" in told
     assert "one text in twenty" in told
     assert "95 of 100" in told
 

@@ -4,8 +4,9 @@ is in another language or alphabet has no verdict.
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pytest
@@ -17,6 +18,9 @@ from rpsg.audit.subject import subject_of
 from rpsg.domains import find_pack
 from rpsg.stages.canaries import word_list
 from rpsg.testing.planted import texts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 OTHERS = word_list()[1500:3000]
 
@@ -151,3 +155,25 @@ def test_a_few_texts_in_another_language_do_not_make_it_that_of_the_corpus() -> 
     short = [" ".join(row.split()[:4]) for row in texts(88, 4, OTHERS)]
     assert not is_in_another_language(subject_of([*german[:3], *short], private[:100], private[100:]))
     assert is_in_another_language(subject_of([*german, *short], private[:100], private[100:]))
+
+
+#: Ways to write a copy: a function of each word, what joins the words, and whether the audit finds copies.
+WAYS: dict[str, tuple[Callable[[str], str], str, bool]] = {
+    "letter by letter": (" ".join, "  ", False),
+    "backwards": (lambda word: word[::-1], " ", False),
+    "without spaces": (str, "", False),
+    "without vowels": (lambda word: re.sub("[aeiou]", "", word), " ", False),
+    "digits for letters": (lambda word: word.translate(str.maketrans("aeio", "4310")), " ", False),
+    "something added to each word": (lambda word: f"{word}x", " ", False),
+    "a word after each word": (lambda word: f"{word} and", " ", True),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_docs_say_of_copies_that_are_written_in_another_way_is_true(way: str) -> None:
+    """If the audit learns to find such copies, ``docs/audit.md`` must say so."""
+    change, between, is_found = WAYS[way]
+    rows = [between.join(map(change, row.split())) for row in texts(800, 11)]
+    plain = texts(800, 11)
+    found = audit([*rows[:100], *rows[400:700]], plain[:200], plain[200:400], seed=1)
+    assert found.verdict == ("refuted" if is_found else "no violation seen")

@@ -112,3 +112,23 @@ def test_the_report_says_what_of_the_corpus_was_not_judged() -> None:
     assert any("by 20 of the people" in note for note in report.words())
     report = audit(corpus, used, held, reference=texts(300, 9), attacks=["copies"])
     assert not any("not tested" in note for note in report.words())
+
+
+@pytest.mark.parametrize("by_one_person", [True, False])
+def test_the_report_says_how_few_people_wrote_the_texts_that_were_copied(by_one_person: bool) -> None:
+    """Eighty texts of one person are the leak of one person, which no attack detects."""
+    rows = texts(480, 12)
+    used, held, corpus = rows[:120], rows[120:240], rows[240:]
+    first = 80 if by_one_person else 0
+    units, others = ([f"{side} {max(i, first)}" for i in range(120)] for side in ("used", "held out"))
+    report = audit(
+        [*used[:80], *corpus[80:]],
+        used,
+        held,
+        member_units=units,
+        nonmember_units=others,
+        attacks=["copies", "near-copies"],
+    )
+    told = "The corpus has 80 private texts word for word, by 1 person."
+    assert any(note.startswith(told) for note in report.notes) == by_one_person
+    assert (report.verdict == "refuted") != by_one_person

@@ -121,6 +121,23 @@ def test_a_mistyped_command_is_a_sentence(
     assert "Traceback" not in failed.err
 
 
+def test_what_a_preview_has_no_use_for_is_told_to_be_left_out(rpsg: Rpsg) -> None:
+    """It is typed by somebody who turns ``rpsg plan`` into ``rpsg preview``."""
+    option = rpsg("preview", "--encoding", "cp1252").err
+    assert "No such option: --encoding.\n" in option
+    assert "--encoding is an option of rpsg run, and rpsg preview does not need it" in " ".join(
+        option.split()
+    )
+    file = rpsg("preview", "reviews.csv").err
+    assert "rpsg preview reads no private data: leave the file out" in " ".join(file.split())
+    assert "--model" in rpsg("verify", "run", "--modle", "a=b").err
+
+
+def test_what_a_command_takes_without_an_option_is_said_to_who_gives_it_more(rpsg: Rpsg) -> None:
+    assert "Without an option, rpsg evaluate takes only RUN." in rpsg("evaluate", "run", "real.csv").err
+    assert "Everything that rpsg explain takes is an option." in rpsg("explain", "3").err
+
+
 def test_a_mistyped_command_with_json_is_an_object(rpsg: Rpsg) -> None:
     assert rpsg("run", "--json").json["error"]["exit_code"] == 2
 

@@ -106,9 +106,18 @@ def test_what_matters_is_asked_on_a_terminal(fake: Api, rpsg: Rpsg, monkeypatch:
 
 def test_the_column_that_is_offered_is_one_of_the_file() -> None:
     assert init._usual("data.text", "text", ["id", "review_text"]) == "review_text"
-    assert init._usual("data.text", "text", ["id", "note"]) == "id"
+    assert init._usual("data.text", "text", ["user_id", "title", "Notes"]) == "Notes"
+    assert init._usual("data.text", "text", ["user_id", "x"]) == "", "an id is no text"
+    assert init._usual("data.text", "text", ["x"]) == "x"
     assert init._usual("data.text", "text", ["id", "text"]) == "text"
     assert init._usual("data.text", "text", []) == "text"
+
+
+def test_a_column_that_the_file_does_not_have_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter(["3", "boddy", " BODY ", ""])
+    monkeypatch.setattr(typer, "prompt", lambda *_, **__: next(answers))
+    assert init._answer("Which?", "", ["id", "body"]) == "body"
+    assert init._answer("Which?", "", ["id", "body"]) == "", "an answer may be left out"
 
 
 def test_a_first_row_in_place_of_a_header_is_not_shown(tmp_path: Path) -> None:

@@ -148,6 +148,8 @@ def test_a_run_ends_in_its_summary_its_time_and_the_next_command(fake: Api, rpsg
     assert "# 1 synthetic text" in page
     assert "41 s" in page
     assert "rpsg verify 'my runs'" in page
+    assert "release/corpus.csv" in page
+    assert "release/report.html" in page
 
 
 @pytest.mark.parametrize(
@@ -175,7 +177,8 @@ def test_a_run_ends_in_what_may_be_done_with_its_release(
 def test_what_the_guard_does_not_know_is_on_the_last_page_even_of_a_quiet_run(fake: Api, rpsg: Rpsg) -> None:
     quiet = rpsg("run", "reviews.csv", "--method", "paper", "-o", "runs", "-q")
     assert "not recognize names of people" in " ".join(quiet.out.split())
-    assert "Read this before you run it" not in rpsg("run", "reviews.csv", "-o", "runs", "-q").out
+    assert "Read this before you use the texts" in quiet.out
+    assert "Read this before you" not in rpsg("run", "reviews.csv", "-o", "runs", "-q").out
     told = rpsg("run", "reviews.csv", "--method", "paper", "-o", "runs", "--json").json["run"]["warnings"]
     assert "not recognize names of people" in told[0]
 

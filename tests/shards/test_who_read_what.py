@@ -84,7 +84,7 @@ def test_the_machines_that_counted_are_named(lab: Lab, shards: Shards, how: str,
     check(run, readers)
     assert seen(run)["embedder", "synthetic texts"] == "this machine"
     actors = str(deployment(Release(run.path)))
-    assert "The machines that counted parts of the texts" in actors
+    assert "The machines that counted shards" in actors
     assert "The publisher, who holds the texts" not in actors
     told = {flow.stage: flow.place for flow in preview(plan).flows}
     assert (told["embedder"], told["sentiment"]) == (readers, readers)

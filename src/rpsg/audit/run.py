@@ -115,7 +115,11 @@ def audit(
     subject = replace(subject, answers=answers)
     built_in = find_attacks([name for name in chosen if name in NEEDS])
     named = (name if built_in.get(name) is attack else "" for name, attack in chosen.items())
-    subject = replace(subject, level=level_of(named, subject.given), notes=(*empty, *subject.notes, *notes))
+    subject = replace(
+        subject,
+        level=level_of(named, subject.given),
+        notes=(*_choice(chosen), *empty, *subject.notes, *notes),
+    )
     return replace(audit_subject(subject, chosen, progress), about=dict(about or {}))
 
 
@@ -136,6 +140,15 @@ def find_attacks(named: Sequence[str] = ()) -> dict[str, Attack]:
         if not callable(attack):
             raise registry.at_fault("attacks", name, "is not a function")
     return found
+
+
+def _choice(chosen: Collection[str]) -> tuple[str, ...]:
+    """A note if attacks of RPSG were not chosen: the verdict says nothing about what they would find."""
+    others = len(ATTACKS.keys() - chosen)
+    if not others:
+        return ()
+    told = f"Only these attacks were chosen: {', '.join(chosen)}."
+    return (f"{told} RPSG has {others} more, which might find a leak.",)
 
 
 def audit_subject(

@@ -1,7 +1,7 @@
 """What the corpus repeats but the audit does not judge, in sentences of the report.
 
-Passages of the reference count as public, and texts that several people wrote are left out. Somebody could
-hide a leak in this way, so the report says how much there is of it.
+Passages of the reference count as public, texts that several people wrote are left out, and all texts of a
+person count once. Somebody could hide a leak in this way, so the report says how much there is of it.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rpsg.audit.copies import blocks_of, runs_of_corpus
+from rpsg.audit.copies import FEW_COPIES, blocks_of, runs_of_corpus
 from rpsg.audit.phantom import is_among, seen
 from rpsg.audit.subject import hashed
+from rpsg.display import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,15 @@ def unjudged(subject: Subject) -> Iterator[str]:
             f"The corpus has {count:,} of the texts that were left out, word for word. Whether they leaked "
             "was not tested."
         )
+    copied = _copied(subject)
+    people = len(np.unique(subject.owner[copied]))
+    if len(copied) >= FEW_COPIES and people < len(copied):
+        by = counted(people, "person", "people")
+        yield (
+            f"The corpus has {len(copied):,} private texts word for word, by {by}. The audit counts people, "
+            "so it does not detect a leak of a few people, however many texts they wrote. Check that the "
+            "column of people is right."
+        )
 
 
 def _of_reference(subject: Subject) -> int:
@@ -50,3 +60,9 @@ def _left_out(subject: Subject) -> int:
     """How many of the texts that the audit leaves out are whole texts of the corpus, of any length."""
     corpus = set(map(hashed, subject.synthetic))
     return sum(bool(text.strip()) and hashed(text) in corpus for text in subject.aside)
+
+
+def _copied(subject: Subject) -> list[int]:
+    """The positions of the private texts that are whole texts of the corpus, of any length."""
+    corpus = set(map(hashed, subject.synthetic))
+    return [i for i, text in enumerate(subject.texts) if hashed(text) in corpus]

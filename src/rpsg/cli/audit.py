@@ -263,10 +263,9 @@ def show(screen: Screen, report: AuditReport, kept: Path | None) -> None:
         screen.items(silent)
     if kept is not None:
         screen.line()
-        is_page = kept.suffix == PAGE
         what = (
             "The same report as a page for the privacy officer"
-            if is_page
+            if kept.suffix == PAGE
             else "The whole report, with row numbers of the worst matches"
         )
         screen.line(f"{what} (private):")

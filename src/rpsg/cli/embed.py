@@ -54,5 +54,5 @@ def embed(
     if finished is not None:
         screen.line(f"The run in {out} is finished already; nothing was embedded.")
         return
-    screen.line("The private texts are embedded, and nothing was spent. To continue:")
+    screen.line("The private texts have been embedded. No budget was spent. To continue:")
     screen.command(shlex.join(["rpsg", "run", *retyped(given, config), "-o", str(out)]))

@@ -18,6 +18,7 @@ from typer import Abort, TyperException
 from rpsg.arguments import is_text
 from rpsg.cli import logs
 from rpsg.cli.console import Screen, print_json
+from rpsg.cli.options import SETTINGS
 from rpsg.display import FIELDS, LOGGER
 from rpsg.errors import RpsgError, in_plain_words
 
@@ -84,6 +85,8 @@ def _without_text(error: TyperException, arguments: Sequence[str]) -> str:
     message = error.format_message()
     if "unexpected extra argument" in message:
         return "There are more arguments than this command takes."
+    if _is_setting(error):  # options of this command with a similar spelling are not what was meant
+        return f"No such option: {getattr(error, 'option_name', '')}."
     message = in_plain_words(message).removesuffix("?")
     message += "?" if "Did you mean" in message else "."
     return _unquoted(message, [t for t in arguments if len(t) > _LONGEST_QUOTE or len(t.split()) > 1])
@@ -110,12 +113,40 @@ def _hint(error: TyperException) -> str:
         level = " info" if option == "--log-level" else ""
         typed = path.replace("rpsg", f"rpsg {option}{level}", 1)
         return f"Log options come before the command: {typed} ..."
+    if "unexpected extra argument" in error.format_message():
+        return _without_option(error, path)
+    if _is_setting(error):
+        return f"{option} is an option of rpsg run, and {path} does not need it: leave it out."
     parameter = getattr(error, "param", None)
     if parameter is not None and "issing" in error.format_message() and parameter.help:
         name = parameter.opts[-1]
         typed = f"{name} {parameter.metavar}" if name.startswith("-") else parameter.metavar
         return f"Add {typed}: {parameter.help[0].lower()}{parameter.help[1:]} See: {path} --help"
     return f"See: {path} --help"
+
+
+def _without_option(error: TyperException, path: str) -> str:
+    """What a command takes, for somebody who gave it more."""
+    if path == "rpsg preview":
+        return "rpsg preview reads no private data: leave the file out."
+    command = getattr(getattr(error, "ctx", None), "command", None)
+    named = [
+        str(parameter.metavar or parameter.name).upper()
+        for parameter in getattr(command, "params", ())
+        if parameter.param_type_name == "argument"
+    ]
+    takes = (
+        f"Without an option, {path} takes only {' and '.join(named)}."
+        if named
+        else f"Everything that {path} takes is an option."
+    )
+    return f"{takes} See: {path} --help"
+
+
+def _is_setting(error: TyperException) -> bool:
+    """Whether the command does not take an option that rpsg run takes."""
+    known = {setting.option for setting in SETTINGS}
+    return type(error).__name__ == "NoSuchOption" and getattr(error, "option_name", "") in known
 
 
 def _location(error: BaseException) -> str:

@@ -25,7 +25,7 @@ QUESTIONS = (
     ("data.path", "Where are the private texts (a file or a folder)?"),
     ("data.text", "Which column holds the text?"),
     ("data.label", "Which column holds a label (empty: none)?"),
-    ("data.user", "Which column names each text's person (empty: every row counts as a person)?"),
+    ("data.user", "Which column says whose text each one is (empty: every row counts as a person)?"),
     ("data.language", "In which language are the texts: en, de, fr, ... (empty: not declared)?"),
     ("corpus.about", "What kind of texts are they, in a few words that will be public?"),
     ("corpus.domain", "Which domain pack fits the texts and their language (see: rpsg list domains)?"),
@@ -39,6 +39,11 @@ DECIDED = (
     *("privacy.epsilon", "privacy.delta", "models.writer"),
 )
 _COLUMNS = ("data.text", "data.label", "data.user")
+#: Words in the name of a column that probably holds the text; the first word that is found counts.
+_TEXTS = (
+    *("text", "comment", "message", "review", "body", "feedback", "answer", "note", "description"),
+    *("complaint", "content", "abstract", "happened"),
+)
 #: The schema of plan files; editors find it by the first line of a plan, also without a network.
 SCHEMA_FILE = "rpsg.schema.json"
 
@@ -130,9 +135,21 @@ def ask(given: Mapping[str, Any]) -> dict[str, Any]:
             words = f"{question} Columns: {', '.join(names)}." if names else question
             if key == "corpus.domain" and (packs := _packs_in(known.get("data.language", ""))):
                 usual, words = packs[0], f"{question} Packs in this language: {', '.join(packs)}."
-            if answer := typer.prompt(words, default=usual, show_default=bool(usual)).strip():
+            if answer := _answer(words, usual, names):
                 answers[key] = answer
     return answers
+
+
+def _answer(words: str, usual: str, names: Sequence[str]) -> str:
+    """What was typed; if there are columns to choose from, it is one of them, or empty."""
+    spelled = {name.casefold(): name for name in names} | {name: name for name in names}
+    while True:
+        typed = str(typer.prompt(words, default=usual, show_default=bool(usual))).strip()
+        if not names or not typed:
+            return typed
+        if found := spelled.get(typed, spelled.get(typed.casefold())):
+            return found
+        typer.echo("The file has no such column. Type the name of one of its columns.", err=True)
 
 
 def _packs_in(language: str) -> list[str]:
@@ -165,7 +182,7 @@ def _usual(key: str, default: str, names: Sequence[str]) -> str:
     """The default answer; a column is offered only if the file has it."""
     if key != "data.text" or not names or default in names:
         return default
-    return next((name for name in names if "text" in name.casefold()), names[0])
+    return next((n for word in _TEXTS for n in names if word in n.casefold()), "" if names[1:] else names[0])
 
 
 def short(plan: Plan) -> str:

@@ -79,7 +79,7 @@ def propose(
     screen.heading("Next")
     screen.line(
         f"  Prompts, lengths and examples are those of the pack {folder.name}. Edit the topics, and in "
-        "pack.toml above all the examples, because the writer imitates them. Then see what it writes, "
-        "without private data:"
+        "pack.toml above all the examples, because the writer imitates them. Then see what texts it "
+        "gives, without private data:"
     )
     screen.command(f"rpsg preview --domain {out}")

@@ -32,7 +32,7 @@ def publish(
         typer.Option(
             "--data",
             metavar="FILE",
-            help="With --audit of an audit run: where the private texts are now.",
+            help="The path of the private texts, if --audit names an audit run.",
         ),
     ] = None,
     as_json: AsJson = False,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rpsg.cli.check_words import in_words
 from rpsg.pipeline.reporting import seconds_in_words
 from rpsg.privacy.gaussian import rounded_up
-from rpsg.storage.layout import PRIVATE, STAGE_TABLE
+from rpsg.storage.layout import CSV, PRIVATE, REPORT, STAGE_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -190,9 +190,12 @@ def show_run(screen: Screen, run: Run, cautions: Sequence[str] = ()) -> None:
         screen.heading("How long writing took this time")
         screen.facts((stage, seconds_in_words(took)) for stage, took in run.timings.items())
     if cautions:
-        screen.heading("Read this before you run it")
+        screen.heading("Read this before you use the texts")
         screen.items(cautions, sign="!", style="yellow")
     screen.heading("Next")
+    screen.line("  The texts as a table, and a report to open in a browser:")
+    screen.command(str(run.release / CSV))
+    screen.command(str(run.release / REPORT))
     screen.line("  Anybody who has the release can check it:")
     screen.command(shlex.join(["rpsg", "verify", str(run.path), *_to_allow(run)]))
     screen.line(f"  {_sharing(run)}")

@@ -131,8 +131,8 @@ class CompareRow:
 class Audited:
     """The audits of a row: how many, the largest lower bound of epsilon, and the clearest membership attack.
 
-    ``limit`` is the share of members whose leak that attack would have detected with every seed; None if it
-    could not.
+    ``limit`` belongs to that attack: if the texts of this share of members had leaked, it would have detected
+    it with every seed. None if it could not.
     """
 
     audits: int = 0

@@ -29,7 +29,7 @@ FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 NO_WAITING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
 CANNOT = "This needs Linux or macOS: on this system, private files cannot be kept for their owner alone."
 WAY_ROUND = "On Windows, run RPSG in the Windows Subsystem for Linux (WSL) or in a container."
-#: How often, and after how many seconds, a lock that may be held only for a moment is tried again.
+#: A lock that may be held only for a moment is tried again this many times, after so many seconds.
 _TRIES, _MOMENT = 50, 0.01
 _NEEDED = ("O_NOFOLLOW", "O_CLOEXEC", "O_DIRECTORY", "O_NONBLOCK", "fchmod")
 

@@ -212,8 +212,9 @@ def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
         f" (each is compared by the mean of {augpe.lookahead} further variations)" if augpe.lookahead else ""
     )
     evolved = (
-        f"{size:,} random texts are varied, which makes {augpe.variations * size:,}{ahead}, and the private "
-        f"texts vote for the {size:,} that are kept. This is done {augpe.iterations} times."
+        f"The writer makes {augpe.variations * size:,} variations of {size:,} random texts{ahead}, and the "
+        f"private texts vote for the {size:,} that are kept. There are {augpe.iterations} such rounds, each "
+        "with the texts that the last one kept."
     )
     apart = voted_apart(augpe_budget(plan, pack))
     if label_of(pack) is None:

@@ -167,6 +167,6 @@ def cautions(plan: Plan) -> tuple[str, ...]:
     """What is not covered."""
     told = (
         f"The model {plan.models.writer} reads private texts, on this machine. The claim covers the tokens "
-        "that are drawn from it, and not what it reads."
+        "that are drawn from the model, but not what the model reads."
     )
     return (told,)

@@ -145,7 +145,7 @@ def try_roles(job: Job) -> None:
     """Test the roles on invented examples of the pack, before anything private is read.
 
     Raises:
-        ModelError: all replies can be read for fewer than two of eight examples.
+        ModelError: of the eight examples, fewer than two have only replies that can be read.
     """
     examples = job.pack.examples
     if not examples:

@@ -120,7 +120,7 @@ def _on_server(name: str) -> tuple[Kind, str]:
     if not model or model in {"MODEL", "DEPLOYMENT"}:
         raise UsageError(
             f"{name} names no model.",
-            hint=f"Write the server's name of the model after the colon: {kind}:NAME.",
+            hint=f"After the colon, write the name that the model has on the server: {kind}:NAME.",
         )
     return ("azure" if kind == "azure" else "openai"), model
 

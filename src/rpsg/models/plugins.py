@@ -105,7 +105,7 @@ def _write(
 
     def listen(index: int, reply: Reply) -> None:
         if not (type(index) is int and 0 <= index < len(requests) and _is_reply(reply)):
-            raise fault("reports something in write that is not a request's number and its Reply")
+            raise fault("calls on_reply with something other than a request's number and its Reply")
         try:
             if on_reply is not None:
                 on_reply(index, reply)

@@ -100,7 +100,7 @@ def _packages() -> Diagnosis:
     not_here = [extra for extra, packages in missing.items() if packages]
     detail = f"rpsg {VERSION}; extras installed: {', '.join(here) or 'none'}"
     if not_here:
-        detail += f"; not installed, and only needed for features that you may not use: {', '.join(not_here)}"
+        detail += f"; not installed, and needed only for some features: {', '.join(not_here)}"
     if "local" in not_here:
         return Diagnosis("packages", "warn", detail, "For models on this machine: pip install 'rpsg[local]'")
     return Diagnosis("packages", "ok", detail)

@@ -37,7 +37,7 @@ def obstacles(plan: Plan) -> Iterator[str]:
         if not plan.data.path:
             yield "No data is named. Name the file: rpsg plan reviews.csv --text review"
         elif plan.data.path == STDIN and not plan.data.account.strip():
-            yield "Texts from standard input have no path to name their account. Name it with --account."
+            yield "Standard input has no path that could name an account. Name one with --account."
         above = nearest(state_folder())
         if not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
             yield f"{state_folder()} cannot be written. Name another folder: export RPSG_HOME=FOLDER"

@@ -70,7 +70,7 @@ class DataSection(Section):
     )
     user: Name | None = setting(
         None,
-        "Column that identifies the person of each text: then people are protected, not just single rows.",
+        "Column that says whose text it is. With it people are protected, not just single rows.",
         option="--user COLUMN",
     )
     columns: Columns = setting(

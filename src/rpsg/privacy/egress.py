@@ -206,7 +206,7 @@ def egress_table(
 
 
 def _read_by(readers: str, rule: EgressRule, model: Any) -> Iterator[EgressRecord]:
-    """The lines of a model that other machines ran on the private texts; an embedder also reads drafts."""
+    """One line for a model that read private texts elsewhere; two for an embedder: it also reads drafts."""
     yield EgressRecord(readers, rule.role, model.name, "private", "private texts")
     if rule.role == "embedder":
         drafts_at = RAY_CLUSTER if readers.startswith(RAY_CLUSTER) else host_of(model)

@@ -103,7 +103,7 @@ def _claiming(release: Release) -> tuple[Mapping[str, Any], str]:
     if broken:
         raise VerificationError(
             f"The ledger or the plan of this release cannot be read ({broken}).",
-            hint=f"Look at it with: rpsg verify {release.path}",
+            hint=f"Check it with: rpsg verify {release.path}",
         )
     if "epsilon" not in ledger["claim"]:
         raise UsageError(
@@ -146,7 +146,7 @@ def _actors(ledger: Mapping[str, Any]) -> str:
     lines = ["The publisher, who holds the texts and is trusted with them."]
     if "shards" in ledger["privacy_unit"]:
         lines = [
-            "The machines that counted parts of the texts, which held these and were trusted with them.",
+            "The machines that counted shards: each held its part of the texts, and was trusted with it.",
             "The publisher, who had the exact sums of all parts and is trusted with them.",
         ]
     for line in ledger["egress"]:

@@ -28,11 +28,11 @@ def fields(
         (name, f"the {name} that it was written for: a declared value of this column") for name in columns
     ]
     if seeded:
-        values = "values that go with the text; the text may not match them"
+        values = "values that go with the text; the text itself may differ"
         named = "the label that goes with the text"
         if from_records:
             values = "values of the private text that it was made from, without noise; "
-            values += "the text may not match them"
+            values += "the text itself may differ"
             named = "the label of the private text that it was made from"
         return [
             ("id", "number of the row in this file"),
@@ -47,7 +47,7 @@ def fields(
         ("text", "the synthetic text"),
         *([("label", "the label that it was written for")] if label else []),
         *beside,
-        ("attributes", "the values that its prompt asked for; the text may not match all of them"),
+        ("attributes", "the values that its prompt asked for; the text itself may differ"),
         *spoken,
     ]
 

@@ -232,7 +232,7 @@ def _scrub_all(language: str, texts: Sequence[str]) -> list[str]:
 
 
 def scrub_identities(pool: Pool, recognizer: Recognizer | None = None, language: str = "") -> Pool:
-    """The pool without identities in its texts, as far as patterns and recognizer find them."""
+    """The pool with the identities removed that patterns and the recognizer find in its texts."""
     texts = [c.text for c in pool.alive()]
     if recognizer is not None:
         texts = [cut(t, spans) for t, spans in zip(texts, recognizer.find(texts), strict=True)]

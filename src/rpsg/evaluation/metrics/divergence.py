@@ -102,9 +102,10 @@ def _apart(distance: Distance, corpus: Floats, real: Floats) -> tuple[float, Wit
 def mauve_score(p: Floats, q: Floats) -> float:
     """The area under the divergence curve of two histograms with sum 1.
 
-    For mixtures r = w p + (1 - w) q the curve holds (exp(-c KL(q|r)), exp(-c KL(p|r))), c = 5, from (1, 0)
-    to (0, 1); the result is the mean of the areas over both axes. The authors' package leaves the order of
-    points with equal abscissa open; here they are sorted, so that equal histograms give exactly 1.
+    Each mixture r = w p + (1 - w) q gives the point (exp(-c KL(q|r)), exp(-c KL(p|r))) of the curve, with
+    c = 5; the curve goes from (1, 0) to (0, 1). The result is the mean of the areas over both axes.
+    The authors' package leaves the order of points with equal abscissa open; here they are sorted, so that
+    equal histograms give exactly 1.
     """
     share = np.linspace(1e-6, 1 - 1e-6, POINTS)[:, None]
     mixed = share * p + (1 - share) * q

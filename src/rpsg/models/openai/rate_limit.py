@@ -6,7 +6,7 @@ requests were. The estimate therefore improves over time. Sending slightly below
 the next refusal, stays within a few per cent of R with hardly any refusals.
 
 Some servers refuse at random, at any rate, and slowing down does not help. So when refusals continue, a trial
-sends some requests more slowly than the last ones were accepted. A server with a rate limit refuses none of
+sends some requests at a lower rate than the server last accepted. A server with a rate limit refuses none of
 them. If some are refused all the same, refusals do not depend on the rate, and no limit is kept for a while.
 The smaller the share that is refused, the more requests a trial needs, and the less it slows down.
 """

@@ -102,7 +102,7 @@ class LastLayers:
         model = load_model(self._weights, "causal", "float32", best_device())
         model.requires_grad_(False)  # noqa: FBT003  # torch's own signature
         refused = ModelError(
-            f"{self._weights.label} cannot be divided between its layers.",
+            f"The layers of {self._weights.label} cannot be run one by one.",
             hint="Use a causal model built like Llama, for example: smollm2-135m",
         )
         try:

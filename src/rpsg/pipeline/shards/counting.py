@@ -149,8 +149,8 @@ def _check_shard(task: ShardTask, shard: int, shards: int | None) -> None:
         )
     if task.about.program != this_program():
         raise DataError(
-            "The question is from another version of RPSG than the one here, or from changed source code, "
-            "so it might count differently.",
+            "The question was written by another version of RPSG, or by other source code, than the one on "
+            "this machine. So the counts might differ too.",
             hint="Install the same version of RPSG on every machine that counts.",
         )
 

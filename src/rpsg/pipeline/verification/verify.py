@@ -277,7 +277,9 @@ def _program(ledger: Mapping[str, Any]) -> tuple[Check, str]:
         )
         return Check(PROGRAM, ok=False, detail=detail), ""
     version = ascii(str(theirs["version"])[:40])
-    note = f"that version {version} of rpsg, which made it, does what this one ({here['version']}) does"
+    note = (
+        f"that version {version} of rpsg, which made the release, works as this version ({here['version']})"
+    )
     return Check(
         PROGRAM, ok=True, detail=f"it is another version ({version}), and this version derives the same files"
     ), note

@@ -93,8 +93,8 @@ def _missing(
         hint = f"Give the name of the right column with --{option}. {_listed(names)}"
     if may_be_title and sum(map(bool, header)) == 1:
         hint += (
-            " Correct the name of the column. Or, if the first line is a title and the name is right, delete "
-            "the lines above the header; for one such line: tail -n +2 OLD > NEW"
+            " Correct the name of the column; upper and lower case count. Or, if the first line is a title "
+            "and the name is right, delete the lines above the header; for one line: tail -n +2 OLD > NEW"
         )
     raise DataError(f"{path}: there is no column {name!r} for --{option}.", hint=hint)
 

@@ -252,7 +252,10 @@ def _long_fields() -> Iterator[None]:
 
 
 def _broken(path: str, number: int, *, is_header: bool) -> DataError:
-    other = " If another sign separates the columns, name it in a line above the header: sep=:" * is_header
+    other = (
+        " If another sign, such as a colon, separates the columns, name it above the header: sep=:"
+        * is_header
+    )
     return DataError(
         f"{path}: the row that begins on line {number} is not valid CSV.",
         hint="A quote is opened and never closed, or something follows a closing quote. Inside a quoted text "

@@ -73,7 +73,7 @@ def read_lines(source: Source) -> Iterator[tuple[int, str | Problem]]:
 
 
 class LineBlock(NamedTuple):
-    """Some lines as bytes, each with its size; and as text, unless one of them needs a closer look.
+    """Some lines as bytes, each with its size. Their text too, unless one of them needs a closer look.
 
     ``size`` is the number of bytes of all ``texts`` together.
     """
