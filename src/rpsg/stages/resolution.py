@@ -85,8 +85,8 @@ def other_language_line(share: float, standard_error: float, language: str) -> s
         return ""
     is_all = share + margin >= 1
     line = (
-        f"{'About' if is_all else 'At least'} {min(share, 1.0):.0%} (± {margin:.0%}) of the private texts seem "
-        f"to be in a language other than {language}, the language of this domain pack."
+        f"{'About' if is_all else 'At least'} {min(share, 1.0):.0%} (± {margin:.0%}) of the private texts "
+        f"seem to be in a language other than {language}, the language of this domain pack."
     )
     if not is_all:
         line += (
