@@ -40,17 +40,22 @@ class Hub:
         self.uploaded: list[dict[str, bytes]] = []
         #: What the data set holds now, besides the file of the hub itself.
         self.files: dict[str, bytes] = {}
+        self.is_private = True
+        self.commit = "c1"
 
     def create_repo(self, name: str, **options: Any) -> None:
         if self.refuses:
             raise type(self.refuses, (Exception,), {})("secret details")
         self.created.append({"name": name, **options})
 
-    def list_repo_files(self, name: str, *, repo_type: str) -> list[str]:
-        assert repo_type == "dataset"
-        return [".gitattributes", *self.files]
+    def dataset_info(self, name: str) -> SimpleNamespace:
+        files = [SimpleNamespace(rfilename=file) for file in (".gitattributes", *self.files)]
+        return SimpleNamespace(private=self.is_private, sha=self.commit, siblings=files)
 
-    def upload_folder(self, *, folder_path: str, delete_patterns: list[str] | None, **_: Any) -> None:
+    def upload_folder(
+        self, *, folder_path: str, delete_patterns: list[str] | None, parent_commit: str, **_: Any
+    ) -> None:
+        assert parent_commit == self.commit, "somebody has changed the data set in the meantime"
         self.uploaded.append(files_of(Path(folder_path)))
         stay = {name: old for name, old in self.files.items() if name not in (delete_patterns or ())}
         self.files = stay | self.uploaded[-1]
@@ -119,6 +124,16 @@ def test_files_of_somebody_else_are_neither_replaced_nor_mixed_with_a_release(
     with pytest.raises(UsageError, match=rf"Nothing was uploaded: .* ward/notes has .*{files[-1]}"):
         made.push("ward/notes")
     assert hub.files == dict.fromkeys(files, b"theirs")
+
+
+def test_a_private_push_into_a_public_data_set_is_refused(made: Run, hub: Hub) -> None:
+    hub.is_private = False
+    with pytest.raises(UsageError, match="ward/notes is public, but") as refused:
+        made.push("ward/notes")
+    assert "private=False" in refused.value.hint
+    assert not hub.uploaded
+    made.push("ward/notes", private=False)
+    assert hub.uploaded
 
 
 def test_what_a_hub_adds_to_a_download_is_not_read_with_it(made: Run, tmp_path: Path) -> None:

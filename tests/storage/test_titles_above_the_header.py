@@ -77,7 +77,7 @@ def test_nor_is_one_below_rows_of_one_field(tmp_path: Path, ending: str) -> None
         with pytest.raises(DataError, match="no column 'text'") as refused:
             read_it(data)
         assert (
-            "Columns in the file: note. Correct the name of the column; upper and lower case count. Or, if the"
+            "Columns in the file: note. Correct the name of the column; upper and lower case count. Or, if"
             in refused.value.hint
         )
         assert "Anna" not in refused.value.hint

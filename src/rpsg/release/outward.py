@@ -52,7 +52,8 @@ def push(
     does not have are deleted, because a mixture of two releases is none.
 
     Raises:
-        UsageError: the data set has files that are not of a release; nothing was uploaded.
+        UsageError: the data set has files that are not of a release, or it is public and ``private`` is True;
+            nothing was uploaded.
         PrivacyError: no guarantee covers all people behind the release, and ``without_guarantee`` is False.
         VerificationError: the folder has a link, or a file that does not belong in a release; nothing was
             uploaded.
@@ -71,7 +72,10 @@ def push(
         with copied(release) as copy:
             api = hub.HfApi(token=token)
             api.create_repo(repository, repo_type="dataset", private=private, exist_ok=True)
-            before = _pushed_before(repository, api.list_repo_files(repository, repo_type="dataset"))
+            there = api.dataset_info(repository)
+            if private:
+                _require_private(repository, there.private)
+            before = _pushed_before(repository, [file.rfilename for file in there.siblings or ()])
             # A file that is uploaded is replaced and not deleted, although its name is among these.
             api.upload_folder(
                 folder_path=str(copy),
@@ -79,6 +83,7 @@ def push(
                 repo_type="dataset",
                 commit_message="Add a synthetic corpus and the evidence for its claim",
                 delete_patterns=sorted(before) or None,
+                parent_commit=there.sha,  # refused by the hub if somebody has changed it in the meantime
             )
     except RpsgError:
         raise
@@ -96,6 +101,16 @@ def push(
             hint="Sign in with `hf auth login`, or give token=.... The name must have the form OWNER/NAME.",
         ) from None
     return f"{api.endpoint}/datasets/{repository}"
+
+
+def _require_private(repository: str, is_private: bool | None) -> None:
+    """UsageError for a data set that is there already and is public."""
+    if not is_private:
+        raise UsageError(
+            f"Nothing was uploaded: the data set {repository} is public, but this push would be private.",
+            hint="Choose another name, make the data set private on the hub, or push the release into the "
+            "public one with run.push(..., private=False).",
+        )
 
 
 def _pushed_before(repository: str, files: Sequence[str]) -> set[str]:

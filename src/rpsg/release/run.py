@@ -104,9 +104,12 @@ class Run(Shown):
         """Upload the release as the data set ``OWNER/NAME`` of the Hugging Face hub; returns its address.
 
         The release is uploaded unchanged, with its ledger, evidence and data card, and nothing else. If an
-        earlier release was pushed to the same name, it is replaced, and none of its files is kept. Raises a
-        UsageError if the data set has other files, a PrivacyError for a release that does not protect
-        everybody, unless ``without_guarantee`` is set, and a ModelError if the hub refuses.
+        earlier release was pushed to the same name, it is replaced, and none of its files is kept.
+
+        Raises:
+            UsageError: the data set has other files, or it is public and ``private`` is True.
+            PrivacyError: the release does not protect everybody, and ``without_guarantee`` is False.
+            ModelError: the hub refuses.
         """
         claim = str(self.ledger.get("claim", {}).get("type", ""))
         return outward.push(
