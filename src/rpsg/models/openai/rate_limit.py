@@ -54,8 +54,8 @@ _SURE, _BURSTS = 20, 0.6
 # Seconds in which the rate returns to the one at which a request was refused.
 _RETURN = 15.0
 _SHARE_OVER = 100
-# The lowest rate. If all waits that the server asked for were shorter than ``_ROUND`` seconds, it is ``_SLOWER``
-# requests per longest wait, at most ``_ADVISED``. Longer waits are often only a round number.
+# The lowest rate. If all waits that the server asked for were shorter than ``_ROUND`` seconds, it is
+# ``_SLOWER`` requests per longest wait, at most ``_ADVISED``. Longer waits are often only a round number.
 _SLOWEST, _ROUND, _ADVISED = 0.02, 1.0, 5.0
 # If a timer is late, at most this many seconds of its delay are made up for.
 _LATE = 0.02
