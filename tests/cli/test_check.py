@@ -103,8 +103,9 @@ FRENCH = "Le chien n'est pas avec le chat dans la maison."
     [
         (
             [FRENCH, FRENCH, "Rien", "Parfait", "The dog is not with the cat in the house."],
-            "2 of the 3 rows that are long enough to recognize their language seem to be in French (fr)",
+            "French (fr) in 2 of the 3 rows whose language can be recognized; 2 more are too short, or in",
         ),
+        ([FRENCH, FRENCH], "French (fr) in all 2 rows whose language can be recognized. If you knew"),
         (["Knie rechts, Röntgen o. B.", "Husten"], "language not recognized"),
     ],
 )

@@ -42,6 +42,8 @@ def test_english_data_with_an_english_pack_bring_no_warning() -> None:
 
 def test_a_pack_in_another_language_than_the_data_is_told() -> None:
     assert "private texts are in German, and the pack clinical writes in English" in told(planned("de"))
+    assert "Packs in German: --domain clinical-de." in told(planned("de"))
+    assert "RPSG has no pack in Italian: give the folder of a pack of your own" in told(planned("it"))
     assert "writes in German" in told(planned("fr", "clinical-de", embedder="letters"))
     assert "private texts are in" not in told(planned("de", "clinical-de", embedder="letters"))
 

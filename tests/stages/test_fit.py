@@ -33,8 +33,9 @@ def test_another_pack_is_advised_only_where_noise_does_not_explain_the_share() -
 def test_a_share_of_texts_in_another_language_is_told_only_where_noise_does_not_explain_it() -> None:
     line = other_language_line(0.123, 0.02, "English")
     assert line.startswith(
-        "About 12% (± 4%) of the private texts seem to be in a language other than English"
+        "At least 12% (± 4%) of the private texts seem to be in a language other than English"
     )
+    assert "too short to recognize their language are counted as English" in line
     assert "the release is not in their language" not in line
     assert not other_language_line(0.12, 0.06, "English")
     assert not other_language_line(0.04, 0.001, "English"), "a few that were taken for another language"
@@ -43,4 +44,5 @@ def test_a_share_of_texts_in_another_language_is_told_only_where_noise_does_not_
 
 def test_a_pack_in_the_wrong_language_is_named_where_noise_does_not_explain_the_share() -> None:
     assert "the release is not in their language" in other_language_line(1.2, 0.05, "English")
+    assert "too short" not in other_language_line(1.2, 0.05, "English")
     assert "About 100%" in other_language_line(1.2, 0.05, "English")

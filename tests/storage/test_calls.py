@@ -14,7 +14,7 @@ from tests.storage.shop import exported
 
 from rpsg.errors import RunError, VerificationError
 from rpsg.protocols import Message, Reply, Request, Writer
-from rpsg.storage.cached_writer import CachedWriter, ReplayWriter, read_replies
+from rpsg.storage.cached_writer import CachedWriter, ReplayWriter, read_replies, write_replies
 from rpsg.storage.call_store import CallStore, request_key
 
 if TYPE_CHECKING:
@@ -160,6 +160,19 @@ def test_half_a_surrogate_pair_is_stored_as_it_is_told(store: CallStore) -> None
     first = CachedWriter(HalfWriter(), store).write([ask(1)])
     assert first == [Reply("x\ufffd", "stop")]
     assert CachedWriter(EchoWriter(), store).write([ask(1)]) == first
+
+
+def test_a_new_reply_is_kept_with_line_feeds_for_unicode_separators_and_an_old_one_as_it_is(
+    store: CallStore, tmp_path: Path
+) -> None:
+    class Separated(EchoWriter):
+        def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
+            return [Reply("one\u2028two\u2029three", "stop") for _ in requests]
+
+    first = CachedWriter(Separated(), store).write([ask(1)])
+    assert first == [Reply("one\ntwo\nthree", "stop")]
+    write_replies(tmp_path / "old.jsonl", [("k", Reply("one\u2028two", "stop"))])
+    assert dict(read_replies(tmp_path / "old.jsonl")) == {"k": Reply("one\u2028two", "stop")}
 
 
 def test_many_threads_may_put_at_once(store: CallStore) -> None:

@@ -148,3 +148,15 @@ def test_an_array_is_told_by_a_check_too(tmp_path: Path) -> None:
     path.write_text('[\n {"text": "It came late."},\n {"text": "And cold."}\n]')
     with pytest.raises(DataError, match="is one JSON array"):
         read(path)
+
+
+def test_a_file_without_a_usable_row_says_that_case_counts_if_labels_are_declared(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,kind\nIt came late.,food\n")
+    with pytest.raises(DataError, match="has no usable row") as refused:
+        read_by_rule(DataSection(path=str(path), label="kind", labels=["Food", "Drink"]))
+    assert "check how they are written: case counts" in refused.value.hint
+    path.write_text("text\n \n")
+    with pytest.raises(DataError, match="has no usable row") as refused:
+        read_by_rule(DataSection(path=str(path)))
+    assert "case counts" not in refused.value.hint

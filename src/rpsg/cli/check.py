@@ -73,7 +73,8 @@ def _show(screen: Screen, reading: Reading, words: int, declared: str, most: int
     screen.line(PRIVATE, "yellow")
     facts = [("rows", f"{reading.rows:,}"), ("can be used", f"{len(reading.corpus):,}")]
     if reading.corpus:
-        facts.append(("language", _tongue(languages_of(row.text for row in reading.corpus), declared)))
+        found = languages_of(row.text for row in reading.corpus)
+        facts.append(("language", _tongue(found, len(reading.corpus), declared)))
     if people := {row.user for row in reading.corpus} - {None}:
         facts.append(("people", f"{len(people):,}"))
     if cut := sum(len(passages(row.text, words)) > 1 for row in reading.corpus):
@@ -91,21 +92,21 @@ def _show(screen: Screen, reading: Reading, words: int, declared: str, most: int
         screen.line("Every row can be used.", "green")
 
 
-def _tongue(found: Mapping[str, int], declared: str) -> str:
-    """The language of most rows (of those whose language can be recognised), and the declared language."""
+def _tongue(found: Mapping[str, int], usable: int, declared: str) -> str:
+    """The language of most of the ``usable`` rows, as far as it can be recognized, and the declared one."""
     from rpsg.textstats.languages import name_of
 
     if not found:
         return "not recognized: the rows are too short, or in a language that RPSG does not know"
     code, count = next(iter(found.items()))
     rows = sum(found.values())
-    told = (
-        f"{count:,} of the {rows:,} rows that are long enough to recognize their language seem to be "
-        f"in {name_of(code)} ({code})"
-    )
+    some = f"all {rows:,} rows" if count == rows else f"{count:,} of the {rows:,} rows"
+    told = f"{name_of(code)} ({code}) in {some} whose language can be recognized"
+    if others := usable - rows:
+        told += f"; {others:,} more are too short, or in a language that RPSG does not know"
     if declared and declared != code:
-        return f"{told}, but {name_of(declared)} ({declared}) is declared"
-    advice = f"; if you knew that before you looked, declare it with --language {code}"
+        return f"{told}. But {name_of(declared)} ({declared}) is declared."
+    advice = f". If you knew the language before you looked, declare it: --language {code}"
     return told if declared or code == "en" else told + advice
 
 

@@ -27,6 +27,7 @@ PART = ".rpsg-part-"
 #: Who may read a released file: everybody.
 PUBLIC_MODE = 0o644
 _CHUNK = 1 << 20
+_ELSEWHERE = "Or choose another folder, with -o for a run, or with RPSG_HOME for keys and accounts."
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NO_DIRECTORY_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP})
 _DEVICE_NAMES = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?")
@@ -58,7 +59,7 @@ def _run_error(doing: str, error: OSError) -> RunError:
     if error.errno in _DISK_FULL:
         return RunError(
             f"The disk is full: cannot {doing}. Nothing incomplete is left behind.",
-            hint="Free some space (df -h shows where), then run the same command again: it resumes.",
+            hint=f"Free some space (see df -h), then run the same command again: it resumes. {_ELSEWHERE}",
         )
     if isinstance(error, NotADirectoryError | FileExistsError):
         return RunError(
@@ -69,8 +70,7 @@ def _run_error(doing: str, error: OSError) -> RunError:
     reason = os.strerror(error.errno) if error.errno else "the operating system refused"
     return RunError(
         f"Cannot {doing}: {reason}.",
-        hint="Check that you own the folder and that it is on a writable disk. Choose another folder with "
-        "-o for a run, or with RPSG_HOME for keys and accounts.",
+        hint=f"Check that you own the folder and that it is on a writable disk. {_ELSEWHERE}",
     )
 
 
@@ -112,7 +112,7 @@ def write_chunks(
     Raises:
         RunError: the disk is full, the folder is not writable, or ``path`` is a link, a device or a pipe.
     """
-    with file_errors(f"write {path.name}"):
+    with file_errors(f"write {path.name} in {path.absolute().parent}"):
         if path.is_symlink():
             raise RunError(
                 f"{path.name} is a link, and links are not followed here.",

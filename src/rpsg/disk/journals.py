@@ -25,7 +25,8 @@ def append_line(path: Path, line: bytes) -> None:
         RunError: the disk is full or refuses; the file is unchanged.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    with file_errors(f"write {path.name}"), open_private_file(path, flags) as descriptor:
+    where = f"write {path.name} in {path.absolute().parent}"
+    with file_errors(where), open_private_file(path, flags) as descriptor:
         size = os.fstat(descriptor).st_size
         try:
             write_all(descriptor, line + b"\n")

@@ -17,6 +17,7 @@ import re
 from typing import Any, Never
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
+_SEPARATORS = re.compile("[\u2028\u2029]")
 _NESTED = (dict, list, tuple)
 # Made once, because each text and request of a run is encoded several times.
 _ANY, _ASCII = (
@@ -84,6 +85,15 @@ def strict_json(text: bytes | str) -> Any:
 def whole(text: str) -> str:
     """``text`` with halves of surrogate pairs, which UTF-8 cannot hold, as replacement characters."""
     return _HALF_PAIR.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def as_kept(text: str) -> str:
+    """A new text of a writer as it is kept: ``whole``, and with line feeds for the line and paragraph
+    separators of Unicode. JSON need not escape these, but many tools end a line there.
+
+    Not for texts of a release, which have to stay as they are.
+    """
+    return _SEPARATORS.sub("\n", whole(text))
 
 
 def is_number(value: object) -> bool:

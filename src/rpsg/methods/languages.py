@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from rpsg.domains import find_pack
+from rpsg.domains import find_pack, pack_names
 from rpsg.errors import UsageError
 from rpsg.textstats.languages import ENGLISH, name_of
 
@@ -31,6 +31,17 @@ LETTERS, MULTILINGUAL = "letters", "st:intfloat/multilingual-e5-small"
 def language_of_texts(plan: Plan, pack: Pack) -> str:
     """The code of the language of a run's texts: that of its pack, else the declared one; may be empty."""
     return pack.language or plan.data.language
+
+
+def _packs_in(language: str) -> str:
+    """How to get a pack in a language."""
+    packs = [name for name in pack_names() if find_pack(name).language == language]
+    if packs:
+        return f"Packs in {name_of(language)}: {', '.join(f'--domain {name}' for name in packs)}."
+    return (
+        f"RPSG has no pack in {name_of(language)}: give the folder of a pack of your own with --domain "
+        "(docs/languages.md, A pack in your language)."
+    )
 
 
 def check_language(plan: Plan) -> None:
@@ -58,7 +69,7 @@ def about_languages(plan: Plan, *, reads_private: bool) -> Iterator[str]:
         yield (
             f"You declare that the private texts are in {name_of(declared)}, and the pack {pack.name} writes "
             f"in {name_of(written)}: topics are then recognized poorly, and the release is not in the "
-            f"language of the private texts. With --domain, name a pack in {name_of(declared)}."
+            f"language of the private texts. {_packs_in(declared)}"
         )
     reads = declared or written
     if reads in ENGLISH or not reads_private:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from rpsg.stages.refusals_of_packs import DECLINES
+
 _TASKS = r"(?:review|post|note|message|ticket|abstract|text|story|article|email|letter)"
 _WRITE = r"(?:(?:re)?write|create|produce|generate|draft)"
 _NOT_A_TEXT = re.compile(
@@ -30,6 +32,11 @@ _NOT_A_TEXT = re.compile(
     rf"\band i(?:['\u2019]ll| will| can) {_WRITE}\b",
     re.IGNORECASE,
 )
+#: What a writer was asked for.
+_ASKED = (
+    r"(?:that|this|your|the|such|such an?|these|those|any|an?) (?:(?:kind|sort|type) of |\w+ )?"
+    r"(?:request|content|conversation|prompt|task|instruction|material|question)s?\b"
+)
 _DECLINES = (
     r"(?:i(?: can(?:['\u2019]?t|not| not)| won['\u2019]t| will not|(?: am|['\u2019]m) (?:unable|not able) to"
     r"| (?:must|have to|need to|will have to) (?:respectfully |politely )?decline"
@@ -38,21 +45,29 @@ _DECLINES = (
 )
 _REFUSAL = re.compile(
     r"\A\W*(?:(?:no\W{1,3})|"
-    r"[^.!?\n]{0,60}\b(?:sorry|apologi[sz]e|unfortunately|afraid|understand)\b[^\n]{0,20}?)?\b"
+    r"[^.!?\n]{0,60}\b(?:sorry|apologi[sz]e|unfortunately|afraid|understand|regret"
+    r"|as an? (?:\w+ )?(?:ai|artificial intelligence|(?:large )?language model)"
+    r"(?=,| (?:assistant|(?:language )?model|i)\b))"
+    r"\b[^\n]{0,20}?)?\b"
     rf"{_DECLINES}\b[^.!?\n]{{0,30}}?"
-    r"(?:\b(?:help|assist)(?:ing)?(?: you)?(?: (?:with|in|on)\b|[.,!]|\Z)"
-    r"|\b(?:comply|fulfil|fulfill|engage)\b(?: \w+){0,3} ?(?:with|in|\b(?:that|this|your|the|such))\b"
+    r"(?:\b(?:help|assist)(?:ing)?(?: you)?(?=\W*\Z|[.!]"
+    rf"| (?:with|in|on) (?:(?:that|this|it)(?=\W*\Z|[.,;!]| as | because )|{_ASKED}"
+    rf"|(?:writing|creating|generating|producing)\b))"
+    rf"|\b(?:comply|fulfil|fulfill|engage)(?: with| in)? (?:(?:that|this)(?=\W*\Z|[.,;!])|{_ASKED})"
     r"|\b(?:provid|writ|creat|generat|produc|continu|answer|discuss|do|help)(?:e|ing)?\b[^.!?\n]{0,40}?"
-    r"\b(?:request|content|conversation|prompt|task|instruction|material|question"
-    rf"|(?:that|this|such|(?:such )?an?) (?:(?:kind|sort|type) of |\w+ )?{_TASKS}"
-    r"(?= ?(?:[.,;!]|\Z|as |because |for |about |on )))s?\b"
-    r"|\b(?:writ|provid|creat|generat|answer|discuss)(?:e|ing)? (?:that|this)(?=[.!]|\Z)"
+    rf"(?:\bcontent\b|\b{_ASKED}"
+    rf"|\b(?:that|this|such|(?:such )?an?) (?:(?:kind|sort|type) of |\w+ )?{_TASKS}"
+    r"(?= ?(?:[.;!]|, ?(?:as|because|since|but|and|which|sorry)\b|\Z|as |because |for |about |on ))"
+    rf"|\b(?:the|an?|that|this) (?:\w+ )?{_TASKS} (?:that )?you (?:asked|requested|want))s?\b"
+    r"|\b(?:writ|provid|creat|generat|answer|discuss)(?:e|ing)? (?:that|this)(?: for you)?(?=[.!]|\Z)"
     r"|\b(?:writ|creat|generat|produc)(?:e|ing)? "
-    rf"(?:(?:fake|false|fabricated|fictional|made-up|synthetic) {_TASKS}s?\b(?= ?(?:[.!]|for you|\Z))"
+    rf"(?:(?:fake|false|fabricated|fictional|made-up|synthetic) {_TASKS}s?\b"
+    r"(?= ?(?:[.!]|for you|\Z)|,? (?:as|since|because) )"
     rf"|{_TASKS}s (?:that|which|for you)\b)"
     r"|\bdo (?:that|this)\W*\Z"
-    r"|(?<=decline)(?:\W*\Z| (?:this|that|your|the) (?:request|task|prompt)\b))"
-    r"|\A\W*(?:sorry\W{1,3})?(?:that|this)(?: is|['\u2019]s) (?:not )?something"
+    r"|(?<=decline)(?:\W*\Z| (?:this|that|your|the) (?:request|task|prompt)\b"
+    rf"|, (?:as|since|because) (?:this|that|such an?) (?:request|{_TASKS})\b))"
+    r"|\A\W*(?:sorry\W{1,3}(?:but )?)?(?:that|this)(?: is|['\u2019]s) (?:not )?something"
     r" i (?:can|cannot|can['\u2019]t) (?:help|assist)(?: you)? with\W*\Z"
     # People write about insurance policies too. So "policy" must be about content or end the sentence.
     r"|\A[^.!?\n]{0,80}\b(?:against|violates?) my (?:(?:content|usage|safety) (?:guidelines|polic(?:y|ies))\b"
@@ -63,25 +78,14 @@ _REFUSAL = re.compile(
     r"(?=\W*\Z|[^.!?\n]{0,40}\b(?:guidelines|moderation|filter|(?:content|usage|safety) polic(?:y|ies))\b)",
     re.IGNORECASE,
 )
-#: With packs in other languages, writers decline in those languages.
+#: With packs of one's own in other languages, writers decline in those languages.
 _REGRETS = (
-    r"\A\W*(?:[^.!?\n]{0,30}\b(?:tut mir (?:wirklich )?leid|entschuldigung|leider"
-    r"|mi dispiace|desculpe|sinto muito|lamento|het spijt me|sorry"
-    r"|d\u00e9sol\u00e9e?|malheureusement|lo siento|lamentablemente"
+    r"\A\W*(?:[^.!?\n]{0,30}\b(?:mi dispiace|desculpe|sinto muito|lamento|het spijt me|sorry"
     r"|przepraszam|niestety|przykro mi|tyv\u00e4rr|f\u00f6rl\u00e5t|beklager|desv\u00e6rre|dessverre"
     r"|\u00fczg\u00fcn\u00fcm|maalesef|извините|простите|к сожалению)\b[^.!?\n]{0,20}?)?"
 )
 _DECLINES_ELSEWHERE = (
-    r"\b(?:ich kann|kann ich) (?:[^.!?\n]{0,30}\b(?:ihnen|dir|dabei|damit|dieser)\b[^.!?\n]{0,30}"
-    r"\bnicht helfen\b|(?:diese[nrs]?|solche[nrs]?|das)\b[^.!?\n]{0,40}"
-    r"\bnicht (?:schreiben|erstellen|verfassen|erf\u00fcllen)\b)"
-    r"|\bje ne (?:peux pas|puis|suis pas en mesure de|puis pas) (?:(?:vous |t['\u2019])aider\b"
-    r"|(?:r\u00e9pondre|\u00e9crire|cr\u00e9er|g\u00e9n\u00e9rer|r\u00e9diger) "
-    r"(?:\u00e0 )?(?:ce|cet|cette|de tel))"
-    r"|\bno puedo (?:ayudar(?:te|le)?(?: con (?:eso|esto|esa|esta|ese)\b|\W*\Z)"
-    r"|(?:escribir|crear|generar|redactar|responder a) (?:ese|esa|este|esta|eso|esto)\b"
-    r"|(?:cumplir con|atender a?|satisfacer) (?:esa|esta|su|tu) (?:solicitud|petici\u00f3n)\b)"
-    r"|\bnon posso (?:aiutar(?:ti|la|vi)(?: con (?:questo|questa|quest[aeo])\b|\W*\Z)"
+    r"\bnon posso (?:aiutar(?:ti|la|vi)(?: con (?:questo|questa|quest[aeo])\b|\W*\Z)"
     r"|(?:scrivere|creare|generare) (?:questo|questa)\b)"
     r"|\bn\u00e3o posso (?:ajudar(?: voc\u00ea)?(?: com (?:isso|isto|esse|essa)\b|\W*\Z)"
     r"|(?:escrever|criar|gerar) (?:isso|esse|essa|este|esta)\b"
@@ -118,7 +122,7 @@ _REFUSAL_ELSEWHERE = re.compile(
 
 def refuses(text: str) -> bool:
     """Whether a reply begins by declining what it was asked for."""
-    return any(pattern.match(text[:400]) for pattern in (_REFUSAL, _REFUSAL_ELSEWHERE))
+    return any(pattern.match(text[:400]) for pattern in (_REFUSAL, DECLINES, _REFUSAL_ELSEWHERE))
 
 
 def talks_about_task(reply: str) -> bool:

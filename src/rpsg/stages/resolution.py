@@ -71,7 +71,9 @@ def poor_fit_line(share: float, standard_error: float) -> str:
 
 
 def other_language_line(share: float, standard_error: float, language: str) -> str:
-    """A sentence about a noisy share of texts in a language other than the pack's; "" if it may be small.
+    """Sentences about a noisy share of texts in a language other than the pack's; "" if it may be small.
+
+    Texts whose language is not recognized do not count as being in another one: the share is a lower bound.
 
     Args:
         share: the noisy share; clipped to [0, 1].
@@ -81,10 +83,16 @@ def other_language_line(share: float, standard_error: float, language: str) -> s
     margin = CONFIDENT * standard_error
     if share - margin <= SOME or margin >= UNKNOWN:
         return ""
+    is_all = share + margin >= 1
     line = (
-        f"About {min(share, 1.0):.0%} (± {margin:.0%}) of the private texts seem to be in a language "
-        f"other than {language}, the language of this domain pack."
+        f"{'About' if is_all else 'At least'} {min(share, 1.0):.0%} (± {margin:.0%}) of the private texts "
+        f"seem to be in a language other than {language}, the language of this domain pack."
     )
+    if not is_all:
+        line += (
+            f" Texts that are too short to recognize their language are counted as {language}, so the true "
+            "share may be larger."
+        )
     if share - margin > MANY:
         line += " Topics are hard to find in such texts, and the release is not in their language."
     return line

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from rpsg.disk.files import write_chunks
-from rpsg.disk.json_text import whole
+from rpsg.disk.json_text import as_kept
 from rpsg.errors import MissingExtraError, ModelError, VerificationError
 from rpsg.privacy.egress import host_of, is_here
 from rpsg.protocols import OnReply, Reply, Request, Writer
@@ -113,7 +113,7 @@ class CachedWriter:
 
         def keep(index: int, reply: Reply) -> None:
             key, after = keys[index], self._clock() - began
-            landed[key] = replace(reply, text=whole(reply.text))  # returned exactly as it is stored
+            landed[key] = replace(reply, text=as_kept(reply.text))  # returned exactly as it is stored
             # A failure of this machine costs nothing.
             is_free = reply.finish == "error" and is_here(self._writer)
             owed = (0, 0) if is_free else most[index]

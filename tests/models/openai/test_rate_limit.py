@@ -62,6 +62,31 @@ def test_a_server_that_refuses_three_of_four_requests_at_random_is_not_taken_for
     assert found[4] > 0.35
 
 
+class ThreeOfFour:
+    """Refuses three of four requests in turn, however slowly they come."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __call__(self, now: float) -> bool:
+        self.asked += 1
+        return self.asked % 4 != 0
+
+
+@pytest.mark.parametrize("latency", [0.01, 0.2, 1.0])
+def test_a_short_wait_that_the_server_asks_for_says_how_slow_is_slow_enough(latency: float) -> None:
+    course = ask(24, ThreeOfFour(), latency=latency, refusal=0.01, wait=0.2)
+    assert course.seconds < 15, "without this: 17 to 37 seconds"
+
+
+@pytest.mark.parametrize("rate", [1.2, 2.0, 5.0])
+def test_a_limit_that_asks_for_exact_waits_is_kept_and_used(rate: float) -> None:
+    bucket = Bucket(rate, 1)
+    course = ask(300, bucket, latency=0.2, refusal=0.01, wait=lambda _: (1 - bucket.saved) / rate)
+    assert course.rate > 0.75 * rate, "without this: 0.33 to 0.7"
+    assert course.share_refused < 0.25
+
+
 @pytest.mark.parametrize("share", [0.02, 0.06, 0.1])
 def test_a_few_refusals_at_random_do_not_bring_it_to_a_stop(share: float) -> None:
     assert ask(2000, Dice(share), latency=0.01, refusal=0.01).rate > 60

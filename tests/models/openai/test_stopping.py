@@ -87,8 +87,10 @@ def test_an_empty_account_stops_at_once() -> None:
 
 
 def test_a_wait_of_hours_is_told_and_not_waited() -> None:
-    with pytest.raises(ModelError, match="asks for a wait of 60 minutes"):
+    with pytest.raises(ModelError, match="asks for a wait of 60 minutes") as stopped:
         says((429, {}, "Retry-After: 3600"))
+    assert "All answers so far" not in stopped.value.hint, "there are none"
+    assert "what it answered before is kept" in stopped.value.hint
     with pytest.raises(ModelError, match="asks for a wait of 24 hours"):
         says((429, {}, "Retry-After: 86400"))
     with pytest.raises(ModelError, match="asks for a wait of 31 days"):

@@ -54,6 +54,9 @@ _SURE, _BURSTS = 20, 0.6
 # Seconds in which the rate returns to the one at which a request was refused.
 _RETURN = 15.0
 _SHARE_OVER = 100
+# The lowest rate. If all waits that the server asked for were shorter than ``_ROUND`` seconds, it is
+# ``_SLOWER`` requests per longest wait, at most ``_ADVISED``. Longer waits are often only a round number.
+_SLOWEST, _ROUND, _ADVISED = 0.02, 1.0, 5.0
 # If a timer is late, at most this many seconds of its delay are made up for.
 _LATE = 0.02
 
@@ -113,6 +116,7 @@ class RateLimiter:
         self._dry: deque[_Dry] = deque()
         self._rate: float | None = None
         self._since = 0.0
+        self._wait = 0.0
         self._climb = 0.0
         self._slowly = _SECONDS_TO_DOUBLE
         self._echoes = 0
@@ -178,6 +182,7 @@ class RateLimiter:
         information.
         """
         self.refused += 1
+        self._wait = max(self._wait, wait)
         self._seen += 1
         self._share += (1 - self._share) / min(self._seen, _SHARE_OVER)
         for dry in self._dry:
@@ -236,7 +241,7 @@ class RateLimiter:
         answered = (len(self._answers) - 1) / max(now - self._answers[0], 0.05)
         share = max(self._share, suspected)
         size = min(max(_TRIED, math.ceil(_WOULD_REFUSE / max(self._share, 0.01))), _MOST_TRIED)
-        self._trial = _RateTrial(self.sent, max(_SLOWER * (1 - share) * answered, 0.02), size)
+        self._trial = _RateTrial(self.sent, max(_SLOWER * (1 - share) * answered, self._slowest()), size)
         self._next = max(self._next, now)
 
     def _judge(self, now: float) -> None:
@@ -281,6 +286,9 @@ class RateLimiter:
             return whole, whole / length
         return taken, taken / seconds
 
+    def _slowest(self) -> float:
+        return min(_SLOWER / self._wait, _ADVISED) if 0 < self._wait < _ROUND else _SLOWEST
+
     def _set(self, rate: float, climb: float, now: float) -> None:
-        self._rate, self._climb, self._since = max(rate, 0.02), climb, now
+        self._rate, self._climb, self._since = max(rate, self._slowest()), climb, now
         self._next = max(self._next, now)

@@ -294,7 +294,7 @@ class RetryPolicy(Generic[Read]):
             raise self._gave_up(f"asks for a wait of {wait_in_words(wait)}")
 
     def _gave_up(self, what: str) -> ModelError:
-        return ModelError(
-            f"{self._context.host} {what}.",
-            hint="All answers so far are kept. Run the same command again; it continues where it stopped.",
-        )
+        hint = "All answers so far are kept. Run the same command again; it continues where it stopped."
+        if not self._state.answers:
+            hint = "Run the same command again when it accepts requests; what it answered before is kept."
+        return ModelError(f"{self._context.host} {what}.", hint=hint)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rpsg.disk.json_text import as_kept
 from rpsg.models.transformers.batching import padded
 from rpsg.models.transformers.weights import import_torch, state_name
 from rpsg.protocols import Reply
@@ -72,7 +73,7 @@ class GrowingText:
 
     def _end(self, text: str, *, complete: bool) -> None:
         self.reply = Reply(
-            self.prompt.request.begins + text,
+            as_kept(self.prompt.request.begins + text),
             "stop" if complete else "length",
             prompt_tokens=len(self.prompt.ids),
             completion_tokens=len(self.ids),

@@ -223,7 +223,8 @@ def _read(
     if not maker.rows:
         raise no_rows(_called(source))
     if not documents and rules is not None and not tells:
-        raise no_usable_row(_called(source), None if memory.is_held(source.path) else source.path)
+        path = None if memory.is_held(source.path) else source.path
+        raise no_usable_row(_called(source), path, declared=labels is not None or bool(beside))
     return Reading(
         PrivateCorpus(documents), maker.unit, maker.rows, maker.left_out, maker.as_other, maker.hints
     )

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from rpsg.errors import DataError
 from rpsg.storage.readers import text as lines
+from rpsg.storage.readers.encodings import codec_of
 from rpsg.storage.readers.rows import Fault, Row
-from rpsg.storage.readers.source import codec_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,10 @@ from typing import Literal, cast, get_args
 
 from rpsg.errors import DataError, UsageError
 from rpsg.storage.readers import jsonl, memory
-from rpsg.storage.readers.source import PACKED_SUFFIXES, Source, codec_of
+from rpsg.storage.readers.columns import nameable
+from rpsg.storage.readers.encodings import codec_of, wide_encoding
+from rpsg.storage.readers.separators import SEPARATORS, names_of
+from rpsg.storage.readers.source import PACKED_SUFFIXES, Source
 from rpsg.storage.readers.text import cannot_open, no_file
 
 Format = Literal["jsonl", "csv", "tsv", "txt", "parquet", "excel"]
@@ -51,17 +54,13 @@ def kind_of(source: Source, chosen: Format | None) -> Kind:
         raise no_file(path)
     if source.is_stdin and chosen in {"txt", "parquet"}:
         raise _not_from_standard_input(chosen)
-    if chosen == "txt" or (chosen is None and path.suffix.lower() == ".txt"):
-        raise DataError(
-            f"{path} is a single .txt file, but a folder of .txt files was expected.",
-            hint="Give the folder, with one document in each file. If it is a table, name its format: "
-            "--format tsv (or csv, or jsonl).",
-        )
     kind = chosen or _told(source)
-    if chosen in {"csv", "tsv"} and (shows := _shown(source)) is not None:
+    if chosen in {"jsonl", "csv", "tsv", "txt"} and (shows := _shown(source)) is not None:
         what = {"parquet": "a Parquet file", "excel": "an Excel workbook"}[shows]
         raise DataError(f"{source.called} is {what}, not {chosen}.", hint="Leave --format out.")
-    if kind not in {"jsonl", "txt"}:  # they begin with a row
+    if kind == "txt":
+        raise _one_text(source)
+    if kind != "jsonl":  # it begins with a row
         _check_other(source)
     return kind
 
@@ -87,9 +86,7 @@ def _told(source: Source) -> Format:
     """The format that the first bytes show; else that of the name; else JSON Lines if any line is
     an object.
     """
-    suffixes = [suffix.lower() for suffix in source.path.suffixes]
-    if suffixes and suffixes[-1] in PACKED_SUFFIXES:
-        suffixes.pop()
+    suffixes = _suffixes(source)
     named = _SUFFIXES.get(suffixes[-1]) if suffixes else None
     shows = _shown(source)
     packed = source.is_packed()
@@ -102,6 +99,8 @@ def _told(source: Source) -> Format:
         if suffixes[-1:] == [".zip"]:
             raise DataError(f"{source.called} is an archive.", hint=f"Unpack it first: unzip {file}")
         return cast("Format", shows)
+    if suffixes[-1:] == [".txt"]:
+        raise _one_text(source)
     if named is None and not jsonl.has_objects(source):
         _check_other(source)
         raise DataError(
@@ -111,6 +110,36 @@ def _told(source: Source) -> Format:
             else _name_its_format(source),
         )
     return named or "jsonl"
+
+
+def _suffixes(source: Source) -> list[str]:
+    """The endings of the name, without that of a packed file."""
+    suffixes = [suffix.lower() for suffix in source.path.suffixes]
+    return suffixes[:-1] if suffixes and suffixes[-1] in PACKED_SUFFIXES else suffixes
+
+
+def _one_text(source: Source) -> DataError:
+    """The error of a file that by its name, or as declared, holds one text: what its first line looks like,
+    and how to read it.
+    """
+    _check_other(source)
+    start = source.start()
+    line = start.decode(wide_encoding(start) or source.encoding or "utf-8-sig", "replace").lstrip()
+    line = line.splitlines()[0] if line else ""
+    sign = max(SEPARATORS, key=line.count)
+    if jsonl.OBJECT.match(line):
+        looks, form = "JSON", "jsonl"
+    elif sign in line and nameable(names_of([line], sign)):
+        looks, form = f"a table in which {SEPARATORS[sign]} separate the columns", "csv"
+    else:
+        looks, form = "", "csv"
+    hint = f"It looks like {looks}: add" if looks else "If it is a table, add"
+    named = quote(f"{source.path.stem}.{form}")
+    return DataError(
+        f"{source.path} is a single .txt file, but a folder of .txt files was expected.",
+        hint=f"{hint} --format {form} to rpsg check, plan or run, or call it {named}. If it is one text, "
+        "give the folder, with one document in each file.",
+    )
 
 
 def _name_its_format(source: Source) -> str:

@@ -28,7 +28,9 @@ _BROKEN = object()
 #: White space in JSON.
 _SPACE = " \t\n\r"
 _DUPLICATE = object()
-_OBJECT = re.compile(r"\[?\s*\{\s*[\"}]|\[\s*\Z")
+_TOO_DEEP = object()
+#: How an object, or an array of objects, begins.
+OBJECT = re.compile(r"\[?\s*\{\s*[\"}]|\[\s*\Z")
 NO_KEY = "the object has no key for the text"
 
 
@@ -160,7 +162,7 @@ def check_columns(source: Source, columns: Columns) -> None:
 def has_objects(source: Source) -> bool:
     """Whether any line begins like an object or an array of objects; with the errors of ``read_rows``."""
     begins = (line.lstrip() for _, line in read_lines(source) if isinstance(line, str))
-    return any(_OBJECT.match(line) for line in begins)
+    return any(OBJECT.match(line) for line in begins)
 
 
 def header_of(source: Source) -> list[str]:
@@ -188,6 +190,9 @@ def _no_object(source: Source, number: int, line: str | Problem, value: object) 
     elif value is _DUPLICATE:
         reason = "a key occurs twice in one object"
         hint = "Remove one of the two keys, because it is unclear which value is meant."
+    elif value is _TOO_DEEP:
+        reason = "the JSON is nested too deeply"
+        hint = "Remove the lists or objects that are nested by the hundred, or the line."
     elif value is _BROKEN:
         reason = "this is not valid JSON"
         hint = (
@@ -217,7 +222,9 @@ def _parse(line: str | Problem) -> Any:
         value, end = _SCAN(line, 0)
     except _DuplicateKeyError:
         return _DUPLICATE
-    except (ValueError, StopIteration, RecursionError):
+    except RecursionError:
+        return _TOO_DEEP
+    except (ValueError, StopIteration):
         return _BROKEN
     rest = line[end:]
     return _BROKEN if rest != "\n" and rest.strip(_SPACE) else value

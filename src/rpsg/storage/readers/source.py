@@ -1,8 +1,9 @@
 """The bytes of a file as UTF-8: unpacked and decoded.
 
 The first bytes say what kind of file it is, before its name does: some Excel workbooks are called .csv, and
-some .csv files are compressed. But a file of JSON Lines begins with a private row, which must not decide
-anything, so its name decides.
+some .csv files are compressed. But a file of JSON Lines begins with a private row, and no single row may
+decide how the others are read. So under a name of JSON Lines the first bytes only decide if no line is an
+object of JSON: as JSON Lines, such a file would be refused because it has no usable row.
 """
 
 from __future__ import annotations
@@ -12,22 +13,21 @@ import codecs
 import functools
 import gzip
 import io
+import json
 import lzma
 import sys
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
-from shlex import quote
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from rpsg.errors import DataError, UsageError
+from rpsg.errors import DataError
+from rpsg.storage.readers.encodings import Recoded, codec_of, wide_encoding
 from rpsg.storage.readers.foreign import named_by_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    from _typeshed import WriteableBuffer
 
 #: The path that names standard input.
 STDIN = "-"
@@ -56,11 +56,13 @@ _BROKEN_PACKING = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error)
 _EXCEL = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _PARQUET = b"PAR1"
 _ZSTANDARD = b"\x28\xb5\x2f\xfd"
+#: More bytes than a row may have.
+_LONGEST = 1 << 27
 PACKED_SUFFIXES = frozenset({".gz", ".bz2", ".xz"})
 JSONL_SUFFIXES = frozenset({".jsonl", ".ndjson", ".json"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Source:
     """A file, and what was declared for it: its encoding, "" for UTF-8, and its format."""
 
@@ -77,13 +79,17 @@ class Source:
         """The name of the file in messages."""
         return "standard input" if self.is_stdin else str(self.path)
 
-    @property
+    @functools.cached_property
     def begins_with_a_row(self) -> bool:
-        """Whether its name is that of JSON Lines, or it was declared as JSON Lines and its name is not that
-        of a packed file.
+        """Whether it is JSON Lines as it is, by its name or as declared, so that its first bytes are a row's.
+
+        Raises:
+            OSError: it cannot be opened.
         """
         suffix = self.path.suffix.lower()
-        return suffix in JSONL_SUFFIXES or (self.format == "jsonl" and suffix not in PACKED_SUFFIXES)
+        if not (suffix in JSONL_SUFFIXES or (self.format == "jsonl" and suffix not in PACKED_SUFFIXES)):
+            return False
+        return not _shows_a_kind(self._start()) or self._has_an_object()
 
     @contextmanager
     def raw(self) -> Iterator[BinaryIO]:
@@ -106,11 +112,10 @@ class Source:
             OSError: it cannot be opened.
             DataError: it is packed and damaged, or is not in its encoding.
         """
+        as_it_is = self.begins_with_a_row
         with self.raw() as packed:
-            stream = packed if self.begins_with_a_row else _unpacked(packed)
-            if self.encoding:
-                stream = io.BufferedReader(_Recoded(stream, codec_of(self.encoding), self.called), _PIECE)
-            elif not isinstance(stream, io.BufferedReader | io.BytesIO):
+            stream = self._recoded(packed if as_it_is else _unpacked(packed))
+            if not isinstance(stream, io.BufferedReader | io.BytesIO):
                 stream = io.BufferedReader(cast("io.RawIOBase", stream), _PIECE)
             try:
                 yield stream
@@ -144,43 +149,46 @@ class Source:
         """What a file without a single row of JSON may be, and what to do; None if nothing shows
         what it is.
         """
-        start = self._start()
-        ending = ""
-        if start.startswith(_PARQUET):
-            what, ending = "a Parquet file", ".parquet"
-        elif start.startswith(_EXCEL):
-            what, ending = "an Excel workbook or an archive", ".xlsx"
-        elif _opener(start) is not None:
-            endings = {b"\x1f": ".gz", b"B": ".bz2", b"\xfd": ".xz"}
-            what, ending = "compressed", self.path.suffix + endings[start[:1]]
-        elif not self.encoding and (wide := wide_encoding(start)):
+        if not self.encoding and (wide := wide_encoding(self.start())):
             return f"saved as {wide.upper()}", f"Add: --encoding {wide}"
-        if not ending:
-            return self.is_other()
-        named = quote(self.path.stem + ending)
-        return (
-            what,
-            f"Give the file a name with the right ending, for example {named}."
-            if not self.is_stdin
-            else "Leave --format out.",
-        )
+        return self.is_other()
 
     def is_other(self) -> tuple[str, str] | None:
         """If the first bytes are those of a kind of file that RPSG cannot read: that kind, and what to do."""
-        start = self._start()
-        if (opened := _opener(start)) is not None:
-            with self.raw() as file:
-                try:
-                    start = opened(file).read(_SIGN)
-                except _BROKEN_PACKING:
-                    return None  # damaged: the reader reports it
-            if _opener(start) is not None or start.startswith((_PARQUET, *_EXCEL)):
-                return "compressed more than once", "Unpack it until you have the table, and give that."
+        start = self.start()
+        if self.is_packed() and (_opener(start) is not None or start.startswith((_PARQUET, *_EXCEL))):
+            return "compressed more than once", "Unpack it until you have the table, and give that."
         return named_by_start(start)
+
+    def start(self) -> bytes:
+        """The first bytes of what it holds; none if it is packed and damaged."""
+        start = self._start()
+        if self.begins_with_a_row or (opened := _opener(start)) is None:
+            return start
+        with self.raw() as file:
+            try:
+                return opened(file).read(_SIGN)
+            except _BROKEN_PACKING:
+                return b""  # the reader reports it
 
     def _start(self) -> bytes:
         with self.raw() as file:
             return file.read(_SIGN)
+
+    def _has_an_object(self) -> bool:
+        """Whether any line, as it is in the file, is an object of JSON with a key."""
+        with self.raw() as file:
+            stream = self._recoded(file)
+            pieces = iter(functools.partial(stream.readline, _LONGEST), b"")
+            try:
+                return any(_is_object(line) for piece in pieces for line in piece.splitlines())
+            except DataError:  # as it is, it is not in its encoding
+                return False
+
+    def _recoded(self, stream: BinaryIO) -> BinaryIO:
+        if not self.encoding:
+            return stream
+        return io.BufferedReader(Recoded(stream, codec_of(self.encoding), self.called), _PIECE)
 
     def _damaged(self) -> DataError:
         return DataError(
@@ -188,30 +196,17 @@ class Source:
         )
 
 
-def wide_encoding(start: bytes) -> str:
-    """The encoding of several bytes per character that a byte-order mark shows; "" without one."""
-    if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        return "utf-32"
-    return "utf-16" if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else ""
+def _shows_a_kind(start: bytes) -> bool:
+    """Whether a file begins like one that is packed, or that is not text."""
+    return start.startswith((_PARQUET, *_EXCEL, _ZSTANDARD)) or _opener(start) is not None
 
 
-def codec_of(encoding: str) -> str:
-    """The codec that Python has for the name of an encoding.
-
-    Raises:
-        UsageError: there is no such encoding, or it does not encode characters.
-    """
+def _is_object(line: bytes) -> bool:
+    line = line.strip().removeprefix(codecs.BOM_UTF8)
     try:
-        found = codecs.lookup(encoding)
-        "".encode(found.name)
-    except (LookupError, ValueError):
-        found = None
-    if found is None:
-        raise UsageError(
-            f"There is no encoding {encoding!r}.",
-            hint="Common encodings: utf-8, cp1252 (Windows), latin-1, utf-16, shift_jis, gb18030, koi8-r.",
-        )
-    return found.name
+        return line.startswith(b"{") and bool(json.loads(line))
+    except (ValueError, RecursionError):
+        return False
 
 
 @functools.cache
@@ -248,41 +243,3 @@ def _opener(start: bytes) -> Callable[[BinaryIO], BinaryIO] | None:
                 return None
             return opened
     return None
-
-
-class _Recoded(io.RawIOBase):
-    """A stream that gives a file of another encoding as UTF-8."""
-
-    def __init__(self, stream: BinaryIO, codec: str, called: str) -> None:
-        self._stream = stream
-        self._codec = codec
-        self._called = called
-        # A byte that is not part of a character is passed on as it is, so that only its own row is faulty.
-        # That is not possible in encodings with two bytes a character.
-        self._decoder = codecs.getincrementaldecoder(codec)(errors="surrogateescape")
-        self._waiting = b""
-        self._done = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        while not self._waiting and not self._done:
-            piece = self._stream.read(_PIECE)
-            self._done = not piece
-            self._waiting = self._recoded(piece)
-        room = memoryview(buffer)
-        given = self._waiting[: len(room)]
-        self._waiting = self._waiting[len(given) :]
-        room[: len(given)] = given
-        return len(given)
-
-    def _recoded(self, piece: bytes) -> bytes:
-        try:
-            return self._decoder.decode(piece, final=self._done).encode("utf-8", "surrogateescape")
-        except UnicodeError:
-            pass  # the error contains a piece of the file, so no other error may be chained to it
-        raise DataError(
-            f"{self._called} is not in the encoding {self._codec}.",
-            hint="Name the right encoding with --encoding. To guess it: file --mime-encoding FILE",
-        )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rpsg.arguments import shown
 from rpsg.errors import DataError
-from rpsg.storage.readers.source import wide_encoding
+from rpsg.storage.readers.encodings import wide_encoding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -164,12 +164,16 @@ def no_rows(called: object) -> DataError:
     return DataError(f"{called} has no rows.", hint="Give at least one row under the header.")
 
 
-def no_usable_row(called: object, path: Path | None) -> DataError:
-    """The error for a file, or for data in memory without a ``path``, in which every row is left out."""
+def no_usable_row(called: object, path: Path | None, *, declared: bool = False) -> DataError:
+    """The error for a file, or for data in memory without a ``path``, in which every row is left out.
+
+    ``declared``: whether the plan declares labels or values, which is public, unlike the true cause.
+    """
     check = "rpsg.check(data, ...)" if path is None else f"rpsg check {quote(str(path))}"
-    return DataError(
-        f"{called} has no usable row.", hint=f"See which rows, and why, with the same options: {check}"
-    )
+    hint = f"See which rows, and why, with the same options: {check}"
+    if declared:
+        hint = f"If no row has one of the declared values, check how they are written: case counts. {hint}"
+    return DataError(f"{called} has no usable row.", hint=hint)
 
 
 def no_file(path: Path) -> DataError:
