@@ -285,6 +285,8 @@ def test_a_plan_that_protects_rows_speaks_of_rows(rpsg: Rpsg) -> None:
         assert f"The number of {who} will be known" in shown
         assert re.search(rf"With fewer than [\d,]+ {who} the noise outweighs", shown)
         assert used in shown
+        assert f"minimum number of {who}" in shown
+        assert re.search(rf"mean of the vectors of [\d,]+ {who},", shown)
 
 
 def test_a_name_without_its_server_says_how_it_is_written(rpsg: Rpsg) -> None:

@@ -74,7 +74,7 @@ def strict_stages(plan: Plan, pack: Pack) -> list[StagePlan]:
 
 def _size_of(plan: Plan) -> StagePlan:
     return StagePlan(
-        "size", plan.privacy.shares.size, "S1_unit_count", dim=1, words=PEOPLE.format(_bounded(plan))
+        "size", plan.privacy.shares.size, "S1_unit_count", dim=1, words=PEOPLE.format(_protected(plan))
     )
 
 
@@ -242,17 +242,12 @@ def _is_lost(release: PlannedRelease, n: int) -> bool:
     return release.fewest is not None and n < release.fewest
 
 
-def asked_of(plan: Plan) -> Literal["people", "voters"]:
-    """The people whose data is read through noise: everybody, or all but the donors."""
-    return "voters" if method_of(plan).has_donors else "people"
+def asked_of(plan: Plan) -> Literal["people", "voters", "rows"]:
+    """Who is read through noise: everybody, or all but the donors. Without a user column these are rows."""
+    return "voters" if method_of(plan).has_donors else _protected(plan)
 
 
-def counted_as(plan: Plan) -> str:
-    """The word for those whom a run counts: without a user column it counts rows."""
-    return "voters" if method_of(plan).has_donors else _bounded(plan)
-
-
-def _bounded(plan: Plan) -> str:
+def _protected(plan: Plan) -> Literal["people", "rows"]:
     return "people" if plan.data.user else "rows"
 
 
@@ -272,7 +267,7 @@ def about_few_people(plan: Plan, budget: Budget | None) -> str:
     """
     if budget is None or plan.privacy.n_public is not None or (fewest := smallest_size(budget)) is None:
         return ""
-    who = counted_as(plan)
+    who = asked_of(plan)
     warned = (
         f"With fewer than {fewest:,} {who} the noise outweighs what the private texts say. A run would then "
         "spend its budget, and its texts would be about as good as those of --method floor, which costs "
