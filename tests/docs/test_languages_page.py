@@ -132,7 +132,8 @@ def test_check_tells_the_operator_alone_in_which_language_the_rows_are(
     told = " ".join(capsys.readouterr().out.split())
     assert "rows whose language can be recognized" in told
     assert "But German (de) is declared." in told
-    assert main(["plan", "reponses.csv", "--text", "reponse", "--language", "de", "--json"]) == 0
+    options = ["--language", "de", "--writer", "fake", "--embedder", "fake", "--json"]
+    assert main(["plan", "reponses.csv", "--text", "reponse", *options]) == 0
     assert "French" not in capsys.readouterr().out
 
 
