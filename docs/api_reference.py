@@ -34,6 +34,18 @@ rpsg.verify(run)
 A notebook shows each result as a card, and `print` shows a few lines of it. If you stop a run with Ctrl-C,
 the same call resumes it. `examples/notebook/first_steps.ipynb` shows every step.
 For logs see [Getting started](getting-started.md#logs), for plug-ins [Extending RPSG](extending.md).
+
+Most functions have the name of their command. These do not:
+
+| command | in Python |
+|---|---|
+| `rpsg plan` | `rpsg.preview` (`rpsg.make_plan` makes a plan, and `rpsg.plan` is a module) |
+| `rpsg preview` | `rpsg.samples` |
+| `rpsg run` | `rpsg.synthesize`, or `rpsg.run` for a plan that you made with `rpsg.make_plan` |
+| `rpsg doctor` | `rpsg.examine` |
+
+Those of the same name are `rpsg.check`, `rpsg.verify` and `rpsg.evaluate`. For `rpsg audit` and
+`rpsg compare` there are [rpsg.audit](#rpsgaudit) and [rpsg.compare](#rpsgcompare).
 """
 _KEYWORDS = """\
 ## Keywords

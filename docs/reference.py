@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from rpsg.plan import Described
 
 _DOCS = Path(__file__).parent
+_OF_A_PLAN = (
+    "If a run could not start now, `rpsg plan` and `rpsg run --dry-run` show the plan, and end with the exit "
+    "code with which\nthe run would end: 2, 3, 4, 5, 6, 7, 9 or 10. `rpsg plan --json` has it as `exit_code`."
+)
 #: In the checkout, whichever RPSG is installed.
 _OPTIONS = _DOCS.parent / "src" / "rpsg" / "cli" / "options.json"
 _CLI = """\
@@ -120,6 +124,7 @@ def reference() -> str:
         lines += _command(path, command)
     lines += ["## Exit codes", "", "| code | meaning |", "|---|---|"]
     lines += [f"| {code} | {meaning} |" for code, meaning in EXIT_CODES]
+    lines += ["", _OF_A_PLAN]
     return "\n".join(lines) + "\n"
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.arguments import name_of, path_of
 from rpsg.errors import UsageError
-from rpsg.pipeline.planned import planned
-from rpsg.plan import layer_of, read_toml, resolve, shows_settings
+from rpsg.pipeline.planned import plan_of, planned
+from rpsg.plan import layer_of, shows_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -69,22 +69,23 @@ def synthesize(
 
 @shows_settings
 def make_plan(
-    *layers: Mapping[str, Any], config: str | Path | None = None, **settings: Unpack[Keywords]
+    *layers: str | PathLike[str] | Mapping[str, Any],
+    data: str | PathLike[str] | Mapping[str, Any] | None = None,
+    config: str | Path | None = None,
+    **settings: Unpack[Keywords],
 ) -> Plan:
-    """A checked plan from a plan file, dictionaries of sections and keywords. Later values override earlier.
+    """A checked plan: ``rpsg.make_plan("notes.csv", text="note", epsilon=2)``.
 
-    For example ``rpsg.make_plan({"data": {"path": "notes.csv"}}, text="note", epsilon=2)``. A UsageError says
-    which setting is wrong and what is allowed.
+    Plan file, path, dictionaries of sections and keywords: later ones override earlier. Raises UsageError.
     """
-    file = {} if config is None else read_toml(path_of(config, "config"))
-    return resolve(file, *layers, layer_of(settings, "make_plan"))
+    return plan_of(layers, data, config, layer_of(settings, "make_plan"))
 
 
 @shows_settings
 def preview(
     data: object = None, *, config: str | Path | None = None, **settings: Unpack[Keywords]
 ) -> Preview:
-    """What a run would claim, cost and send to others, as ``rpsg plan`` shows it.
+    """What a run would claim, cost and send to others: the command ``rpsg plan``, not ``rpsg preview``.
 
     ``data`` is a plan, or data as for ``synthesize``, with the same keywords. Nothing is spent. The file is
     opened to check that it can be decoded and has the named columns and at least one row; no row is used.
@@ -108,7 +109,7 @@ def samples(
     config: str | Path | None = None,
     **settings: Unpack[Keywords],
 ) -> Samples:
-    """``count`` texts that the writer makes from the pack alone, as ``rpsg preview`` shows them.
+    """``count`` texts that the writer makes from the pack alone: the command ``rpsg preview``.
 
     A run tests its writer with such texts. No private data is read. The writer is the one that ``plan`` or
     the keywords name: ``rpsg.samples(writer="smollm2-135m", domain="support")``. Raises ModelError when the
@@ -139,8 +140,7 @@ def run(plan: Plan, out: str | Path, progress: Progress | None = None, *, quiet:
     """Run the plan in the folder ``out``, or resume a run that stopped there, for example by Ctrl-C.
 
     ``progress`` receives the progress. If you give none, the progress is shown in a notebook and at a prompt,
-    unless ``quiet`` is true. Raises an RpsgError that says what to do next, such as InfeasibleError,
-    BudgetError or ModelError.
+    unless ``quiet`` is true. Raises an RpsgError that says what to do next.
     """
     from rpsg.pipeline.interactive import default_progress
     from rpsg.pipeline.shards import on_ray as running

@@ -128,13 +128,15 @@ def _shown(character: str) -> str:
 class Overview:
     """What is shown of a result: first a short title, then details.
 
-    ``first`` is shown before anything else, for instance that the result is private. ``columns`` and ``rows``
-    are a table, of which only the first ``rows`` may be shown; ``notes`` are sentences below the table.
-    Options of the command line that ``first`` and ``notes`` mention are shown as keywords of Python.
+    ``first`` is shown before anything else, for instance that the result is private, and ``stops`` after it,
+    each in a line of its own. ``columns`` and ``rows`` are a table, of which only the first ``rows`` may be
+    shown; ``notes`` are sentences below the table. Options of the command line that ``first``, ``stops`` and
+    ``notes`` mention are shown as keywords of Python.
     """
 
     title: str
     first: str = ""
+    stops: tuple[str, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
@@ -143,8 +145,10 @@ class Overview:
     def html(self) -> str:
         """The HTML element, with its own style."""
         parts = [tag("p", tag("strong", _cut(self.title, "html")))]
-        if self.first:
-            parts.append(tag("p", _cut(in_python(self.first), "html"), class_="first"))
+        parts += [
+            tag("p", _cut(in_python(line), "html"), class_="first")
+            for line in filter(None, (self.first, *self.stops))
+        ]
         if self.facts:
             rows = (
                 tag("tr", tag("th", n, scope="row", class_="name"), tag("td", _cut(v, "html")))
@@ -177,8 +181,8 @@ class Overview:
     def text(self) -> str:
         """Lines of at most 80 characters."""
         lines = [_line(self.title)]
-        if self.first:  # as long as in a notebook, because it must be read
-            lines += _wrapped("! ", _cut(in_python(self.first), "html"))
+        for line in filter(None, (self.first, *self.stops)):  # as long as in a notebook: it must be read
+            lines += _wrapped("! ", _cut(in_python(line), "html"))
         width = max((len(name) for name, _ in self.facts), default=0)
         for name, value in self.facts:
             lines += _wrapped(f"  {name:<{width}}  ", _cut(value, "text"))

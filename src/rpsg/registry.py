@@ -7,18 +7,19 @@ its value is what the tables hold: "module:attribute".
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.arguments import suggestion
-from rpsg.errors import PlugInError, UsageError
+from rpsg.errors import ModelError, PlugInError, UsageError
 from rpsg.models.plugins import guarded
 from rpsg.models.scorer_check import check_scorer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from importlib.metadata import EntryPoint
 
     from rpsg.models.documents import Form
@@ -74,8 +75,13 @@ def find(kind: Kind, name: str) -> Any:
                 return entry.load()
             except (Exception, SystemExit) as error:
                 raise at_fault(kind, name, f"cannot be loaded: {type(error).__name__}") from error
+    raise unknown(kind, name)
+
+
+def unknown(kind: Kind, name: str) -> UsageError:
+    """The error for a name that nothing has; its hint lists the known names."""
     known = names(kind)
-    raise UsageError(
+    return UsageError(
         f"There is no {kind.removesuffix('s')} {name!r}.",
         hint=f"{suggestion(name, known)}Use one of: {', '.join(known)}.",
     )
@@ -147,6 +153,25 @@ def _load(where: str) -> Any:
     return getattr(import_module(module), attribute)
 
 
+def hint_of_server(kind: Kind, name: str, server: ServerSection | None) -> str:
+    """How to name a model of the server whose address is given; "" if no address is, or no such model can be
+    on a server.
+    """
+    if server is None or not server.base_url or kind not in {"writers", "embedders"}:
+        return ""
+    return f" If it is a model of the server at --base-url, write --{kind.removesuffix('s')} openai:{name}"
+
+
+@contextmanager
+def _or_of_server(kind: Kind, name: str, server: ServerSection | None) -> Iterator[None]:
+    """Adds to the hint of an error within the block how to name a model of the server."""
+    try:
+        yield
+    except (UsageError, ModelError) as error:
+        error.hint += hint_of_server(kind, name, server)
+        raise
+
+
 def writer(
     name: str,
     *,
@@ -170,7 +195,8 @@ def writer(
     if entry not in built_in("writers") and is_own("writers", name):
         entry = "gemma-3-270m"  # its builder runs any GGUF file
     more = {} if form == "auto" else {"form": form}
-    made: Writer = _build("writers", entry, name, slots=slots, threads=threads, context=context, **more)
+    with _or_of_server("writers", name, server):
+        made: Writer = _build("writers", entry, name, slots=slots, threads=threads, context=context, **more)
     return made
 
 
@@ -197,7 +223,8 @@ def embedder(name: str, *, threads: int | None = None, server: ServerSection | N
         on_server: Embedder = _build("embedders", served, name, server)
         return on_server
     entry = _formed("embedders", name) or ("minilm" if "/" in name else name)
-    made: Embedder = _build("embedders", entry, name, threads=threads)
+    with _or_of_server("embedders", name, server):
+        made: Embedder = _build("embedders", entry, name, threads=threads)
     return made
 
 

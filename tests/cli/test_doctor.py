@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,6 @@ from rpsg.storage.readers import source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.cli.conftest import Rpsg
     from tests.conftest import Lab
@@ -36,6 +36,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     folder.mkdir(mode=0o700)
     monkeypatch.setenv("RPSG_HOME", str(folder))
+    monkeypatch.chdir(tmp_path)
     return folder
 
 
@@ -103,7 +104,6 @@ def test_weights_that_are_not_here_name_the_command_that_brings_them(rpsg: Rpsg)
 
 def test_a_key_is_told_by_its_name_alone(rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "writer", lambda *_, **__: FakeWriter())
-    monkeypatch.setenv("RPSG_SERVER__BASE_URL", "https://llm.example.org/v1")
     monkeypatch.setenv("RPSG_SERVER__KEY_ENV", "MY_KEY")
     options = ("doctor", "--writer", "openai:some", "--embedder", "fake")
     monkeypatch.delenv("MY_KEY", raising=False)
@@ -120,7 +120,15 @@ def test_a_key_is_told_by_its_name_alone(rpsg: Rpsg, monkeypatch: pytest.MonkeyP
 def test_a_state_folder_that_others_can_open_is_found_with_its_fix(rpsg: Rpsg, home: Path) -> None:
     assert findings(rpsg)["state folder"]["status"] == "ok"
     home.chmod(0o755)
-    assert findings(rpsg)["state folder"]["fix"] == f"chmod -R go= {home}"
+    found = findings(rpsg)["state folder"]
+    assert (found["status"], found["fix"]) == ("warn", f"chmod -R go= {home}"), "a run closes it itself"
+    Path("rows.jsonl").write_text('{"text": "The soup came late."}\n' * 300)
+    assert rpsg("run", "rows.jsonl", *FAKES[1:], "-o", "run", "-q").code == 0
+    assert home.stat().st_mode & 0o777 == 0o700
+    assert findings(rpsg)["state folder"]["status"] == "ok"
+    (home / "odometer.key").chmod(0o644)
+    assert findings(rpsg)["state folder"]["status"] == "fail"
+    assert rpsg("run", "rows.jsonl", *FAKES[1:], "-o", "another", "-q").code == 10
 
 
 def test_the_modes_of_a_run_are_looked_at_to_the_last_private_file(rpsg: Rpsg, lab: Lab) -> None:
@@ -334,7 +342,14 @@ def test_it_takes_the_options_of_models_and_servers_that_a_run_takes(
     with FaultyServer(lambda asked: "ok" if asked.headers.get("x-team") == "blue" else (403, {})) as server:
         url = server.settings().base_url
         options = ("--writer", "openai:m", "--base-url", url, "--extra-header", "X-Team=TEAM")
-        assert (
-            "writer: openai:m@127.0.0.1 wrote its first token"
-            in rpsg("doctor", *options, "--embedder", "fake").out
-        )
+        shown = rpsg("doctor", *options, "--embedder", "fake")
+    assert "(8 of 8: too short)" in " ".join(shown.out.split()), "the server answered all of them"
+
+
+def test_what_refuses_a_run_for_its_settings_is_found(rpsg: Rpsg, tmp_path: Path) -> None:
+    assert "outweighs" in findings(rpsg, "--n-public", "4")["settings"]["detail"]
+    elsewhere = findings(rpsg, "--embedder", "openai:e", "--base-url", "http://127.0.0.1:1/v1")
+    assert "The run would be refused" in elsewhere["settings"]["detail"]
+    (file := tmp_path / "rows.csv").write_text("text\nsome words\n")
+    assert findings(rpsg, str(file))["account"]["status"] == "ok"
+    assert "too little budget" in findings(rpsg, str(file), "--lifetime-epsilon", "1")["account"]["detail"]

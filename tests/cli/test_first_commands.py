@@ -205,7 +205,7 @@ def test_the_card_says_the_language_that_the_pack_writes_in(rpsg: Rpsg, pack: st
 def test_init_with_nothing_and_then_a_plan_says_what_is_missing(rpsg: Rpsg) -> None:
     assert "Write the path of the private texts into rpsg.toml" in " ".join(rpsg("init").out.split())
     planned = rpsg("plan", *FAKES)
-    assert planned.code == 0
+    assert planned.code == 2
     assert "No data is named" in planned.out
     assert "Once that is fixed" in planned.out
 

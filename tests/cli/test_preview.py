@@ -67,7 +67,7 @@ def obstacles(**sections: object) -> str:
 
 def test_a_plan_without_data_is_not_approved(rpsg: Rpsg) -> None:
     shown = rpsg("plan", *FAKES)
-    assert shown.code == 0
+    assert shown.code == rpsg("run", *FAKES, "-o", "run").code == 2
     assert "a run would stop before it spends anything" in shown.out
     assert "No data is named" in shown.out
     assert "Nothing was spent. Run it with" not in shown.out
@@ -233,7 +233,51 @@ def test_the_doctor_asks_a_server_as_a_run_does(rpsg: Rpsg) -> None:
     from tests.models.openai.faulty import FaultyServer
 
     with FaultyServer() as server:
-        shown = rpsg("doctor", "--writer", "openai:m", "--embedder", "fake", "--base-url", server.url)
-        roles = [message["role"] for message in server.asked[-1].body["messages"]]
-    assert "writer: openai:m@127.0.0.1" in " ".join(shown.out.split())
-    assert roles == ["system", "user"]
+        rpsg("doctor", "--writer", "openai:m", "--embedder", "fake", "--base-url", server.url)
+        asked = [[message["role"] for message in one.body["messages"]] for one in server.asked]
+    assert len(asked) == 9, "a question about the server, and eight prompts"
+    assert all((roles[0], roles[-1]) == ("system", "user") for roles in asked[-8:])
+
+
+NEVER: dict[str, tuple[str, int]] = {
+    "weights": ("notes.jsonl --writer gemma-3-270m --embedder fake", 6),
+    "a key": ("notes.jsonl --writer azure:m --embedder fake --base-url https://a.openai.azure.com", 6),
+    "an address": ("notes.jsonl --writer azure:m --embedder fake", 2),
+    "a writer": ("notes.jsonl --writer m --embedder fake --base-url http://127.0.0.1:1/v1", 2),
+    "budget": ("notes.jsonl --writer fake --embedder fake --lifetime-epsilon 1 --epsilon 2", 5),
+    "leave to send private texts": (
+        "notes.jsonl --writer openai:m --embedder fake --method paper --base-url http://127.0.0.1:1/v1",
+        10,
+    ),
+}
+
+
+@pytest.mark.parametrize("lacking", NEVER)
+def test_a_plan_that_cannot_run_ends_with_the_exit_code_of_the_run(
+    rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lacking: str
+) -> None:
+    """So ``rpsg plan ... && rpsg run ...`` stops at the plan, which is shown all the same."""
+    monkeypatch.setenv("RPSG_HOME", str(tmp_path / "state"))
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    typed, code = NEVER[lacking]
+    Path("notes.jsonl").write_text('{"text": "some words"}\n' * 200)
+    planned = rpsg("plan", *typed.split())
+    assert planned.code == code, planned.out + planned.err
+    assert "\nNext\n" in planned.out
+    shown = rpsg("plan", *typed.split(), "--json")
+    assert (shown.code, shown.json["preview"]["exit_code"]) == (code, code)
+    if lacking != "a key":  # the server would have to refuse it
+        assert rpsg("run", *typed.split(), "-o", "run").code == code
+    assert rpsg("run", *typed.split(), "-o", "run", "--dry-run").code == code
+
+
+def test_a_name_without_its_server_says_how_it_is_written(rpsg: Rpsg) -> None:
+    typed = ("--writer", "m", "--embedder", "fake", "--base-url", "http://127.0.0.1:1/v1")
+    for command in (("plan",), ("run", "-o", "run"), ("doctor",)):
+        shown = rpsg(*command, *typed)
+        assert "write --writer openai:m" in " ".join((shown.out + shown.err).split()), command
+    examined = " ".join(rpsg("doctor", *typed).out.split())
+    assert "this machine: m" not in examined
+    assert "m needs no weights" not in examined
+    assert "! weights of the writer: not looked for: there is no writer 'm'" in examined
+    assert "runs on this machine" not in examined

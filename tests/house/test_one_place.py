@@ -41,7 +41,7 @@ OTHER_FILES = {
     r"[\w/-]*(config|tokenizer|modules|minilm)\.json|_GroundTruth\.txt|\w+\.jsonl": "models",
     r"/?e5-small-q4\.bin": "models",
     r"entry_points\.txt|data\.jsonl|others\.jsonl": "testing",
-    r"docs/[\w-]+\.md|options\.json": "cli|compare.matrix",
+    r"docs/[\w-]+\.md|options\.json": "cli|compare.matrix|methods.languages",
     r"(private|pyarrow)\.(csv|parquet)": "arguments",
     r"(notes|reviews|abstracts|some|-lines)\.(csv|jsonl?)": "",
 }

@@ -95,7 +95,9 @@ def test_a_preview_of_a_writer_far_away_says_where_it_is_and_what_is_not_known(l
     assert seen.seconds is None
     assert "no table of prices" in seen.prices
     remote_reader = lab.plan(models={"embedder": "openai:e"}, server={"base_url": "https://e.example/v1"})
-    assert any("would be refused" in warning for warning in api.preview(remote_reader).warnings)
+    refused = api.preview(remote_reader)
+    assert any("would be refused" in stop for stop in refused.obstacles)
+    assert refused.exit_code == 10
 
 
 def test_a_preview_holds_what_a_run_then_uses(lab: Lab) -> None:
@@ -113,7 +115,7 @@ def test_a_preview_of_a_method_with_private_seeds_says_that_prompts_hold_private
         assert claim in seen.claim
         (writer,) = [flow for flow in seen.flows if flow.stage == "writer"]
         assert (writer.place, "private texts" in writer.sees) == ("llm.example.org", True)
-        assert any("would be refused" in warning for warning in seen.warnings)
+        assert any("would be refused" in stop for stop in seen.obstacles)
 
 
 def test_a_preview_asks_no_model_and_makes_nothing(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,9 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
 @pytest.mark.usefixtures("bare")
 def test_the_plan_says_that_a_run_would_stop_for_want_of_a_package() -> None:
     settings = {"method": {"name": "dpsgd"}, "models": {"writer": "smollm2-135m"}}
-    told = " ".join(obstacles(resolve(FAKES, settings)))
+    found = tuple(obstacles(resolve(FAKES, settings)))
+    told = " ".join(stop.sentence for stop in found)
+    assert found[0].exit_code == 9
     assert "The method dpsgd needs" in told
     assert "The writer smollm2-135m needs" not in told, "its weights are trained with other packages"
 

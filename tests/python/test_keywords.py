@@ -121,6 +121,41 @@ def test_an_unknown_keyword_is_a_sentence_with_the_nearest_name(
     assert hint in refused.value.hint
 
 
+@pytest.mark.parametrize(
+    ("layers", "given"),
+    [
+        (("notes.csv",), {}),
+        ((Path("notes.csv"),), {}),
+        ((), {"data": "notes.csv"}),
+        ((), {"data": {"path": "notes.csv"}}),
+        (({"data": {"path": "notes.csv"}},), {}),
+    ],
+)
+def test_a_plan_takes_the_file_first_as_the_other_functions_do(
+    layers: tuple[Any, ...], given: dict[str, Any]
+) -> None:
+    plan = rpsg.make_plan(*layers, text="note", **given)
+    assert (plan.data.path, plan.data.text) == ("notes.csv", "note")
+
+
+def test_what_is_no_file_is_refused_without_a_word_of_it() -> None:
+    with pytest.raises(UsageError, match="data must be the path of a file") as refused:
+        rpsg.make_plan(["Zaphod was here"])  # type: ignore[arg-type]  # that is the test
+    assert "Zaphod" not in str(refused.value)
+    with pytest.raises(UsageError, match="no keyword 'data'") as refused:
+        rpsg.samples(data="notes.csv")  # type: ignore[call-arg]  # that is the test
+    assert refused.value.hint == "samples reads no data. Leave it out."
+
+
+def test_each_obstacle_of_a_preview_has_a_line_of_its_own_in_words_of_python() -> None:
+    shown = str(rpsg.preview(writer="m", embedder="fake", base_url="http://127.0.0.1:1/v1"))
+    stops = [line for line in shown.splitlines() if line.startswith("! ")]
+    assert [line.split()[1] for line in stops] == ["A", "There", "No"]
+    assert "--" not in "".join(stops)
+    assert 'writer="openai:m"' in " ".join(shown.split())
+    assert "column with `text`" in " ".join(shown.split())
+
+
 def test_an_unknown_keyword_is_refused_before_there_is_a_folder(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no keyword 'epsilom'") as refused:
         rpsg.synthesize("notes.csv", out=tmp_path / "run", epsilom=2.0)  # type: ignore[call-arg]  # that is the test

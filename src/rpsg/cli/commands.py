@@ -28,7 +28,10 @@ def plan(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a run would claim, spend and send to whom. No budget is spent, no private row is used."""
+    """Show what a run would claim, spend and send to whom. No budget is spent, no private row is used.
+
+    If a run could not start now, the exit code is the one with which it would end.
+    """
     _show_plan(given, config, out, as_json=as_json)
 
 
@@ -52,6 +55,8 @@ def _show_plan(given: dict[str, Any], config: Path | None, out: Path | None, *, 
     else:
         command = ["rpsg", "run", *retyped(given, config), "-o", str(out or "RUN")]
         show_preview(Screen.stdout(), preview, resolved, written, command)
+    if preview.exit_code:
+        raise typer.Exit(preview.exit_code)
 
 
 @takes_settings

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rpsg.domains import Pack
-    from rpsg.methods.base import Job
+    from rpsg.methods.base import Job, Method
     from rpsg.plan import Plan
     from rpsg.protocols import Classifier, Embedder, Reply, Request
 
@@ -42,11 +42,14 @@ if TYPE_CHECKING:
 #: How many texts are tested, and how many of them must be usable for the run to begin.
 TEXTS, LEAST = 8, 2
 NO_FORM = "no summary in the form that was asked for"
+#: The end of the hint for a run.
+SAME_FOLDER = " With the changed command you can use the same -o."
 _FIRST_WORDS, _LONGEST_REASON = 100, 300
 #: Not secret: it marks invented examples, as the key of a run marks private texts.
 _MARK_KEY = b"rpsg-trial"
 _HINTS = {
     "refused politely": "Use another --writer, or another --about or --domain that it does not refuse.",
+    "too short": "The writer is too weak for these prompts: use a larger --writer.",
     "talks about its task": "The writer is too weak for these prompts: use a larger --writer.",
     "cut in the middle": "The texts do not end: use another --writer or a larger [models] context.",
     "repeats itself": "Use another --writer, or a higher [generation] temperature.",
@@ -84,6 +87,18 @@ class Trial:
         """``7 of 8: too short; 1 of 8: near-duplicate``."""
         tried = self.usable + self.reasons.total()
         return "; ".join(f"{number} of {tried}: {reason}" for reason, number in self.reasons.most_common())
+
+
+def require_writer_of(method: Method, job: Job) -> None:
+    """Check the writer as this method does; a method that does not test its writer has nothing checked.
+
+    Raises:
+        ModelError: the writer cannot be used. It says why, and what to change.
+    """
+    if method.trial is not None:
+        method.trial(job)
+    elif method.tries_writer:
+        require_writer(job, from_examples=method.has_seeds)
 
 
 def require_writer(job: Job, *, from_examples: bool) -> None:
@@ -238,5 +253,5 @@ def _useless(name: str, trial: Trial) -> ModelError:
     return ModelError(
         f"The writer {name} was tested on {TEXTS} public prompts and wrote {usable} ({trial.in_words()})."
         f"{begins} No private text had been read at that time.",
-        hint=f"{_HINTS.get(reason) or hint_for(reason)} With the changed command you can use the same -o.",
+        hint=f"{_HINTS.get(reason) or hint_for(reason)}{SAME_FOLDER}",
     )

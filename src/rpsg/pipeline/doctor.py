@@ -11,7 +11,6 @@ import platform
 import shutil
 import socket
 import stat
-import sys
 import tempfile
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -19,23 +18,20 @@ from typing import TYPE_CHECKING
 
 from rpsg.disk.files import nearest
 from rpsg.disk.system import CANNOT, WAY_ROUND, is_able
-from rpsg.display import counted
-from rpsg.engines.cluster import connect
 from rpsg.errors import RpsgError
-from rpsg.methods.named import method_of
 from rpsg.models.hardware import available_memory, cores
-from rpsg.pipeline import forecast
 from rpsg.pipeline.doctor_models import model_checks
-from rpsg.pipeline.private_data import check_data
+from rpsg.pipeline.doctor_plan import plan_checks
+from rpsg.pipeline.obstacles import LEAST_DISK
+from rpsg.pipeline.packages import missing as needed_packages
+from rpsg.privacy.book import BOOK
 from rpsg.privacy.odometer import state_folder
 from rpsg.release.run import Diagnosis
 from rpsg.storage.layout import EVIDENCE, PRIVATE, RUN
-from rpsg.storage.readers import check_columns
-from rpsg.storage.readers.source import STDIN
 from rpsg.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from rpsg.plan import Plan
@@ -53,7 +49,7 @@ def examine(plan: Plan, run: Path | None = None) -> Iterator[Diagnosis]:
     python = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     checks: tuple[tuple[str, Callable[[], Diagnosis]], ...] = (
         ("Python", lambda: Diagnosis("Python", "ok", python)),
-        ("packages", _packages),
+        ("packages", lambda: _packages(plan)),
         ("processor and memory", _machine),
         ("disk", _disk),
         ("state folder", _state),
@@ -61,10 +57,7 @@ def examine(plan: Plan, run: Path | None = None) -> Iterator[Diagnosis]:
         ("loopback", _loopback),
         ("randomness", _randomness),
         ("noise", _noise),
-        ("keys", lambda: _keys(plan)),
-        ("settings", lambda: _settings(plan)),
-        *((("data", lambda: _data(plan)),) if plan.data.path else ()),
-        *((("ray", lambda: _ray(plan)),) if plan.engine.kind == "ray" else ()),
+        *plan_checks(plan),
         *model_checks(plan),
     )
     for name, check in checks:
@@ -83,8 +76,8 @@ def _isolated(name: str, check: Callable[[], Diagnosis]) -> Diagnosis:
         return Diagnosis(name, "fail", f"The check broke: {type(error).__name__}.", "Please report this.")
 
 
-def _packages() -> Diagnosis:
-    """The version of RPSG, and which extras are completely installed."""
+def _packages(plan: Plan) -> Diagnosis:
+    """The version of RPSG, which extras are completely installed, and whether the plan needs others."""
     missing: dict[str, list[str]] = {}
     for line in requires("rpsg") or ():
         requirement, _, condition = line.partition(";")
@@ -96,6 +89,9 @@ def _packages() -> Diagnosis:
         return Diagnosis(
             "packages", "fail", f"missing: {', '.join(core)}", "pip install --force-reinstall rpsg"
         )
+    if lacking := next(needed_packages(plan), ""):
+        detail, _, fix = lacking.rpartition(": ")
+        return Diagnosis("packages", "fail", detail, fix)
     here = [extra for extra, packages in missing.items() if not packages]
     not_here = [extra for extra, packages in missing.items() if packages]
     detail = f"rpsg {VERSION}; extras installed: {', '.join(here) or 'none'}"
@@ -126,38 +122,52 @@ def _machine() -> Diagnosis:
 def _disk() -> Diagnosis:
     free = shutil.disk_usage(nearest(state_folder())).free
     detail = f"{free >> 20:,} MB free where RPSG keeps its state"
+    if free < LEAST_DISK:
+        return Diagnosis("disk", "fail", detail, "Free some space, or move the folder with RPSG_HOME.")
     if free < _LEAST_DISK:
         return Diagnosis("disk", "warn", detail, "Free some space, or move the folder with RPSG_HOME.")
     return Diagnosis("disk", "ok", detail)
 
 
 def _state() -> Diagnosis:
-    """Whether the state folder, or the one it will be made in, can be written and is closed to others."""
+    """Whether the state folder, or the one it will be made in, can be written and is closed to others.
+
+    A run closes the folder itself if it is the user's own, but refuses a key or an account book in it that
+    others may have read.
+    """
     if not is_able():
         return Diagnosis("state folder", "fail", CANNOT, WAY_ROUND)
     folder = state_folder()
-    found = modes("state folder", folder, deep=False)
-    if found.status != "ok":
-        return found
     try:
         with tempfile.TemporaryFile(dir=nearest(folder)) as file:
             file.write(b"x")
     except OSError as error:
         detail = f"{folder} cannot be written: {error.strerror or 'the system refused'}"
         return Diagnosis("state folder", "fail", detail, "Name another folder: export RPSG_HOME=FOLDER")
-    return found
+    return modes("state folder", folder, (folder / BOOK, *folder.glob("*.key")))
 
 
-def modes(name: str, folder: Path, *, deep: bool) -> Diagnosis:
-    """Whether only its owner can open a folder; with ``deep``, everything in it is checked too."""
+def modes(name: str, folder: Path, inside: Iterable[Path] = ()) -> Diagnosis:
+    """Whether only its owner can open a folder, and the files ``inside`` it.
+
+    A run closes a folder of its user itself, so an open folder need not be closed before.
+    """
     if not folder.exists():
         return Diagnosis(name, "ok", "not there yet; it will be made so that only its owner can open it")
-    paths = [folder, *(folder.rglob("*") if deep else ())]
-    loose = [path for path in paths if not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) & 0o077]
-    if loose:
-        detail = f"people other than its owner can open {'parts of it' if folder not in loose else 'it'}"
-        return Diagnosis(name, "fail", detail, f"chmod -R go= {folder}")
-    return Diagnosis(name, "ok", "only its owner can open it")
+    fix = f"chmod -R go= {folder}"
+    if any(_is_loose(path) for path in inside if path.exists() and not path.is_symlink()):
+        return Diagnosis(name, "fail", "people other than its owner can open parts of it", fix)
+    if not _is_loose(folder):
+        return Diagnosis(name, "ok", "only its owner can open it")
+    detail = "people other than its owner can open it"
+    if os.geteuid() in {0, folder.stat().st_uid}:
+        return Diagnosis(name, "warn", f"{detail}; the next run closes it to them", fix)
+    return Diagnosis(name, "fail", detail, fix)
+
+
+def _is_loose(path: Path) -> bool:
+    """Whether people other than its owner can open it."""
+    return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
 
 
 def run_modes(run: Path) -> Diagnosis:
@@ -167,11 +177,11 @@ def run_modes(run: Path) -> Diagnosis:
             "run folder", "fail", "this is not a run folder", "Name the folder that was given to rpsg run -o."
         )
     parts = (
-        modes("run folder", run, deep=False),
-        modes("run folder", run / EVIDENCE, deep=False),
-        modes("run folder", run / PRIVATE, deep=True),
+        modes("run folder", run),
+        modes("run folder", run / EVIDENCE),
+        modes("run folder", run / PRIVATE, (run / PRIVATE).rglob("*")),
     )
-    return next((part for part in parts if part.status != "ok"), parts[0])
+    return max(parts, key=lambda part: ("ok", "warn", "fail").index(part.status))
 
 
 def _loopback() -> Diagnosis:
@@ -233,43 +243,3 @@ def _noise() -> Diagnosis:
         "the noise does not have a normal distribution",
         "Do not run anything private here; report this.",
     )
-
-
-def _keys(plan: Plan) -> Diagnosis:
-    """Whether the environment has the key of the plan's server."""
-    if plan.models.writer.partition(":")[0] not in forecast.SERVED:
-        return Diagnosis("keys", "ok", "none is needed: the writer runs on this machine")
-    name = plan.server.key_env
-    if os.environ.get(name):
-        return Diagnosis("keys", "ok", f"{name} is set")
-    if forecast.runs_here(plan, "writer"):
-        return Diagnosis("keys", "ok", f"{name} is not set; a server on this machine may need none")
-    return Diagnosis("keys", "fail", f"{name} is not set", f"export {name}=...")
-
-
-def _ray(plan: Plan) -> Diagnosis:
-    """Whether Ray is installed, and the cluster of the plan answers."""
-    if not _installed("ray"):
-        return Diagnosis("ray", "fail", "Ray is not installed", "pip install 'rpsg[ray]'")
-    here = f"Ray {version('ray')}"
-    if not plan.engine.address:
-        return Diagnosis("ray", "ok", f"{here}; each run starts a cluster on this machine")
-    ray = connect(plan.engine)
-    there, nodes = ray.cluster_resources(), sum(bool(node["Alive"]) for node in ray.nodes())
-    detail = f"{counted(nodes, 'node')}, {there.get('CPU', 0):g} processors, {there.get('GPU', 0):g} GPUs"
-    return Diagnosis("ray", "ok", f"{here}; the cluster has {detail}")
-
-
-def _data(plan: Plan) -> Diagnosis:
-    """Whether a run can read the file, as ``rpsg plan`` finds out: no row is used."""
-    check_data(plan)
-    if plan.data.path == STDIN and sys.stdin is not None and sys.stdin.isatty():
-        detail = "the plan reads standard input, which is a terminal now; its columns were not checked"
-        return Diagnosis("data", "warn", detail, "Pipe the file in, as for rpsg run.")
-    check_columns(plan.data)
-    return Diagnosis("data", "ok", "the file is there and has the columns that the plan names")
-
-
-def _settings(plan: Plan) -> Diagnosis:
-    method_of(plan).check_plan(plan)
-    return Diagnosis("settings", "ok", f"the method {plan.method.name} supports all settings of the plan")

@@ -7,23 +7,27 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rpsg import registry
-from rpsg.methods.named import method_of
+from rpsg.domains import find_pack
+from rpsg.errors import ModelError
+from rpsg.methods.named import budget_of, method_of
+from rpsg.methods.trial import SAME_FOLDER, TEXTS, require_writer_of
 from rpsg.models import download as assets
 from rpsg.models.build import EMBEDDER_WEIGHTS
 from rpsg.models.catalog import CATALOGUE
 from rpsg.models.openai.writer import ServerWriter
 from rpsg.models.scorer_check import check_scorer
 from rpsg.models.server_hints import hint_for
-from rpsg.pipeline.forecast import SERVED
-from rpsg.protocols import Message, Request
+from rpsg.pipeline.models_of_run import load_tools, trial_job
+from rpsg.protocols import Message, Request, Silent
 from rpsg.release.run import Diagnosis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rpsg.plan import Plan
-    from rpsg.protocols import Embedder, Model
+    from rpsg.protocols import Embedder, Model, Writer
 
+WRITERS_WEIGHTS = "weights of the writer"
 _SENTENCES = ("The tea was warm and sweet.", "A cup of hot tea.", "The engine lost its oil.")
 #: How long a server may refuse the one request; a run waits longer.
 _MOST_SECONDS = 60.0
@@ -32,7 +36,8 @@ _GLAD, _ANGRY = "I love it, it is wonderful.", "I hate it, it is terrible."
 
 def model_checks(plan: Plan) -> Iterator[tuple[str, Callable[[], Diagnosis]]]:
     """A check and its name for each model that a run of the plan uses."""
-    yield "weights of the writer", lambda: _weights("weights of the writer", plan.models.writer)
+    if not plan.engine.is_elsewhere:
+        yield WRITERS_WEIGHTS, lambda: _weights(WRITERS_WEIGHTS, plan.models.writer)
     embedder = EMBEDDER_WEIGHTS.get(plan.models.embedder, plan.models.embedder)
     yield "weights of the embedder", lambda: _weights("weights of the embedder", embedder)
     for role, make in method_of(plan).models(plan).items():
@@ -45,6 +50,8 @@ def model_checks(plan: Plan) -> Iterator[tuple[str, Callable[[], Diagnosis]]]:
 
 def _weights(name: str, model: str) -> Diagnosis:
     """Whether the files of a model are here, and have the right digests if the model is in the catalogue."""
+    if name == WRITERS_WEIGHTS and registry.is_plain(model) and not registry.is_known("writers", model):
+        return Diagnosis(name, "warn", f"not looked for: there is no writer {model!r}")
     if model in CATALOGUE:
         assets.check(model)
         return Diagnosis(name, "ok", f"{model} is on this machine, and its digest is right")
@@ -106,20 +113,56 @@ def _scorer(plan: Plan) -> Diagnosis:
 
 
 def _writer(plan: Plan) -> Diagnosis:
-    """Whether the writer writes a few tokens, for a prompt in the form that a run has."""
-    began = time.monotonic()
-    models = plan.models
-    # One thread: two would busy-wait for each other, which takes three times as long on a busy machine.
+    """Whether the writer can be used, judged as a run judges it before it reads private data.
+
+    If another model cannot be loaded, or the method does not test its writer, one short reply is enough.
+    """
+    models, method = plan.models, method_of(plan)
+    if plan.engine.is_elsewhere:
+        return Diagnosis("writer", "warn", "it is on the nodes of the cluster, and is not tested from here")
     writer = registry.writer(
-        models.writer, slots=1, threads=1, context=models.context, form=models.form, server=plan.server
+        models.writer,
+        slots=models.slots,
+        threads=models.threads,
+        context=models.context,
+        form=models.form,
+        server=plan.server,
     )
     if isinstance(writer, ServerWriter):
         writer.hurry(_MOST_SECONDS)
+    if not method.tries_writer and method.trial is None:
+        return _one_reply(writer)
+    try:
+        tools = load_tools(plan, writer)
+    except Exception:  # noqa: BLE001  # the check of that model says why
+        return _one_reply(writer)
+    noted, began = Noted(), time.monotonic()
+    pack = find_pack(plan.corpus.domain)
+    try:
+        require_writer_of(method, trial_job(plan, pack, budget_of(plan, pack), tools, noted))
+    except ModelError as error:
+        return Diagnosis("writer", "fail", error.message, error.hint.removesuffix(SAME_FOLDER))
+    took = time.monotonic() - began
+    detail = noted.said or f"{writer.name} was tested on {TEXTS} public prompts; all replies can be used"
+    return Diagnosis("writer", "ok", f"{detail.removesuffix('.')} ({took:.1f} s)")
+
+
+def _one_reply(writer: Writer) -> Diagnosis:
+    """Whether the writer writes anything, for a prompt in the form that a run has."""
+    began = time.monotonic()
     prompt = (Message("system", "You answer with one word."), Message("user", "Say yes."))
-    request = Request(prompt, max_tokens=32 if models.writer.partition(":")[0] in SERVED else 1, seed=1)
-    (reply,) = writer.write([request])
+    (reply,) = writer.write([Request(prompt, max_tokens=32, seed=1)])
     took = time.monotonic() - began
     if reply.finish == "error":
         reason = reply.error or "no reason was given"
         return Diagnosis("writer", "fail", f"{writer.name} failed: {reason}", hint_for(reason))
-    return Diagnosis("writer", "ok", f"{writer.name} wrote its first token after {took:.1f} s")
+    return Diagnosis("writer", "ok", f"{writer.name} answered after {took:.1f} s; its reply was not judged")
+
+
+class Noted(Silent):
+    """Progress that keeps what was noted last."""
+
+    said = ""
+
+    def note(self, message: str) -> None:
+        self.said = message

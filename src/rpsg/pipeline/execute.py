@@ -18,7 +18,7 @@ from rpsg.methods.base import Job, Tools
 from rpsg.methods.budget import check_declared
 from rpsg.methods.floor import METHOD as FLOOR
 from rpsg.methods.named import budget_of, method_of
-from rpsg.methods.trial import require_readers, require_writer
+from rpsg.methods.trial import require_readers, require_writer_of
 from rpsg.pipeline.forecast import notes_before
 from rpsg.pipeline.logs import Logged, logged, tell
 from rpsg.pipeline.made import roles
@@ -31,11 +31,11 @@ from rpsg.pipeline.models_of_run import (
     price_of,
     questions,
     report_refused_settings,
+    trial_job,
     writer_over,
 )
-from rpsg.pipeline.people import nobody
 from rpsg.pipeline.planting import draw_canaries, public_texts
-from rpsg.pipeline.private_data import NoQuestions, RunParts, check_file, check_room, open_side
+from rpsg.pipeline.private_data import RunParts, check_file, check_room, open_side
 from rpsg.pipeline.progress import Stopwatch, keep_timings, public_seconds, timings
 from rpsg.pipeline.publish import publish
 from rpsg.privacy import egress
@@ -258,16 +258,10 @@ def open_tried(run: RunParts, pack: Pack, price: Price) -> Iterator[CallStore]:
             tools.writer.tell_trouble(watch.note)
         writer = writer_over(plan, run.folder, tools, calls, price, watch)
         settled = SettledWriter(writer, failed_texts(run.folder, calls), calls.key_of, later=True)
-        nothing_private = nobody(tools, watch, "The trial of the writer asked for private data.")
-        sides = (nothing_private, NoQuestions(), replace(tools, writer=settled))
         try:
-            trial = Job(plan.without_data(), pack, run.budget, *sides, watch)
+            trial = trial_job(plan, pack, run.budget, replace(tools, writer=settled), watch)
             require_readers(trial)
-            method = method_of(plan)
-            if method.trial is not None:
-                method.trial(trial)
-            elif method.tries_writer:
-                require_writer(trial, from_examples=method.has_seeds)
+            require_writer_of(method_of(plan), trial)
         except (ModelError, PlugInError):
             calls.forget(writer.asked)  # so that these prompts are sent again once the server is repaired
             raise

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rpsg.methods.base import Workload
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
+    from rpsg.privacy.egress import EgressRule
     from rpsg.registry import Kind
 
 #: Prefixes of the names of models that are asked over a network, at the address in ``[server]``.
@@ -101,13 +102,29 @@ def about_prices(plan: Plan) -> str:
 
 def refusals(plan: Plan) -> Iterator[str]:
     """A sentence for each model that the run will refuse, because of where it runs."""
-    for way in method_of(plan).egress_of(plan):
-        if way.place == "here" and place_of(plan, way.role) and not runs_here(plan, way.role):
+    for way in _not_here(plan):
+        if (place := place_of(plan, way.role)) != UNKNOWN_PLACE:
             yield (
                 f"The {way.role} would be sent {way.sees}, but does not run on this machine "
-                f"({place_of(plan, way.role)}). The run would be refused. Choose a {way.role} that runs on "
-                "this machine."
+                f"({place}). The run would be refused. Choose a {way.role} that runs on this machine."
             )
+
+
+def possible_refusals(plan: Plan) -> Iterator[str]:
+    """A sentence for each model that must run on this machine, if only its package knows whether it does."""
+    for way in _not_here(plan):
+        if place_of(plan, way.role) == UNKNOWN_PLACE:
+            yield (
+                f"The {way.role} would be sent {way.sees}, and runs {UNKNOWN_PLACE}. If that is not this "
+                "machine, the run is refused."
+            )
+
+
+def _not_here(plan: Plan) -> Iterator[EgressRule]:
+    """The rules for models that must run on this machine, and do not by their names."""
+    for way in method_of(plan).egress_of(plan):
+        if way.place == "here" and place_of(plan, way.role) and not runs_here(plan, way.role):
+            yield way
 
 
 def place_of(plan: Plan, role: str) -> str:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from rpsg import registry
 from rpsg.engines.models import RayEmbedder, RayWriter
-from rpsg.methods.base import Tools
+from rpsg.methods.base import Job, Tools
 from rpsg.methods.named import method_of
 from rpsg.methods.seed_steps import ATTEMPT
 from rpsg.pipeline.cost import price_for
+from rpsg.pipeline.people import nobody
+from rpsg.pipeline.private_data import NoQuestions
 from rpsg.privacy import egress
 from rpsg.storage.cached_writer import CachedWriter
 from rpsg.storage.call_store import CallStore
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.pipeline.progress import Stopwatch
     from rpsg.plan import Plan
+    from rpsg.privacy.accounting import Budget
     from rpsg.protocols import Embedder, Progress, Writer
     from rpsg.storage.run_folder import RunFolder
 
@@ -60,6 +63,12 @@ def writer_of(plan: Plan) -> Writer:
         form=models.form,
         server=plan.server,
     )
+
+
+def trial_job(plan: Plan, pack: Pack, budget: Budget | None, tools: Tools, progress: Progress) -> Job:
+    """The job in which models are tested: it has no private data, and no budget can be spent in it."""
+    nothing_private = nobody(tools, progress, "The trial of the writer asked for private data.")
+    return Job(plan.without_data(), pack, budget, nothing_private, NoQuestions(), tools, progress)
 
 
 def embedder_of_public_texts(tools: Tools) -> Embedder:

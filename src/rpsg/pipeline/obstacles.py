@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rpsg import registry
-from rpsg.arguments import suggestion
 from rpsg.disk.files import nearest
-from rpsg.errors import RpsgError
+from rpsg.errors import MissingExtraError, ModelError, PrivacyError, RpsgError, RunError, UsageError
 from rpsg.methods.named import method_of
 from rpsg.models.build import EMBEDDER_WEIGHTS
 from rpsg.models.catalog import CATALOGUE
 from rpsg.models.download import locate
-from rpsg.models.openai.endpoint import address_of, certificate_of, headers_of
+from rpsg.models.openai.endpoint import address_of, certificate_of, headers_of, lacks_key
 from rpsg.pipeline import forecast, packages
 from rpsg.privacy.odometer import state_folder
 from rpsg.storage.readers.source import STDIN
@@ -28,26 +27,48 @@ if TYPE_CHECKING:
 
 
 #: The keys and the account book of a first run need less.
-_LEAST_DISK = 1 << 20
+LEAST_DISK = 1 << 20
 
 
-def obstacles(plan: Plan) -> Iterator[str]:
-    """Each sentence says what is wrong, and what to do."""
-    if method_of(plan).reads_private:
-        if not plan.data.path:
-            yield "No data is named. Name the file: rpsg plan reviews.csv --text review"
-        elif plan.data.path == STDIN and not plan.data.account.strip():
-            yield "Standard input has no path that could name an account. Name one with --account."
-        above = nearest(state_folder())
-        if not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
-            yield f"{state_folder()} cannot be written. Name another folder: export RPSG_HOME=FOLDER"
-        elif shutil.disk_usage(above).free < _LEAST_DISK:
-            yield f"The disk of {state_folder()} is full. Free some space: df -h {quote(str(above))}"
-    yield from packages.missing(plan)
+class Obstacle(NamedTuple):
+    """What is wrong and what to do, and the exit code with which a run would end."""
+
+    sentence: str
+    exit_code: int
+
+
+def obstacles(plan: Plan) -> Iterator[Obstacle]:
+    """What a run would stop at, in the order in which it comes to it."""
+    for sentence in packages.missing(plan):
+        yield Obstacle(sentence, MissingExtraError.exit_code)
     yield from _models(plan)
+    for sentence in forecast.refusals(plan):
+        yield Obstacle(sentence, PrivacyError.exit_code)
+    if method_of(plan).reads_private:
+        yield from _data(plan)
+        yield from _home()
 
 
-def _models(plan: Plan) -> Iterator[str]:
+def _data(plan: Plan) -> Iterator[Obstacle]:
+    if not plan.data.path:
+        words = "No data is named. Give the file with the private texts, and name their column with --text."
+        yield Obstacle(words, UsageError.exit_code)
+    elif plan.data.path == STDIN and not plan.data.account.strip():
+        words = "Standard input has no path that could name an account. Name one with --account."
+        yield Obstacle(words, UsageError.exit_code)
+
+
+def _home() -> Iterator[Obstacle]:
+    above = nearest(state_folder())
+    if not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
+        words = f"{state_folder()} cannot be written. Name another folder: export RPSG_HOME=FOLDER"
+        yield Obstacle(words, RunError.exit_code)
+    elif shutil.disk_usage(above).free < LEAST_DISK:
+        words = f"The disk of {state_folder()} is full. Free some space: df -h {quote(str(above))}"
+        yield Obstacle(words, RunError.exit_code)
+
+
+def _models(plan: Plan) -> Iterator[Obstacle]:
     """What is wrong with the names of models, and with where they are."""
     models = plan.models
     roles: tuple[tuple[str, registry.Kind, str | None], ...] = (
@@ -62,28 +83,38 @@ def _models(plan: Plan) -> Iterator[str]:
             continue
         if name.partition(":")[0] in forecast.SERVED:
             yield from _server(plan, role)
-        elif registry.is_plain(name) and not registry.is_known(kind, name):
-            known = registry.names(kind)
-            use = f"{suggestion(name, known)}Use one of: {', '.join(known)}."
-            yield f"There is no {role} {name!r}. {use}"
-        elif (weights := EMBEDDER_WEIGHTS.get(name, name)) in CATALOGUE or name.endswith(".gguf"):
-            try:
+            continue
+        weights = EMBEDDER_WEIGHTS.get(name, name)
+        try:
+            if registry.is_plain(name) and not registry.is_known(kind, name):
+                raise registry.unknown(kind, name)
+            if weights in CATALOGUE or name.endswith(".gguf"):
                 locate(weights)
-            except RpsgError as error:
-                yield f"{error.message} {error.hint}"
+        except RpsgError as error:
+            error.hint += registry.hint_of_server(kind, name, plan.server)
+            yield _of(error)
 
 
-def _server(plan: Plan, role: str) -> Iterator[str]:
+def _server(plan: Plan, role: str) -> Iterator[Obstacle]:
     """What is still missing for the first request to a server."""
-    server = plan.server
-    kind: Kind = "azure" if getattr(plan.models, role).startswith("azure:") else "openai"
+    server, kind = plan.server, kind_of(getattr(plan.models, role))
     try:
         address = address_of(kind, server)
-        headers = {name.lower() for name in headers_of(kind, server)}
+        headers_of(kind, server)
         certificate_of(server)
+        if lacks_key(kind, server):
+            raise ModelError(
+                f"{address.host} needs a key, but {server.key_env} is not set:",
+                hint=f"export {server.key_env}=...",
+            )
     except RpsgError as error:
-        yield f"{error.message} {error.hint}"
-        return
-    needs_key = kind == "azure" or not server.base_url
-    if needs_key and not headers & {"authorization", "api-key"}:
-        yield f"{address.host} needs a key, but {server.key_env} is not set: export {server.key_env}=..."
+        yield _of(error)
+
+
+def kind_of(name: str) -> Kind:
+    """The kind of server that has the model of this name."""
+    return "azure" if name.startswith("azure:") else "openai"
+
+
+def _of(error: RpsgError) -> Obstacle:
+    return Obstacle(f"{error.message} {error.hint}", error.exit_code)

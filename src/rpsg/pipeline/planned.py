@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,26 @@ from rpsg.storage.readers.memory import held
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+def plan_of(
+    layers: tuple[object, ...], data: object, config: str | Path | None, settings: dict[str, Any]
+) -> Plan:
+    """The plan of ``rpsg.make_plan``: of a file, then paths and dictionaries of sections, then keywords.
+
+    Raises:
+        UsageError: a layer is neither, or a setting does not fit.
+    """
+    file = {} if config is None else read_toml(path_of(config, "config"))
+    given = (layer if isinstance(layer, Mapping) else _layer_of_data(layer) for layer in layers)
+    return resolve(file, *given, _layer_of_data(data), settings)
+
+
+def _layer_of_data(data: object) -> Mapping[str, Any]:
+    """The settings for a path, or for the section ``data``; UsageError for anything else."""
+    if data is None or isinstance(data, Mapping):
+        return {} if data is None else {"data": data}
+    return {"data": {"path": str(path_of(data, "data"))}}
 
 
 @contextmanager
@@ -36,8 +57,7 @@ def planned(
             )
         yield data
     elif data is None or isinstance(data, str | os.PathLike):
-        path = {} if data is None else {"data": {"path": str(path_of(data, "data"))}}
-        yield resolve(file, path, layer)
+        yield resolve(file, _layer_of_data(data), layer)
     else:
         with held(data) as held_path:
             plan = resolve(file, {"data": {"path": str(held_path)}}, layer)

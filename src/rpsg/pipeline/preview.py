@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from rpsg.domains import find_pack
-from rpsg.errors import RpsgError
+from rpsg.errors import BudgetError, RpsgError
 from rpsg.methods.budget import about_few_people, asked_of, check_declared, smallest_size
 from rpsg.methods.named import budget_of, cautions_of, method_of
 from rpsg.models.download import locate
@@ -59,6 +59,8 @@ def preview(plan: Plan) -> Preview:
     seconds = None if work is None else _seconds(plan, work.computed_prompt + work.completion)
     lines = forecast.forecasts(plan, work, seconds)
     account = account_view(plan, budget)
+    stops = tuple(obstacles(plan))
+    refused = BudgetError.exit_code if account.refuses else 0
     return Preview(
         method=plan.method.name,
         claim=_claim(plan, method),
@@ -88,12 +90,13 @@ def preview(plan: Plan) -> Preview:
             *_warnings(plan, budget),
             *filter(None, [about_few_people(plan, budget)]),
             *cautions_of(plan),
-            *forecast.refusals(plan),
+            *forecast.possible_refusals(plan),
             *forecast.warnings(lines),
         ),
         forecasts=lines,
         prices=forecast.about_prices(plan),
-        obstacles=tuple(obstacles(plan)),
+        obstacles=tuple(stop.sentence for stop in stops),
+        exit_code=stops[0].exit_code if stops else refused,
     )
 
 

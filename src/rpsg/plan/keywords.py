@@ -154,9 +154,11 @@ def _unknown(name: str, function: str) -> UsageError:
     if is_text(name) or not name.isidentifier() or len(name) > 40:
         return UsageError(f"{function} was given a keyword that is not a name.", hint=_ALL)
     homes = [section for section in Plan.model_fields if name in _names_in(section) and section != "data"]
-    near = get_close_matches(name, [*keys(), *Plan.model_fields], n=1)
+    near = get_close_matches(name, [*keys(), *(Plan.model_fields.keys() - {"data"})], n=1)
     hint = _ALL
-    if homes:
+    if name == "data":
+        hint = f"{function} reads no data. Leave it out."
+    elif homes:
         hint = f"Give it with its section: {' or '.join(f'{home}={{{name!r}: ...}}' for home in homes)}."
     elif near:
         hint = f"Did you mean {near[0]}=...?"

@@ -54,7 +54,9 @@ class Preview(Shown):
     a kind, the number of values and the values. ``cells`` is the number of noisy counts, ``seconds`` is the
     time of writing alone, and ``odometer`` says what was charged to the account so far. ``candidates``,
     ``llm_calls``, ``prompt_tokens`` and ``new_tokens`` are None for a method that does not declare its
-    workload. ``obstacles`` are the reasons why a run of this plan would stop now, before it spends anything.
+    workload. ``obstacles`` are the reasons why a run of this plan would stop now, before it spends anything,
+    in the order in which the run would come to them. ``exit_code`` is the one with which ``rpsg run`` would
+    then end; 0 if the run can start.
     """
 
     method: str
@@ -82,10 +84,10 @@ class Preview(Shown):
     forecasts: tuple[Forecast, ...] = ()
     prices: str = ""
     obstacles: tuple[str, ...] = ()
+    exit_code: int = 0
 
     def _overview(self) -> Overview:
         spends = "" if self.epsilon is None else f", epsilon {self.epsilon:.4g}, delta {self.delta:g}"
-        stops = " ".join(self.obstacles)
         refused = (
             "The account has too little budget left for this run, which would be refused."
             if self.is_refused
@@ -105,7 +107,8 @@ class Preview(Shown):
         )
         return Overview(
             f"Preview of a run: method {self.method}{spends}. Nothing was spent.",
-            first=f"A run would stop before it spends anything. {stops}" if stops else refused,
+            first="A run would stop before it spends anything." if self.obstacles else refused,
+            stops=self.obstacles,
             facts=tuple((name, value) for name, value in facts if value),
             columns=("step", "noise", "budget", "what is read"),
             rows=tuple((s.stage, f"{s.noise:.3g}", f"{s.share:.0%}", s.in_words) for s in self.stages),

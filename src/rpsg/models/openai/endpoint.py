@@ -145,6 +145,14 @@ def headers_of(kind: Kind, server: ServerSection) -> dict[str, str]:
     return {**{name: value for name, value in headers.items() if value}, **dict(_extra(server))}
 
 
+def lacks_key(kind: Kind, server: ServerSection) -> bool:
+    """Whether the server needs a key and none is set. A server that the plan names by its address may need
+    none. Errors as ``headers_of``.
+    """
+    needs_key = kind == "azure" or not server.base_url
+    return needs_key and {"authorization", "api-key"}.isdisjoint(map(str.lower, headers_of(kind, server)))
+
+
 def _extra(server: ServerSection) -> Iterator[tuple[str, str]]:
     """The headers of the plan with the values that the environment holds."""
     for header in server.headers:
