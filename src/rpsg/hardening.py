@@ -16,7 +16,7 @@ try:
 except ImportError:
     resource = None  # type: ignore[assignment]  # Windows has no such limit
 
-#: The variables that switch reporting off, by the library that reads them.
+#: The environment variables that stop a library from reporting its use to its makers, by library.
 SWITCHES = {
     "onnxruntime": {"ORT_DISABLE_TELEMETRY": "1"},
     "huggingface_hub": {"HF_HUB_DISABLE_TELEMETRY": "1"},

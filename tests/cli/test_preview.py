@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -269,6 +270,23 @@ def test_a_plan_that_cannot_run_ends_with_the_exit_code_of_the_run(
     if lacking != "a key":  # the server would have to refuse it
         assert rpsg("run", *typed.split(), "-o", "run").code == code
     assert rpsg("run", *typed.split(), "-o", "run", "--dry-run").code == code
+
+
+def test_a_plan_that_protects_rows_speaks_of_rows(rpsg: Rpsg) -> None:
+    Path("notes.jsonl").write_text('{"text": "some words", "who": "a"}\n' * 200)
+    options = ("notes.jsonl", *FAKES, "--passage-words", "50")
+    rows = " ".join(rpsg("plan", *options).out.split())
+    people = " ".join(rpsg("plan", *options, "--user", "who", "--max-records-per-user", "2").out.split())
+    for shown, who, used in (
+        (rows, "rows", "Of each row, at most one passage, drawn at random, is used."),
+        (people, "people", "Of each person, at most 2 passages, drawn at random, are used."),
+    ):
+        assert f"how many {who} there are" in shown
+        assert f"The number of {who} will be known" in shown
+        assert re.search(rf"With fewer than [\d,]+ {who} the noise outweighs", shown)
+        assert used in shown
+        assert f"minimum number of {who}" in shown
+        assert re.search(rf"mean of the vectors of [\d,]+ {who},", shown)
 
 
 def test_a_name_without_its_server_says_how_it_is_written(rpsg: Rpsg) -> None:

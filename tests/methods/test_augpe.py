@@ -271,7 +271,9 @@ def test_a_run_that_was_stopped_between_two_votes_asks_no_vote_twice(lab: Lab) -
 
 def test_few_people_get_a_release_and_a_preview_that_says_what_it_is_worth(lab: Lab) -> None:
     plan = plan_of(lab, 10, {"privacy": {"epsilon": 0.5}})
-    assert any("the noise outweighs what their texts say" in line for line in api.preview(plan).warnings)
+    assert any(
+        "the noise outweighs what the private texts say" in line for line in api.preview(plan).warnings
+    )
     assert not any("--n-public" in line for line in api.preview(plan).warnings)
     assert len(lab.run(plan).texts) == 20
 

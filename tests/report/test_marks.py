@@ -48,19 +48,19 @@ def marked(text: str, language: str = "en") -> list[str]:
         ("It came in January, or was it 2018?", ["January", "2018"]),
         ("Dear Barnaby Miller, you said: My Barnaby!", ["Barnaby Miller", "Barnaby"]),
         ("We ship to the United States. The states pay.", ["United States"]),
-        ("Write to [EMAIL] for a refund.", ["[EMAIL]"]),
         ("Sarah bought it. Maria Alvarez did, too!", ["Sarah", "Maria Alvarez"]),
         ("Thomas and I drink it, and john too.", ["Thomas"]),
         ("It was cold.\nKarin's cup was not.", ["Karin"]),
     ],
 )
-def test_names_dates_and_what_was_scrubbed_are_marked(text: str, found: list[str]) -> None:
+def test_names_and_dates_are_marked(text: str, found: list[str]) -> None:
     assert marked(text) == found
 
 
 @pytest.mark.parametrize(
     "text",
     [
+        "Write to [EMAIL], [LINK], [IP], [MAC], [IBAN] or [NAME] for a refund.",
         "Great Tea And A Fine Box",
         "Coffee is what I drink. Wonderful! Really.",
         "LOVE IT, and I may march on with 300 bags at 19.99 each.",

@@ -21,7 +21,7 @@ def test_each_stage_says_what_few_people_let_it_see() -> None:
         "A group of the attribute topic can be told apart from noise if more than 13 people (8.5% of 150)"
     )
     assert counted in cards
-    assert "mean of 150 people's vectors, each of length at most 1. An entry" in sketch
+    assert "mean of the vectors of 150 people, each of length at most 1. An entry" in sketch
     assert "will be known to within 0.038 either way" in sketch
 
 

@@ -97,7 +97,7 @@ def _show_texts(screen: Screen, calls: tuple[Call, ...]) -> None:
 
 def _show_failures(screen: Screen, public: CallReport) -> None:
     if public.failures:
-        screen.heading("Failed requests (each is a dropped candidate, and none became a text)")
+        screen.heading("Failed requests (for each of them, the run has one text less to choose from)")
         rows = [(reason or "no reason was given", str(count)) for reason, count in public.failures.items()]
         screen.table(("reason", "requests"), rows, numbers=("requests",))
 

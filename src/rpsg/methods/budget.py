@@ -29,10 +29,10 @@ WEAKEST = 10
 #: standard deviations.
 FEWEST_DRAWN = 4.76
 #: What each stage reads, for previews.
-PEOPLE = "how many people there are"
+PEOPLE = "how many {} there are"
 LABELS = "which label values are common"
 CARDS = "how the texts are spread over the public schema"
-PHRASES = "words many people use with a topic"
+PHRASES = "words that many {} use with a topic"
 VOTES = "which candidates the private texts are nearest to"
 SKETCH = "what the private texts are like on average, and how different they are"
 #: With fewer candidates than this, a vote is not worth its budget.
@@ -57,7 +57,8 @@ def strict_stages(plan: Plan, pack: Pack) -> list[StagePlan]:
     if shares.keyphrases:
         k = plan.method.phrases_per_record
         rule: Rule = "S3_k_items_per_unit"
-        stages.append(StagePlan("keyphrases", shares.keyphrases, rule, k=k, selects=True, words=PHRASES))
+        words = PHRASES.format("people" if plan.data.user else "texts")
+        stages.append(StagePlan("keyphrases", shares.keyphrases, rule, k=k, selects=True, words=words))
     if plan.method.select == "votes":
         stages.append(_votes_of(plan))
     else:  # one sum of vectors: the length bounds what a person adds, however many rows they have
@@ -72,7 +73,9 @@ def strict_stages(plan: Plan, pack: Pack) -> list[StagePlan]:
 
 
 def _size_of(plan: Plan) -> StagePlan:
-    return StagePlan("size", plan.privacy.shares.size, "S1_unit_count", dim=1, words=PEOPLE)
+    return StagePlan(
+        "size", plan.privacy.shares.size, "S1_unit_count", dim=1, words=PEOPLE.format(_protected(plan))
+    )
 
 
 def _votes_of(plan: Plan) -> StagePlan:
@@ -239,9 +242,13 @@ def _is_lost(release: PlannedRelease, n: int) -> bool:
     return release.fewest is not None and n < release.fewest
 
 
-def asked_of(plan: Plan) -> Literal["people", "voters"]:
-    """The people whose data is read through noise: everybody, or all but the donors."""
-    return "voters" if method_of(plan).has_donors else "people"
+def asked_of(plan: Plan) -> Literal["people", "voters", "rows"]:
+    """Who is read through noise: everybody, or all but the donors. Without a user column these are rows."""
+    return "voters" if method_of(plan).has_donors else _protected(plan)
+
+
+def _protected(plan: Plan) -> Literal["people", "rows"]:
+    return "people" if plan.data.user else "rows"
 
 
 def noise_decides(budget: Budget | None, counted: int | None) -> bool:
@@ -260,14 +267,15 @@ def about_few_people(plan: Plan, budget: Budget | None) -> str:
     """
     if budget is None or plan.privacy.n_public is not None or (fewest := smallest_size(budget)) is None:
         return ""
+    who = asked_of(plan)
     warned = (
-        f"With fewer than {fewest:,} {asked_of(plan)} the noise outweighs what their texts say: the budget "
-        "is then spent on texts about as good as those of --method floor, which costs nothing. Wait until "
-        "there are more people, pool your data with others', or raise --epsilon."
+        f"With fewer than {fewest:,} {who} the noise outweighs what the private texts say. A run would then "
+        "spend its budget, and its texts would be about as good as those of --method floor, which costs "
+        f"nothing. So if you have fewer, get more {who}, pool your data with others', or raise --epsilon."
     )
     if _size(budget) is None:
         return warned
     return (
-        f"{warned} If the number of people is public, give it with --n-public. Then a plan that cannot work "
-        "is refused before anything is spent."
+        f"{warned} If their number is public, give it with --n-public: a plan for too few of them is then "
+        "refused before anything is spent."
     )

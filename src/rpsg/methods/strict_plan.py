@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.domains import find_pack
 from rpsg.errors import UsageError
-from rpsg.methods.budget import smallest_size, strict_budget, voted_apart
+from rpsg.methods.budget import asked_of, smallest_size, strict_budget, voted_apart
 from rpsg.stages.cards import in_words, is_coarse
 from rpsg.stages.levels import thinned
 from rpsg.stages.resolution import CONFIDENT
@@ -110,41 +110,44 @@ def _counted(plan: Plan, pack: Pack, budget: Budget) -> Iterator[str]:
     n = plan.privacy.n_public
     if words := plan.data.passage_words:
         whom = "each person" if plan.data.user else "each row"
-        take = "takes" if plan.records_per_unit == 1 else "take"
+        most = "one passage" if plan.records_per_unit == 1 else f"{plan.records_per_unit} passages"
+        used = "is used" if plan.records_per_unit == 1 else "are used"
         yield (
             f"Texts of more than {1.5 * words:,.0f} words are read in passages of about {words:,}, cut at "
-            f"the ends of sentences. Of {whom}, at most {plan.records_per_unit}, drawn at random, {take} "
-            "part."
+            f"the ends of sentences. Of {whom}, at most {most}, drawn at random, {used}."
         )
     few = "" if n is not None else " With few people, groups of values are counted instead of values."
     yield f"Counted: {in_words(pack)}.{few}"
     people = n or smallest_size(budget) or 1
     if n is None:
-        yield f"The next figures are for {people:,} people, the minimum number for this plan."
-    yield from resolutions(pack, people, budget)
+        yield f"The next figures are for {people:,} {asked_of(plan)}, the minimum number for this plan."
+    yield from resolutions(pack, people, budget, asked_of(plan))
 
 
-def resolutions(pack: Pack, n: int, budget: Budget) -> Iterator[str]:
-    """For each stage whose noise has an intuitive meaning, a sentence on its precision with ``n`` people."""
+def resolutions(pack: Pack, n: int, budget: Budget, who: str = "people") -> Iterator[str]:
+    """For each stage whose noise has an intuitive meaning, a sentence on its precision with ``n`` people.
+
+    ``who`` names those who are counted.
+    """
     for release in budget.releases:
         if release.stage == "size":
             yield (
-                f"The number of people will be known to within about {CONFIDENT * release.sigma:,.0f} either "
+                f"The number of {who} will be known to within about {CONFIDENT * release.sigma:,.0f} either "
                 "way, in 95 of 100 runs."
             )
         elif release.stage == "cards":
-            yield _cards(pack, n, release.sigma)
+            yield _cards(pack, n, release.sigma, who)
             yield from _columns(pack, n, release.sigma)
         elif release.stage == "sketch":
             within = CONFIDENT * release.sigma / (release.w * n)
             yield (
-                f"The sketch is the mean of {n:,} people's vectors, each of length at most 1. An entry of "
-                f"the sketch will be known to within {within:.2g} either way, in 95 of 100 runs. Then it is "
-                "corrected for what noise alone explains."
+                f"The sketch is the mean of the vectors of {n:,} {who}, each of length at most 1. An entry "
+                f"of the sketch will be known to within {within:.2g} either way, in 95 of 100 runs. Then it "
+                "is corrected for what noise alone explains."
             )
 
 
-def _cards(pack: Pack, n: int, sigma: float) -> str:
+def _cards(pack: Pack, n: int, sigma: float, who: str) -> str:
     counted = thinned(pack, n, sigma)
     root = counted.marginals[0][0]
     together = 1
@@ -152,8 +155,9 @@ def _cards(pack: Pack, n: int, sigma: float) -> str:
         together *= len(pack.attribute(name).values)
     least = CONFIDENT * sigma * together**0.5
     what = f"A group of the attribute {root}" if is_coarse(counted, 0, root) else f"A value of {root}"
-    share = f"{least:,.0f} people ({least / n:.1%} of {n:,})"
-    return f"{what} can be told apart from noise if more than {share} write about it."
+    share = f"{least:,.0f} {who} ({least / n:.1%} of {n:,})"
+    about = "are" if who == "rows" else "write"
+    return f"{what} can be told apart from noise if more than {share} {about} about it."
 
 
 def _columns(pack: Pack, n: int, sigma: float) -> Iterator[str]:

@@ -71,7 +71,7 @@ class Preview(Shown):
     cells: int
     smallest_people: int | None
     people: int | None
-    asked: Literal["people", "voters"]
+    asked: Literal["people", "voters", "rows"]
     candidates: int | None
     llm_calls: int | None
     prompt_tokens: int | None

@@ -35,7 +35,6 @@ DATES = re.compile(
     r"|\b(?:January|February|September|October|November|December)\b"
     r"|\b\d{4}-\d{1,2}-\d{1,2}\b|\b\d{1,2}([./-])\d{1,2}\1(?:\d{4}|\d{2})\b|\b(?:19|20)\d{2}\b(?![.,]\d)"
 )
-_PLACEHOLDER = re.compile(r"\[(?:EMAIL|LINK|MAC|IP|IBAN|ID|NUMBER|ACCOUNT|NAME|ZIP)\]")
 _CAPITAL = re.compile(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)?\b")
 #: Capitalised words in a row, unless they say who speaks, as in Doctor: hello.
 _CAPITALS = re.compile(rf"{_CAPITAL.pattern}(?: {_CAPITAL.pattern})*+(?!:)")
@@ -99,8 +98,11 @@ class Marks:
         return tag("bdi", *parts, text[last:], dir="auto")
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Start and end of each name, date and placeholder, in order; adjacent ones are joined."""
-        found = [match.span() for match in (*DATES.finditer(text), *_PLACEHOLDER.finditer(text))]
+        """Start and end of each name and date, in order; adjacent ones are joined.
+
+        A placeholder such as [LINK] is not marked, because nobody takes it for a name.
+        """
+        found = [match.span() for match in DATES.finditer(text)]
         found += [
             match.span(1) for kind, pattern in NAMED if kind == "[NAME]" for match in pattern.finditer(text)
         ]

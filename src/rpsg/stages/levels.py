@@ -27,7 +27,8 @@ PER_VALUE, PER_COMBINATION = 0.25, 1.0
 #: (``benchmarks/column_levels.py``). It is lower for a column with only the groups of topics: nothing else
 #: ties texts to their columns, so this count is worth more noise (``benchmarks/column_topics.py``).
 PER_COLUMN, PER_COLUMN_AND_TOPIC = 2.0, 0.5
-#: The assumed number of groups is within these bounds: in a longer list, the commonest values stand out.
+#: How many groups are assumed for the minimum number of people, at least and at most. With more values it
+#: does not rise further, because a few common ones hold most texts and exceed the noise.
 LEAST_GROUPS, MOST_GROUPS = 8, 16
 #: The one-sided 99 % quantile of the normal law. It affects the quality of what is sized by it, not privacy.
 LOWER_END = 2.33

@@ -60,7 +60,7 @@ POOR_FIT = 0.25
 #: The fraction of the squared length that words get; the rest is for the embedding.
 OF_WORDS = 0.3
 OF_EMBEDDING = 1 - OF_WORDS - POOR_FIT**2
-#: The maximum length of the other entries of such a text.
+#: The maximum length of all other entries together, for a text that is marked in this way.
 BESIDE_POOR_FIT = math.sqrt(1 - POOR_FIT**2)
 
 
