@@ -141,6 +141,9 @@ def test_a_long_row_of_numbers_is_read_in_one_go(part: str) -> None:
         "ab12abcd",
         "a (at) ",
         "a[at]b.",
+        "a[at]b(dot)",
+        "b(dot) ",
+        "1234567 ext. ",
         "030/1",
         "0/",
         "1.2.",
@@ -221,3 +224,21 @@ def test_what_the_patterns_find_is_told_with_its_kind() -> None:
         ("name", "Freddie"),
         ("zip", "90210"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "scrubbed"),
+    [
+        ("Call 555-123-4567 ext. 12 now.", "Call [NUMBER] now."),
+        ("Call 555-123-4567, extension 12.", "Call [NUMBER]."),
+        ("Call 555-123-4567 x12.", "Call [NUMBER]."),
+        ("Write to jane (at) example (dot) com today.", "Write to [EMAIL] today."),
+        ("Write to jane[at]example[dot]co[dot]uk.", "Write to [EMAIL]."),
+        ("It listens on 10.0.0.5:8080.", "It listens on [IP]."),
+        ("We met (at) noon, (dot) and all.", "We met (at) noon, (dot) and all."),
+        ("The extension 12 of the cord is x2 longer.", "The extension 12 of the cord is x2 longer."),
+        ("Version 1.2.3:4 came at 10:30.", "Version 1.2.3:4 came at 10:30."),
+    ],
+)
+def test_what_belongs_to_a_number_or_an_address_goes_with_it(text: str, scrubbed: str) -> None:
+    assert scrub_text(text) == scrubbed

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from rpsg.errors import DataError
 from rpsg.plan import DataSection
 from rpsg.privacy.private import open_private
 from rpsg.storage.readers import check_columns, read_by_rule
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MARK = "\ufeff"
 HEADER, FIRST, SECOND = "text,user\n", "fine,u\n", "good,v\n"
@@ -79,3 +78,19 @@ def test_nor_is_one_in_parquet(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"text": ["fi\0ne", "good"], "user": ["u\0", "v"]}), path)
     assert found(path) == [("fine", "u"), ("good", "v")]
+
+
+def test_one_in_a_header_or_in_a_file_of_a_folder_is_a_sign_of_another_encoding(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"te\0xt,user\nfine,u\n")
+    with pytest.raises(DataError, match="line 1: there is a NUL byte"):
+        found(tmp_path / "a.csv")
+    for name, content in (("a.txt", b"fi\0ne"), ("b.txt", b"good")):
+        (tmp_path / name).write_bytes(content)
+    reading = open_private(read_by_rule(DataSection(path=str(tmp_path)), tells=True))
+    assert [row.text for row in reading.corpus] == ["good"]
+    assert [rows.first for rows in reading.left_out.values()] == [[1]]
+
+
+def test_the_page_about_the_data_says_so() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "getting-started.md").read_text("utf-8")
+    assert "NUL characters** inside a text, a label or an id are removed" in page

@@ -14,7 +14,7 @@ _APOSTROPHE = "['\u2019]"
 
 def _reply(regrets: str, *declines: str) -> str:
     """A reply that begins with one of ``declines``, perhaps after regret or what the writer says it is."""
-    return rf"\A\W*(?:[^.!?\n]{{0,40}}\b(?:{regrets})\b[^?\n]{{0,30}}?)?(?<!\w)(?:{'|'.join(declines)})"
+    return rf"\A\W*+(?:[^.!?\n]{{0,40}}\b(?:{regrets})\b[^?\n]{{0,30}}?)?(?<!\w)(?:{'|'.join(declines)})"
 
 
 _DE_TASK = (

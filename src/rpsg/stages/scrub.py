@@ -35,7 +35,7 @@ def _is_account(found: str) -> bool:
 def _is_address(found: str) -> bool:
     """Whether it is an IP address and not a time, a version or a row of colons."""
     try:
-        ip_address(found.partition("%")[0])
+        ip_address(re.sub(r"%.*|(?<=\.)(\d+):\d+\Z", r"\1", found))
     except ValueError:
         return False
     return any(sign.isdigit() for sign in found)
@@ -57,7 +57,7 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ("[EMAIL]", re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)++"), bool),
     (  # written so that programs do not recognize it
         "[EMAIL]",
-        re.compile(r"(?<![\w.+-])[\w.+-]++ ?[(\[]at[)\]] ?[\w-]++(?:\.[\w-]++)++", re.IGNORECASE),
+        re.compile(r"(?i)(?<![\w.+-])[\w.+-]++ ?[(\[]at[)\]] ?[\w-]++(?:(?:\.| ?[(\[]dot[)\]] ?)[\w-]++)++"),
         bool,
     ),
     (
@@ -80,7 +80,7 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
         re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{2,39}(?:\.\d{1,3}){0,3}(?:%\w{1,20})?(?![\w:])"),
         _is_address,
     ),
-    ("[IP]", re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)"), _is_address),
+    ("[IP]", re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)(?::\d{1,5}(?!\w))?"), _is_address),
     (
         "[IBAN]",
         re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?!\w)"),
@@ -114,7 +114,10 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ),
     (
         "[NUMBER]",
-        re.compile(r"(?<![\w.])(?:\(\+?|\+\(?)?\d(?:[\s().-]{0,2}\d){6,}(?:,\d{1,2}(?!\d))?(?!\w)"),
+        re.compile(
+            r"(?<![\w.])(?:\(\+?|\+\(?)?\d(?:[\s().-]{0,2}\d){6,}(?:,\d{1,2}(?!\d))?(?!\w)"
+            r"(?:,? ?(?i:ext(?:ension)?\b\.?|x(?=\d)) ?\d{1,6}(?!\w))?"  # and its extension
+        ),
         _may_be_phone,
     ),
     ("[ACCOUNT]", re.compile(r"(?<![\w/])[@~][A-Za-z]\w{2,}"), bool),
@@ -191,15 +194,7 @@ BUCKETS = (
     (100_000, "{0}100K-{0}999K"),
     (1_000_000, "over {0}1M"),
 )
-SIGNS = {
-    "dollar": "$",
-    "buck": "$",
-    "euro": "\u20ac",
-    "pound": "\u00a3",
-    "yen": "\u00a5",
-    "franc": "CHF",
-    "rupee": "\u20b9",
-}
+SIGNS = {"dollar": "$", "buck": "$", "euro": "€", "pound": "£", "yen": "¥", "franc": "CHF", "rupee": "₹"}
 SCALES = {"": 1.0, "k": 1e3, "t": 1e3, "m": 1e6, "b": 1e9}  # by the first letter of the word
 
 
