@@ -19,6 +19,7 @@ from rpsg.methods import paper
 from rpsg.models.fake import FakeEmbedder, FakeWriter
 from rpsg.models.sentiment import NearestSentiment
 from rpsg.pipeline import doctor
+from rpsg.pipeline.doctor_plan import plan_checks
 from rpsg.plan import resolve
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.storage.readers import source
@@ -348,8 +349,8 @@ def test_it_takes_the_options_of_models_and_servers_that_a_run_takes(
 
 def test_what_refuses_a_run_for_its_settings_is_found(rpsg: Rpsg, tmp_path: Path) -> None:
     assert "outweighs" in findings(rpsg, "--n-public", "4")["settings"]["detail"]
-    elsewhere = findings(rpsg, "--embedder", "openai:e", "--base-url", "http://127.0.0.1:1/v1")
-    assert "The run would be refused" in elsewhere["settings"]["detail"]
+    elsewhere = resolve({"models": {"embedder": "openai:e"}, "server": {"base_url": "http://127.0.0.1:1/v1"}})
+    assert "The run would be refused" in dict(plan_checks(elsewhere))["settings"]().detail
     (file := tmp_path / "rows.csv").write_text("text\nsome words\n")
     assert findings(rpsg, str(file))["account"]["status"] == "ok"
     assert "too little budget" in findings(rpsg, str(file), "--lifetime-epsilon", "1")["account"]["detail"]
