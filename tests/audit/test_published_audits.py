@@ -76,7 +76,7 @@ def test_the_words_of_the_release_say_what_the_figures_are(published: Published)
         page = (published.run / "release" / name).read_text()
         assert "## An audit: no violation seen" in page
         assert WORDS in page
-    assert "1 run of the method published audit read records" in published.caution
+    assert "1 run of the method published audit read texts" in published.caution
 
 
 def test_nothing_but_the_entry_and_its_words_changes_the_ledger(published: Published) -> None:
