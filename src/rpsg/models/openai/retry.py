@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 #: Seconds before the first retry of a request.
 FIRST_PAUSE = 0.5
-# A 429 usually means that the server refuses all requests for a while. If one request gets more than this
-# many, the request itself is taken to be the cause.
+# A 429 usually concerns all requests. If one request gets more than this many, the request is the cause.
 _MOST_REFUSALS = 30
 _MOST_CHANGES = 6
 #: Seconds before the run gives up on a server that has never given a text (its pauses are short until then),
