@@ -44,15 +44,6 @@ if TYPE_CHECKING:
     from tests.conftest import Lab
 
 
-#: The stored results of an audit that saw nothing, as far as they are read before its attacks.
-NOTHING: dict[str, Any] = {
-    "verdict": "no violation seen",
-    "reason": NOTHING_SEEN,
-    "claim": {"is_made": True},
-    "baseline": {"signs": []},
-}
-
-
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory, lab_of: Callable[[Path], Lab]) -> Published:
     lab = lab_of(tmp_path_factory.mktemp("published"))
@@ -211,9 +202,11 @@ def test_the_noise_of_answers_that_the_release_has_is_not_published(published: P
         "verdict": "not run",
     }
     measured = {"kind": "noise", "tests": 1, "entries": [1], "squares": [0.9], "added": [0.01]}
+    nothing = {"verdict": "no violation seen", "reason": NOTHING_SEEN, "baseline": {"signs": []}}
+    nothing["claim"] = {"is_made": True}
     finding = {"name": "noise-left", "verdict": "no violation seen", "epsilon_if_swapped": None}
     with pytest.raises(UsageError, match="would reveal the exact answers"):
-        block_of({**NOTHING, "findings": [{**finding, "basis": measured}]}, of=THIS)
+        block_of({**nothing, "findings": [{**finding, "basis": measured}]}, of=THIS)
     body = copy.deepcopy(published.ledger)
     line(body["published_audit"], "noise-left").update(
         measured, verdict="no violation seen", epsilon_lower=0.0, epsilon_most=40.0, limit=None

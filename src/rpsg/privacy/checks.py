@@ -220,7 +220,7 @@ def words(ledger: Ledger) -> Iterator[str]:
     claim, text = ledger["claim"], ledger["claim"]["text"]
     if claim["type"] != "no_formal_guarantee":
         if text != as_in(ledger["code"]["version"], claim_text(claim, ledger["privacy_unit"])):
-            yield "the sentence of the claim does not say what its numbers say"
+            yield "the wording of the claim does not match the numbers of the claim"
     elif ledger["status"] == "not_private_testing":
         if text != NOT_PRIVATE:
             yield "a test run must say that it is not private"
