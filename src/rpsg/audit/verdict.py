@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rpsg.audit.blind import LEFT_OUT
 from rpsg.audit.canaries import NOT_HELD_OUT
 from rpsg.audit.copies import FEW_COPIES
+from rpsg.privacy.published_audit import NOTHING_SEEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +71,7 @@ def verdict_of(
     )
     if silence:
         return "not run", silence
-    return "no violation seen", "No attack named more members than chance would explain if the claim holds."
+    return "no violation seen", NOTHING_SEEN
 
 
 def _why_silent(
