@@ -6,13 +6,15 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from rpsg.audit.finding import Finding
     from rpsg.audit.report import AuditReport
     from rpsg.audit.roc import Interval
 
 COLUMNS = ("attack", "AUC", "found at 1 %", "epsilon", "detects", "verdict")
+#: A table of its own, since one more column would not fit on a terminal.
+RARELY = "found at 0.1 %"
 
 
 def figures(found: Finding) -> tuple[str, ...]:
@@ -28,6 +30,16 @@ def figures(found: Finding) -> tuple[str, ...]:
         "" if found.limit is None else f"{100 * found.limit:.2g} %",
         found.verdict,
     )
+
+
+def found_rarely(findings: Iterable[Finding]) -> list[tuple[str, str]]:
+    """The share of members found at ``RARELY``, for each attack for which enough people were held out."""
+    return [
+        (found.name, with_reach(rate.value, rate.interval, percent=True))
+        for found in findings
+        for rate in found.rates[1:]
+        if found.verdict != "not run" and rate.value is not None
+    ]
 
 
 def with_reach(value: float, interval: Interval | None, *, percent: bool = False) -> str:
