@@ -42,6 +42,27 @@ def found_rarely(findings: Iterable[Finding]) -> list[tuple[str, str]]:
     ]
 
 
+def meanings(*, with_rarely: bool) -> list[str]:
+    """What the columns mean, one after the other."""
+    return [
+        (
+            "AUC: 0.5 is guessing. It is an average over all people, so a complete leak of a few people "
+            "hardly changes it."
+        ),
+        "found at 1 %: the share of members found if 1 % of the people held out are wrongly accused."
+        + (" At 0.1 %: if only 0.1 % of them are." if with_rarely else ""),
+        (
+            "epsilon: the true epsilon is at least this, at 95 % confidence for all attacks together. "
+            "Only epsilon can refute the claim."
+        ),
+        (
+            "detects: the smallest leak that the attack would have detected in 95 of 100 cases, as the "
+            "share of members, or of canaries for the attacks on canaries."
+        ),
+        "±: the longer side of the 95 % interval.",
+    ]
+
+
 def with_reach(value: float, interval: Interval | None, *, percent: bool = False) -> str:
     """A value, and its distance to the farther end of its interval: "0.71 ±0.04"."""
     times, digits = (100, 1) if percent else (1, 2)
