@@ -14,10 +14,11 @@ from rpsg import api
 from rpsg.audit import canary_run
 from rpsg.cli import main
 from rpsg.errors import DataError, PrivacyError, UsageError
-from rpsg.pipeline.planting import public_texts
+from rpsg.pipeline.planting import kept_canaries, public_texts, refuse_canaries
 from rpsg.pipeline.verification.sign import publish
 from rpsg.privacy.private import open_private
 from rpsg.storage.blocked import block
+from rpsg.storage.run_folder import open_vault
 from rpsg.testing.planted import texts
 
 if TYPE_CHECKING:
@@ -55,6 +56,39 @@ def test_a_canary_that_a_line_break_divides_blocks_a_release_too(shop: Shop, met
     method["corpus"] = breaking
     with pytest.raises(PrivacyError, match="canary is in the corpus"):
         api.run(shop.plan(), shop.lab.folder / "run")
+
+
+@pytest.mark.parametrize("hidden", ["\u200b", "\u00ad", "\U000e0041", "\x00"])
+@pytest.mark.usefixtures("method")
+def test_a_canary_with_invisible_characters_blocks_a_release_as_it_refutes_an_audit(
+    shop: Shop, method: dict[str, Any], hidden: str
+) -> None:
+    def leaked(job: Job) -> list[str]:
+        return [hidden.join(row.text) for row in open_private(job.people.rows)] + texts(200, 2)
+
+    method["corpus"] = leaked
+    with pytest.raises(PrivacyError, match="canary is in"):
+        api.run(shop.plan(), shop.lab.folder / "run")
+
+
+@pytest.mark.usefixtures("method")
+def test_a_hidden_canary_is_found_in_every_form_of_file(shop: Shop) -> None:
+    """Also in JSON in ASCII, where each invisible character is an escape, or two."""
+    run = api.run(shop.plan(), shop.lab.folder / "run")
+    vault = open_vault(run.path)
+    end = " ".join(kept_canaries(vault).canaries[0].end)
+    refuse_canaries(vault, shop.plan(), run.release)
+    for hidden in ("\u200b", "\U000e0041"):
+        text = f'"so" said {hidden.join(end)} and left'
+        for name, written in (
+            ("more.json", json.dumps(text)),
+            ("more.jsonl", json.dumps(text, ensure_ascii=False)),
+            ("more.md", text),
+        ):
+            (run.release / name).write_text(written, encoding="utf-8")
+            with pytest.raises(PrivacyError, match="canary is in"):
+                refuse_canaries(vault, shop.plan(), run.release)
+            (run.release / name).unlink()
 
 
 @pytest.mark.usefixtures("method")

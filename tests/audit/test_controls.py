@@ -15,12 +15,13 @@ from rpsg.audit import control
 from rpsg.audit.attacks import ATTACKS
 from rpsg.audit.blind import blind_baseline
 from rpsg.audit.control import fitted_on_members, leaky, with_words_dropped
-from rpsg.audit.finding import Finding, of_scores
+from rpsg.audit.copies import copies, near_copies
+from rpsg.audit.finding import Finding, not_run, of_scores
 from rpsg.audit.run import audit, audit_subject, find_attacks
 from rpsg.audit.subject import NotRunError, Subject, subject_of
 from rpsg.cli.audit import show
 from rpsg.cli.console import Screen
-from rpsg.errors import PlugInError, UsageError
+from rpsg.errors import PlugInError, RpsgError, UsageError
 from rpsg.report.audit_page import audit_page
 from rpsg.stages.canaries import make_canaries
 from rpsg.testing.lab import plugged
@@ -204,21 +205,43 @@ def test_a_leaking_corpus_is_refuted_and_the_bound_is_told() -> None:
     assert max(f.epsilon_lower or 0 for f in found.findings) > 1
 
 
-def test_an_attack_that_fails_is_named_without_its_words_and_ends_no_other() -> None:
-    def broken(_: Subject) -> Finding:
-        raise RuntimeError("a private text")
+def _failing(error: BaseException) -> Callable[[Subject], Finding]:
+    def attack(_: Subject) -> Finding:
+        raise error
 
-    def refuses(_: Subject) -> Finding:
-        raise NotRunError("There is nothing to attack.")
+    return attack
 
-    case = subject(size=600)
-    found = audit_subject(
-        case, {"broken": broken, "refuses": refuses, "near-copies": find_attacks()["near-copies"]}
-    )
-    assert "The attack 'broken' failed (RuntimeError in test_controls.py" in found.finding("broken").reason
-    assert found.finding("refuses").reason == "There is nothing to attack."
-    assert "a private text" not in found.to_json()
+
+def test_the_words_of_an_attack_that_is_not_ours_are_not_told_and_it_ends_no_other() -> None:
+    """Whatever it raises or gives: its words may quote a private text."""
+    text = "a private text"
+    raised = (RuntimeError(text), RpsgError(text), NotRunError(text), SystemExit(text))
+    theirs: dict[str, Callable[[Subject], Finding]] = {
+        **{type(error).__name__: _failing(error) for error in raised},
+        "says": lambda _: not_run("says", text),
+        "refer": _failing(NotRunError(text)),  # a function of the caller with a name of ours
+        "details": lambda case: replace(
+            copies(case), reason=text, details={text: 1}, verdict="no violation seen"
+        ),
+    }
+    found = audit_subject(subject(size=600), {**theirs, "near-copies": near_copies})
+    assert text not in found.to_json(with_matches=True) + str(found) + " ".join(found.words())
+    assert text not in audit_page(found.to_json(with_matches=True))
+    for name in ("RuntimeError", "RpsgError", "SystemExit"):
+        assert f"The attack '{name}' failed ({name} in test_controls.py" in found.finding(name).reason
+    assert "NotRunError in test_controls.py" in found.finding("NotRunError").reason
+    assert {found.finding(name).verdict for name in theirs} == {"not run", "no violation seen"}
     assert found.finding("near-copies").verdict == "no violation seen"
+
+
+def test_an_attack_of_ours_says_why_it_has_no_result() -> None:
+    found = audit_subject(subject(), find_attacks(["extraction"]))
+    assert found.finding("extraction").reason == "No canaries were put into the data."
+
+
+def test_who_interrupts_an_attack_ends_the_audit() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        audit_subject(subject(), {"slow": _failing(KeyboardInterrupt())})
 
 
 @pytest.mark.parametrize(

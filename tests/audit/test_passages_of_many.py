@@ -129,6 +129,6 @@ def test_the_report_says_how_few_people_wrote_the_texts_that_were_copied(by_one_
         nonmember_units=others,
         attacks=["copies", "near-copies"],
     )
-    told = "The corpus has 80 private texts word for word, by 1 person."
+    told = "The 80 private texts that the corpus has word for word are by 1 person."
     assert any(note.startswith(told) for note in report.notes) == by_one_person
     assert (report.verdict == "refuted") != by_one_person

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import rpsg.audit
+from rpsg.audit.claim import Claim
 from rpsg.audit.control import Control
 from rpsg.audit.run import audit_subject, find_attacks
 from rpsg.testing.planted import subject
@@ -63,7 +64,25 @@ def test_an_audit_that_rests_on_its_canaries_says_so(reports: list[AuditReport])
 
 
 def test_a_refuted_claim_is_said_first(reports: list[AuditReport]) -> None:
-    assert reports[1].words()[0].startswith("The claim is refuted")
+    claimed = replace(reports[1], claim=Claim.of(1.0, 1e-6, None))
+    assert claimed.words()[0].startswith("The claim is refuted: the corpus reveals more")
+
+
+def test_without_a_claim_the_report_speaks_of_none(reports: list[AuditReport]) -> None:
+    assert not reports[1].claim.is_made
+    first = "The corpus reveals who was in the data: more was found out than chance explains."
+    assert reports[1].words()[0] == first
+    assert "no claim was made" in reports[1].reason
+    assert not any("claim is refuted" in told for told in (reports[1].to_json(), str(reports[1])))
+    assert "claim" not in reports[0].reason
+
+
+def test_the_report_says_how_many_whole_texts_of_each_side_the_corpus_has(
+    reports: list[AuditReport],
+) -> None:
+    assert "The corpus has 60 whole texts of members, and 0 of people held out" in reports[1].words()[2]
+    assert reports[1].counts["texts of members in the corpus"] == 60
+    assert not any("word for word. A short text" in line for line in reports[0].words())
 
 
 def test_the_report_says_what_was_compared(reports: list[AuditReport]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -102,6 +103,33 @@ def test_an_audit_that_does_not_count_gives_one_reason_for_all_its_attacks(audit
     assert told.count("has no verdict") == 2
 
 
+def test_without_a_claim_none_is_refuted_and_whole_texts_are_counted(audited: Rpsg) -> None:
+    seen = audited("leaky.jsonl")
+    assert seen.code == 8
+    assert "The corpus reveals who was in the data" in flat(seen.out)
+    assert "The claim is refuted" not in flat(seen.out)
+    assert "50 whole texts of members, and 0 of people held out, word for word" in flat(seen.out)
+    assert "found at 0.1 %" not in seen.out.partition("What the claim allows")[0]
+
+
+def test_what_is_found_at_one_in_a_thousand_is_shown_with_a_thousand_people(
+    rpsg: Rpsg, tmp_path: Path
+) -> None:
+    rows = [" ".join(row.split()[:8]) for row in texts(2400, 5)]
+    files = [
+        write(tmp_path / f"{name}.jsonl", part)
+        for name, part in zip(
+            ("in", "out", "made"), (rows[:1000], rows[1000:2000], [*rows[:300], *rows[2000:]]), strict=True
+        )
+    ]
+    sides = ("--members", str(files[0]), "--nonmembers", str(files[1]))
+    seen = rpsg("audit", "--synthetic", str(files[2]), *sides, "--attacks", "near-copies", "--quiet")
+    shown = seen.out.partition("What the claim allows")[0]
+    assert re.search(r"\n *attack +found at 0.1 %\n *near-copies +\d+\.\d ±\d+\.\d %\n", shown)
+    assert "At 0.1 %: if only 0.1 % of them are." in flat(shown)
+    assert max(map(len, seen.out.splitlines())) <= 80
+
+
 def test_a_claim_in_mu_is_shown_with_what_it_allows(audited: Rpsg) -> None:
     seen = audited("null.jsonl", "--mu", "0.5")
     assert "mu 0.5, tested as epsilon" in flat(seen.out)
@@ -143,7 +171,8 @@ def test_a_page_can_be_had_in_place_of_json_with_the_closest_texts(audited: Rpsg
         assert "The same report as a page for the privacy officer" in seen.out
     page = kept.read_text()
     assert kept.stat().st_mode & 0o777 == 0o600
-    assert "The claim is refuted" in page
+    assert "The corpus reveals who was in the data" in page
+    assert "The corpus has 50 whole texts of members, and 0 of people held out, word for word." in page
     assert "The closest texts" in page
     assert any(text in page for text in MEMBERS)
 

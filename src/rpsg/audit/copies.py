@@ -117,11 +117,12 @@ def copied_aside(subject: Subject) -> int:
     needed because leaked texts could be hidden: if somebody adds them to the other side, or to the reference,
     the audit leaves them out.
     """
-    known = runs_of_corpus(subject) if subject.aside else np.zeros(0, np.uint64)
-    known = known[seen(known, (runs for _, runs, _ in blocks_of(subject.aside)))]
+    aside = [each.text for each in subject.aside]
+    known = runs_of_corpus(subject) if aside else np.zeros(0, np.uint64)
+    known = known[seen(known, (runs for _, runs, _ in blocks_of(aside)))]
     for others in (subject.texts, subject.reference):
         known = known[~seen(known, (runs for _, runs, _ in blocks_of(others)))]
-    texts = (len(np.unique(owner[is_among(runs, known)])) for _, runs, owner in blocks_of(subject.aside))
+    texts = (len(np.unique(owner[is_among(runs, known)])) for _, runs, owner in blocks_of(aside))
     return sum(texts) if len(known) else 0
 
 

@@ -218,6 +218,8 @@ def judged(finding: Finding, subject: Subject) -> Finding:
 
 
 class Attack(Protocol):
-    """An attack. It raises NotRunError if it has no result; the message becomes the reason."""
+    """An attack. It raises NotRunError if it has no result. The message becomes the reason, but is not shown
+    for attacks of other packages, because it may quote a text.
+    """
 
     def __call__(self, subject: Subject, /) -> Finding: ...

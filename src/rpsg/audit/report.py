@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.audit.attacks import NEEDS
 from rpsg.audit.control import LEAKED
-from rpsg.display import Overview, Shown, short_number
+from rpsg.display import Overview, Shown, counted, short_number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from rpsg.audit.blind import Baseline
     from rpsg.audit.claim import Claim
@@ -24,6 +24,8 @@ FORM = "rpsg-audit/1"
 OF_CANARIES = frozenset(name for name, need in NEEDS.items() if need == "canaries")
 #: Attacks that look at the noisy answers, and not at the corpus.
 OF_ANSWERS = frozenset(name for name, need in NEEDS.items() if need == "answers")
+#: The counts of whole texts of each side that are in the corpus word for word.
+OF_MEMBERS, OF_HELD_OUT = "texts of members in the corpus", "texts of people held out in the corpus"
 #: Shown with every outcome that refutes nothing.
 NO_PROOF = (
     "An audit that finds nothing is no proof: a better attack, or one that knows more, may find a leak."
@@ -112,7 +114,7 @@ class AuditReport(Shown):
 
     def words(self) -> list[str]:
         """The outcome in sentences, for somebody who reads no statistics."""
-        told = [self._heading(), self.reason]
+        told = [self._heading(), self.reason, *self._word_for_word()]
         if self.verdict == "no violation seen":
             told += [*self._limits(), NO_PROOF]
         silent = [found.name for found in self.findings if found.verdict == "not run"]
@@ -130,7 +132,17 @@ class AuditReport(Shown):
             where = "the corpus and the noisy answers of the run reveal"
         else:
             where = "the corpus reveals"
-        return f"The claim is refuted: {where} more about who took part than the claim allows."
+        if self.claim.is_made:
+            return f"The claim is refuted: {where} more about who took part than the claim allows."
+        return f"{where[0].upper()}{where[1:]} who was in the data: more was found out than chance explains."
+
+    def _word_for_word(self) -> Iterator[str]:
+        if OF_MEMBERS in self.counts:
+            members, others = self.counts[OF_MEMBERS], self.counts[OF_HELD_OUT]
+            yield (
+                f"The corpus has {counted(members, 'whole text')} of members, and {others:,} of people held "
+                "out, word for word. A short text can be there by chance; a long one hardly can."
+            )
 
     def _limits(self) -> list[str]:
         quiet = {found.name for found in self.findings if found.verdict == "no violation seen"}

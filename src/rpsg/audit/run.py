@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
-from numbers import Real
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rpsg import registry
-from rpsg.audit.attacks import ATTACKS, NEEDS, WITH_OWN_STAGES
+from rpsg.audit.aside import copied_whole
+from rpsg.audit.asking import ask
+from rpsg.audit.attacks import ATTACKS, NEEDS
 from rpsg.audit.blind import blind_baseline
 from rpsg.audit.canaries import found_held_out
 from rpsg.audit.claim import Claim
 from rpsg.audit.control import fitted_on_members, is_in_another_language, leaky, outcome_of
 from rpsg.audit.copies import FEW_COPIES, copied_aside, copied_of_few, repeats_held_out
-from rpsg.audit.finding import Finding, judged, not_run
 from rpsg.audit.inputs import left_out, read_synthetic, read_texts
-from rpsg.audit.report import AuditReport, Closest, plain_number
-from rpsg.audit.roc import Rate
+from rpsg.audit.report import AuditReport, Closest
 from rpsg.audit.subject import subject_of
-from rpsg.audit.unjudged import unjudged
+from rpsg.audit.unjudged import unjudged, word_for_word
 from rpsg.audit.verdict import of_void_audit, verdict_of, with_power
-from rpsg.errors import RpsgError
 from rpsg.pipeline.logs import logged
-from rpsg.privacy.attack_bounds import LARGEST_EPSILON
-from rpsg.privacy.private import place_of
 from rpsg.privacy.published_audit import LEVEL
 from rpsg.protocols import Silent
 
@@ -34,7 +29,7 @@ if TYPE_CHECKING:
 
     from rpsg.audit.aids import Aids
     from rpsg.audit.answers import CanaryAnswers
-    from rpsg.audit.finding import Attack
+    from rpsg.audit.finding import Attack, Finding
     from rpsg.audit.inputs import Given
     from rpsg.audit.subject import Subject
     from rpsg.protocols import Progress
@@ -160,12 +155,12 @@ def audit_subject(
     subject = replace(subject, progress=progress or Silent())
     subject.progress.start("try without the corpus")
     baseline = blind_baseline(subject)
-    findings = _ask("attack the corpus", subject, attacks)
+    findings = ask("attack the corpus", subject, attacks)
     planted = {"fitted on members": fitted_on_members, "leaky": leaky}
     controls = {
         name: tuple(
             outcome_of(found, needs_area=name != "leaky")
-            for found in _ask(f"attack a planted leak, {number} of {len(planted)}", change(subject), attacks)
+            for found in ask(f"attack a planted leak, {number} of {len(planted)}", change(subject), attacks)
         )
         for number, (name, change) in enumerate(planted.items(), start=1)
     }
@@ -176,6 +171,8 @@ def audit_subject(
         baseline,
         controls["leaky"],
         aside=copied_aside(subject),
+        whole_aside=copied_whole(subject.aside, subject.synthetic, 1 - subject.prior),
+        is_claimed=subject.claim.is_made,
         is_of_few=copied_of_few(subject) >= FEW_COPIES,
         repeats_held_out=repeats_held_out(subject),
         canaries_held_out=found_held_out(subject),
@@ -200,6 +197,7 @@ def audit_subject(
             "members": members,
             "held out": subject.people - members,
             "reference texts": len(subject.reference),
+            **word_for_word(subject),
             **{name: count for name, count in subject.left_out.items() if count},
         },
         subject.seed,
@@ -219,72 +217,6 @@ def _closest(subject: Subject, findings: Sequence[Finding]) -> tuple[Closest, ..
         texts = (subject.texts[match.private], subject.synthetic[match.synthetic])
         first.setdefault((match.private, match.synthetic), Closest(name, float(match.similarity), *texts))
     return tuple(first.values())[:MOST_CLOSEST]
-
-
-def _ask(stage: str, subject: Subject, attacks: Mapping[str, Attack]) -> list[Finding]:
-    """The findings, in the order of ``attacks``.
-
-    Attacks with stages of their own come after all others. A stage that starts ends the one before, which
-    would otherwise be shown as done although not all of its attacks were.
-    """
-    own = [name for name in WITH_OWN_STAGES if name in attacks and NEEDS[name] in subject.given]
-    together = [name for name in attacks if name not in own]
-    if together:
-        subject.progress.start(stage + (f", without {' and '.join(own)}" if own else ""), len(together))
-    findings = {}
-    for name in together:
-        findings[name] = _found(name, attacks[name], subject)
-        subject.progress.advance()
-    findings |= {name: _found(name, attacks[name], subject) for name in own}
-    return [findings[name] for name in attacks]
-
-
-def _found(name: str, attack: Attack, subject: Subject) -> Finding:
-    """The finding of an attack, or why there is none: only the type of an error, because its message may
-    quote texts.
-    """
-    try:
-        found = attack(subject)
-    except RpsgError as error:
-        return not_run(name, error.message)
-    except Exception as error:  # noqa: BLE001  # one attack that fails must not end the others
-        return not_run(name, str(registry.at_fault("attacks", name, f"failed ({place_of(error)})")))
-    if not isinstance(found, Finding):
-        return not_run(name, str(registry.at_fault("attacks", name, "gives no Finding")))
-    return _checked(replace(found, name=name), subject)
-
-
-def _checked(found: Finding, subject: Subject) -> Finding:
-    """The finding, with the verdict that follows from its figures, or "not run" if they are impossible. An
-    attack of another package may give any figures, such as a bound that is not a number.
-    """
-    if not _can_be(found, subject):
-        return not_run(found.name, str(registry.at_fault("attacks", found.name, "gives impossible figures")))
-    if found.verdict == "not run":
-        return found
-    return judged(replace(found, verdict="no violation seen"), subject)
-
-
-def _can_be(found: Finding, subject: Subject) -> bool:
-    """Whether figures are numbers, bounds are possible, and the matches are texts that exist."""
-    bounds = (found.epsilon_lower, found.epsilon_most, found.epsilon_if_swapped)
-    figures = (found.auc, found.limit, found.guesses, found.right, *bounds)
-    try:
-        json.dumps(asdict(found), ensure_ascii=False, allow_nan=False, default=plain_number).encode()
-        return (
-            isinstance(found.reason, str)
-            and isinstance(found.basis, Mapping)
-            and all(isinstance(figure, Real) for figure in figures if figure is not None)
-            and all(0.0 <= bound <= LARGEST_EPSILON for bound in bounds if bound is not None)
-            and all(isinstance(rate, Rate) for rate in found.rates)
-            and all(len(point) == 2 for point in found.curve)
-            and all(
-                0 <= match.private < len(subject.texts) and 0 <= match.synthetic < len(subject.synthetic)
-                for match in found.matches
-            )
-        )
-    except (TypeError, ValueError, AttributeError):
-        return False
 
 
 def _with_rows(found: Finding, subject: Subject) -> Finding:

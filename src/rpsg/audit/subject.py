@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.audit.aids import Aids
+from rpsg.audit.aside import hashes_of, is_empty_or_shared, texts_aside
 from rpsg.audit.claim import Claim
 from rpsg.errors import DataError, RpsgError, UsageError
 from rpsg.evaluation.inputs import Memory
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rpsg.audit.answers import CanaryAnswers
+    from rpsg.audit.aside import Aside
     from rpsg.protocols import Progress
     from rpsg.stages.canaries import Canaries
 
@@ -41,7 +43,7 @@ PARTS = 4
 
 
 class NotRunError(RpsgError):
-    """An attack that cannot say anything here; the message says why and becomes the reason."""
+    """An attack that cannot say anything here. Of RPSG's own attacks the message becomes the reason."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Subject:
     seed: int = 0
     notes: tuple[str, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
-    aside: tuple[str, ...] = field(default=(), repr=False)
+    aside: tuple[Aside, ...] = field(default=(), repr=False)
     of_private: Memory = field(default_factory=Memory, repr=False)
     is_control: bool = False
     progress: Progress = field(default_factory=Silent, repr=False, compare=False)
@@ -195,9 +197,9 @@ def subject_of(
             "Some people are among both the members and the non-members.",
             hint="Split the data by person before the run, so that all texts of a person are on one side.",
         )
-    hashes, of_reference = _hashes(texts), _hashes(reference or ())
+    hashes, of_reference = hashes_of(texts), hashes_of(reference or ())
     public = np.isin(hashes, of_reference)
-    kept = np.flatnonzero(~(public | _is_empty_or_shared(texts, hashes, units)))
+    kept = np.flatnonzero(~(public | is_empty_or_shared(texts, hashes, units)))
     kept = stream(seed, "audit order").permutation(kept)
     owner, first = _in_order(units[kept])
     is_in = kept[first] < len(members)
@@ -225,7 +227,7 @@ def subject_of(
             "members left out": named[0] - looked_at[0],
             "held out, but left out here": named[1] - looked_at[1],
         },
-        aside=tuple(dict.fromkeys(texts[i] for i in np.setdiff1d(np.arange(len(texts)), kept))),
+        aside=texts_aside(texts, hashes, units, np.setdiff1d(np.arange(len(texts)), kept), len(members)),
     )
 
 
@@ -261,22 +263,6 @@ def _notes(left_out: int, public: int) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _hashes(texts: Sequence[str]) -> Ints:
-    return np.fromiter(map(hashed, texts), np.int64, len(texts))
-
-
-def _is_empty_or_shared(texts: Sequence[str], hashes: Ints, units: Ints) -> Flags:
-    """The texts that are blank, and those that more than one person has; computed without copies of the
-    texts.
-    """
-    order = np.lexsort((units, hashes))
-    same_text = hashes[order][1:] == hashes[order][:-1]
-    same_person = units[order][1:] == units[order][:-1]
-    shared = np.unique(hashes[order][1:][same_text & ~same_person])
-    empty = np.fromiter((not text.strip() for text in texts), np.bool_, len(texts))
-    return np.asarray(empty | np.isin(hashes, shared))
-
-
 def _in_order(units: Ints) -> tuple[Ints, Ints]:
     """Numbers from 0 for the people, in the order in which they appear, and the first text of each."""
     _, first, index = np.unique(units, return_index=True, return_inverse=True)
@@ -284,11 +270,6 @@ def _in_order(units: Ints) -> tuple[Ints, Ints]:
     numbers = np.empty(len(order), np.int64)
     numbers[order] = np.arange(len(order))
     return numbers[index], first[order]
-
-
-def hashed(text: str) -> int:
-    """A number that is the same for texts which differ only in case and white space."""
-    return hash(" ".join(text.lower().split()))
 
 
 def _check_sides(members: int, nonmembers: int) -> None:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rpsg.audit.aside import hashed
 from rpsg.audit.copies import FEW_COPIES, blocks_of, runs_of_corpus
 from rpsg.audit.phantom import is_among, seen
-from rpsg.audit.subject import hashed
+from rpsg.audit.report import OF_HELD_OUT, OF_MEMBERS
 from rpsg.display import counted
 
 if TYPE_CHECKING:
@@ -38,10 +39,17 @@ def unjudged(subject: Subject) -> Iterator[str]:
     if len(copied) >= FEW_COPIES and people < len(copied):
         by = counted(people, "person", "people")
         yield (
-            f"The corpus has {len(copied):,} private texts word for word, by {by}. The audit counts people, "
-            "so it does not detect a leak of a few people, however many texts they wrote. Check that the "
-            "column of people is right."
+            f"The {len(copied):,} private texts that the corpus has word for word are by {by}. The audit "
+            "counts people, so it does not detect a leak of a few people, however many texts they wrote. "
+            "Check that the column of people is right."
         )
+
+
+def word_for_word(subject: Subject) -> dict[str, int]:
+    """How many texts of each side are whole texts of the corpus; nothing if there is none."""
+    copied = _copied(subject)
+    members = int(subject.is_in[subject.owner[copied]].sum())
+    return {OF_MEMBERS: members, OF_HELD_OUT: len(copied) - members} if copied else {}
 
 
 def _of_reference(subject: Subject) -> int:
@@ -59,7 +67,7 @@ def _of_reference(subject: Subject) -> int:
 def _left_out(subject: Subject) -> int:
     """How many of the texts that the audit leaves out are whole texts of the corpus, of any length."""
     corpus = set(map(hashed, subject.synthetic))
-    return sum(bool(text.strip()) and hashed(text) in corpus for text in subject.aside)
+    return sum(hashed(each.text) in corpus for each in subject.aside)
 
 
 def _copied(subject: Subject) -> list[int]:

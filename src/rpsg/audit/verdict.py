@@ -45,16 +45,19 @@ def verdict_of(
     leak: Sequence[Control],
     *,
     aside: int = 0,
+    whole_aside: int = 0,
     is_of_few: bool = False,
     is_in_another_language: bool = False,
     repeats_held_out: bool = False,
     canaries_held_out: int = 0,
+    is_claimed: bool = True,
 ) -> tuple[Verdict, str]:
     """The verdict on the corpus and its reason.
 
     If the sides were not divided at random, or people held out are in the corpus, nothing follows, whatever
     an attack found. Otherwise a refutation is valid even if the controls fail: they only show whether finding
-    nothing means anything. ``aside`` is how many texts that the audit leaves out are in the corpus, and
+    nothing means anything. ``aside`` is how many texts that the audit leaves out are in the corpus,
+    ``whole_aside`` how many of these are there as whole texts, if that is no chance, and
     ``canaries_held_out`` how many of the canaries that were held out.
     ``is_of_few``: the corpus repeats texts of several people whose text a few others wrote too.
     ``is_in_another_language``: it is in another language than the private texts. ``repeats_held_out``: it
@@ -67,17 +70,25 @@ def verdict_of(
         best = max(refuted, key=lambda found: found.epsilon_lower or 0.0)
         return "refuted", f"The attack {best.name}: {best.reason}"
     silence = _why_silent(
-        findings, leak, aside, is_of_few=is_of_few, is_in_another_language=is_in_another_language
+        findings,
+        leak,
+        aside,
+        whole_aside,
+        is_of_few=is_of_few,
+        is_in_another_language=is_in_another_language,
     )
     if silence:
         return "not run", silence
-    return "no violation seen", NOTHING_SEEN
+    if is_claimed:
+        return "no violation seen", NOTHING_SEEN
+    return "no violation seen", "No attack named more members than chance explains."
 
 
 def _why_silent(
     findings: Sequence[Finding],
     leak: Sequence[Control],
     aside: int,
+    whole_aside: int,
     *,
     is_of_few: bool,
     is_in_another_language: bool,
@@ -86,12 +97,8 @@ def _why_silent(
     quiet = {found.name for found in findings if found.verdict == "no violation seen"}
     if not quiet:
         return "No attack could be run in a way that would detect a leak; the reason is given for each."
-    if aside >= FEW_COPIES:
-        return (
-            f"The corpus repeats passages of fifty characters from {aside:,} texts that the audit leaves "
-            "out, because several people wrote them or they are in the reference. These texts may have "
-            "leaked. If they are public, remove them from the data before the run."
-        )
+    if why := _why_left_out(aside, whole_aside):
+        return why
     if is_of_few:
         return (
             "The corpus repeats most of a text by each of several people, but in each case a few others "
@@ -109,6 +116,23 @@ def _why_silent(
             "No attack would have detected a corpus in which one text in twenty is a copy of a member's "
             "text with a fifth of its words dropped. More people on each side, more synthetic texts, "
             "or canaries make smaller leaks visible."
+        )
+    return None
+
+
+def _why_left_out(aside: int, whole: int) -> str | None:
+    """The reason if texts that the audit leaves out may have leaked."""
+    if aside >= FEW_COPIES:
+        return (
+            f"The corpus repeats passages of fifty characters from {aside:,} texts that the audit leaves "
+            "out, because several people wrote them or they are in the reference. These texts may have "
+            "leaked. If they are public, remove them from the data before the run."
+        )
+    if whole:
+        return (
+            f"The corpus has {whole:,} of the texts that the audit leaves out (several people wrote them, or "
+            "they are in the reference) word for word. Fewer of these than chance explains are by people "
+            "held out alone, so texts of members may have leaked."
         )
     return None
 

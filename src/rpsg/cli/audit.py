@@ -20,7 +20,7 @@ from rpsg.cli.attack_options import (
     chosen_aids,
     chosen_attacks,
 )
-from rpsg.cli.audit_figures import COLUMNS, allowed_by, figures, with_reach
+from rpsg.cli.audit_figures import COLUMNS, RARELY, allowed_by, figures, found_rarely, meanings, with_reach
 from rpsg.cli.options import AsJson, Quiet  # noqa: TC001  # typer reads them at run time
 from rpsg.errors import RpsgError, UsageError, VerificationError
 
@@ -280,21 +280,7 @@ def _show_attacks(screen: Screen, report: AuditReport) -> None:
     screen.heading("The attacks")
     screen.table(COLUMNS, [figures(found) for found in tried], numbers=COLUMNS[1:5])
     screen.line()
-    screen.items(
-        [
-            (
-                "AUC: 0.5 is guessing. It is an average over all people, so a complete leak of a few people "
-                "hardly changes it."
-            ),
-            "found at 1 %: the share of members found if 1 % of the people held out are wrongly accused.",
-            (
-                "epsilon: the true epsilon is at least this, at 95 % confidence for all attacks together. "
-                "Only epsilon can refute the claim."
-            ),
-            (
-                "detects: the smallest leak that the attack would have detected in 95 of 100 cases, as the "
-                "share of members, or of canaries for the attacks on canaries."
-            ),
-            "±: the longer side of the 95 % interval.",
-        ]
-    )
+    if rarely := found_rarely(tried):
+        screen.table(("attack", RARELY), rarely, numbers=(RARELY,))
+        screen.line()
+    screen.items(meanings(with_rarely=bool(rarely)))

@@ -6,13 +6,15 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from rpsg.audit.finding import Finding
     from rpsg.audit.report import AuditReport
     from rpsg.audit.roc import Interval
 
 COLUMNS = ("attack", "AUC", "found at 1 %", "epsilon", "detects", "verdict")
+#: A table of its own, since one more column would not fit on a terminal.
+RARELY = "found at 0.1 %"
 
 
 def figures(found: Finding) -> tuple[str, ...]:
@@ -28,6 +30,37 @@ def figures(found: Finding) -> tuple[str, ...]:
         "" if found.limit is None else f"{100 * found.limit:.2g} %",
         found.verdict,
     )
+
+
+def found_rarely(findings: Iterable[Finding]) -> list[tuple[str, str]]:
+    """The share of members found at ``RARELY``, for each attack for which enough people were held out."""
+    return [
+        (found.name, with_reach(rate.value, rate.interval, percent=True))
+        for found in findings
+        for rate in found.rates[1:]
+        if found.verdict != "not run" and rate.value is not None
+    ]
+
+
+def meanings(*, with_rarely: bool) -> list[str]:
+    """What the columns mean, one after the other."""
+    return [
+        (
+            "AUC: 0.5 is guessing. It is an average over all people, so a complete leak of a few people "
+            "hardly changes it."
+        ),
+        "found at 1 %: the share of members found if 1 % of the people held out are wrongly accused."
+        + (" At 0.1 %: if only 0.1 % of them are." if with_rarely else ""),
+        (
+            "epsilon: the true epsilon is at least this, at 95 % confidence for all attacks together. "
+            "Only epsilon can refute the claim."
+        ),
+        (
+            "detects: the smallest leak that the attack would have detected in 95 of 100 cases, as the "
+            "share of members, or of canaries for the attacks on canaries."
+        ),
+        "±: the longer side of the 95 % interval.",
+    ]
 
 
 def with_reach(value: float, interval: Interval | None, *, percent: bool = False) -> str:

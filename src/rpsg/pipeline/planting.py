@@ -14,6 +14,7 @@ from rpsg.errors import RpsgError, RunError, UsageError
 from rpsg.privacy.private import open_private
 from rpsg.records import Document, PrivateCorpus
 from rpsg.stages.canaries import Canaries, Canary, extracted, make_canaries
+from rpsg.stages.sanitize import as_shown
 from rpsg.storage.blocked import block, refuse_blocked
 from rpsg.storage.layout import ANSWERS, CANARIES
 from rpsg.storage.readers import read_corpus
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 FORMAT = "rpsg-canaries/1"
 #: Files of a release that are not searched: embeddings have no words, and the table is a copy of the corpus.
 NO_WORDS = {".bin", ".parquet"}
-_ESCAPED = re.compile(r"\\(?:[nrtfb]|u[0-9a-f]{4})")
+#: An escape in JSON; a character outside the first plane is two of them.
+_ESCAPED = re.compile(r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}(?:\\u[0-9a-fA-F]{4})*)')
 
 
 def draw_canaries(plan: Plan, folder: RunFolder, beginnings: Callable[[], Sequence[str]]) -> None:
@@ -130,9 +132,16 @@ def public_texts(plan: Plan) -> list[str]:
 
 
 def _words_of(release: Path) -> Iterator[str]:
-    """The lines of all files with words. In JSON a text is on one line, since its line breaks are escaped."""
+    """The lines of all files with words, ``as_shown``: an audit reads texts so, and finds a canary whose
+    words have invisible characters. In JSON a text is on one line, since its line breaks are escaped.
+    """
     for file in sorted(release.rglob("*")):
         if file.is_file() and file.suffix not in NO_WORDS:
             is_json = file.suffix in {".json", ".jsonl"}
             with file.open(encoding="utf-8", errors="replace") as lines:
-                yield from (_ESCAPED.sub(" ", line) for line in lines) if is_json else lines
+                yield from (as_shown(_unescaped(line) if is_json else line) for line in lines)
+
+
+def _unescaped(line: str) -> str:
+    """A line of JSON with the characters for which its escapes stand."""
+    return _ESCAPED.sub(lambda escape: str(json.loads(f'"{escape.group()}"')), line)

@@ -48,9 +48,7 @@ class AttackLaws:
         assert attack(subject(leak=20)) == attack(subject(leak=20))
 
     def test_a_finding_quotes_no_text(self, attack: Attack) -> None:
-        """Its reason and its details are printed, so texts are named only by their positions, in
-        ``matches``.
-        """
+        """Texts are named only by their positions, in ``matches``."""
         case = subject(leak=100)
         told = json.dumps(asdict(attack(case)), default=str)
         assert not any(" ".join(text.split()[:4]) in told for text in case.texts)
