@@ -2,6 +2,7 @@
 
     python benchmarks/audit.py power --out benchmarks/results/audit.json
     python benchmarks/audit.py null --out benchmarks/results/audit.json
+    python benchmarks/audit.py counts --canaries 0 --out benchmarks/results/audit.json
 
 Public reviews stand in for everything: a corpus that learnt nothing, the texts of members, and those of
 people held out. A leak replaces some texts of the corpus by texts of members: word for word; with every fifth
@@ -18,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +31,7 @@ from rpsg.audit.aids import Aids
 from rpsg.audit.attacks import ATTACKS, NEEDS
 from rpsg.audit.blind import blind_baseline
 from rpsg.audit.control import with_words_dropped
-from rpsg.audit.run import find_attacks, level_of
+from rpsg.audit.run import audit_subject, find_attacks, level_of
 from rpsg.audit.subject import NotRunError, subject_of
 from rpsg.models.download import locate
 from rpsg.stages.canaries import make_canaries
@@ -210,10 +212,23 @@ def null(people: int, size: int, seeds: int, *, aided: bool = False) -> dict[str
     }
 
 
+def counts(people: int, size: int, seeds: int, canaries: int) -> dict[str, Any]:
+    """How many audits of corpora that learnt nothing have a verdict: those that found the leak in their
+    second test corpus, whose texts are drawn for each audit.
+    """
+    verdicts = Counter(
+        audit_subject(subject(2000 + seed, people, size, None, canaries), find_attacks()).verdict
+        for seed in range(seeds)
+    )
+    row = {"people": people, "corpus": size, "seeds": seeds, "canaries": canaries, "verdicts": dict(verdicts)}
+    print(json.dumps(row), flush=True)
+    return row
+
+
 def main() -> None:
     """Measure one thing and add it to the file."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("power", "null"))
+    parser.add_argument("what", choices=("power", "null", "counts"))
     parser.add_argument("--kinds", nargs="*", choices=tuple(KINDS))
     parser.add_argument("--shares", nargs="*", type=float, default=SHARES)
     parser.add_argument("--people", type=int, default=1000)
@@ -233,6 +248,11 @@ def main() -> None:
         rows = power(kinds, given.shares, *how, aided=aided)
         made = {(row["leak"], row["share"]): row for row in (*kept.get(name, ()), *rows)}
         kept[name] = list(made.values())
+    elif given.what == "counts":
+        own = f"{given.people} people of each side, {given.canaries} canaries"
+        kept["counts"] = kept.get("counts", {}) | {
+            own: counts(given.people, given.size, given.seeds, given.canaries)
+        }
     else:
         kept[name] = null(given.people, given.size, given.seeds, aided=aided)
     given.out.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")

@@ -100,6 +100,17 @@ def alarms(found: Mapping[str, Any]) -> list[str]:
     return table(head, rows)
 
 
+def counted(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """How many audits of corpora that had learned nothing have a verdict."""
+    outcomes = ("no violation seen", "not run", "refuted")
+    rows = []
+    for each in found.values():
+        sizes = [f"{each[name]:,}" for name in ("people", "corpus")]
+        verdicts = [str(each["verdicts"].get(outcome, 0)) for outcome in outcomes]
+        rows.append([*sizes, str(each["canaries"] or "none"), str(each["seeds"]), *verdicts])
+    return table(["people of each side", "texts", "canaries", "audits", *outcomes], rows)
+
+
 def beside(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
     """The published measure next to the audit's, for each corpus of posts; means over the random draws."""
     measures = ("PPL", "REFER", "LiRA", "extraction")
@@ -275,6 +286,8 @@ def tables() -> dict[str, list[str]]:
     found = json.loads((RESULTS / "audit.json").read_text("utf-8"))
     made = {name: planted(rows) for name, rows in found.items() if name.startswith("power")}
     made["false alarms"] = alarms(found)
+    if "counts" in found:
+        made["counts"] = counted(found["counts"])
     signed = json.loads((RESULTS / "audit-names.json").read_text("utf-8"))
     made |= {f"names, {name}": identified(rows) for name, rows in signed.items()}
     if "memory" in found:

@@ -163,8 +163,8 @@ def in_plain_words(said: str) -> str:
 # A command to be typed, up to the end of its sentence. A user of Python types the same command, so it is not
 # changed.
 _COMMAND = r"(?:rpsg|pip|python|zcat|file --) ?[^\n]*?(?=(?<!\.)[.,;:)](?:\s|$)|\n|$)"
-# The value of an option: a placeholder in capitals, a number, a list with commas, or a name that is no
-# English word. ``_OPTION`` is an option with its value, or with the value of a role, as in --model
+# The value of an option: a placeholder in capitals, a number, a comma-separated list, or a name that is
+# not an English word. ``_OPTION`` is an option with its value, or with the value of a role, as in --model
 # embedder=PATH.
 _NUMBER, _NAME = r"\d[\d.e-]*(?=[\s.,;:)]|$)", r"[\w./-]*[\d_:][\w:./-]*\w|(?:floor|minilm|static)\b"
 _VALUE = rf"'[^']*'|\w+(?:\|\w+)+|[A-Z][A-Z_]+\b|{_NUMBER}|\w+(?:,\w+)+|{_NAME}"

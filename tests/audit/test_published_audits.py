@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,7 @@ from rpsg.errors import UsageError
 from rpsg.pipeline.verification import audited
 from rpsg.pipeline.verification.sign import publish
 from rpsg.plan import resolve
+from rpsg.privacy.audit_figures import audit_holds
 from rpsg.privacy.checks import form
 from rpsg.privacy.evidence import Evidence
 from rpsg.privacy.odometer import Odometer
@@ -25,9 +27,9 @@ from rpsg.privacy.published_audit import (
     CANNOT_SHOW_LIKE_IT,
     LIKE_IT,
     NOT_COVERED,
+    NOTHING_SEEN,
     THIS,
     WORDS,
-    audit_holds,
 )
 from rpsg.privacy.published_audit import published as block_of
 from rpsg.privacy.signing import seal
@@ -74,9 +76,17 @@ def test_a_published_audit_is_an_entry_of_the_ledger_and_the_release_verifies(pu
 def test_the_words_of_the_release_say_what_the_figures_are(published: Published) -> None:
     for name in ("README.md", "summary.md"):
         page = (published.run / "release" / name).read_text()
-        assert "## An audit: no violation seen" in page
+        assert "## An audit: no violation seen, with limits" in page
         assert WORDS in page
-    assert "1 run of the method published audit read records" in published.caution
+        assert "This planted leak was found by extraction, but not by " in page
+        assert "So this audit relies on its canaries" in page
+        seen = r"\| extraction \| no violation seen \| 0\.00 \| yes \| 0\.\d % of the planted canaries \|"
+        assert re.search(seen, page)
+        assert "| noise-left | not run |  |  |  |" in page
+    page = (published.run / "release" / "report.html").read_text()
+    assert "An audit: no violation seen, with limits" in page
+    assert re.search(r"0\.\d % of the planted canaries</span>", page)
+    assert "1 run of the method published audit read texts" in published.caution
 
 
 def test_nothing_but_the_entry_and_its_words_changes_the_ledger(published: Published) -> None:
@@ -192,12 +202,14 @@ def test_the_noise_of_answers_that_the_release_has_is_not_published(published: P
         "verdict": "not run",
     }
     measured = {"kind": "noise", "tests": 1, "entries": [1], "squares": [0.9], "added": [0.01]}
-    finding = {"name": "noise-left", "verdict": "no violation seen", "basis": measured}
+    nothing = {"verdict": "no violation seen", "reason": NOTHING_SEEN, "baseline": {"signs": []}}
+    nothing["claim"] = {"is_made": True}
+    finding = {"name": "noise-left", "verdict": "no violation seen", "epsilon_if_swapped": None}
     with pytest.raises(UsageError, match="would reveal the exact answers"):
-        block_of({"verdict": "no violation seen", "claim": {"is_made": True}, "findings": [finding]}, of=THIS)
+        block_of({**nothing, "findings": [{**finding, "basis": measured}]}, of=THIS)
     body = copy.deepcopy(published.ledger)
     line(body["published_audit"], "noise-left").update(
-        measured, verdict="no violation seen", epsilon_lower=0.0, epsilon_most=40.0
+        measured, verdict="no violation seen", epsilon_lower=0.0, epsilon_most=40.0, limit=None
     )
     assert any("reveals the exact answers" in reason for reason in audit_holds(body))
 

@@ -192,7 +192,7 @@ def _speed() -> dict[str, Callable[[Told], bool]]:
 
 
 def _dpsgd() -> dict[str, Callable[[Told], bool]]:
-    own, trained = "strict", "dpsgd"
+    own, trained, large = "strict", "dpsgd", "dpsgd large batch"
     free = Told("dpsgd", SMOLLM, epsilon=math.inf)
 
     def without_noise(told: Told) -> set[str]:
@@ -233,6 +233,22 @@ def _dpsgd() -> dict[str, Callable[[Told], bool]]:
         ),
         "self-BLEU (.09 and .17) and two-sample AUC (.78 and .97)": lambda _: (
             [rounded(free.of(trained, m), 2) for m in ("self_bleu", "two_sample_auc")] == [".09", ".78"]
+        ),
+        "better than 60 steps of 32 people in six of the nine figures": lambda t: (
+            t.better(large, trained)
+            == {"fid", "mauve", "coverage", "next_word_accuracy", "word_distance", "two_sample_auc"}
+            and t.better(own, large) == t.better(own, trained)
+        ),
+        "Fréchet distance (.37 instead of .44), MAUVE (.59 and .38)": lambda t: (
+            both(t, "fid", large, trained, 2) == (".37", ".44")
+            and both(t, "mauve", large, trained, 2) == (".59", ".38")
+        ),
+        "(.107 and .102), words (.34 and .37)": lambda t: (
+            both(t, "next_word_accuracy", large, trained, 3) == (".107", ".102")
+            and both(t, "word_distance", large, trained, 2) == (".34", ".37")
+        ),
+        "and the floor in Fréchet distance, coverage and next-word accuracy": lambda t: (
+            {"fid", "coverage", "next_word_accuracy"} <= t.better("floor", large)
         ),
         "better than the floor in eight figures, in six of them by more than chance": lambda t: (
             len(t.better(own, "floor")) == 8

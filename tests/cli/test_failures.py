@@ -134,7 +134,10 @@ def test_what_a_preview_has_no_use_for_is_told_to_be_left_out(rpsg: Rpsg) -> Non
 
 
 def test_what_a_command_takes_without_an_option_is_said_to_who_gives_it_more(rpsg: Rpsg) -> None:
-    assert "Without an option, rpsg evaluate takes only RUN." in rpsg("evaluate", "run", "real.csv").err
+    assert (
+        "rpsg evaluate takes only RUN without the name of an option."
+        in rpsg("evaluate", "run", "real.csv").err
+    )
     assert "Everything that rpsg explain takes is an option." in rpsg("explain", "3").err
 
 

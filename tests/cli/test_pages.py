@@ -301,7 +301,7 @@ def test_models_of_a_replay_are_named_by_their_roles(fake: Api, rpsg: Rpsg) -> N
 
 def test_the_sentences_of_a_help_flow_to_the_width_of_the_terminal(rpsg: Rpsg) -> None:
     lines = [line.strip() for line in rpsg("audit-run", "--help").out.splitlines()]
-    start = next(number for number, line in enumerate(lines) if line.startswith("By default there are"))
+    start = next(number for number, line in enumerate(lines) if line.startswith("Unless --audit-canaries"))
     paragraph = lines[start : lines.index("", start)]
     assert len(paragraph) > 2
     for line, following in pairwise(paragraph):

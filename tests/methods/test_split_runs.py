@@ -104,7 +104,7 @@ def test_labels_that_nobody_declared_are_refused(lab: Lab) -> None:
 def test_a_list_needs_a_column_that_says_whose_a_row_is(lab: Lab) -> None:
     plan = lab.plan(lab.file(lab.rows(400)), method={"name": "split"}, split={"donor_list": "donors.txt"})
     nobody = plan.model_copy(update={"data": plan.data.model_copy(update={"user": None})})
-    with pytest.raises(UsageError, match="which user a row belongs to"):
+    with pytest.raises(UsageError, match="which person a row belongs to"):
         lab.run(nobody)
 
 

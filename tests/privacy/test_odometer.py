@@ -158,7 +158,7 @@ def test_a_run_without_a_bound_is_remembered_with_its_method(odometer: Odometer,
     for run in ("run-1", "run-1", "run-2"):
         account.read_without_bound(run, "paper")
     assert odometer.statement("reviews").unbounded == (("paper", 2),)
-    assert "2 runs of the method paper read records" in account.statement().caution()
+    assert "2 runs of the method paper read texts" in account.statement().caution()
 
 
 def test_an_account_that_was_never_named_has_paid_nothing(odometer: Odometer, account: Account) -> None:

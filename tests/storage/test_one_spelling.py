@@ -141,7 +141,7 @@ def test_lists_and_objects_are_nobody() -> None:
     with held(pa.table({"text": ["tea", "oil"], "user": days})) as path:
         reading = open_private(read_by_rule(DataSection(path=str(path), user="user"), tells=True))
     assert {reason: places.first for reason, places in reading.left_out.items()} == {
-        "the user is a list or an object": [1],
+        "the entry in the user column is a list or an object": [1],
         "the user is missing": [2],
     }
 

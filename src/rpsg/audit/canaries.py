@@ -13,6 +13,7 @@ from rpsg.audit.finding import Finding, judged, of_people
 from rpsg.audit.subject import NotRunError
 from rpsg.audit.surrogate import Surrogate, numbered
 from rpsg.privacy.attack_bounds import extraction_epsilon, zero_of
+from rpsg.privacy.attack_limits import extraction_limit
 from rpsg.stages.canaries import END_WORDS, chance_of_hit, extracted, word_list
 from rpsg.stages.rng import stream
 from rpsg.textstats.words import word_marks
@@ -53,7 +54,7 @@ def extraction(subject: Subject) -> Finding:
         epsilon_most=extraction_epsilon(chances, planted, delta=delta, level=level),
         guesses=hits + false,
         right=hits,
-        limit=_fewest_extracted(chances, subject) if planted else None,
+        limit=extraction_limit(planted, chance, subject.claim.epsilon, delta=delta, level=level),
         details={
             "planted": planted,
             "held out": len(is_in) - planted,
@@ -73,18 +74,6 @@ def found_held_out(subject: Subject) -> int:
         return 0
     found = extracted(subject.canaries, subject.synthetic)
     return sum(hit and not is_in for hit, is_in in zip(found, subject.canaries.is_in, strict=True))
-
-
-def _fewest_extracted(chances: Sequence[float], subject: Subject) -> float | None:
-    """The smallest share of planted canaries that would refute the claim if they were in the corpus."""
-    delta, level, claim = subject.claim.delta, subject.level, subject.claim.epsilon
-    enough = (
-        hits
-        for hits in range(1, len(chances) + 1)
-        if extraction_epsilon(chances, hits, delta=delta, level=level) > claim
-    )
-    hits = next(enough, None)
-    return None if hits is None else hits / len(chances)
 
 
 def exposure(subject: Subject) -> Finding:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from rpsg.privacy.attack_limits import LEAST_AUC
 from rpsg.stages.rng import stream
 from rpsg.textstats.languages import languages_of
 
@@ -28,8 +29,6 @@ PEOPLE = 2000
 LEAKED, DROPPED = 0.05, 0.2
 #: How much of their noise the noisy answers keep in the first control.
 BARE = 0.01
-#: The AUC that an attack must reach on a corpus that is the members' own texts.
-LEAST_AUC = 0.8
 #: A language is one of the private texts if a share of ``COMMON`` of the first ``FIRST`` of them is in it. If
 #: less than ``MOST`` of the corpus is in these languages, the corpus is in another. The same for alphabets.
 COMMON, MOST, FIRST = 0.1, 0.5, 1000

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from rpsg.audit.roc import area_of, curve_of, rates_of
 from rpsg.evaluation.metrics.intervals import around_share
-from rpsg.privacy.attack_bounds import detection_limit, fewest_right, guess_sizes, one_run_epsilon
+from rpsg.privacy.attack_bounds import guess_sizes, one_run_epsilon
+from rpsg.privacy.attack_limits import named_limit, ranked_limit
 from rpsg.stages.rng import stream
 
 if TYPE_CHECKING:
@@ -108,7 +109,6 @@ def of_people(name: str, subject: Subject, scores: Floats, is_in: npt.NDArray[np
         shown = [(bound(size, int(hits[size - 1])), size, int(hits[size - 1])) for size in sizes]
         swapped = max(bound(size, size - right, 1 - prior) for _, size, right in shown)
     epsilon, guesses, right = max(shown, key=lambda each: (each[0], each[2] / max(each[1], 1)))
-    limit = detection_limit(units, sizes, tested, delta=delta, level=level, by_chance=prior)
     auc, error, fewest = area_of(scores, is_in)
     return judged(
         Finding(
@@ -123,7 +123,7 @@ def of_people(name: str, subject: Subject, scores: Floats, is_in: npt.NDArray[np
             epsilon_if_swapped=swapped,
             guesses=guesses,
             right=right,
-            limit=None if limit is None or limit > is_in.sum() else limit / int(is_in.sum()),
+            limit=ranked_limit(units, int(is_in.sum()), tested, delta=delta, level=level),
             curve=curve_of(ranked),
             basis={
                 "kind": "ranked",
@@ -166,7 +166,9 @@ def of_hits(
             epsilon_if_swapped=bound(guesses, guesses - right, 1 - prior),
             guesses=guesses,
             right=right,
-            limit=_fewest_hits(subject, level, guesses - right),
+            limit=named_limit(
+                subject.people, members, guesses - right, subject.claim.epsilon, delta=delta, level=level
+            ),
             details=details or {},
             matches=matches,
             basis={
@@ -179,32 +181,6 @@ def of_hits(
         ),
         subject,
     )
-
-
-def _fewest_hits(subject: Subject, level: float, false: int) -> float | None:
-    """The smallest share of members that refutes the claim if they are guessed, besides ``false`` wrong
-    guesses.
-    """
-    members = int(subject.is_in.sum())
-
-    def is_enough(hits: int) -> bool:
-        needed = fewest_right(
-            subject.people,
-            hits + false,
-            subject.claim.epsilon,
-            delta=subject.claim.delta,
-            level=level,
-            by_chance=subject.prior,
-        )
-        return needed is not None and needed <= hits
-
-    if not is_enough(members):
-        return None
-    low, high = 0, members
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if is_enough(middle) else (middle, high)
-    return high / members
 
 
 _WHY_NAMED = "It names more members than chance allows"

@@ -21,12 +21,11 @@ from rpsg.privacy.attack_bounds import (
     LARGEST_EPSILON,
     POWER,
     answer_guesses,
-    at_least,
     chi_squared_quantile,
     gaussian_run_mu,
-    gaussian_run_refuted,
     noise_left_mu,
 )
+from rpsg.privacy.attack_limits import answers_limit
 from rpsg.privacy.gaussian import epsilon_of, mu_for
 from rpsg.stages.rng import stream
 
@@ -96,7 +95,7 @@ def of_coins(found: Floats, is_in: npt.NDArray[np.bool_], subject: Subject) -> F
             epsilon_if_swapped=max(bound(size, size - named) for _, size, named in told),
             guesses=guesses,
             right=right,
-            limit=_limit(units, sizes, mu_for(claimed, delta) if claimed else 0.0, level),
+            limit=answers_limit(units, claimed, delta=delta, level=level),
             details={"mu at least": gaussian_run_mu(units, guesses, right, level)},
             curve=curve_of(is_in[np.argsort(-found, kind="stable")]),
             basis={
@@ -193,16 +192,3 @@ def noise_left(subject: Subject) -> Finding:
 
 def _epsilon(mu: float, delta: float) -> float:
     return min(epsilon_of(mu, delta), LARGEST_EPSILON) if mu else 0.0
-
-
-def _limit(units: int, sizes: list[int], mu: float, level: float) -> float | None:
-    """The smallest share of canaries that refutes the claim in 95 of 100 cases, if the answers reveal these
-    for certain and nothing about the others.
-    """
-    found = []
-    for size in sizes:
-        needed = next((v for v in range(size + 1) if gaussian_run_refuted(units, size, v, mu, level)), None)
-        if needed is not None:
-            shares = (n for n in range(size + 1) if at_least(size - n, 0.5, needed - n) >= POWER)
-            found.append(next(shares))
-    return min(found) / units if found else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rpsg.audit.blind import LEFT_OUT
 from rpsg.audit.canaries import NOT_HELD_OUT
 from rpsg.audit.copies import FEW_COPIES
+from rpsg.privacy.published_audit import NOTHING_SEEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,8 +79,8 @@ def verdict_of(
     )
     if silence:
         return "not run", silence
-    chance = "chance would explain if the claim holds" if is_claimed else "chance explains"
-    return "no violation seen", f"No attack named more members than {chance}."
+    by_chance = NOTHING_SEEN if is_claimed else "No attack named more members than chance explains."
+    return "no violation seen", by_chance
 
 
 def _why_silent(

@@ -22,7 +22,7 @@ SHOWN_BY: Mapping[str, str] = {
     "no borrowed words": "a privacy budget is mentioned only if the run kept to one",
     "caveats": "all assumptions are listed, and so is everything that the claim does not cover",
     "private files": "all statements about the encryption of these files agree",
-    "published audit": "if an audit was published, its bounds and verdicts follow from its counts",
+    "published audit": "if an audit was published, its bounds, limits and verdicts follow from its figures",
     "corpus": "it is the corpus that the ledger names",
     "evidence": "it has exactly the noisy answers that the ledger names",
 }

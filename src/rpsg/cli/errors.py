@@ -136,7 +136,7 @@ def _without_option(error: TyperException, path: str) -> str:
         if parameter.param_type_name == "argument"
     ]
     takes = (
-        f"Without an option, {path} takes only {' and '.join(named)}."
+        f"{path} takes only {' and '.join(named)} without the name of an option."
         if named
         else f"Everything that {path} takes is an option."
     )

@@ -44,7 +44,8 @@ def publish(
 
     The figures of an audit are counted from private texts without noise, and no claim covers them. Once
     published they stay in the ledger, and the account of the data records this. An audit of another plan or
-    of other private rows is refused, and so is one whose counts cannot belong to the release.
+    of other private rows is refused, and so is one whose counts cannot belong to the release or whose
+    verdicts do not follow from its figures.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.pipeline.verification.sign import publish as sign_release

@@ -246,7 +246,8 @@ class RuptaSection(Section):
         "keep", "What happens to a text that still reveals an attribute after the last edit: keep or drop."
     )
     remote: Literal["never", "records"] = setting(
-        "never", "Whether a writer on another machine may be sent private texts: never (no) or records (yes)."
+        "never",
+        "Whether private texts may be sent to a writer on another machine: never, or records (they may).",
     )
 
     @model_validator(mode="after")

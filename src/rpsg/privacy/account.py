@@ -229,8 +229,8 @@ class Account:
         return BudgetError(
             f"For all runs of the account {self.name!r} together, the probability that a threshold fails "
             f"must stay below delta {self.cap.delta:g}, and {held:.2g} of this is already used.{fits}",
-            hint="Declare the label values as public with --labels a,b,c, and give keyphrases no share. A "
-            "run without thresholds adds nothing."
+            hint="Declare the label values as public with --labels a,b,c, and set the share of keyphrases "
+            "to 0. A run without thresholds adds nothing to this probability."
             if each
             else "Use the --delta of the earlier runs, or a larger one.",
         )

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from rpsg.privacy.accounting import plan_sha256
+from rpsg.privacy.audit_figures import audit_holds, earlier_form
 from rpsg.privacy.claims import (
     DONORS,
     IN_THE_CLEAR,
@@ -25,7 +26,6 @@ from rpsg.privacy.claims import (
     taken_at_its_word,
 )
 from rpsg.privacy.first_words import as_in
-from rpsg.privacy.published_audit import audit_holds
 from rpsg.privacy.schema import ledger_schema, violations
 from rpsg.privacy.sensitivity import selection_threshold, sensitivity2
 from rpsg.privacy.signing import entry_sha256
@@ -50,7 +50,7 @@ def makes_dp_claim(ledger: Ledger) -> bool:
 
 
 def form(ledger: Ledger) -> Iterator[str]:
-    yield from violations(ledger, ledger_schema())
+    yield from list(earlier_form(ledger)) or violations(ledger, ledger_schema())
 
 
 def seal_holds(ledger: Ledger) -> Iterator[str]:
@@ -220,7 +220,7 @@ def words(ledger: Ledger) -> Iterator[str]:
     claim, text = ledger["claim"], ledger["claim"]["text"]
     if claim["type"] != "no_formal_guarantee":
         if text != as_in(ledger["code"]["version"], claim_text(claim, ledger["privacy_unit"])):
-            yield "the sentence of the claim does not say what its numbers say"
+            yield "the wording of the claim does not match the numbers of the claim"
     elif ledger["status"] == "not_private_testing":
         if text != NOT_PRIVATE:
             yield "a test run must say that it is not private"

@@ -122,7 +122,7 @@ def _pushed_before(repository: str, files: Sequence[str]) -> set[str]:
     shown = ", ".join(map(printable, sorted(others)[:3]))
     more = f" and {len(others) - 3} more" if len(others) > 3 else ""
     raise UsageError(
-        f"Nothing was uploaded: the data set {repository} has files that belong to no release of RPSG "
+        f"Nothing was uploaded: the data set {repository} has files that are not part of a released corpus "
         f"({shown}{more}).",
         hint="Choose a new name, or delete these files on the hub. Only a release that was pushed before "
         "may be there, and it is replaced.",

@@ -12,6 +12,7 @@ from rpsg.privacy.first_words import shown_claim
 from rpsg.privacy.gaussian import normal_cdf, normal_upper_quantile, rounded_up
 from rpsg.privacy.sources import TOKENS
 from rpsg.privacy.units import words_of
+from rpsg.report.audited import COLUMNS, NUMBERS, attack_rows, heading, sentences
 from rpsg.report.html import (
     block,
     commands,
@@ -47,6 +48,7 @@ def claim_part(release: Release, *, first: bool = False) -> Html:
         f"For the privacy officer. Every figure here follows from {LEDGER}.",
         block("In full", tag("blockquote", tag("p", words))),
         _cautions(release),
+        _audited(release),
         _meaning(release) if release.is_private else None,
         _others(release, first=first) if release.is_private else None,
         _budget(release) if release.mechanisms else None,
@@ -61,6 +63,14 @@ def claim_part(release: Release, *, first: bool = False) -> Html:
 def _cautions(release: Release) -> Html | None:
     lines = release.ledger["cautions"]
     return block("Before you rely on it", listed(lines)) if lines else None
+
+
+def _audited(release: Release) -> Html | None:
+    found = release.ledger.get("published_audit")
+    if found is None:
+        return None
+    told = table("The attacks of the published audit", COLUMNS, attack_rows(found), NUMBERS)
+    return block(heading(found), *map(paragraph, sentences(found)), told)
 
 
 def _meaning(release: Release) -> Html:

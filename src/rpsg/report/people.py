@@ -26,8 +26,8 @@ HEAD = ("value", "synthetic texts", "private texts, with noise")
 HOW = (
     "The bar shows the share of the synthetic texts. The upright mark shows the share of the private texts, "
     "as counted with noise. With 95 % confidence, the share without noise is within the shade around the "
-    "mark. Unless a value is a length, or comes from a column of the private file, a public model decided "
-    "which value a private text has. This model can be wrong."
+    "mark. A public model decided which values a private text has, except for lengths and for values from a "
+    "column of the private file. This model can be wrong."
 )
 
 

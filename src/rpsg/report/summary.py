@@ -13,8 +13,8 @@ from rpsg.privacy.claims import FIRST_FORM
 from rpsg.privacy.egress import NOTHING_LEFT, hosts
 from rpsg.privacy.first_words import as_in
 from rpsg.privacy.gaussian import rounded_up
-from rpsg.privacy.published_audit import LIKE_IT
 from rpsg.privacy.units import words_of
+from rpsg.report.audited import COLUMNS, attack_rows, heading, sentences
 from rpsg.report.fields import held_fields, origin_of_texts
 from rpsg.storage.layout import CORPUS, EVIDENCE, LEDGER
 
@@ -166,27 +166,13 @@ def _cautions(release: Release) -> str:
 
 
 def _audited(release: Release) -> str:
-    """The outcome of a published audit, and what its figures are."""
+    """The outcome of a published audit, its limits, and what its figures are."""
     found = release.ledger.get("published_audit")
     if found is None:
         return ""
-    rows = [
-        f"| {line['name']} | {line['verdict']} | {line.get('epsilon_lower', '')} |"
-        for line in found["attacks"]
-    ]
-    tested = f"The audit attacked {found['of']}. It tested epsilon {found['claim']['epsilon']:g}."
-    if found["of"] == LIKE_IT:
-        tested += (
-            " The publisher says that this corpus was made from the same private texts; nobody else can "
-            "check this."
-        )
-    if left_out := found["people"].get("left_out"):
-        tested += (
-            f" It left out {counted(left_out, 'person', 'people')} whose texts were used, because others "
-            "wrote the same text."
-        )
-    head = [f"## An audit: {found['verdict']}", "", tested, "", found["words"], ""]
-    return "\n".join([*head, "| attack | verdict | epsilon at least |", "|---|---|---|", *rows])
+    head = [f"## {heading(found)}", "", *(line for told in sentences(found) for line in (told, ""))]
+    table = [COLUMNS, ["---"] * len(COLUMNS), *attack_rows(found)]
+    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in table)])
 
 
 def _not_covered(release: Release) -> str:

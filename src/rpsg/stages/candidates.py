@@ -1,7 +1,7 @@
 """Steps 6 and 8: the LLM writes candidates from cards, and variants of those that the votes chose.
 
 Every word of these prompts is public or a DP output. A failed reply becomes a dropped candidate with a
-reason; an input never takes its place.
+reason; the text or card of its prompt is never used in its place.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ LENGTH = 128
 #: The number of principal axes; and their number if each of several labels has a separate sum.
 AXES, AXES_BY_LABEL = 128, 64
 FEW_LABELS = 4
-#: The weight of the products relative to the coordinates.
+#: The weight of the products of two coordinates, relative to the coordinates themselves.
 PRODUCTS = 2.0
 #: The share of drafts whose vector is not longer than 1; longer vectors are clipped.
 WHOLE = 0.95

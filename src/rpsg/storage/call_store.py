@@ -75,7 +75,7 @@ class CallStore:
         # The date is taken before private texts are read, because the date of a call could reveal how long
         # reading took.
         self._day = "" if self.is_private else datetime.now(UTC).date().isoformat()
-        ensure_private(path)  # otherwise SQLite would use the mode of the umask, and follow a link
+        ensure_private(path)  # otherwise others might read it, or SQLite would follow a link
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             self._prepare()

@@ -201,7 +201,7 @@ def test_headers_of_the_plan_have_the_values_of_the_environment(monkeypatch: pyt
         written(open_server, headers=("X-Team=TEAM",))
         assert open_server.asked[0].headers["x-team"] == "blue team"
     monkeypatch.setenv("TEAM", "two\nlines")
-    with pytest.raises(ModelError, match="not a valid value of a header"):
+    with pytest.raises(ModelError, match="does not hold a valid value of a header"):
         headers_of("openai", server)
     monkeypatch.delenv("TEAM")
     with pytest.raises(ModelError, match="TEAM, for the header X-Team, is not set"):

@@ -160,8 +160,8 @@ def _extra(server: ServerSection) -> Iterator[tuple[str, str]]:
         value = os.environ.get(variable, "").strip()
         if not value or not value.isascii() or not value.isprintable():
             raise ModelError(
-                f"The environment variable {variable}, for the header {name}, is "
-                f"{'not a valid value of a header' if value else 'not set'}.",
+                f"The environment variable {variable}, for the header {name}, "
+                f"{'does not hold a valid value of a header' if value else 'is not set'}.",
                 hint=f"Set it, for instance with: export {variable}=VALUE",
             )
         yield name, value

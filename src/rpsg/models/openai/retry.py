@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 #: Seconds before the first retry of a request.
 FIRST_PAUSE = 0.5
-# A 429 concerns all requests; after this many for one request, it concerns that request.
+# A 429 usually concerns all requests. If one request gets more than this many, the request is the cause.
 _MOST_REFUSALS = 30
 _MOST_CHANGES = 6
 #: Seconds before the run gives up on a server that has never given a text (its pauses are short until then),

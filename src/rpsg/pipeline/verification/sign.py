@@ -27,10 +27,12 @@ from rpsg.pipeline.verification.opening import check_commitment
 from rpsg.pipeline.verification.replay import made_again
 from rpsg.pipeline.verification.verify import plan_to_open, verify
 from rpsg.plan import read_toml, resolve
+from rpsg.privacy.audit_figures import audit_holds
 from rpsg.privacy.commitment import commit_to
 from rpsg.privacy.facts import Free
 from rpsg.privacy.odometer import Odometer
-from rpsg.privacy.published_audit import LIKE_IT, THIS, published
+from rpsg.privacy.published_audit import LIKE_IT, NOT_COVERED, THIS, published, summary_of
+from rpsg.privacy.schema import ledger_schema, violations
 from rpsg.privacy.signing import SIGNATURE, private_key, signature_of, signer_of
 from rpsg.storage.blocked import refuse_blocked
 from rpsg.storage.layout import (
@@ -78,7 +80,7 @@ def publish(
 
     Raises:
         UsageError: the audit is of another plan, of other rows or of another corpus, its sizes do not fit,
-            it tested no claim, or one is published already.
+            it does not follow from its own figures or tested no claim, or one is published already.
         RunError: there is no finished run.
         UsageError: ``key_file`` holds no private key that can be read.
         VerificationError: the release does not follow from its evidence; nothing is signed.
@@ -151,7 +153,24 @@ def _audit_to_publish(run: Path, folder: Path, data: Path | None) -> dict[str, A
 def _refuse_what_does_not_fit(
     block: Mapping[str, Any], ledger: Mapping[str, Any], plan: Plan, pack: Pack, release: Path
 ) -> None:
-    """UsageError for an audit that ``rpsg verify`` would not accept as one of this release."""
+    """UsageError for an audit that ``rpsg verify`` would not accept, or not as one of this release."""
+    if next(violations(block, ledger_schema()["properties"]["published_audit"]), None) is not None:
+        raise UsageError(
+            "The figures of this audit are not those of an audit.",
+            hint="Audit this run again: rpsg audit RUN",
+        )
+    holds = {
+        **ledger,
+        "published_audit": block,
+        "audit": summary_of(block),
+        "not_covered": [*ledger["not_covered"], NOT_COVERED],
+    }
+    reason = next(audit_holds(holds), None)
+    if reason is not None:
+        raise UsageError(
+            f"This audit does not follow from its own figures ({reason}), so it cannot be published.",
+            hint="Audit this run again and publish that: rpsg audit RUN",
+        )
     with (release / CORPUS).open("rb") as rows:
         texts = [str(strict_json(row)["text"]) for row in rows]
     checks = audit_fits(block, ledger, plan, pack, texts, release / EVIDENCE)
