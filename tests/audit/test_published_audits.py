@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.audit.publishing import FEW, Published, counted_run, kept, pair, plan_of, rows
+from tests.audit.publishing import FEW, Published, counted_audit, counted_run, kept, pair, plan_of, rows
 
 from rpsg import api
 from rpsg.audit import audit, audit_run
@@ -50,7 +50,7 @@ def published(tmp_path_factory: pytest.TempPathFactory, lab_of: Callable[[Path],
     run = api.run(plan_of(lab), lab.folder / "run").path
     before = dict(strict_json((run / "release" / "ledger.json").read_bytes()))
     key = pair(lab)
-    kept(run, audit_run(run, attacks=FEW))
+    kept(run, counted_audit(run))
     publish(run, key, audit=run)
     return Published(run, key, before, Odometer().statement("shop").caution())
 

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.audit.publishing import FEW, kept, pair, plan_of
+from tests.audit.publishing import counted_audit, kept, pair, plan_of
 
 from rpsg import api
 from rpsg.audit import audit_run
@@ -36,7 +36,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, lab_of: Callable[[Path], Lab])
     lab = lab_of(tmp_path_factory.mktemp("verdicts"))
     run = api.run(plan_of(lab), lab.folder / "run").path
     pair(lab)
-    kept(run, audit_run(run, attacks=FEW))
+    kept(run, counted_audit(run))
     return run
 
 
