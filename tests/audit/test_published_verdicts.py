@@ -10,7 +10,6 @@ import pytest
 from tests.audit.publishing import counted_audit, kept, pair, plan_of
 
 from rpsg import api
-from rpsg.audit import audit_run
 from rpsg.disk.json_text import strict_json
 from rpsg.errors import UsageError
 from rpsg.pipeline.verification.sign import publish
