@@ -17,7 +17,7 @@ from rpsg.models.catalog import CATALOGUE
 from rpsg.models.openai.writer import ServerWriter
 from rpsg.models.scorer_check import check_scorer
 from rpsg.models.server_hints import hint_for
-from rpsg.pipeline.models_of_run import load_tools, trial_job
+from rpsg.pipeline.models_of_run import load_tools, trial_job, writer_here
 from rpsg.protocols import Message, Request, Silent
 from rpsg.release.run import Diagnosis
 
@@ -117,17 +117,10 @@ def _writer(plan: Plan) -> Diagnosis:
 
     If another model cannot be loaded, or the method does not test its writer, one short reply is enough.
     """
-    models, method = plan.models, method_of(plan)
+    method = method_of(plan)
     if plan.engine.is_elsewhere:
         return Diagnosis("writer", "warn", "it is on the nodes of the cluster, and is not tested from here")
-    writer = registry.writer(
-        models.writer,
-        slots=models.slots,
-        threads=models.threads,
-        context=models.context,
-        form=models.form,
-        server=plan.server,
-    )
+    writer = writer_here(plan)
     if isinstance(writer, ServerWriter):
         writer.hurry(_MOST_SECONDS)
     if not method.tries_writer and method.trial is None:

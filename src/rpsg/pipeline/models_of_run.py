@@ -52,8 +52,11 @@ def load_tools(plan: Plan, writer: Writer | None = None) -> Tools:
 
 def writer_of(plan: Plan) -> Writer:
     """The writer that the plan names, from the registry, or on the workers of its engine."""
-    if plan.engine.kind == "ray":
-        return RayWriter(plan)
+    return RayWriter(plan) if plan.engine.kind == "ray" else writer_here(plan)
+
+
+def writer_here(plan: Plan) -> Writer:
+    """The writer that the plan names, in this process."""
     models = plan.models
     return registry.writer(
         models.writer,
