@@ -140,13 +140,13 @@ def test_a_declared_number_from_which_nothing_can_be_learnt_is_told_every_way_ou
     plan = resolve({"privacy": {"epsilon": 1.0, "n_public": 5000}})
     budget = strict_budget(plan, tiny)
     with pytest.raises(
-        InfeasibleError, match=r"so few people \(20\) outweighs what their texts say in the step cards"
+        InfeasibleError, match=r"so few rows \(20\) outweighs what their texts say in the step cards"
     ) as caught:
         check_people(plan, 20, budget)
     for way in ("--method floor", "wait until", "pool your data", "--epsilon"):
         assert way in caught.value.hint
     enough = fewest_of(budget)
-    assert f"at least {enough:,} people" in caught.value.hint
+    assert f"at least {enough:,} rows" in caught.value.hint
     check_people(plan, enough, budget)
 
 
