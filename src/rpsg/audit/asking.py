@@ -1,4 +1,4 @@
-"""Asks the attacks one by one. An attack of another package may fail, or give anything."""
+"""Asks the attacks one by one. An attack of another package may fail, or return anything."""
 
 from __future__ import annotations
 
