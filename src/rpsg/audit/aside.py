@@ -49,7 +49,7 @@ def texts_aside(
 
 
 def copied_whole(aside: Sequence[Aside], synthetic: Sequence[str], held_out: float) -> int:
-    """How many of these texts are whole texts of the corpus, if chance does not explain which side wrote them.
+    """How many of these texts are whole texts of the corpus, if chance does not explain who wrote them.
 
     Short texts of several people can be in any corpus. But people were held out at random, so in an honest
     corpus the texts of people held out alone are as common as the others: if a share ``held_out`` of the
